@@ -1,0 +1,52 @@
+# `make demo` and `make test` start from nothing but make: see tools/install-deps.sh. The package goes into .lib/.
+# Other targets expect the tools they name.
+
+export R_LIBS := $(CURDIR)/.lib
+
+.PHONY: demo test check document lint format sanitize valgrind gctorture bench core-check clean
+
+demo: # fit a flow to the faithful data; writes demo-density.png
+	@sh tools/install-deps.sh demo
+	@sh tools/install.sh .lib
+	@Rscript --vanilla tools/demo.R
+
+test: # the test suite; FILTER=planar runs the files whose names match
+	@sh tools/install-deps.sh test
+	@sh tools/install.sh .lib
+	@Rscript --vanilla tools/test.R $(FILTER)
+
+check: # R CMD check --as-cran, tests included
+	@bash tools/check.sh
+
+document: # NAMESPACE and man/ from the roxygen comments; compiles nothing
+	@Rscript --vanilla -e 'roxygen2::roxygenise(load_code = roxygen2::load_source)'
+
+lint: # house rules, formatting of C, lintr where it is installed
+	@sh tools/install.sh .lib
+	@Rscript --vanilla tools/lint/run.R
+	@sh tools/format.sh check
+	@Rscript --vanilla tools/lintr.R
+
+format: # clang-format over src/
+	@sh tools/format.sh
+
+sanitize: # the tests under gcc's address and undefined-behaviour sanitizers
+	@bash tools/sanitize.sh $(FILTER)
+
+valgrind: # the tests under valgrind
+	@bash tools/valgrind.sh $(FILTER)
+
+gctorture: # the tests with R's collector forced inside every native call; slow, use FILTER
+	@sh tools/install.sh .lib
+	@Rscript --vanilla tools/gctorture.R $(FILTER)
+
+bench:
+	@sh tools/install.sh .lib
+	@for f in bench/*.R; do echo "== $$f"; Rscript --vanilla "$$f" || exit 1; done
+
+core-check: # the core without R
+	@bash tools/core-check.sh
+
+clean:
+	rm -rf .lib .lib-* .check demo-density.png
+	rm -f src/*.o src/*.so src/*.dll

@@ -1,0 +1,62 @@
+# Checks of arguments. Every message names the argument as the user wrote it; `call` is the user's call, so that cli
+# shows the function they used and not this file.
+
+stop_arg <- function(..., call = rlang_caller(), .envir = parent.frame()) {
+  cli::cli_abort(c(...), call = call, .envir = .envir, class = "bijectr_error_argument")
+}
+
+# The frame of the exported function that the user called: the outermost frame of this package below the user's own.
+rlang_caller <- function() {
+  frames <- sys.frames()
+  ours <- vapply(frames, function(f) identical(topenv(f), topenv()), logical(1))
+  if (any(ours)) frames[[which(ours)[1]]] else parent.frame()
+}
+
+check_number <- function(x, name, min = -Inf, max = Inf, above = -Inf, below = Inf, null = FALSE) {
+  if (null && is.null(x)) return(NULL)
+  if (!is.numeric(x) || length(x) != 1 || is.na(x)) {
+    stop_arg("{.arg {name}} must be one number, not {.obj_type_friendly {x}}.")
+  }
+  x <- as.double(x)
+  if (x < min || x > max || x <= above || x >= below) {
+    bounds <- c(
+      if (min > -Inf) paste("at least", format(min)), if (above > -Inf) paste("above", format(above)),
+      if (max < Inf) paste("at most", format(max)), if (below < Inf) paste("below", format(below))
+    )
+    stop_arg("{.arg {name}} must be {bounds}, not {x}.")
+  }
+  x
+}
+
+check_count <- function(x, name, min = 1, max = .Machine$integer.max, null = FALSE) {
+  if (null && is.null(x)) return(NULL)
+  if (!is.numeric(x) || length(x) != 1 || is.na(x) || x != round(x)) {
+    stop_arg("{.arg {name}} must be one whole number, not {.obj_type_friendly {x}}.")
+  }
+  as.integer(check_number(x, name, min = min, max = max))
+}
+
+check_flag <- function(x, name) {
+  if (!is.logical(x) || length(x) != 1 || is.na(x)) {
+    stop_arg("{.arg {name}} must be TRUE or FALSE, not {.obj_type_friendly {x}}.")
+  }
+  x
+}
+
+check_choice <- function(x, choices, name) {
+  if (!is.character(x) || length(x) < 1 || !(x[1] %in% choices)) {
+    stop_arg("{.arg {name}} must be one of {.val {choices}}, not {.val {x}}.")
+  }
+  x[1]
+}
+
+# An object of one of the package's families: "scalar", "layer", "net", "base".
+check_family <- function(x, family, name) {
+  if (!inherits(x, paste0("bijectr_", family))) {
+    stop_arg(c(
+      "{.arg {name}} must be a {family}, not {.obj_type_friendly {x}}.",
+      i = "The functions whose names start with {.code {family}_} make one."
+    ))
+  }
+  x
+}

@@ -1,0 +1,76 @@
+#' How a fit is trained
+#'
+#' @param optimizer One of the `opt_*` functions.
+#' @param learning_rate Peak learning rate.
+#' @param schedule One of the `schedule_*` functions.
+#' @param batch_size Rows of a minibatch. The last batch of an epoch may be smaller; rows are shuffled anew each epoch.
+#' @param steps,max_epochs,seconds Budgets: optimiser steps, passes over the training rows, seconds. Training stops at the
+#'   first that is reached; `NULL` is no bound. At least one of `steps` and `max_epochs` must be given.
+#' @param validation Share of the rows that are held out for validation, in \[0, 1), or a logical or integer vector that
+#'   says which rows.
+#' @param validate_every Steps between validations; `NULL`: at the end of each epoch.
+#' @param patience Training stops once more than this number of validations in a row brought no gain; `NULL`: never.
+#' @param keep_best Return the parameters of the best validation (else the last ones).
+#' @param clip Gradients with a larger global norm are scaled down to it; `NULL`: never.
+#' @param ema Decay of an exponential moving average of the parameters, which is then what is validated and returned;
+#'   0: none.
+#' @param max_failures Number of rollbacks after a loss or gradient that is not finite before the fit is given up with
+#'   status "diverged". Each halves the rate.
+#' @param checkpoint File to which the training state is written about every `checkpoint_seconds`, to a temporary name
+#'   first and then renamed, so that it is always readable: `update(readRDS(file))` goes on from there.
+#' @param checkpoint_seconds Seconds between checkpoints.
+#' @param callback A function called between stretches of training (about five times a second) with the fit so far and a
+#'   one-row data frame (`step`, `epoch`, `train`, `validation`, `rate`); training stops when it returns `FALSE`.
+#' @return A list of class `bijectr_control`.
+#' @family training
+#' @examples
+#' # FlowJAX's fit_to_data()
+#' fit_control(learning_rate = 5e-4, batch_size = 100, max_epochs = 100, validation = 0.1, patience = 5)
+#' @export
+fit_control <- function(optimizer = opt_adam(), learning_rate = 5e-3, schedule = schedule_cosine(), batch_size = 256,
+                        steps = NULL, max_epochs = NULL, seconds = NULL, validation = 0.1, validate_every = NULL,
+                        patience = NULL, keep_best = TRUE, clip = NULL, ema = 0, max_failures = 10, checkpoint = NULL,
+                        checkpoint_seconds = 10, callback = NULL) {
+  if (is.null(steps) && is.null(max_epochs)) {
+    stop_arg("One of {.arg steps} and {.arg max_epochs} must be given.")
+  }
+  if (length(validation) == 1 && is.numeric(validation)) {
+    validation <- check_number(validation, "validation", min = 0, below = 1)
+  } else if (!is.logical(validation) && !is.numeric(validation) || anyNA(validation)) {
+    stop_arg("{.arg validation} must be a share, or a logical or integer vector of rows without missing values.")
+  }
+  if (!is.null(checkpoint) && !(is.character(checkpoint) && length(checkpoint) == 1)) {
+    stop_arg("{.arg checkpoint} must be the name of a file.")
+  }
+  if (!is.null(callback) && !is.function(callback)) stop_arg("{.arg callback} must be a function.")
+  structure(
+    list(
+      optimizer = check_family(optimizer, "opt", "optimizer"),
+      learning_rate = check_number(learning_rate, "learning_rate", above = 0, below = Inf),
+      schedule = check_family(schedule, "schedule", "schedule"),
+      batch_size = check_count(batch_size, "batch_size"),
+      steps = check_count(steps, "steps", null = TRUE),
+      max_epochs = check_count(max_epochs, "max_epochs", null = TRUE),
+      seconds = check_number(seconds, "seconds", above = 0, null = TRUE),
+      validation = validation,
+      validate_every = check_count(validate_every, "validate_every", null = TRUE),
+      patience = check_count(patience, "patience", min = 0, null = TRUE),
+      keep_best = check_flag(keep_best, "keep_best"),
+      clip = check_number(clip, "clip", above = 0, null = TRUE),
+      ema = check_number(ema, "ema", min = 0, below = 1),
+      max_failures = check_count(max_failures, "max_failures", min = 0),
+      checkpoint = checkpoint,
+      checkpoint_seconds = check_number(checkpoint_seconds, "checkpoint_seconds", min = 0),
+      callback = callback
+    ),
+    class = "bijectr_control"
+  )
+}
+
+#' @export
+print.bijectr_control <- function(x, ...) {
+  fields <- unclass(x)
+  fields <- fields[!vapply(fields, function(v) is.null(v) || is.function(v), logical(1))]
+  cat(strwrap(paste0("fit_control(", paste(format_fields(fields), collapse = ", "), ")"), exdent = 2), sep = "\n")
+  invisible(x)
+}

@@ -1,0 +1,228 @@
+#' Fit a normalizing flow
+#'
+#' Trains a flow on data by maximum likelihood. With no further argument than the data it standardises them, builds a flow
+#' that suits most tables of a few columns, and trains it with settings that depend on the number of rows.
+#'
+#' @param data The data: a data frame or matrix with one column a coordinate and one row an observation, or a numeric vector
+#'   for one coordinate. All columns must be numeric, finite and not constant.
+#' @param layers A layer or a list of layers, from base to data, such as [coupling_flow()] or
+#'   [masked_autoregressive_flow()]. `NULL` takes [default_layers()].
+#' @param base Base distribution, one of the `base_*` functions.
+#' @param condition Conditioning variables: a numeric matrix or data frame with as many rows as `data`. The flow is then a
+#'   distribution of the data given these.
+#' @param weights Case weights: one non-negative number a row.
+#' @param standardize The frozen layer next to the data, learned from the training rows: `"whiten"` (mean 0 and identity
+#'   covariance), `"scale"` (mean 0 and variance 1), or `"none"`. `TRUE` is `"whiten"`, `FALSE` is `"none"`.
+#' @param control Training settings, see [fit_control()]. `NULL` takes [default_control()].
+#' @param progress Show a progress bar.
+#' @param ... Passed on to [fit_control()], with the default settings for what is not given:
+#'   `fit_flow(data, steps = 500)`.
+#' @return A `bijectr_fit`: a flow with trained parameters and, beside the fields of [flow()], `history` (a data frame of
+#'   losses: mean negative log density in the units of the data), `status` (`"finished"`, `"max_epochs"`, `"converged"`,
+#'   `"time_limit"`, `"stopped"`, `"interrupted"` or `"diverged"`), `loglik`, `nobs`, `seconds` and `call`. It is a plain list
+#'   that [saveRDS()] keeps.
+#' @section Interrupts: an interrupt ends the training, not the call: the fit so far is returned, with status
+#'   `"interrupted"` and a warning of class `bijectr_warning_interrupted`. `update()` goes on from there.
+#' @references Papamakarios, Nalisnick, Rezende, Mohamed, Lakshminarayanan (2021), *Normalizing flows for probabilistic
+#'   modeling and inference*, arXiv:1912.02762.
+#' @seealso [logdensity()], [sample()], [plot.bijectr_fit()], [update.bijectr_fit()]
+#' @examples
+#' set.seed(1)
+#' fit <- fit_flow(faithful, steps = 200)
+#' fit
+#' logdensity(fit, data.frame(eruptions = 4, waiting = 80))
+#' sample(fit, 3)
+#' @export
+fit_flow <- function(data, ...) UseMethod("fit_flow")
+
+#' @rdname fit_flow
+#' @export
+fit_flow.data.frame <- function(data, layers = NULL, ..., base = base_normal(), condition = NULL, weights = NULL,
+                                standardize = TRUE, control = NULL, progress = interactive()) {
+  data <- as_fit_data(data)
+  fit <- fit_matrix(data, layers, base, condition, weights, standardize, make_control(control, data, list(...)), progress)
+  fit$call <- sys.call(-1)
+  fit
+}
+
+#' @rdname fit_flow
+#' @export
+fit_flow.matrix <- fit_flow.data.frame
+
+#' @rdname fit_flow
+#' @export
+fit_flow.numeric <- fit_flow.data.frame
+
+#' @export
+fit_flow.default <- function(data, ...) as_fit_data(data)
+
+make_control <- function(control, data, given) {
+  if (is.null(control)) {
+    control <- default_control(nrow(data), ncol(data))
+  } else if (!inherits(control, "bijectr_control")) {
+    stop_arg("{.arg control} must come from {.fn fit_control}, not {.obj_type_friendly {control}}.")
+  }
+  if (!length(given)) return(control)
+  unknown <- setdiff(names(given), names(formals(fit_control)))
+  if (is.null(names(given)) || length(unknown)) {
+    stop_arg(c("Unknown argument{?s} {.arg {unknown}} of {.fn fit_flow}.",
+      i = "Beside its own arguments it takes those of {.fn fit_control}."
+    ))
+  }
+  # a budget in other units replaces the default one
+  if (any(c("steps", "max_epochs") %in% names(given))) control[c("steps", "max_epochs")] <- list(NULL)
+  control[names(given)] <- given
+  do.call(fit_control, unclass(control))
+}
+
+fit_matrix <- function(data, layers, base, condition, weights, standardize, control, progress) {
+  n <- nrow(data)
+  weights <- check_weights(weights, n)
+  condition <- as_fit_condition(condition, n)
+  rows <- split_rows(n, control$validation, weights)
+  if (is.null(layers)) layers <- default_layers(length(rows$train), ncol(data))
+  frozen <- standardizing_layer(data[rows$train, , drop = FALSE], weights[rows$train], standardize)
+  flow <- new_flow(
+    layer_chain(as_layer(layers, "layers"), frozen), ncol(data), check_family(base, "base", "base"),
+    if (is.null(condition)) 0L else ncol(condition), colnames(data)
+  )
+  if (!is.null(condition)) {
+    flow$condition <- condition_scaling(condition[rows$train, , drop = FALSE])
+    condition <- scale_columns(condition, flow$condition$loc, flow$condition$scale)
+  }
+  check_support(flow, data, condition, weights)
+  setup <- train_setup(data, condition, weights, rows, control, 0)
+  finish_fit(flow, setup, new_state(flow, control), control, progress, rows, history = NULL, seconds = 0)
+}
+
+# Trains, and makes the fit out of what came back.
+finish_fit <- function(flow, setup, state, control, progress, rows, history, seconds) {
+  setup$seed <- state$seed
+  snapshot <- function(run) new_fit(flow, run, control, rows, history, seconds)
+  run <- run_training(flow, setup, state, control, check_flag(progress, "progress"), snapshot)
+  fit <- snapshot(run)
+  if (run$status == "interrupted") {
+    cli::cli_warn(c(
+      "Training was interrupted at step {run$state$counters[['step']]}: this is the fit so far.",
+      i = "{.code update(fit)} goes on from here."
+    ), class = "bijectr_warning_interrupted")
+  }
+  if (run$status == "diverged") {
+    cli::cli_warn(c(
+      "Training diverged: the loss was not finite {run$state$counters[['n_failure']]} times.",
+      i = "The best parameters so far are returned. A lower {.arg learning_rate} may help."
+    ), class = "bijectr_warning_diverged")
+  }
+  density <- native_map(fit, setup$data, setup$condition, inverse = TRUE)$log_density
+  used <- if (is.null(setup$weight)) density else ifelse(setup$weight > 0, setup$weight * density, 0)
+  fit$loglik <- sum(used)
+  fit$nobs <- if (is.null(setup$weight)) length(density) else sum(setup$weight > 0)
+  held_out <- rows$validation
+  fit$loglik_validation <- if (length(held_out)) sum(used[held_out]) else NA_real_
+  fit
+}
+
+new_fit <- function(flow, run, control, rows, history, seconds) {
+  state <- run$state
+  counters <- state$counters
+  records <- if (is.list(run$history)) do.call(rbind, run$history) else run$history
+  if (is.null(records)) records <- matrix(0, 0, 4)
+  colnames(records) <- c("step", "train", "validation", "rate")
+  fit <- flow
+  kept <- if (control$keep_best && is.finite(counters[["best_loss"]])) {
+    state$best
+  } else if (control$ema > 0) {
+    state$average
+  } else {
+    state$theta
+  }
+  fit["params"] <- list(kept)
+  fit$history <- rbind(history, as.data.frame(records))
+  fit$status <- run$status
+  fit$steps <- counters[["step"]]
+  fit$epochs <- counters[["epoch"]]
+  fit$seconds <- seconds + run$seconds
+  fit$control <- control
+  fit$rows <- rows
+  fit$state <- state
+  class(fit) <- c("bijectr_fit", "bijectr_flow")
+  fit
+}
+
+# ---- pieces of a fit -------------------------------------------------------------------------------------------------
+
+check_weights <- function(weights, n) {
+  if (is.null(weights)) return(NULL)
+  if (!is.numeric(weights) || length(weights) != n) {
+    stop_arg("{.arg weights} must be {n} numbers, one a row of {.arg data}, not {.obj_type_friendly {weights}}.")
+  }
+  bad <- which(!is.finite(weights) | weights < 0)
+  if (length(bad)) stop_arg("{.arg weights} must be finite and not negative; element {bad[1]} is {weights[bad[1]]}.")
+  if (sum(weights > 0) < 2) stop_arg("{.arg weights} must be positive for at least two rows.")
+  as.double(weights)
+}
+
+as_fit_condition <- function(condition, n) {
+  if (is.null(condition)) return(NULL)
+  condition <- as_numeric_matrix(condition, "condition")
+  if (nrow(condition) != n) {
+    stop_arg("{.arg condition} must have as many rows as {.arg data} ({n}), not {nrow(condition)}.")
+  }
+  check_finite_matrix(condition, "condition")
+}
+
+condition_scaling <- function(condition) {
+  scale <- apply(condition, 2, stats::sd)
+  scale[!(scale > 0)] <- 1
+  list(names = colnames(condition), loc = unname(colMeans(condition)), scale = unname(scale))
+}
+
+# Training and validation rows. A held-out row must have weight, or it would say nothing.
+split_rows <- function(n, validation, weights) {
+  all <- seq_len(n)
+  if (length(validation) == 1 && is.numeric(validation) && validation < 1) {
+    held_out <- sort(sample.int(n, round(validation * n)))
+  } else {
+    held_out <- tryCatch(all[validation], error = function(e) NA)
+    if (anyNA(held_out) || anyDuplicated(held_out) || (is.logical(validation) && length(validation) != n)) {
+      stop_arg("{.arg validation} must name rows of {.arg data} ({n} rows), each once.")
+    }
+  }
+  if (!is.null(weights)) held_out <- held_out[weights[held_out] > 0]
+  train <- setdiff(all, held_out)
+  if (length(train) < 2) stop_arg("{.arg validation} leaves {length(train)} training row{?s}; at least two are needed.")
+  list(train = train, validation = held_out)
+}
+
+# NULL (an empty chain) where nothing is to be standardised.
+standardizing_layer <- function(data, weights, standardize) {
+  if (is.logical(standardize)) standardize <- if (check_flag(standardize, "standardize")) "whiten" else "none"
+  standardize <- check_choice(standardize, c("whiten", "scale", "none"), "standardize")
+  if (standardize == "none") return(list())
+  moments <- stats::cov.wt(data, wt = if (is.null(weights)) rep(1 / nrow(data), nrow(data)) else weights / sum(weights))
+  scale <- sqrt(diag(moments$cov))
+  flat <- which(!(scale > 0))
+  if (length(flat)) {
+    stop_arg("Column {.field {column_label(data, flat[1])}} of {.arg data} is constant in the training rows.")
+  }
+  if (standardize == "whiten" && ncol(data) > 1) {
+    # nearly collinear columns are only scaled: a factor of their correlation would blow up rounding errors
+    root <- tryCatch(chol(moments$cov / tcrossprod(scale)), error = function(e) NULL)
+    if (!is.null(root) && nrow(data) > ncol(data) && min(diag(root)) > 1e-4) {
+      return(layer_standardize(moments$center, t(root) * scale))
+    }
+  }
+  layer_standardize(moments$center, scale)
+}
+
+# Rows that the untrained flow gives no density cannot be learned from.
+check_support <- function(flow, data, condition, weights) {
+  density <- native_map(flow, data, condition, inverse = TRUE)$log_density
+  bad <- which(!is.finite(density) & (if (is.null(weights)) TRUE else weights > 0))
+  if (length(bad)) {
+    stop_arg(c(
+      "Row {bad[1]} of {.arg data} has log density {density[bad[1]]} under the initial flow.",
+      i = "{length(bad)} row{?s} {?is/are} outside the range of the layers or of the base."
+    ))
+  }
+}

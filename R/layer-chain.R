@@ -1,0 +1,80 @@
+#' Compositions of layers
+#'
+#' `layer_chain()` applies layers one after another, the first one first. `layer_invert()` turns a layer round.
+#' `layer_repeat()` chains several layers of the same structure, each with parameters (and random permutations) of its own.
+#'
+#' A flow keeps its layers as one flat chain from base to data: chains in chains are flattened, and an inverted chain
+#' becomes the chain of the inverted layers in the opposite order. `params()` lists layers in that order.
+#'
+#' @param ... Layers, or lists of layers.
+#' @param layer A layer.
+#' @param times How many times.
+#' @return A layer: an object of class `bijectr_layer`.
+#' @family layers
+#' @examples
+#' block <- layer_chain(layer_coupling(), layer_flip())
+#' flow(layer_repeat(block, 4), d = 2)
+#' flow(layer_invert(layer_repeat(block, 4)), d = 2)
+#' @export
+layer_chain <- function(...) {
+  layers <- unlist_layers(list(...))
+  new_spec("layer", "chain", layers = layers)
+}
+
+#' @rdname layer_chain
+#' @export
+layer_invert <- function(layer) new_spec("layer", "invert", layer = as_layer(layer, "layer"))
+
+#' @rdname layer_chain
+#' @export
+layer_repeat <- function(layer, times) {
+  new_spec("layer", "repeat", layer = as_layer(layer, "layer"), times = check_count(times, "times"))
+}
+
+# Lists of layers, nested or not, as one list.
+unlist_layers <- function(x) {
+  if (inherits(x, "bijectr_layer")) return(list(x))
+  if (!is.list(x) || inherits(x, "bijectr_spec")) check_family(x, "layer", "layers")
+  unlist(lapply(unname(x), unlist_layers), recursive = FALSE)
+}
+
+# What users may give as `layers`: a layer or a list of them.
+as_layer <- function(x, name) {
+  if (is.list(x) && !inherits(x, "bijectr_spec")) return(layer_chain(x))
+  check_family(x, "layer", name)
+}
+
+# The flat list of layers of a flow of d coordinates, base side first, with everything that depends on d drawn.
+flatten_layers <- function(layer, d, inverted = FALSE) {
+  parts <- switch(layer$kind,
+    chain = layer$layers,
+    `repeat` = rep(list(layer$layer), layer$times),
+    invert = return(flatten_layers(layer$layer, d, !inverted)),
+    NULL
+  )
+  if (!is.null(parts)) {
+    parts <- lapply(parts, flatten_layers, d = d, inverted = inverted)
+    return(unlist(if (inverted) rev(parts) else parts, recursive = FALSE))
+  }
+  layer <- resolve_layer(layer, d)
+  if (inverted) layer <- layer_invert(layer)
+  list(layer)
+}
+
+resolve_layer <- function(layer, d) {
+  i <- seq_len(d)
+  switch(layer$kind,
+    flip = layer_permute(rev(i)),
+    roll = layer_permute((i - 1 - layer$shift) %% d + 1),
+    permute = if (is.null(layer$permutation)) layer_permute(draw_permutation(d)) else layer,
+    layer
+  )
+}
+
+draw_permutation <- function(d) {
+  if (d <= 2) return(rev(seq_len(d)))
+  repeat {
+    permutation <- sample.int(d)
+    if (any(permutation != seq_len(d))) return(permutation)
+  }
+}

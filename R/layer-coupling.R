@@ -1,0 +1,34 @@
+#' Coupling layer
+#'
+#' Leaves some coordinates as they are and sends the others through a scalar bijection whose parameters a net computes
+#' from the first: \eqn{y_1 = x_1}, \eqn{y_2 = f(x_2; \theta(x_1, c))}. Both directions cost one evaluation of the net.
+#'
+#' @param scalar The scalar bijection, one of the `scalar_*` functions.
+#' @param net The conditioner, one of the `net_*` functions. Its outputs are the raw parameters of `scalar`, coordinate
+#'   after coordinate.
+#' @param mask Logical, one value a coordinate: `TRUE` where the coordinate stays unchanged. `NULL` keeps the first
+#'   `d %/% 2`.
+#' @param add_initial If `TRUE`, the net's output is added to the scalar's initial raw parameters, so that a zero output
+#'   is the initial scalar (for most the identity); if `FALSE` the output is the raw parameter itself.
+#' @return A layer: an object of class `bijectr_layer`.
+#' @references Dinh, Sohl-Dickstein, Bengio (2017), *Density estimation using Real NVP*, arXiv:1605.08803. Durkan,
+#'   Bekasov, Murray, Papamakarios (2019), *Neural spline flows*, arXiv:1906.04032.
+#' @family layers
+#' @examples
+#' f <- flow(layer_coupling(scalar_affine(), net_mlp(width = 8)), d = 2)
+#' str(params(f))
+#' @export
+layer_coupling <- function(scalar = scalar_affine(), net = net_mlp(), mask = NULL, add_initial = TRUE) {
+  if (!is.null(mask)) {
+    if (!is.logical(mask) || anyNA(mask)) {
+      stop_arg("{.arg mask} must be logical without missing values, not {.obj_type_friendly {mask}}.")
+    }
+    if (all(mask)) stop_arg("{.arg mask} leaves no coordinate to transform: at least one value must be FALSE.")
+  }
+  new_spec("layer", "coupling",
+    scalar = check_family(scalar, "scalar", "scalar"),
+    net = check_family(net, "net", "net"),
+    mask = mask,
+    add_initial = check_flag(add_initial, "add_initial")
+  )
+}

@@ -1,0 +1,64 @@
+#' A flow as a map
+#'
+#' `forward()` sends points from the base side to the data side, `inverse()` brings them back. Both return the
+#' log-determinant of the map they apply.
+#'
+#' @param object A flow or a fit.
+#' @param x Points: a numeric matrix or data frame with one column a coordinate; for one coordinate a vector.
+#' @param condition Values of the conditioning variables, with as many rows as `x` or one row for all.
+#' @param ... Not used.
+#' @return A list: `value`, a matrix of the mapped points, and `logdet`, the log absolute determinant of the Jacobian of
+#'   this map at each point.
+#' @examples
+#' f <- flow(layer_elementwise(scalar_affine(scale = "exp")), d = 1)
+#' params(f) <- c(1, log(2))
+#' forward(f, c(0, 1)) # 2 x + 1
+#' @export
+forward <- function(object, x, ...) UseMethod("forward")
+
+#' @rdname forward
+#' @export
+inverse <- function(object, x, ...) UseMethod("inverse")
+
+#' @rdname forward
+#' @export
+forward.bijectr_flow <- function(object, x, condition = NULL, ...) map_points(object, x, condition, inverse = FALSE)
+
+#' @rdname forward
+#' @export
+inverse.bijectr_flow <- function(object, x, condition = NULL, ...) map_points(object, x, condition, inverse = TRUE)
+
+map_points <- function(flow, x, condition, inverse) {
+  x <- as_points(x, flow, "x")
+  out <- native_map(flow, x, as_conditions(condition, flow, nrow(x)), inverse)
+  colnames(out$value) <- flow$names
+  out[c("value", "logdet")]
+}
+
+# Gradients, for tests and for fits that are driven from R: value, logdet and log_density of the map, and the gradient of
+# the sum of their products with `cotangents` with respect to params, x and condition.
+flow_vjp <- function(flow, x, inverse = TRUE, cotangents, condition = NULL) {
+  x <- as_points(x, flow, "x")
+  native_vjp(flow, x, as_conditions(condition, flow, nrow(x)), inverse, lapply(cotangents, as.double))
+}
+
+#' Log density of a flow
+#'
+#' @param object A flow or a fit.
+#' @param newdata Points in the units of the data: a matrix or data frame with one column a coordinate (columns are found
+#'   by name if both sides have names); for one coordinate a vector.
+#' @inheritParams forward
+#' @return A numeric vector, one log density (in nats) a row, with respect to the units of the data. `-Inf` outside the
+#'   support.
+#' @examples
+#' f <- flow(layer_elementwise(scalar_affine()), d = 2)
+#' logdensity(f, cbind(0, 0:1))
+#' @export
+logdensity <- function(object, newdata, ...) UseMethod("logdensity")
+
+#' @rdname logdensity
+#' @export
+logdensity.bijectr_flow <- function(object, newdata, condition = NULL, ...) {
+  x <- as_points(newdata, object, "newdata")
+  native_map(object, x, as_conditions(condition, object, nrow(x)), inverse = TRUE)$log_density
+}

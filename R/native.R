@@ -1,0 +1,64 @@
+# The only file with .Call(). Arguments have been checked; these functions add what every call needs.
+
+native_describe <- function(flow) {
+  .Call(ffi_flow_describe, flow$base, flow$layers, flow$d, flow$d_condition)
+}
+
+native_init <- function(flow, seed) {
+  .Call(ffi_flow_init, flow$base, flow$layers, flow$d, flow$d_condition, seed)
+}
+
+native_map <- function(flow, x, condition, inverse) {
+  .Call(
+    ffi_flow_map, flow$base, flow$layers, flow$d, flow$d_condition, flow$params, inverse, x, condition,
+    thread_count()
+  )
+}
+
+native_vjp <- function(flow, x, condition, inverse, cotangents) {
+  .Call(
+    ffi_flow_vjp, flow$base, flow$layers, flow$d, flow$d_condition, flow$params, inverse, x, condition,
+    cotangents, thread_count()
+  )
+}
+
+native_draw <- function(flow, n, seed) {
+  .Call(
+    ffi_flow_draw, flow$base, flow$layers, flow$d, flow$d_condition, flow$params, n, seed, thread_count()
+  )
+}
+
+native_optimizer_moments <- function(name) .Call(ffi_optimizer_moments, name)
+
+native_train <- function(flow, setup, state) {
+  .Call(ffi_train, flow$base, flow$layers, flow$d, flow$d_condition, setup, state, thread_count())
+}
+
+native_isa <- function() .Call(ffi_isa)
+native_num_apply <- function(name, x) .Call(ffi_num_apply, name, x)
+native_num_gemm <- function(mode, a, x, m, k, n_block) .Call(ffi_num_gemm, mode, a, x, m, k, n_block)
+native_num_philox <- function(counter, key) .Call(ffi_num_philox, counter, key)
+native_probe <- function(name, n) .Call(ffi_probe, name, n)
+
+# Option bijectr.threads; by default as many as the machine has, 2 at most.
+thread_count <- function() {
+  threads <- getOption("bijectr.threads")
+  if (is.null(threads)) return(default_threads())
+  check_count(threads, "options(bijectr.threads)", max = 1024)
+}
+
+default_threads <- local({
+  known <- NULL
+  function() {
+    if (is.null(known)) {
+      limited <- nzchar(Sys.getenv("_R_CHECK_LIMIT_CORES_"))
+      cores <- suppressWarnings(as.integer(Sys.getenv("OMP_THREAD_LIMIT", parallel::detectCores())))
+      known <<- min(2L, cores, na.rm = TRUE)
+      if (limited) known <<- min(known, 2L)
+    }
+    known
+  }
+})
+
+# A seed for the core's generator, drawn from R's: set.seed() governs everything.
+draw_seed <- function() sum(floor(stats::runif(2) * 2^26) * c(2^26, 1))

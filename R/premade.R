@@ -1,0 +1,63 @@
+#' Coupling and autoregressive flows
+#'
+#' Stacks of layers as FlowJAX builds them, with its names and defaults: `flow_layers` layers with a permutation after every
+#' one (a random one for more than two coordinates, the flip for two). In a coupling flow half of the coordinates
+#' parameterise the map of the other half; in a masked autoregressive flow each coordinate's map depends on those before
+#' it.
+#'
+#' @param scalar The scalar bijection (FlowJAX's transformer).
+#' @param flow_layers Number of layers.
+#' @param nn_width,nn_depth,nn_activation Width, depth and activation of the conditioner nets, see [net_mlp()].
+#' @param invert If `TRUE`, the layers run from data to base: fast log densities (and for autoregressive flows slower
+#'   draws). If `FALSE` the other way round.
+#' @param init Initial values of the nets, see [net_mlp()]. `"uniform"` is FlowJAX's.
+#' @return A layer for [flow()] and [fit_flow()].
+#' @references Dinh, Sohl-Dickstein, Bengio (2017), arXiv:1605.08803. Papamakarios, Pavlakou, Murray (2017),
+#'   arXiv:1705.07057. Kingma et al. (2016), arXiv:1606.04934. Durkan et al. (2019), arXiv:1906.04032.
+#' @family premade flows
+#' @examples
+#' flow(coupling_flow(scalar_rq_spline(knots = 8)), d = 2)
+#' flow(masked_autoregressive_flow(flow_layers = 4, nn_width = 20), d = 3)
+#' @export
+coupling_flow <- function(scalar = scalar_affine(), flow_layers = 8, nn_width = 50, nn_depth = 1, nn_activation = "relu",
+                          invert = TRUE, init = "identity") {
+  net <- net_mlp(rep_len(nn_width, nn_depth), nn_depth, nn_activation, init)
+  stack_flow(layer_coupling(scalar, net), flow_layers, invert)
+}
+
+#' @rdname coupling_flow
+#' @export
+masked_autoregressive_flow <- function(scalar = scalar_affine(), flow_layers = 8, nn_width = 50, nn_depth = 1,
+                                       nn_activation = "relu", invert = TRUE, init = "identity") {
+  net <- net_mlp(rep_len(nn_width, nn_depth), nn_depth, nn_activation, init)
+  stack_flow(layer_autoregressive(scalar, net), flow_layers, invert)
+}
+
+# layer, permutation, layer, permutation, ...; the whole turned round where the layers run from data to base.
+stack_flow <- function(layer, flow_layers, invert) {
+  stack <- layer_repeat(layer_chain(layer, layer_permute()), check_count(flow_layers, "flow_layers"))
+  if (check_flag(invert, "invert")) layer_invert(stack) else stack
+}
+
+#' What fit_flow() does by default
+#'
+#' `default_layers()` is the stack that [fit_flow()] builds and `default_control()` the training settings, for a number of
+#' training rows and coordinates.
+#'
+#' @param n Number of rows.
+#' @param d Number of coordinates.
+#' @return A layer; a list of class `bijectr_control`.
+#' @examples
+#' default_layers(1000, 2)
+#' default_control(1000, 2)
+#' @export
+default_layers <- function(n, d) {
+  scalar <- scalar_rq_spline(knots = 8, interval = 5)
+  masked_autoregressive_flow(scalar, flow_layers = if (d == 1) 1 else 4, nn_width = 32)
+}
+
+#' @rdname default_layers
+#' @export
+default_control <- function(n, d) {
+  fit_control(learning_rate = 5e-3, schedule = schedule_cosine(), batch_size = 256, steps = 2000, validation = 0.1)
+}

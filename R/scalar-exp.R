@@ -1,0 +1,21 @@
+#' Exponential
+#'
+#' The map \eqn{y = e^x} of the real line onto \eqn{(0, \infty)}.
+#'
+#' @section Parameters:
+#' None. The log-derivative is \eqn{x}.
+#'
+#' @section Domain:
+#' The inverse is defined on \eqn{(0, \infty)}. A point outside has density 0: its inverse is
+#' reported as 0 with log-determinant `-Inf`.
+#'
+#' @return A scalar bijection: an object of class `bijectr_scalar`.
+#' @references Papamakarios, Nalisnick, Rezende, Mohamed, Lakshminarayanan (2021), *Normalizing flows for probabilistic
+#'   modeling and inference*, Journal of Machine Learning Research 22(57).
+#' @family scalar bijections
+#' @examples
+#' f <- flow(layer_elementwise(scalar_exp()), d = 1)
+#' forward(f, c(-1, 0, 2))
+#' inverse(f, c(0.1, 1, 10))
+#' @export
+scalar_exp <- function() new_spec("scalar", "exp")

@@ -1,0 +1,134 @@
+# The training loop. The core advances plain vectors by about 0.2 s of steps a call; this loop does what needs R: budget,
+# progress, callbacks, checkpoints, interrupts. Nothing depends on where the calls are cut.
+
+SECONDS_PER_CALL <- 0.2
+
+# Names of state$counters, in the order of ffi-train.c.
+COUNTERS <- c(
+  "step", "epoch", "position", "moment_step", "rate_factor", "n_failure", "n_stale", "best_loss", "best_step",
+  "safe_step", "loss_sum", "loss_weight", "loss_steps"
+)
+
+new_state <- function(flow, control) {
+  theta <- flow$params
+  moment <- numeric(length(theta) * native_optimizer_moments(control$optimizer$kind))
+  average <- if (control$ema > 0) theta + 0 else numeric()
+  counters <- stats::setNames(numeric(length(COUNTERS)), COUNTERS)
+  counters[c("rate_factor", "best_loss")] <- c(1, Inf)
+  list(
+    counters = counters, theta = theta, moment = moment, average = average, best = theta,
+    safe = c(theta, moment, average), seed = draw_seed()
+  )
+}
+
+# What the core needs to know: data, rows, budgets.
+train_setup <- function(data, condition, weights, rows, control, seed) {
+  n <- length(rows$train)
+  batch_size <- min(control$batch_size, n)
+  per_epoch <- ceiling(n / batch_size)
+  bounds <- c(control$steps, if (!is.null(control$max_epochs)) control$max_epochs * per_epoch)
+  or_zero <- function(x) if (is.null(x)) 0 else as.double(x)
+  list(
+    data = data, condition = condition, weight = weights, train_row = rows$train - 1L,
+    validation_row = rows$validation - 1L, batch_size = batch_size, max_step = or_zero(control$steps),
+    max_epoch = or_zero(control$max_epochs), validate_every = or_zero(control$validate_every),
+    patience = if (is.null(control$patience)) 0 else control$patience + 1, # of the core: stale validations that end it
+   
+    record_every = max(1, ceiling(min(bounds) / 2000)), optimizer = unclass(control$optimizer),
+    schedule = unclass(control$schedule), learning_rate = control$learning_rate, schedule_steps = min(bounds),
+    clip = or_zero(control$clip), ema = control$ema, max_failure = control$max_failures,
+    keep_best = control$keep_best && length(rows$validation) > 0, seed = seed, seconds = SECONDS_PER_CALL
+  )
+}
+
+# Trains from `state` on. Returns the last complete state whatever ended it: list(state, history, status, seconds).
+run_training <- function(flow, setup, state, control, progress, snapshot) {
+  started <- proc.time()[["elapsed"]]
+  elapsed <- function() proc.time()[["elapsed"]] - started
+  run <- list(state = state, history = NULL, status = "interrupted", seconds = 0)
+  history <- list()
+  saved <- started
+  bar <- progress_start(progress, setup)
+  tryCatch(
+    repeat {
+      left <- if (is.null(control$seconds)) Inf else control$seconds - elapsed()
+      setup$seconds <- max(0, min(SECONDS_PER_CALL, left))
+      failures <- run$state$counters[["n_failure"]]
+      step <- native_train(flow, setup, run$state)
+      step$state$seed <- run$state$seed
+      # one assignment: an interrupt finds either the old state with its history or the new one
+      run <- list(state = step$state, history = c(run$history, list(step$history)), status = "interrupted", seconds = elapsed())
+      status <- step$outcome
+      if (run$state$counters[["n_failure"]] > failures) report_rollback(run$state$counters)
+      progress_update(bar, run, setup)
+      if (status == "paused" && !is.null(control$seconds) && elapsed() >= control$seconds) status <- "time_limit"
+      if (status == "paused" && !is.null(control$callback) && isFALSE(control$callback(snapshot(run), last_record(run)))) {
+        status <- "stopped"
+      }
+      if (!is.null(control$checkpoint) && (status != "paused" || elapsed() - saved >= control$checkpoint_seconds)) {
+        write_checkpoint(snapshot(run), control$checkpoint)
+        saved <- elapsed()
+      }
+      if (status != "paused") {
+        run$status <- if (status == "finished") finished_status(setup, run$state) else status
+        break
+      }
+    },
+    interrupt = function(condition) NULL
+  )
+  progress_end(bar)
+  run$history <- do.call(rbind, run$history)
+  run
+}
+
+finished_status <- function(setup, state) {
+  if (setup$max_step > 0 && state$counters[["step"]] >= setup$max_step) "finished" else "max_epochs"
+}
+
+report_rollback <- function(counters) {
+  cli::cli_inform(c(
+    "!" = "The loss was not finite at step {counters[['step']]}: back to the last good state, rate halved to
+           {signif(counters[['rate_factor']], 3)} of the schedule."
+  ), class = "bijectr_message_rollback")
+}
+
+last_record <- function(run) {
+  record <- utils::tail(do.call(rbind, run$history), 1)
+  counters <- run$state$counters
+  data.frame(
+    step = counters[["step"]], epoch = counters[["epoch"]], train = if (nrow(record)) record[, 2] else NA_real_,
+    validation = counters[["best_loss"]], rate = if (nrow(record)) record[, 4] else NA_real_
+  )
+}
+
+# A name of its own in the same folder, then a rename: a reader, or a kill, never meets half a file.
+write_checkpoint <- function(object, file) {
+  part <- tempfile("bijectr-", tmpdir = dirname(file))
+  saveRDS(object, part, compress = FALSE)
+  if (!file.rename(part, file)) {
+    unlink(part)
+    cli::cli_warn("The checkpoint {.file {file}} could not be written.")
+  }
+}
+
+# ---- progress --------------------------------------------------------------------------------------------------------
+
+progress_start <- function(progress, setup) {
+  if (!progress) return(NULL)
+  cli::cli_progress_bar(
+    total = setup$schedule_steps, clear = TRUE, .auto_close = FALSE,
+    format = "Fitting {cli::pb_bar} {cli::pb_percent} | step {cli::pb_current}{cli::pb_status} | ETA {cli::pb_eta}"
+  )
+}
+
+progress_update <- function(bar, run, setup) {
+  if (is.null(bar)) return()
+  counters <- run$state$counters
+  best <- counters[["best_loss"]]
+  cli::cli_progress_update(
+    set = counters[["step"]], id = bar,
+    status = if (is.finite(best)) paste0(" | validation ", format(best, digits = 4, nsmall = 3)) else ""
+  )
+}
+
+progress_end <- function(bar) if (!is.null(bar)) cli::cli_progress_done(id = bar)

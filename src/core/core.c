@@ -1,0 +1,61 @@
+/* The core as one translation unit: everything static, in an order in which each file finds what it uses. Included by
+ * core-baseline.c, core-avx2.c and core-avx512.c with BJ_LANES, BJ_ISA and BJ_CORE set. */
+#include "core.h"
+#include "num-simd.h"
+
+#include "num-random.c"
+#include "num-gemm.c"
+#include "spec.c"
+
+#include "scalar-affine.c"
+#include "scalar-rq_spline.c"
+#include "scalar-tanh_affine.c"
+#include "scalar-leaky_relu.c"
+#include "scalar-leaky_tanh.c"
+#include "scalar-tanh.c"
+#include "scalar-sigmoid.c"
+#include "scalar-softplus.c"
+#include "scalar-exp.c"
+#include "scalar-power.c"
+#include "scalar-chain.c"
+
+#include "net-mlp.c"
+
+#include "layer-chain.c"
+#include "layer-invert.c"
+#include "layer-permute.c"
+#include "layer-elementwise.c"
+#include "layer-coupling.c"
+#include "layer-autoregressive.c"
+#include "layer-standardize.c"
+
+#include "base-normal.c"
+#include "base-logistic.c"
+#include "base-student_t.c"
+#include "base-uniform.c"
+
+#include "kinds.c"
+#include "flow.c"
+
+#include "opt-adam.c"
+#include "opt-sgd.c"
+#include "schedule.c"
+#include "train.c"
+
+#include "num-hooks.c"
+
+const bj_core BJ_CORE = {
+    .isa = BJ_ISA,
+    .lanes = BJ_LANES,
+    .flow_build = flow_build,
+    .flow_describe = flow_describe,
+    .flow_init = flow_init,
+    .flow_map = flow_map,
+    .flow_draw = flow_draw,
+    .optimizer_moments = optimizer_moments,
+    .train = train,
+    .num_apply = num_apply,
+    .num_gemm = num_gemm,
+    .num_philox = philox,
+    .probe = probe,
+};

@@ -1,0 +1,326 @@
+/* The flow: z ~ base, x = layer(z).
+ *
+ *   log p(x) = log base(z) + log|det dz/dx|,  z = inverse(x)
+ *
+ * This file builds the flow, cuts R's column-major matrices into chunks of blocks, and runs chunks through the layer.
+ */
+#include "flow.h"
+
+/* ---- building ---------------------------------------------------------------------------------------------------- */
+
+static bj_status flow_build(const bj_spec *base, const bj_spec *layers, int d, int n_condition, const bj_memory *memory,
+                            bj_flow **out, bj_flow_size *size, bj_error *error) {
+  bj_build build = {memory, error};
+  bj_flow *flow = *out = build_alloc(&build, sizeof(bj_flow));
+  flow->d = d;
+  flow->n_condition = n_condition;
+  bj_status status = base_build(&build, base, d, &flow->base);
+  if (status != BJ_OK) return status;
+  status = layer_build(&build, layers, d, n_condition, &flow->layer);
+  if (status != BJ_OK) return status;
+  flow->n_param = flow->base->n_param + flow->layer->n_param;
+  flow->n_prep = flow->base->n_prep + flow->layer->n_prep;
+  *size = (bj_flow_size){d, n_condition, flow->n_param, flow->base->n_param};
+  return BJ_OK;
+}
+
+static void flow_describe(const bj_flow *flow, bj_slot_visitor visit, void *host) {
+  bj_describe out = {visit, host, "", 0};
+  int mark = describe_enter(&out, "base");
+  if (flow->base->kind->describe) flow->base->kind->describe(flow->base, &out);
+  describe_leave(&out, mark);
+  mark = describe_enter(&out, "layers");
+  layer_describe(flow->layer, &out);
+  describe_leave(&out, mark);
+}
+
+static void flow_init(const bj_flow *flow, uint64_t seed, double *theta) {
+  bj_rng rng = rng_start(seed, 0);
+  if (flow->base->kind->init) flow->base->kind->init(flow->base, theta, &rng);
+  layer_init(flow->layer, theta + flow->base->n_param, &rng);
+}
+
+static void flow_prepare(const bj_flow *flow, const real *theta, real *prep) {
+  if (flow->base->kind->prepare) flow->base->kind->prepare(flow->base, theta, prep);
+  layer_prepare(flow->layer, theta + flow->base->n_param, prep + flow->base->n_prep);
+}
+
+static void flow_prepare_vjp(const bj_flow *flow, const real *theta, const real *prep, real *gprep, real *gtheta) {
+  const bj_base *base = flow->base;
+  if (base->kind->prepare_vjp) base->kind->prepare_vjp(base, theta, prep, gprep, gtheta);
+  layer_prepare_vjp(flow->layer, theta + base->n_param, prep + base->n_prep, gprep + base->n_prep,
+                    gtheta + base->n_param);
+}
+
+/* ---- workspace --------------------------------------------------------------------------------------------------- */
+
+/* Measures (memory == NULL) or carves; every array starts on a 64-byte line. */
+static size_t space_take(real **array, real *memory, size_t used, long n) {
+  const size_t line = 64 / sizeof(real), size = ((size_t)n + line - 1) / line * line;
+  if (memory) *array = memory + used;
+  return used + size;
+}
+
+static size_t space_carve(flow_space *space, const bj_flow *flow, int gradient, real *memory) {
+  const long rows = BJ_CHUNK * BJ_BLOCK, d = flow->d;
+  size_t used = 0;
+  used = space_take(&space->x, memory, used, rows * d);
+  used = space_take(&space->y, memory, used, rows * d);
+  used = space_take(&space->condition, memory, used, rows * flow->n_condition);
+  used = space_take(&space->sum, memory, used, rows);
+  used = space_take(&space->factor, memory, used, rows);
+  used = space_take(&space->log_density, memory, used, rows);
+  used = space_take(&space->cache, memory, used, BJ_CHUNK * flow->layer->n_cache);
+  used = space_take(&space->work, memory, used, BJ_CHUNK * flow->layer->n_work);
+  if (gradient) {
+    used = space_take(&space->gy, memory, used, rows * d);
+    used = space_take(&space->gx, memory, used, rows * d);
+    used = space_take(&space->gl, memory, used, rows);
+    used = space_take(&space->gp, memory, used, rows);
+    used = space_take(&space->gcondition, memory, used, rows * flow->n_condition);
+    used = space_take(&space->gtheta, memory, used, flow->n_param + flow->n_prep);
+    if (memory) space->gprep = space->gtheta + flow->n_param;
+  }
+  return used;
+}
+
+/* Carves n spaces from memory of the host. */
+static flow_space *spaces_make(const bj_flow *flow, int n, int gradient, const bj_memory *memory) {
+  bj_build build = {memory, NULL};
+  flow_space *spaces = build_alloc(&build, sizeof(flow_space) * (size_t)n);
+  const size_t size = space_carve(spaces, flow, gradient, NULL), line = 64 / sizeof(real);
+  real *block = memory->alloc(memory->host, sizeof(real) * (size * (size_t)n + line));
+  block += (line - (uintptr_t)block / sizeof(real) % line) % line;
+  for (int i = 0; i < n; i++) space_carve(spaces + i, flow, gradient, block + size * (size_t)i);
+  return spaces;
+}
+
+/* ---- matrices in and out ----------------------------------------------------------------------------------------- */
+
+/* n rows from `first` of a column-major matrix into nb blocks; padding repeats the last row. */
+static void pack_rows(const double *matrix, long ld, int columns, long first, int n, int nb, real *to) {
+  for (int b = 0; b < nb; b++) {
+    const int here = n - b * BJ_BLOCK < BJ_BLOCK ? n - b * BJ_BLOCK : BJ_BLOCK;
+    for (int j = 0; j < columns; j++) {
+      const double *from = matrix + first + b * BJ_BLOCK + (long)j * ld;
+      real *row = to + ((long)b * columns + j) * BJ_BLOCK;
+      for (int r = 0; r < here; r++) row[r] = from[r];
+      for (int r = here; r < BJ_BLOCK; r++) row[r] = from[here - 1];
+    }
+  }
+}
+
+static void unpack_rows(const real *from, int columns, int n, double *matrix, long ld, long first) {
+  for (int i = 0; i < n; i += BJ_BLOCK) {
+    const int here = n - i < BJ_BLOCK ? n - i : BJ_BLOCK;
+    for (int j = 0; j < columns; j++) {
+      memcpy(matrix + first + i + (long)j * ld, from + ((long)(i / BJ_BLOCK) * columns + j) * BJ_BLOCK,
+             sizeof(double) * (size_t)here);
+    }
+  }
+}
+
+/* A cotangent: as pack_rows, but zero where there is none and in the padding. */
+static void pack_cotangent(const double *matrix, long ld, int columns, long first, int n, int nb, real *to) {
+  memset(to, 0, sizeof(real) * (size_t)nb * (size_t)columns * BJ_BLOCK);
+  for (int i = 0; i < n && matrix; i++) {
+    for (int j = 0; j < columns; j++) {
+      to[((long)(i / BJ_BLOCK) * columns + j) * BJ_BLOCK + i % BJ_BLOCK] = matrix[first + i + (long)j * ld];
+    }
+  }
+}
+
+/* ---- one chunk --------------------------------------------------------------------------------------------------- */
+
+static bj_pass chunk_pass(const flow_params *params, flow_space *space, int nb, bj_logdet *logdet) {
+  const bj_base *base = params->flow->base;
+  return (bj_pass){
+      .nb = nb,
+      .theta = params->theta + base->n_param,
+      .prep = params->prep + base->n_prep,
+      .condition = space->condition,
+      .x = space->x,
+      .y = space->y,
+      .logdet = logdet,
+      .cache = space->cache,
+      .work = space->work,
+      .error = &space->error,
+  };
+}
+
+static bj_base_pass chunk_base_pass(const flow_params *params, flow_space *space, int nb, bj_direction direction) {
+  return (bj_base_pass){
+      .nb = nb,
+      .theta = params->theta,
+      .prep = params->prep,
+      .x = direction == BJ_FORWARD ? space->x : space->y,
+      .log_density = space->log_density,
+      .gp = space->gp,
+      .gx = direction == BJ_FORWARD ? space->gx : space->gy,
+      .gtheta = space->gtheta,
+      .gprep = space->gprep,
+  };
+}
+
+/* y and sum (the log-determinant of the call) from x; log_density is that of the data side, whichever that is. */
+static bj_status chunk_run(const flow_params *params, flow_space *space, int nb, bj_direction direction) {
+  const bj_flow *flow = params->flow;
+  const bj_layer_kind *kind = flow->layer->kind;
+  bj_logdet logdet = {space->sum, space->factor, 0};
+  bj_pass pass = chunk_pass(params, space, nb, &logdet);
+  const bj_base_pass base = chunk_base_pass(params, space, nb, direction);
+  logdet_start(&logdet, nb);
+  const bj_status status = (direction == BJ_FORWARD ? kind->forward : kind->inverse)(flow->layer, &pass);
+  if (status != BJ_OK) return status;
+  logdet_finish(&logdet, nb);
+  for (long i = 0; i < (long)nb * BJ_BLOCK; i += BJ_LANES) {
+    const vreal sum = vload(space->sum + i);
+    vstore(space->log_density + i, direction == BJ_FORWARD ? -sum : sum);
+  }
+  flow->base->kind->log_density(flow->base, &base);
+  return BJ_OK;
+}
+
+/* Gradient of sum(gy y) + sum(gl logdet) + sum(gp log_density), after chunk_run. gy and gl are changed on the way. */
+static bj_status chunk_vjp(const flow_params *params, flow_space *space, int nb, bj_direction direction) {
+  const bj_flow *flow = params->flow;
+  const bj_layer_kind *kind = flow->layer->kind;
+  bj_logdet unused = {0};
+  bj_pass pass = chunk_pass(params, space, nb, &unused);
+  const bj_base_pass base = chunk_base_pass(params, space, nb, direction);
+  pass.gy = space->gy;
+  pass.gl = space->gl;
+  pass.gx = space->gx;
+  pass.gcondition = space->gcondition;
+  pass.gtheta = space->gtheta + flow->base->n_param;
+  pass.gprep = space->gprep + flow->base->n_prep;
+  for (long i = 0; i < (long)nb * BJ_BLOCK; i += BJ_LANES) {
+    const vreal gp = vload(space->gp + i);
+    vstore(space->gl + i, vload(space->gl + i) + (direction == BJ_FORWARD ? -gp : gp));
+  }
+  if (direction == BJ_INVERSE) {
+    flow->base->kind->log_density_vjp(flow->base, &base);
+    return kind->inverse_vjp(flow->layer, &pass);
+  }
+  const bj_status status = kind->forward_vjp(flow->layer, &pass);
+  flow->base->kind->log_density_vjp(flow->base, &base);
+  return status;
+}
+
+/* The gradient of slot 0 becomes the sum over slots, in a fixed order, and goes from prep back to theta. */
+static void spaces_reduce(const flow_params *params, flow_space *spaces, int n) {
+  const long size = params->flow->n_param + params->flow->n_prep;
+  for (int s = 1; s < n; s++) {
+    real *to = spaces[0].gtheta;
+    const real *from = spaces[s].gtheta;
+    long i = 0;
+    for (; i + BJ_LANES <= size; i += BJ_LANES) vstore(to + i, vload(to + i) + vload(from + i));
+    for (; i < size; i++) to[i] += from[i];
+  }
+  flow_prepare_vjp(params->flow, params->theta, params->prep, spaces[0].gprep, spaces[0].gtheta);
+}
+
+static void space_clear_gradient(const bj_flow *flow, flow_space *space) {
+  memset(space->gtheta, 0, sizeof(real) * (size_t)(flow->n_param + flow->n_prep));
+}
+
+static int slot_count(long n_row) {
+  const long chunks = (n_row + BJ_CHUNK * BJ_BLOCK - 1) / (BJ_CHUNK * BJ_BLOCK);
+  return chunks < 1 ? 1 : chunks < FLOW_SLOTS ? (int)chunks : FLOW_SLOTS;
+}
+
+/* ---- maps of whole matrices -------------------------------------------------------------------------------------- */
+
+typedef struct {
+  flow_params params;
+  bj_direction direction;
+  const bj_map_job *job;
+  flow_space *spaces;
+  int n_slot;
+} map_call;
+
+static void map_chunk(const map_call *call, flow_space *space, long first, int n) {
+  const bj_map_job *job = call->job;
+  const bj_flow *flow = call->params.flow;
+  const int nb = (n + BJ_BLOCK - 1) / BJ_BLOCK;
+  pack_rows(job->x, job->ld, flow->d, first, n, nb, space->x);
+  if (flow->n_condition > 0) pack_rows(job->condition, job->ld, flow->n_condition, first, n, nb, space->condition);
+  space->status = chunk_run(&call->params, space, nb, call->direction);
+  if (space->status != BJ_OK) return;
+  if (job->y) unpack_rows(space->y, flow->d, n, job->y, job->ld, first);
+  if (job->logdet) unpack_rows(space->sum, 1, n, job->logdet, job->ld, first);
+  if (job->log_density) unpack_rows(space->log_density, 1, n, job->log_density, job->ld, first);
+  if (!job->grad_param) return;
+  pack_cotangent(job->cot_y, job->ld, flow->d, first, n, nb, space->gy);
+  pack_cotangent(job->cot_l, job->ld, 1, first, n, nb, space->gl);
+  pack_cotangent(job->cot_p, job->ld, 1, first, n, nb, space->gp);
+  memset(space->gcondition, 0, sizeof(real) * (size_t)nb * (size_t)flow->n_condition * BJ_BLOCK);
+  space->status = chunk_vjp(&call->params, space, nb, call->direction);
+  if (job->grad_x) unpack_rows(space->gx, flow->d, n, job->grad_x, job->ld, first);
+  if (job->grad_condition) {
+    unpack_rows(space->gcondition, flow->n_condition, n, job->grad_condition, job->ld, first);
+  }
+}
+
+static void map_slot(void *arg, int slot) {
+  const map_call *call = arg;
+  const long size = BJ_CHUNK * BJ_BLOCK;
+  flow_space *space = call->spaces + slot;
+  space->status = BJ_OK;
+  if (call->job->grad_param) space_clear_gradient(call->params.flow, space);
+  for (long first = slot * size; first < call->job->n && space->status == BJ_OK; first += size * call->n_slot) {
+    map_chunk(call, space, first, (int)(call->job->n - first < size ? call->job->n - first : size));
+  }
+}
+
+static bj_status flow_map(const bj_flow *flow, const double *theta, bj_direction direction, const bj_map_job *job,
+                          const bj_memory *memory, const bj_workers *workers, bj_error *error) {
+  real *prep = memory->alloc(memory->host, sizeof(real) * (size_t)(flow->n_prep + 1));
+  const int n_slot = slot_count(job->n), gradient = job->grad_param != NULL;
+  map_call call = {{flow, theta, prep}, direction, job, spaces_make(flow, n_slot, gradient, memory), n_slot};
+  flow_prepare(flow, theta, prep);
+  workers->run(workers->host, n_slot, map_slot, &call);
+  for (int s = 0; s < n_slot; s++) {
+    if (call.spaces[s].status == BJ_OK) continue;
+    *error = call.spaces[s].error;
+    return call.spaces[s].status;
+  }
+  if (gradient) {
+    spaces_reduce(&call.params, call.spaces, n_slot);
+    memcpy(job->grad_param, call.spaces[0].gtheta, sizeof(double) * (size_t)flow->n_param);
+  }
+  return BJ_OK;
+}
+
+/* ---- draws from the base ----------------------------------------------------------------------------------------- */
+
+typedef struct {
+  flow_params params;
+  const bj_draw_job *job;
+  real *buffer; /* BJ_CHUNK blocks a slot */
+  int n_slot;
+} draw_call;
+
+static void draw_slot(void *arg, int slot) {
+  const draw_call *call = arg;
+  const bj_draw_job *job = call->job;
+  const bj_base *base = call->params.flow->base;
+  const long size = BJ_CHUNK * BJ_BLOCK;
+  real *z = call->buffer + slot * size * base->d;
+  for (long first = slot * size; first < job->n; first += size * call->n_slot) {
+    const int n = (int)(job->n - first < size ? job->n - first : size);
+    base->kind->draw(base, call->params.theta, call->params.prep, job->seed, (uint64_t)(job->first_row + first),
+                     (n + BJ_BLOCK - 1) / BJ_BLOCK, z);
+    unpack_rows(z, base->d, n, job->z, job->ld, first);
+  }
+}
+
+static void flow_draw(const bj_flow *flow, const double *theta, const bj_draw_job *job, const bj_memory *memory,
+                      const bj_workers *workers) {
+  real *prep = memory->alloc(memory->host, sizeof(real) * (size_t)(flow->n_prep + 1));
+  const int n_slot = slot_count(job->n);
+  const size_t size = (size_t)n_slot * BJ_CHUNK * BJ_BLOCK * (size_t)flow->d;
+  draw_call call = {{flow, theta, prep}, job, memory->alloc(memory->host, sizeof(real) * size), n_slot};
+  flow_prepare(flow, theta, prep);
+  workers->run(workers->host, n_slot, draw_slot, &call);
+}

@@ -1,0 +1,82 @@
+/* The tables of kinds: one row each. Everything else reaches a kind through its row. */
+#include "protocol.h"
+
+static const bj_scalar_kind *const scalar_kinds[] = {
+    &scalar_affine,   &scalar_rq_spline, &scalar_tanh_affine, &scalar_leaky_relu,
+    &scalar_leaky_tanh, &scalar_tanh,     &scalar_sigmoid,     &scalar_softplus,
+    &scalar_exp,      &scalar_power,     &scalar_chain,
+};
+static const bj_net_kind *const net_kinds[] = {
+    &net_mlp,
+};
+static const bj_layer_kind *const layer_kinds[] = {
+    &layer_chain,       &layer_invert,   &layer_permute,        &layer_standardize,
+    &layer_elementwise, &layer_coupling, &layer_autoregressive,
+};
+static const bj_base_kind *const base_kinds[] = {
+    &base_normal,
+    &base_logistic,
+    &base_student_t,
+    &base_uniform,
+};
+
+/* Finds the row of a spec's kind in one of the tables, all of whose rows start with their name. */
+static const void *find_kind(const void *const *table, size_t n, const bj_spec *spec) {
+  for (size_t i = 0; i < n; i++) {
+    if (!strcmp(*(const char *const *)table[i], spec->kind)) return table[i];
+  }
+  return NULL;
+}
+#define FIND_KIND(table, spec) find_kind((const void *const *)(table), sizeof(table) / sizeof *(table), spec)
+
+static bj_status scalar_build(bj_build *build, const bj_spec *spec, const char *where, bj_scalar **out) {
+  bj_scalar *scalar = *out = build_alloc(build, sizeof(bj_scalar));
+  if (!spec) return spec_error(build, "%s needs a `scalar`", where);
+  scalar->kind = FIND_KIND(scalar_kinds, spec);
+  if (!scalar->kind) return spec_error(build, "there is no scalar bijection \"%s\"", spec->kind);
+  return scalar->kind->build(scalar, spec, build);
+}
+
+static bj_status net_build(bj_build *build, const bj_spec *spec, const bj_net_request *request, const char *where,
+                           bj_net **out) {
+  bj_net *net = *out = build_alloc(build, sizeof(bj_net));
+  if (!spec) return spec_error(build, "%s needs a `net`", where);
+  net->kind = FIND_KIND(net_kinds, spec);
+  if (!net->kind) return spec_error(build, "there is no net \"%s\"", spec->kind);
+  if (request->in_rank && !net->kind->masks) {
+    return spec_error(build, "%s needs a net with autoregressive masks, which net_%s() has not", where, spec->kind);
+  }
+  net->n_in = request->n_in;
+  net->n_out = request->n_out;
+  return net->kind->build(net, spec, request, build);
+}
+
+static bj_status layer_build(bj_build *build, const bj_spec *spec, int d, int n_condition, bj_layer **out) {
+  bj_layer *layer = *out = build_alloc(build, sizeof(bj_layer));
+  layer->kind = FIND_KIND(layer_kinds, spec);
+  if (!layer->kind) return spec_error(build, "there is no layer \"%s\"", spec->kind);
+  layer->d = d;
+  layer->n_condition = n_condition;
+  return layer->kind->build(layer, spec, build);
+}
+
+static bj_status base_build(bj_build *build, const bj_spec *spec, int d, bj_base **out) {
+  bj_base *base = *out = build_alloc(build, sizeof(bj_base));
+  base->kind = FIND_KIND(base_kinds, spec);
+  if (!base->kind) return spec_error(build, "there is no base distribution \"%s\"", spec->kind);
+  base->d = d;
+  return base->kind->build(base, spec, build);
+}
+
+static void layer_describe(const bj_layer *layer, bj_describe *out) {
+  if (layer->kind->describe) layer->kind->describe(layer, out);
+}
+static void layer_init(const bj_layer *layer, real *theta, bj_rng *rng) {
+  if (layer->kind->init) layer->kind->init(layer, theta, rng);
+}
+static void layer_prepare(const bj_layer *layer, const real *theta, real *prep) {
+  if (layer->kind->prepare) layer->kind->prepare(layer, theta, prep);
+}
+static void layer_prepare_vjp(const bj_layer *layer, const real *theta, const real *prep, real *gprep, real *gtheta) {
+  if (layer->kind->prepare_vjp) layer->kind->prepare_vjp(layer, theta, prep, gprep, gtheta);
+}

@@ -1,0 +1,143 @@
+/* chain: layers applied one after another.
+ *
+ *   forward: x -> layer 1 -> layer 2 -> ... -> y, log-determinants added; inverse: the way back.
+ *   The cache keeps the value between every two layers, then the caches of the layers.
+ */
+#include "protocol.h"
+
+typedef struct {
+  int n;
+  bj_layer **layers;
+  long *theta_at, *prep_at, *cache_at; /* cache_at is a block */
+} layer_list;
+
+/* The value between layer i - 1 and layer i (i = 1 .. n - 1). */
+INLINE real *layers_between(const bj_layer *layer, const bj_pass *pass, int i) {
+  return pass->cache + (long)(i - 1) * pass->nb * layer->d * BJ_BLOCK;
+}
+
+static bj_pass layers_child(const bj_layer *layer, const bj_pass *pass, int i, bj_direction direction) {
+  const layer_list *self = layer->self;
+  const int first = direction == BJ_FORWARD ? i == 0 : i == self->n - 1;
+  const int last = direction == BJ_FORWARD ? i == self->n - 1 : i == 0;
+  bj_pass child = *pass;
+  child.theta += self->theta_at[i];
+  child.prep += self->prep_at[i];
+  child.cache += self->cache_at[i] * pass->nb;
+  child.x = first ? pass->x : layers_between(layer, pass, direction == BJ_FORWARD ? i : i + 1);
+  child.y = last ? pass->y : layers_between(layer, pass, direction == BJ_FORWARD ? i + 1 : i);
+  return child;
+}
+
+static bj_status layers_run(const bj_layer *layer, bj_pass *pass, bj_direction direction) {
+  const layer_list *self = layer->self;
+  if (self->n == 0) memcpy(pass->y, pass->x, sizeof(real) * (size_t)pass->nb * (size_t)layer->d * BJ_BLOCK);
+  for (int step = 0; step < self->n; step++) {
+    const int i = direction == BJ_FORWARD ? step : self->n - 1 - step;
+    const bj_layer_kind *kind = self->layers[i]->kind;
+    bj_pass child = layers_child(layer, pass, i, direction);
+    const bj_status status = (direction == BJ_FORWARD ? kind->forward : kind->inverse)(self->layers[i], &child);
+    if (status != BJ_OK) return status;
+  }
+  return BJ_OK;
+}
+
+/* Gradients travel through two buffers at the head of `work`, so that gx never overlaps gy. */
+static bj_status layers_run_vjp(const bj_layer *layer, bj_pass *pass, bj_direction direction) {
+  const layer_list *self = layer->self;
+  const long size = (long)pass->nb * layer->d * BJ_BLOCK;
+  if (self->n == 0) memcpy(pass->gx, pass->gy, sizeof(real) * (size_t)size);
+  for (int step = 0; step < self->n; step++) {
+    const int i = direction == BJ_FORWARD ? self->n - 1 - step : step;
+    const bj_layer_kind *kind = self->layers[i]->kind;
+    bj_pass child = layers_child(layer, pass, i, direction);
+    child.gy = step == 0 ? pass->gy : pass->work + (step % 2) * size;
+    child.gx = step == self->n - 1 ? pass->gx : pass->work + ((step + 1) % 2) * size;
+    child.gtheta += self->theta_at[i];
+    child.gprep += self->prep_at[i];
+    child.work += 2 * size;
+    const bj_status status = (direction == BJ_FORWARD ? kind->forward_vjp : kind->inverse_vjp)(self->layers[i], &child);
+    if (status != BJ_OK) return status;
+  }
+  return BJ_OK;
+}
+
+static bj_status layers_forward(const bj_layer *layer, bj_pass *pass) { return layers_run(layer, pass, BJ_FORWARD); }
+static bj_status layers_inverse(const bj_layer *layer, bj_pass *pass) { return layers_run(layer, pass, BJ_INVERSE); }
+static bj_status layers_forward_vjp(const bj_layer *layer, bj_pass *pass) {
+  return layers_run_vjp(layer, pass, BJ_FORWARD);
+}
+static bj_status layers_inverse_vjp(const bj_layer *layer, bj_pass *pass) {
+  return layers_run_vjp(layer, pass, BJ_INVERSE);
+}
+
+static void layers_describe(const bj_layer *layer, bj_describe *out) {
+  const layer_list *self = layer->self;
+  char name[16];
+  for (int i = 0; i < self->n; i++) {
+    snprintf(name, sizeof name, "%d", i + 1);
+    const int mark = describe_enter(out, name);
+    layer_describe(self->layers[i], out);
+    describe_leave(out, mark);
+  }
+}
+
+static void layers_init(const bj_layer *layer, real *theta, bj_rng *rng) {
+  const layer_list *self = layer->self;
+  for (int i = 0; i < self->n; i++) layer_init(self->layers[i], theta + self->theta_at[i], rng);
+}
+
+static void layers_prepare(const bj_layer *layer, const real *theta, real *prep) {
+  const layer_list *self = layer->self;
+  for (int i = 0; i < self->n; i++) {
+    layer_prepare(self->layers[i], theta + self->theta_at[i], prep + self->prep_at[i]);
+  }
+}
+
+static void layers_prepare_vjp(const bj_layer *layer, const real *theta, const real *prep, real *gprep, real *gtheta) {
+  const layer_list *self = layer->self;
+  for (int i = 0; i < self->n; i++) {
+    layer_prepare_vjp(self->layers[i], theta + self->theta_at[i], prep + self->prep_at[i], gprep + self->prep_at[i],
+                      gtheta + self->theta_at[i]);
+  }
+}
+
+static bj_status layers_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
+  layer_list *self = layer->self = build_alloc(build, sizeof(layer_list));
+  const bj_field *field = spec_field(spec, "layers");
+  const int n = field ? field->n : 0;
+  if (n > 0 && field->type != BJ_FIELD_SPECS) return spec_error(build, "a chain needs `layers`");
+  self->n = n;
+  self->layers = build_alloc(build, sizeof(bj_layer *) * (size_t)n);
+  self->theta_at = build_alloc(build, sizeof(long) * (size_t)n);
+  self->prep_at = build_alloc(build, sizeof(long) * (size_t)n);
+  self->cache_at = build_alloc(build, sizeof(long) * (size_t)n);
+  layer->n_cache = n > 1 ? (long)(n - 1) * layer->d * BJ_BLOCK : 0;
+  for (int i = 0; i < n; i++) {
+    const bj_status status = layer_build(build, field->specs + i, layer->d, layer->n_condition, self->layers + i);
+    if (status != BJ_OK) return status;
+    const bj_layer *child = self->layers[i];
+    self->theta_at[i] = layer->n_param;
+    self->prep_at[i] = layer->n_prep;
+    self->cache_at[i] = layer->n_cache;
+    layer->n_param += child->n_param;
+    layer->n_prep += child->n_prep;
+    layer->n_cache += child->n_cache;
+    if (child->n_work > layer->n_work) layer->n_work = child->n_work;
+  }
+  layer->n_work += 2L * layer->d * BJ_BLOCK;
+  return BJ_OK;
+}
+
+static const bj_layer_kind layer_chain = {
+    .name = "chain",
+    .build = layers_build,
+    .describe = layers_describe,
+    .init = layers_init,
+    .prepare = layers_prepare,
+    .prepare_vjp = layers_prepare_vjp,
+    .forward = layers_forward,
+    .inverse = layers_inverse,
+    .forward_vjp = layers_forward_vjp,
+    .inverse_vjp = layers_inverse_vjp,
+};

@@ -1,0 +1,117 @@
+/* coupling: y_1 = x_1, y_2 = f(x_2; theta(x_1, c)) (Dinh, Sohl-Dickstein, Bengio 2017).
+ *
+ *   log|det| = sum over the transformed coordinates of log f'. Both directions cost one net evaluation, because the net
+ *   sees only what does not change. vjp: scalar's vjp gives gx_2 and the gradient of its parameters; the net's vjp of
+ *   that is added to gy_1.
+ */
+#include "layer-conditioned.h"
+
+typedef struct {
+  conditioned base; /* must be first: layer-conditioned.h reads it through layer->self */
+  int n_unchanged;
+  const int *unchanged;
+} coupling;
+
+static void coupling_net_input(const bj_layer *layer, const bj_pass *pass) {
+  const coupling *self = layer->self;
+  const long in = (long)self->base.net->n_in * BJ_BLOCK, size = (long)layer->d * BJ_BLOCK;
+  real *to = pass->cache + self->base.cache_in * pass->nb;
+  for (int i = 0; i < self->n_unchanged; i++) {
+    const long at = (long)self->unchanged[i] * BJ_BLOCK;
+    copy_rows(pass->nb, pass->x + at, size, to + (long)i * BJ_BLOCK, in, 1);
+    copy_rows(pass->nb, pass->x + at, size, pass->y + at, size, 1);
+  }
+  if (layer->n_condition > 0) {
+    copy_rows(pass->nb, pass->condition, (long)layer->n_condition * BJ_BLOCK, to + (long)self->n_unchanged * BJ_BLOCK,
+              in, layer->n_condition);
+  }
+}
+
+static void coupling_run(const bj_layer *layer, const bj_pass *pass, bj_direction direction) {
+  const coupling *self = layer->self;
+  const bj_scalar *scalar = self->base.scalar;
+  const bj_net_pass net = conditioned_net_pass(layer, &self->base, pass);
+  coupling_net_input(layer, pass);
+  self->base.net->kind->forward(self->base.net, &net);
+  for (int j = 0; j < self->base.n_transformed; j++) {
+    const bj_scalar_pass one = conditioned_scalar_pass(layer, &self->base, pass, j, NULL);
+    (direction == BJ_FORWARD ? scalar->kind->forward : scalar->kind->inverse)[ROWWISE](scalar, &one);
+  }
+}
+
+static void coupling_run_vjp(const bj_layer *layer, const bj_pass *pass, bj_direction direction) {
+  const coupling *self = layer->self;
+  const bj_scalar *scalar = self->base.scalar;
+  const bj_net_pass net = conditioned_net_pass(layer, &self->base, pass);
+  const long in = (long)self->base.net->n_in * BJ_BLOCK, size = (long)layer->d * BJ_BLOCK;
+  for (int j = 0; j < self->base.n_transformed; j++) {
+    const bj_scalar_pass one = conditioned_scalar_pass(layer, &self->base, pass, j, pass->gy);
+    (direction == BJ_FORWARD ? scalar->kind->forward_vjp : scalar->kind->inverse_vjp)[ROWWISE](scalar, &one);
+  }
+  self->base.net->kind->vjp(self->base.net, &net);
+  for (int i = 0; i < self->n_unchanged; i++) {
+    const long at = (long)self->unchanged[i] * BJ_BLOCK;
+    copy_rows(pass->nb, pass->gy + at, size, pass->gx + at, size, 1);
+    add_rows(pass->nb, net.gx + (long)i * BJ_BLOCK, in, pass->gx + at, size, 1);
+  }
+  if (layer->n_condition > 0 && pass->gcondition) {
+    add_rows(pass->nb, net.gx + (long)self->n_unchanged * BJ_BLOCK, in, pass->gcondition,
+             (long)layer->n_condition * BJ_BLOCK, layer->n_condition);
+  }
+}
+
+static bj_status coupling_forward(const bj_layer *layer, bj_pass *pass) {
+  coupling_run(layer, pass, BJ_FORWARD);
+  return BJ_OK;
+}
+static bj_status coupling_inverse(const bj_layer *layer, bj_pass *pass) {
+  coupling_run(layer, pass, BJ_INVERSE);
+  return BJ_OK;
+}
+static bj_status coupling_forward_vjp(const bj_layer *layer, bj_pass *pass) {
+  coupling_run_vjp(layer, pass, BJ_FORWARD);
+  return BJ_OK;
+}
+static bj_status coupling_inverse_vjp(const bj_layer *layer, bj_pass *pass) {
+  coupling_run_vjp(layer, pass, BJ_INVERSE);
+  return BJ_OK;
+}
+
+static bj_status coupling_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
+  coupling *self = layer->self = build_alloc(build, sizeof(coupling));
+  const bj_field *mask = spec_field(spec, "mask");
+  int *unchanged = build_alloc(build, sizeof(int) * (size_t)layer->d);
+  int *transformed = build_alloc(build, sizeof(int) * (size_t)layer->d);
+  int n_unchanged = 0, n_transformed = 0;
+  bj_net_request request = {0};
+  if (mask && mask->n != layer->d) {
+    return spec_error(build, "`mask` of layer_coupling() has %d entries, but there are %d coordinates", mask->n,
+                      layer->d);
+  }
+  for (int i = 0; i < layer->d; i++) {
+    const int keep = mask ? mask->numbers[i] != 0 : i < layer->d / 2;
+    if (keep) {
+      unchanged[n_unchanged++] = i;
+    } else {
+      transformed[n_transformed++] = i;
+    }
+  }
+  if (n_transformed == 0) return spec_error(build, "`mask` of layer_coupling() leaves nothing to transform");
+  self->n_unchanged = n_unchanged;
+  self->unchanged = unchanged;
+  request.n_in = n_unchanged + layer->n_condition;
+  return conditioned_build(layer, spec, transformed, n_transformed, &request, build);
+}
+
+static const bj_layer_kind layer_coupling = {
+    .name = "coupling",
+    .build = coupling_build,
+    .describe = conditioned_describe,
+    .init = conditioned_init,
+    .prepare = conditioned_prepare,
+    .prepare_vjp = conditioned_prepare_vjp,
+    .forward = coupling_forward,
+    .inverse = coupling_inverse,
+    .forward_vjp = coupling_forward_vjp,
+    .inverse_vjp = coupling_inverse_vjp,
+};

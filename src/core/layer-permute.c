@@ -1,0 +1,61 @@
+/* permute: y_i = x_{p(i)}. The log-determinant is 0; the gradient is permuted back. */
+#include "protocol.h"
+
+typedef struct {
+  int *to; /* y[i] = x[to[i]], coordinates from 0 */
+} permute;
+
+/* out[i] = in[p(i)], or out[p(i)] = in[i] */
+static void permute_rows(const bj_layer *layer, int nb, const real *in, real *out, int gather) {
+  const permute *self = layer->self;
+  for (int b = 0; b < nb; b++) {
+    for (int i = 0; i < layer->d; i++) {
+      const long here = ((long)b * layer->d + i) * BJ_BLOCK, there = ((long)b * layer->d + self->to[i]) * BJ_BLOCK;
+      memcpy(out + (gather ? here : there), in + (gather ? there : here), sizeof(real) * BJ_BLOCK);
+    }
+  }
+}
+
+static bj_status permute_forward(const bj_layer *layer, bj_pass *pass) {
+  permute_rows(layer, pass->nb, pass->x, pass->y, 1);
+  return BJ_OK;
+}
+static bj_status permute_inverse(const bj_layer *layer, bj_pass *pass) {
+  permute_rows(layer, pass->nb, pass->x, pass->y, 0);
+  return BJ_OK;
+}
+static bj_status permute_forward_vjp(const bj_layer *layer, bj_pass *pass) {
+  permute_rows(layer, pass->nb, pass->gy, pass->gx, 0);
+  return BJ_OK;
+}
+static bj_status permute_inverse_vjp(const bj_layer *layer, bj_pass *pass) {
+  permute_rows(layer, pass->nb, pass->gy, pass->gx, 1);
+  return BJ_OK;
+}
+
+static bj_status permute_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
+  permute *self = layer->self = build_alloc(build, sizeof(permute));
+  const bj_field *field = spec_field(spec, "permutation");
+  int *seen = build_alloc(build, sizeof(int) * (size_t)layer->d);
+  self->to = build_alloc(build, sizeof(int) * (size_t)layer->d);
+  if (!field || field->type != BJ_FIELD_NUMBERS || field->n != layer->d) {
+    return spec_error(build, "`permutation` must have %d numbers, one a coordinate", layer->d);
+  }
+  for (int i = 0; i < layer->d; i++) {
+    const double from = field->numbers[i];
+    if (!(from >= 1 && from <= layer->d) || seen[(int)from - 1]++) {
+      return spec_error(build, "`permutation` must hold each of 1, ..., %d once", layer->d);
+    }
+    self->to[i] = (int)from - 1;
+  }
+  return BJ_OK;
+}
+
+static const bj_layer_kind layer_permute = {
+    .name = "permute",
+    .build = permute_build,
+    .forward = permute_forward,
+    .inverse = permute_inverse,
+    .forward_vjp = permute_forward_vjp,
+    .inverse_vjp = permute_inverse_vjp,
+};

@@ -1,0 +1,372 @@
+/* mlp: a multilayer perceptron, dense or with autoregressive masks.
+ *
+ *   h_0 = x;  h_l = act(W_l h_{l-1} + b_l), l = 1..depth;  y = W_{depth+1} h_depth + b_{depth+1} + offset
+ *
+ * Masks (Germain et al. 2015, "MADE"): hidden unit j has the rank j mod (n_rank - 1) (with conditions: j mod n_rank - 1),
+ * and a weight is kept where rank(out) >= rank(in), in the last matrix where rank(out) > rank(in). Units are sorted by
+ * rank in prep, so that every row of a masked matrix is a prefix of kept weights followed by zeros: the products skip
+ * the tiles of zeros, and the units of one rank are a range, which is what forward_rank() and vjp_rank() compute.
+ */
+#include "num-gemm.h"
+#include "protocol.h"
+
+#define MLP_MAX_LINEAR 34 /* depth of at most 33 */
+
+typedef struct {
+  int m, k;              /* W is m x k */
+  long theta_w, theta_b; /* offsets in the parameters */
+  long prep_w, prep_b;   /* offsets in prep (masked nets; prep_b also where the output has an offset) */
+  const int *row, *column;          /* sorted position -> position in theta (masked nets) */
+  const int *row_rank, *column_rank;
+  const int *k_hi;                  /* kept prefix of each row */
+  const int *m_lo;                  /* first kept row of each column: the same mask seen by the transpose */
+} mlp_linear;
+
+typedef struct {
+  int n_linear, masked, n_rank;
+  int activation;
+  long cache_h[MLP_MAX_LINEAR];  /* offset a block of h_l, l = 1..depth; the derivative of act follows it */
+  long work_g[MLP_MAX_LINEAR];   /* offset a block of the gradient of the pre-activation of h_l */
+  mlp_linear linear[MLP_MAX_LINEAR];
+  const real *offset;
+  int zero_last;
+} mlp;
+
+/* ---- activations ------------------------------------------------------------------------------------------------- */
+
+typedef enum { RELU, TANH, ELU, GELU, SILU, SOFTPLUS, SINE, N_ACTIVATION } mlp_activation;
+static const char *const mlp_activation_name[N_ACTIVATION] = {"relu", "tanh", "elu", "gelu", "silu", "softplus", "sin"};
+
+/* Value and derivative. gelu is its usual tanh form, 0.5 t (1 + tanh(sqrt(2/pi) (t + 0.044715 t^3))). */
+INLINE vreal activation_value(mlp_activation kind, vreal t, vreal *derivative) {
+  vreal s, v;
+  switch (kind) {
+    case TANH:
+      v = vtanh(t);
+      *derivative = vset(1) - v * v;
+      return v;
+    case ELU:
+      v = vexpm1(vmin(t, vset(0)));
+      *derivative = vselect(vlt(vset(0), t), vset(1), v + vset(1));
+      return vselect(vlt(vset(0), t), t, v);
+    case GELU:
+      s = vtanh(vset(0.7978845608028654) * (t + vset(0.044715) * t * t * t));
+      *derivative = vset(0.5) * (vset(1) + s) + vset(0.5) * t * (vset(1) - s * s) * vset(0.7978845608028654) *
+                                                    (vset(1) + vset(3 * 0.044715) * t * t);
+      return vset(0.5) * t * (vset(1) + s);
+    case SILU:
+      s = vsigmoid(t);
+      *derivative = s * (vset(1) + t * (vset(1) - s));
+      return t * s;
+    case SOFTPLUS:
+      return vsoftplus_sigmoid(t, derivative);
+    case SINE:
+      vsincos(t, &v, derivative);
+      return v;
+    default:
+      *derivative = vselect(vlt(vset(0), t), vset(1), vset(0));
+      return vmax(t, vset(0));
+  }
+}
+
+/* In place on rows lo..hi of `units` units: t becomes act(t), and act'(t) is written `units` rows further on. */
+#define ACTIVATION_INSTANCE(name, kind)                                                          \
+  NOINLINE void activate_##name(real *t, int units, int lo, int hi, int nb, long block_stride) { \
+    for (int b = 0; b < nb; b++, t += block_stride) {                                            \
+      for (long i = (long)lo * BJ_BLOCK; i < (long)hi * BJ_BLOCK; i += BJ_LANES) {               \
+        vreal derivative;                                                                        \
+        vstore(t + i, activation_value(kind, vload(t + i), &derivative));                        \
+        vstore(t + i + (long)units * BJ_BLOCK, derivative);                                      \
+      }                                                                                          \
+    }                                                                                            \
+  }
+ACTIVATION_INSTANCE(tanh, TANH)
+ACTIVATION_INSTANCE(elu, ELU)
+ACTIVATION_INSTANCE(gelu, GELU)
+ACTIVATION_INSTANCE(silu, SILU)
+ACTIVATION_INSTANCE(softplus, SOFTPLUS)
+ACTIVATION_INSTANCE(sin, SINE)
+/* relu is fused into the product that it follows, and its derivative is read off its value. */
+static void (*const mlp_activate[N_ACTIVATION])(real *, int, int, int, int, long) = {
+    NULL, activate_tanh, activate_elu, activate_gelu, activate_silu, activate_softplus, activate_sin};
+
+/* ---- forward ----------------------------------------------------------------------------------------------------- */
+
+INLINE const real *mlp_weight(const mlp *self, const bj_net_pass *pass, int l) {
+  return self->masked ? pass->prep + self->linear[l].prep_w : pass->theta + self->linear[l].theta_w;
+}
+
+INLINE const real *mlp_bias(const mlp *self, const bj_net_pass *pass, int l) {
+  const mlp_linear *linear = self->linear + l;
+  return linear->prep_b >= 0 ? pass->prep + linear->prep_b : pass->theta + linear->theta_b;
+}
+
+/* Rows lo..hi of linear layer l (from 0), and the activation behind it. */
+static void mlp_rows(const bj_net *net, const bj_net_pass *pass, int l, int lo, int hi) {
+  const mlp *self = net->self;
+  const mlp_linear *linear = self->linear + l;
+  const int last = l == self->n_linear - 1;
+  const long hs = net->n_cache, xs = l > 0 ? hs : (long)net->n_in * BJ_BLOCK;
+  const real *x = l > 0 ? pass->cache + self->cache_h[l - 1] : pass->x;
+  real *y = last ? pass->y : pass->cache + self->cache_h[l];
+  const long ys = last ? (long)net->n_out * BJ_BLOCK : hs;
+  if (hi <= lo) return;
+  gemm(!last && self->activation == RELU ? GEMM_RELU : GEMM_SET, hi - lo, linear->k, mlp_weight(self, pass, l) + lo, 1,
+       linear->m, mlp_bias(self, pass, l) + lo, pass->nb, x, xs, y + (long)lo * BJ_BLOCK, ys, NULL, NULL,
+       linear->k_hi ? linear->k_hi + lo : NULL);
+  if (!last && self->activation != RELU) mlp_activate[self->activation](y, linear->m, lo, hi, pass->nb, ys);
+}
+
+static void mlp_forward(const bj_net *net, const bj_net_pass *pass) {
+  const mlp *self = net->self;
+  for (int l = 0; l < self->n_linear; l++) mlp_rows(net, pass, l, 0, self->linear[l].m);
+}
+
+/* Range of the units of one rank in a sorted list of ranks. */
+static void rank_range(const int *ranks, int n, int rank, int *lo, int *hi) {
+  int i = 0;
+  while (i < n && ranks[i] < rank) i++;
+  *lo = i;
+  while (i < n && ranks[i] == rank) i++;
+  *hi = i;
+}
+
+static void mlp_forward_rank(const bj_net *net, const bj_net_pass *pass, int rank) {
+  const mlp *self = net->self;
+  int lo, hi;
+  for (int l = 0; l < self->n_linear; l++) {
+    const int last = l == self->n_linear - 1;
+    rank_range(self->linear[l].row_rank, self->linear[l].m, rank + last, &lo, &hi);
+    mlp_rows(net, pass, l, lo, hi);
+  }
+}
+
+/* ---- gradients --------------------------------------------------------------------------------------------------- */
+
+/* Gradient with respect to units lo..hi that feed linear layer l: the transposed product, times act'. */
+static void mlp_columns(const bj_net *net, const bj_net_pass *pass, int l, int lo, int hi) {
+  const mlp *self = net->self;
+  const mlp_linear *linear = self->linear + l;
+  const int last = l == self->n_linear - 1;
+  const real *g = last ? pass->gy : pass->work + self->work_g[l];
+  const long gs = last ? (long)net->n_out * BJ_BLOCK : net->n_work;
+  const real *w = mlp_weight(self, pass, l) + (long)lo * linear->m;
+  const int *m_lo = linear->m_lo ? linear->m_lo + lo : NULL;
+  const long at = (long)lo * BJ_BLOCK;
+  if (hi <= lo) return;
+  if (l == 0) {
+    gemm(GEMM_SET, hi - lo, linear->m, w, linear->m, 1, NULL, pass->nb, g, gs, pass->gx + at,
+         (long)net->n_in * BJ_BLOCK, NULL, m_lo, NULL);
+    return;
+  }
+  real *gh = pass->work + self->work_g[l - 1];
+  const real *h = pass->cache + self->cache_h[l - 1];
+  if (self->activation == RELU) {
+    /* with relu, n_cache == n_work: h and its gradient have the same layout, as a mask must */
+    gemm(GEMM_RELU_MASK, hi - lo, linear->m, w, linear->m, 1, NULL, pass->nb, g, gs, gh + at, net->n_work, h + at, m_lo,
+         NULL);
+    return;
+  }
+  gemm(GEMM_SET, hi - lo, linear->m, w, linear->m, 1, NULL, pass->nb, g, gs, gh + at, net->n_work, NULL, m_lo, NULL);
+  for (int b = 0; b < pass->nb; b++) {
+    real *row = gh + b * net->n_work;
+    const real *derivative = h + b * net->n_cache + (long)linear->k * BJ_BLOCK;
+    for (long i = at; i < (long)hi * BJ_BLOCK; i += BJ_LANES) vstore(row + i, vload(row + i) * vload(derivative + i));
+  }
+}
+
+static void mlp_weight_grads(const bj_net *net, const bj_net_pass *pass) {
+  const mlp *self = net->self;
+  for (int l = 0; l < self->n_linear; l++) {
+    const mlp_linear *linear = self->linear + l;
+    const int last = l == self->n_linear - 1;
+    const real *g = last ? pass->gy : pass->work + self->work_g[l];
+    const long gs = last ? (long)net->n_out * BJ_BLOCK : net->n_work;
+    const real *x = l > 0 ? pass->cache + self->cache_h[l - 1] : pass->x;
+    const long xs = l > 0 ? net->n_cache : (long)net->n_in * BJ_BLOCK;
+    real *gw = self->masked ? pass->gprep + linear->prep_w : pass->gtheta + linear->theta_w;
+    real *gb = self->masked ? pass->gprep + linear->prep_b : pass->gtheta + linear->theta_b;
+    gemm_weight_grad(linear->m, linear->k, pass->nb, g, gs, x, xs, gw, linear->m, NULL, linear->k_hi);
+    gemm_bias_grad(linear->m, pass->nb, g, gs, gb);
+  }
+}
+
+static void mlp_vjp(const bj_net *net, const bj_net_pass *pass) {
+  const mlp *self = net->self;
+  for (int l = self->n_linear - 1; l > 0; l--) mlp_columns(net, pass, l, 0, self->linear[l].k);
+  if (pass->gx) mlp_columns(net, pass, 0, 0, net->n_in);
+  mlp_weight_grads(net, pass);
+}
+
+static void mlp_vjp_rank(const bj_net *net, const bj_net_pass *pass, int rank) {
+  const mlp *self = net->self;
+  int lo, hi;
+  for (int l = self->n_linear - 1; l >= 0; l--) {
+    rank_range(self->linear[l].column_rank, self->linear[l].k, rank, &lo, &hi);
+    mlp_columns(net, pass, l, lo, hi);
+  }
+}
+
+/* ---- parameters -------------------------------------------------------------------------------------------------- */
+
+static void mlp_prepare(const bj_net *net, const real *theta, real *prep) {
+  const mlp *self = net->self;
+  const mlp_linear *last = self->linear + self->n_linear - 1;
+  for (int l = 0; l < self->n_linear && self->masked; l++) {
+    const mlp_linear *linear = self->linear + l;
+    for (int k = 0; k < linear->k; k++) {
+      const real *from = theta + linear->theta_w + (long)linear->column[k] * linear->m;
+      real *to = prep + linear->prep_w + (long)k * linear->m;
+      for (int i = 0; i < linear->m_lo[k]; i++) to[i] = 0;
+      for (int i = linear->m_lo[k]; i < linear->m; i++) to[i] = from[linear->row[i]];
+    }
+    for (int i = 0; i < linear->m; i++) prep[linear->prep_b + i] = theta[linear->theta_b + linear->row[i]];
+  }
+  if (!self->offset) return;
+  for (int i = 0; i < last->m; i++) prep[last->prep_b + i] = theta[last->theta_b + i] + self->offset[i];
+}
+
+static void mlp_prepare_vjp(const bj_net *net, const real *gprep, real *gtheta) {
+  const mlp *self = net->self;
+  for (int l = 0; l < self->n_linear && self->masked; l++) {
+    const mlp_linear *linear = self->linear + l;
+    for (int k = 0; k < linear->k; k++) {
+      const real *from = gprep + linear->prep_w + (long)k * linear->m;
+      real *to = gtheta + linear->theta_w + (long)linear->column[k] * linear->m;
+      for (int i = linear->m_lo[k]; i < linear->m; i++) to[linear->row[i]] += from[i];
+    }
+    for (int i = 0; i < linear->m; i++) gtheta[linear->theta_b + linear->row[i]] += gprep[linear->prep_b + i];
+  }
+}
+
+static void mlp_describe(const bj_net *net, bj_describe *out) {
+  const mlp *self = net->self;
+  char name[8];
+  for (int l = 0; l < self->n_linear; l++) {
+    snprintf(name, sizeof name, "W%d", l + 1);
+    describe_slot(out, name, 2, self->linear[l].m, self->linear[l].k);
+    snprintf(name, sizeof name, "b%d", l + 1);
+    describe_slot(out, name, 1, self->linear[l].m, 0);
+  }
+}
+
+/* U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for weights and biases; "identity" starts the last layer at exactly zero. */
+static void mlp_init(const bj_net *net, real *theta, bj_rng *rng) {
+  const mlp *self = net->self;
+  for (int l = 0; l < self->n_linear; l++) {
+    const mlp_linear *linear = self->linear + l;
+    const int zero = self->zero_last && l == self->n_linear - 1;
+    const real bound = 1 / sqrt((real)(linear->k > 0 ? linear->k : 1));
+    for (long i = 0; i < (long)linear->m * linear->k; i++) {
+      theta[linear->theta_w + i] = zero ? 0 : bound * (2 * rng_uniform(rng) - 1);
+    }
+    for (int i = 0; i < linear->m; i++) theta[linear->theta_b + i] = zero ? 0 : bound * (2 * rng_uniform(rng) - 1);
+  }
+}
+
+/* ---- building ---------------------------------------------------------------------------------------------------- */
+
+/* Sorted order of the hidden units of one layer: units of rank -1 first, then 0, 1, ... */
+static void mlp_hidden_ranks(const bj_net_request *request, int m, int *row, int *row_rank) {
+  const int conditional = request->n_in > 0 && request->in_rank[0] < 0;
+  const int first = conditional ? -1 : 0;
+  const int cycle = conditional ? request->n_rank : (request->n_rank > 1 ? request->n_rank - 1 : 1);
+  int at = 0;
+  for (int rank = 0; rank < cycle; rank++) {
+    for (int j = rank; j < m; j += cycle, at++) {
+      row[at] = j;
+      row_rank[at] = rank + first;
+    }
+  }
+}
+
+static void mlp_build_mask(mlp *self, const bj_net_request *request, int l, bj_build *build) {
+  mlp_linear *linear = self->linear + l;
+  const int last = l == self->n_linear - 1;
+  int *row = build_alloc(build, sizeof(int) * (size_t)linear->m);
+  int *row_rank = build_alloc(build, sizeof(int) * (size_t)linear->m);
+  int *k_hi = build_alloc(build, sizeof(int) * (size_t)linear->m);
+  int *m_lo = build_alloc(build, sizeof(int) * (size_t)linear->k);
+  if (last) {
+    for (int i = 0; i < linear->m; i++) {
+      row[i] = i;
+      row_rank[i] = request->out_rank[i];
+    }
+  } else {
+    mlp_hidden_ranks(request, linear->m, row, row_rank);
+  }
+  linear->row = row;
+  linear->row_rank = row_rank;
+  linear->column = l > 0 ? self->linear[l - 1].row : request->in_column;
+  linear->column_rank = l > 0 ? self->linear[l - 1].row_rank : request->in_rank;
+  for (int i = 0; i < linear->m; i++) {
+    int k = 0;
+    while (k < linear->k && row_rank[i] - last >= linear->column_rank[k]) k++;
+    k_hi[i] = k;
+  }
+  for (int k = 0; k < linear->k; k++) {
+    int i = 0;
+    while (i < linear->m && row_rank[i] - last < linear->column_rank[k]) i++;
+    m_lo[k] = i;
+  }
+  linear->k_hi = k_hi;
+  linear->m_lo = m_lo;
+}
+
+static bj_status mlp_build(bj_net *net, const bj_spec *spec, const bj_net_request *request, bj_build *build) {
+  mlp *self = net->self = build_alloc(build, sizeof(mlp));
+  const bj_field *width = spec_field(spec, "width");
+  const char *activation = spec_string(spec, "activation", "relu");
+  const int depth = width && width->type == BJ_FIELD_NUMBERS ? width->n : 0;
+  if (depth >= MLP_MAX_LINEAR) return spec_error(build, "`depth` of a net must be at most %d", MLP_MAX_LINEAR - 1);
+  self->n_linear = depth + 1;
+  self->masked = request->in_rank != NULL;
+  self->n_rank = request->n_rank;
+  self->offset = request->offset;
+  self->zero_last = !strcmp(spec_string(spec, "init", "identity"), "identity");
+  for (self->activation = 0; self->activation < N_ACTIVATION; self->activation++) {
+    if (!strcmp(activation, mlp_activation_name[self->activation])) break;
+  }
+  if (self->activation == N_ACTIVATION) return spec_error(build, "unknown activation \"%s\"", activation);
+  for (int l = 0; l < self->n_linear; l++) {
+    mlp_linear *linear = self->linear + l;
+    const int last = l == depth;
+    linear->k = l > 0 ? self->linear[l - 1].m : request->n_in;
+    linear->m = last ? request->n_out : (int)width->numbers[l];
+    linear->theta_w = net->n_param;
+    linear->theta_b = linear->theta_w + (long)linear->m * linear->k;
+    net->n_param = linear->theta_b + linear->m;
+    linear->prep_w = linear->prep_b = -1;
+    if (self->masked) {
+      linear->prep_w = net->n_prep;
+      net->n_prep += (long)linear->m * linear->k;
+      mlp_build_mask(self, request, l, build);
+    }
+    if (self->masked || (last && self->offset)) {
+      linear->prep_b = net->n_prep;
+      net->n_prep += linear->m;
+    }
+    if (!last) {
+      self->cache_h[l] = net->n_cache;
+      self->work_g[l] = net->n_work;
+      net->n_cache += (long)linear->m * BJ_BLOCK * (self->activation == RELU ? 1 : 2);
+      net->n_work += (long)linear->m * BJ_BLOCK;
+    }
+  }
+  return BJ_OK;
+}
+
+static const bj_net_kind net_mlp = {
+    .name = "mlp",
+    .masks = 1,
+    .build = mlp_build,
+    .describe = mlp_describe,
+    .init = mlp_init,
+    .prepare = mlp_prepare,
+    .prepare_vjp = mlp_prepare_vjp,
+    .forward = mlp_forward,
+    .vjp = mlp_vjp,
+    .forward_rank = mlp_forward_rank,
+    .vjp_rank = mlp_vjp_rank,
+    .vjp_finish = mlp_weight_grads,
+};

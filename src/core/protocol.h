@@ -1,0 +1,280 @@
+/* What a layer, a scalar bijection, a conditioner net and a base distribution are to the rest of the core.
+ *
+ * A kind is one `static const` table of functions in its own file, and one row in kinds.c. A node (bj_layer, ...) is a
+ * kind plus sizes plus what the kind read from its spec (`self`). Nodes are built anew at every call from the host and
+ * are read-only afterwards, so threads share them.
+ *
+ * Parameters. `theta` are the raw parameters, a slice of one flat vector. `prep` is a second vector, derived from theta
+ * once a training step by prepare(): constrained values, masked and sorted weights. A vjp may add its parameter gradient
+ * to gtheta directly, or to gprep, from which prepare_vjp() then adds it to gtheta, once a step (and may use what is left
+ * of gprep as scratch).
+ *
+ * Data. All per-row arrays are [block][coordinate][BJ_BLOCK]. Rows that only pad the last block repeat a true row and
+ * have zero cotangents, so kernels need no tails and no masks. n_cache and n_work are in reals a block.
+ *
+ * Gradients. forward_vjp(pass) is called with the same x, y, cache as forward left them, and gives the gradient of
+ * sum(gy * y) + sum(gl * logdet): it overwrites gx, and adds to gtheta, gprep and gcondition. inverse_vjp likewise for
+ * a call of inverse (x is then the input of the inverse, y its output). gx never overlaps gy.
+ */
+#ifndef BJ_PROTOCOL_H
+#define BJ_PROTOCOL_H
+
+#include "core.h"
+#include "num-random.h"
+#include "num-simd.h"
+
+/* ---- building ---------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+  const bj_memory *memory;
+  bj_error *error;
+} bj_build;
+
+/* Sets the message (printf style) and returns BJ_BAD_SPEC. */
+static bj_status spec_error(bj_build *build, const char *format, ...);
+static void *build_alloc(bj_build *build, size_t bytes); /* zeroed */
+
+static const bj_field *spec_field(const bj_spec *spec, const char *name);           /* NULL if absent */
+static double spec_number(const bj_spec *spec, const char *name, double otherwise); /* first number of the field */
+static int spec_flag(const bj_spec *spec, const char *name, int otherwise);
+static const char *spec_string(const bj_spec *spec, const char *name, const char *otherwise);
+static const bj_spec *spec_child(const bj_spec *spec, const char *name); /* NULL if absent */
+
+/* ---- names of parameters ----------------------------------------------------------------------------------------- */
+
+typedef struct {
+  bj_slot_visitor visit;
+  void *host;
+  char path[256];
+  int length;
+} bj_describe;
+
+static void describe_slot(bj_describe *out, const char *name, int rank, int dim1, int dim2);
+static int describe_enter(bj_describe *out, const char *name); /* returns what describe_leave() takes back */
+static void describe_leave(bj_describe *out, int mark);
+
+/* ---- log-determinants -------------------------------------------------------------------------------------------- */
+
+/* log|det| = sum + log(factor). A slope is multiplied into `factor`, and the log is taken once for up to
+ * LOGDET_MAX_FACTORS slopes: a log costs as much as a whole affine layer. Slopes outside 2^+-60 are logged at once, so
+ * that the product neither overflows nor underflows whatever the parameters are. */
+#define LOGDET_MAX_FACTORS 16
+
+typedef struct {
+  real *sum, *factor; /* [block][BJ_BLOCK] */
+  int n_factor;
+} bj_logdet;
+
+static void logdet_start(bj_logdet *logdet, int nb);
+static void logdet_claim(bj_logdet *logdet, int nb, int n_factor); /* before a kernel that multiplies n_factor slopes */
+static void logdet_finish(bj_logdet *logdet, int nb);              /* afterwards sum alone is the log-determinant */
+
+/* Multiplies slopes (> 0) of the rows at offset `at` (block * BJ_BLOCK + row); the caller has claimed one factor. */
+INLINE void logdet_multiply(bj_logdet *logdet, long at, vreal slope) {
+  const vint out = vlt(slope, vset(0x1p-60)) | vlt(vset(0x1p60), slope);
+  vreal keep = slope;
+  if (!LIKELY(!vany(out))) {
+    vstore(logdet->sum + at, vload(logdet->sum + at) + vselect(out, vlog(slope), vset(0)));
+    keep = vselect(out, vset(1), slope);
+  }
+  vstore(logdet->factor + at, vload(logdet->factor + at) * keep);
+}
+INLINE void logdet_add(bj_logdet *logdet, long at, vreal log_slope) {
+  vstore(logdet->sum + at, vload(logdet->sum + at) + log_slope);
+}
+
+/* ---- scalar bijections ------------------------------------------------------------------------------------------- */
+
+/* A scalar bijection is used in two modes. ROWWISE: every row has its own raw parameters, the outputs of a conditioner.
+ * SHARED: one parameter set for all rows; cook() has turned the raw values into what the formulas use, once a step.
+ * `global` parameters are never conditioned: one set for the whole layer, raw, in both modes (most kinds have none). */
+typedef enum { ROWWISE, SHARED } bj_sharing;
+
+typedef struct bj_scalar bj_scalar;
+
+typedef struct {
+  int nb;
+  long stride;      /* of x, y, gy, gx between blocks */
+  const real *x;
+  real *y;
+  bj_logdet *logdet;
+  const real *par;  /* ROWWISE: raw, [n_param][BJ_BLOCK], blocks par_stride apart. SHARED: [n_cook] plain numbers */
+  long par_stride;
+  const real *global;
+  real *cache;      /* [n_cache][BJ_BLOCK], blocks cache_stride apart; what the vjp wants to find again */
+  long cache_stride;
+  /* vjp only */
+  const real *gy;
+  const real *gl;   /* [block][BJ_BLOCK] */
+  real *gx;         /* overwritten */
+  real *gpar;       /* ROWWISE: raw gradient, as par, overwritten. SHARED: [n_cook], added to */
+  long gpar_stride;
+  real *gglobal;    /* [n_global], added to */
+} bj_scalar_pass;
+
+typedef struct {
+  const char *name;
+  bj_status (*build)(bj_scalar *scalar, const bj_spec *spec, bj_build *build);
+  /* Visits the raw parameters in order, as (name, length). */
+  void (*describe)(const bj_scalar *scalar, void (*visit)(void *host, const char *name, int length), void *host);
+  void (*init)(const bj_scalar *scalar, real *raw, bj_rng *rng); /* raw: n_param values, then n_global */
+  void (*cook)(const bj_scalar *scalar, const real *raw, real *cooked);
+  /* Adds to graw. */
+  void (*cook_vjp)(const bj_scalar *scalar, const real *raw, const real *cooked, const real *gcooked, real *graw);
+  /* Indexed by bj_sharing. */
+  void (*forward[2])(const bj_scalar *scalar, const bj_scalar_pass *pass);
+  void (*inverse[2])(const bj_scalar *scalar, const bj_scalar_pass *pass);
+  void (*forward_vjp[2])(const bj_scalar *scalar, const bj_scalar_pass *pass);
+  void (*inverse_vjp[2])(const bj_scalar *scalar, const bj_scalar_pass *pass);
+  /* Names the global parameters; NULL if there are none. */
+  void (*describe_global)(const bj_scalar *scalar, void (*visit)(void *host, const char *name, int length), void *host);
+} bj_scalar_kind;
+
+struct bj_scalar {
+  const bj_scalar_kind *kind;
+  int n_param, n_global, n_cook;
+  int n_cache;  /* reals a row */
+  int n_factor; /* slopes that one call multiplies into a log-determinant */
+  void *self;
+};
+
+static bj_status scalar_build(bj_build *build, const bj_spec *spec, const char *where, bj_scalar **out);
+
+/* ---- conditioner nets -------------------------------------------------------------------------------------------- */
+
+typedef struct bj_net bj_net;
+
+typedef struct {
+  int nb;
+  const real *theta, *prep;
+  const real *x; /* [block][n_in][BJ_BLOCK] */
+  real *y;       /* [block][n_out][BJ_BLOCK] */
+  real *cache, *work;
+  const real *gy;
+  real *gx; /* overwritten; NULL: not wanted */
+  real *gtheta, *gprep;
+} bj_net_pass;
+
+/* What the parent layer asks of a net. */
+typedef struct {
+  int n_in, n_out;
+  const real *offset;   /* n_out values added to the output, or NULL */
+  /* Autoregressive masks, or NULL for a dense net: output o may depend only on inputs of a smaller rank than its own.
+   * Ranks run from -1 (conditions) to n_rank - 1, in_rank and out_rank ascend. in_column[i] is the column of the first
+   * weight matrix that belongs to input i, because the conditions come first here and last in the parameters. */
+  const int *in_rank, *out_rank, *in_column;
+  int n_rank;
+} bj_net_request;
+
+typedef struct {
+  const char *name;
+  int masks; /* can honour in_rank, out_rank */
+  bj_status (*build)(bj_net *net, const bj_spec *spec, const bj_net_request *request, bj_build *build);
+  void (*describe)(const bj_net *net, bj_describe *out);
+  void (*init)(const bj_net *net, real *theta, bj_rng *rng);
+  void (*prepare)(const bj_net *net, const real *theta, real *prep);
+  void (*prepare_vjp)(const bj_net *net, const real *gprep, real *gtheta);
+  void (*forward)(const bj_net *net, const bj_net_pass *pass);
+  void (*vjp)(const bj_net *net, const bj_net_pass *pass);
+  /* Masked nets only. forward_rank: inputs of rank <= rank are known; computes what depends on them, so that outputs of
+   * rank + 1 become valid (called for rank = -1, 0, 1, ...). vjp_rank is its mirror: gy of outputs of rank > `rank` is
+   * known; completes gx of inputs of that rank (called for rank = n_rank - 1, ..., 0, -1).
+   * vjp_finish adds the parameter gradient after the last vjp_rank. */
+  void (*forward_rank)(const bj_net *net, const bj_net_pass *pass, int rank);
+  void (*vjp_rank)(const bj_net *net, const bj_net_pass *pass, int rank);
+  void (*vjp_finish)(const bj_net *net, const bj_net_pass *pass);
+} bj_net_kind;
+
+struct bj_net {
+  const bj_net_kind *kind;
+  int n_in, n_out;
+  long n_param, n_prep, n_cache, n_work;
+  void *self;
+};
+
+static bj_status net_build(bj_build *build, const bj_spec *spec, const bj_net_request *request, const char *where,
+                           bj_net **out);
+
+/* ---- layers ------------------------------------------------------------------------------------------------------ */
+
+typedef struct bj_layer bj_layer;
+
+typedef struct {
+  int nb;
+  const real *theta, *prep;
+  const real *condition; /* [block][n_condition][BJ_BLOCK] or NULL */
+  const real *x;
+  real *y;
+  bj_logdet *logdet;
+  real *cache, *work;
+  const real *gy, *gl;
+  real *gx, *gtheta, *gprep;
+  real *gcondition; /* NULL: not wanted */
+  bj_error *error;
+} bj_pass;
+
+typedef struct {
+  const char *name;
+  /* Reads the spec; sets n_param, n_prep, n_cache, n_work and self. d and n_condition are already set. */
+  bj_status (*build)(bj_layer *layer, const bj_spec *spec, bj_build *build);
+  void (*describe)(const bj_layer *layer, bj_describe *out);
+  void (*init)(const bj_layer *layer, real *theta, bj_rng *rng);
+  void (*prepare)(const bj_layer *layer, const real *theta, real *prep);
+  void (*prepare_vjp)(const bj_layer *layer, const real *theta, const real *prep, real *gprep, real *gtheta);
+  bj_status (*forward)(const bj_layer *layer, bj_pass *pass);
+  bj_status (*inverse)(const bj_layer *layer, bj_pass *pass);
+  bj_status (*forward_vjp)(const bj_layer *layer, bj_pass *pass);
+  bj_status (*inverse_vjp)(const bj_layer *layer, bj_pass *pass);
+} bj_layer_kind; /* describe, init, prepare, prepare_vjp may be NULL: nothing to do */
+
+struct bj_layer {
+  const bj_layer_kind *kind;
+  int d, n_condition;
+  long n_param, n_prep, n_cache, n_work;
+  void *self;
+};
+
+static bj_status layer_build(bj_build *build, const bj_spec *spec, int d, int n_condition, bj_layer **out);
+static void layer_describe(const bj_layer *layer, bj_describe *out);
+static void layer_init(const bj_layer *layer, real *theta, bj_rng *rng);
+static void layer_prepare(const bj_layer *layer, const real *theta, real *prep);
+static void layer_prepare_vjp(const bj_layer *layer, const real *theta, const real *prep, real *gprep, real *gtheta);
+
+/* ---- base distributions ------------------------------------------------------------------------------------------ */
+
+typedef struct bj_base bj_base;
+
+typedef struct {
+  int nb;
+  const real *theta, *prep;
+  const real *x;      /* [block][d][BJ_BLOCK] */
+  real *log_density;  /* [block][BJ_BLOCK], added to */
+  const real *gp;     /* cotangent of log_density */
+  real *gx;           /* added to */
+  real *gtheta, *gprep; /* added to */
+} bj_base_pass;
+
+typedef struct {
+  const char *name;
+  bj_status (*build)(bj_base *base, const bj_spec *spec, bj_build *build);
+  void (*describe)(const bj_base *base, bj_describe *out);
+  void (*init)(const bj_base *base, real *theta, bj_rng *rng);
+  void (*prepare)(const bj_base *base, const real *theta, real *prep);
+  void (*prepare_vjp)(const bj_base *base, const real *theta, const real *prep, real *gprep, real *gtheta);
+  void (*log_density)(const bj_base *base, const bj_base_pass *pass);
+  void (*log_density_vjp)(const bj_base *base, const bj_base_pass *pass);
+  /* Draws rows first_row ... of the stream `seed` into x ([block][d][BJ_BLOCK], nb blocks). */
+  void (*draw)(const bj_base *base, const real *theta, const real *prep, uint64_t seed, uint64_t first_row, int nb,
+               real *x);
+} bj_base_kind;
+
+struct bj_base {
+  const bj_base_kind *kind;
+  int d;
+  long n_param, n_prep;
+  void *self;
+};
+
+static bj_status base_build(bj_build *build, const bj_spec *spec, int d, bj_base **out);
+
+#endif
