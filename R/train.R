@@ -1,7 +1,11 @@
 # The training loop. The core advances plain vectors by about 0.2 s of steps a call; this loop does what needs R: budget,
 # progress, callbacks, checkpoints, interrupts. Nothing depends on where the calls are cut.
 
-SECONDS_PER_CALL <- 0.2
+# A call copies the state, so a large state gets longer calls: copying stays below a few per cent.
+seconds_per_call <- function(state) {
+  numbers <- sum(lengths(state))
+  max(0.2, 1.5e-7 * numbers)
+}
 
 # Names of state$counters, in the order of ffi-train.c.
 COUNTERS <- c(
@@ -37,22 +41,22 @@ train_setup <- function(data, condition, weights, rows, control, seed) {
     record_every = max(1, ceiling(min(bounds) / 2000)), optimizer = unclass(control$optimizer),
     schedule = unclass(control$schedule), learning_rate = control$learning_rate, schedule_steps = min(bounds),
     clip = or_zero(control$clip), ema = control$ema, max_failure = control$max_failures,
-    keep_best = control$keep_best && length(rows$validation) > 0, seed = seed, seconds = SECONDS_PER_CALL
+    keep_best = control$keep_best && length(rows$validation) > 0, seed = seed, seconds = 0
   )
 }
 
 # Trains from `state` on. Returns the last complete state whatever ended it: list(state, history, status, seconds).
 run_training <- function(flow, setup, state, control, progress, snapshot) {
-  started <- proc.time()[["elapsed"]]
-  elapsed <- function() proc.time()[["elapsed"]] - started
+  started <- Sys.time()
+  elapsed <- function() as.double(Sys.time() - started, units = "secs")
   run <- list(state = state, history = NULL, status = "interrupted", seconds = 0)
   history <- list()
-  saved <- started
+  saved <- 0
   bar <- progress_start(progress, setup)
   tryCatch(
     repeat {
       left <- if (is.null(control$seconds)) Inf else control$seconds - elapsed()
-      setup$seconds <- max(0, min(SECONDS_PER_CALL, left))
+      setup$seconds <- max(0, min(seconds_per_call(run$state), left))
       failures <- run$state$counters[["n_failure"]]
       step <- native_train(flow, setup, run$state)
       step$state$seed <- run$state$seed

@@ -1,6 +1,6 @@
 # A spline coupling flow on the eruptions of Old Faithful: its held-out log density beside a fitted normal's, and a
 # picture of the density.
-library(bijectr)
+library(bijectr, warn.conflicts = FALSE)
 set.seed(1)
 
 held_out <- sample(nrow(faithful), 54)

@@ -224,9 +224,11 @@ static void space_clear_gradient(const bj_flow *flow, flow_space *space) {
   memset(space->gtheta, 0, sizeof(real) * (size_t)(flow->n_param + flow->n_prep));
 }
 
-static int slot_count(long n_row) {
+/* Clearing and adding up the gradients of large nets costs more than a better balance of the threads gains. */
+static int slot_count(const bj_flow *flow, long n_row) {
   const long chunks = (n_row + BJ_CHUNK * BJ_BLOCK - 1) / (BJ_CHUNK * BJ_BLOCK);
-  return chunks < 1 ? 1 : chunks < FLOW_SLOTS ? (int)chunks : FLOW_SLOTS;
+  const int most = flow->n_param + flow->n_prep > 50000 ? 2 : FLOW_SLOTS;
+  return chunks < 1 ? 1 : chunks < most ? (int)chunks : most;
 }
 
 /* ---- maps of whole matrices -------------------------------------------------------------------------------------- */
@@ -276,7 +278,7 @@ static void map_slot(void *arg, int slot) {
 static bj_status flow_map(const bj_flow *flow, const double *theta, bj_direction direction, const bj_map_job *job,
                           const bj_memory *memory, const bj_workers *workers, bj_error *error) {
   real *prep = memory->alloc(memory->host, sizeof(real) * (size_t)(flow->n_prep + 1));
-  const int n_slot = slot_count(job->n), gradient = job->grad_param != NULL;
+  const int n_slot = slot_count(flow, job->n), gradient = job->grad_param != NULL;
   map_call call = {{flow, theta, prep}, direction, job, spaces_make(flow, n_slot, gradient, memory), n_slot};
   flow_prepare(flow, theta, prep);
   workers->run(workers->host, n_slot, map_slot, &call);
@@ -318,7 +320,7 @@ static void draw_slot(void *arg, int slot) {
 static void flow_draw(const bj_flow *flow, const double *theta, const bj_draw_job *job, const bj_memory *memory,
                       const bj_workers *workers) {
   real *prep = memory->alloc(memory->host, sizeof(real) * (size_t)(flow->n_prep + 1));
-  const int n_slot = slot_count(job->n);
+  const int n_slot = slot_count(flow, job->n);
   const size_t size = (size_t)n_slot * BJ_CHUNK * BJ_BLOCK * (size_t)flow->d;
   draw_call call = {{flow, theta, prep}, job, memory->alloc(memory->host, sizeof(real) * size), n_slot};
   flow_prepare(flow, theta, prep);

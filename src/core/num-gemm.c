@@ -10,8 +10,7 @@
  * high * wide sums in registers and needs high + wide loads for them: 6 x 2 is 12 sums and 8 loads in 15 of AVX2's 16
  * registers, 6 x 4 is 24 sums and 10 loads in 29 of AVX-512's 32. SSE2 multiplies into a register of its own and has
  * room for 4 x 2 (a sum that is spilled waits for its own store: 3 x 4 was slower). Low tiles are made wider, so that
- * they keep enough sums as well, and a remainder is shared by two tiles of about the same height (8 = 4 + 4, not 6 +
- * 2).
+ * they keep enough sums as well, and two tiles of about the same height share a remainder (8 = 4 + 4, not 6 + 2).
  *
  * Why panels. The weights of a tile are walked through once for each group of columns of x: copied to [k][high] first,
  * they are one stream of consecutive numbers, in the first-level cache, whatever the layout of W. Panels are on the

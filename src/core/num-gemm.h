@@ -13,8 +13,8 @@ typedef enum { GEMM_SET, GEMM_ADD, GEMM_RELU, GEMM_RELU_MASK } gemm_mode;
  * SET stores; ADD adds to y; RELU stores max(0, .); RELU_MASK stores 0 where mask[b][i] <= 0 (mask laid out as y).
  * bias may be NULL. k_lo[i], k_hi[i] (may be NULL) bound the k for which row i of w is not known to be zero: products
  * outside are skipped where a whole tile allows it, and w must hold zeros there. */
-static void gemm(gemm_mode mode, int m, int kn, const real *w, long rs, long cs, const real *bias, int nb, const real *x,
-                 long xs, real *y, long ys, const real *mask, const int *k_lo, const int *k_hi);
+static void gemm(gemm_mode mode, int m, int kn, const real *w, long rs, long cs, const real *bias, int nb,
+                 const real *x, long xs, real *y, long ys, const real *mask, const int *k_lo, const int *k_hi);
 
 /* g(i, k) += sum over blocks and rows of gy[b][i] x[b][k]; g(i, k) is at g[i + k * ldg] (column-major, like R).
  * k_lo, k_hi as above: entries that a tile skips are left as they are, others outside may be written. */

@@ -102,7 +102,7 @@ static bj_status train_loss(trainer *t, const real *theta, const int *rows, long
   t->rows = rows;
   t->n_row = n;
   t->gradient = gradient;
-  t->n_slot = slot_count(n);
+  t->n_slot = slot_count(t->params.flow, n);
   flow_prepare(t->params.flow, theta, t->prep);
   (t->threaded ? t->workers->run : run_serially)(t->workers->host, t->n_slot, train_slot, t);
   *loss = *weight = 0;
@@ -271,7 +271,7 @@ static bj_status train(const bj_flow *flow, const bj_train_setup *setup, bj_trai
                        const bj_workers *workers, bj_train_status *outcome, bj_error *error) {
   const double started = setup->clock();
   const long most = setup->n > setup->n_validation ? setup->n : setup->n_validation;
-  const int n_slot = slot_count(setup->batch_size < setup->n && setup->n_validation <= setup->batch_size
+  const int n_slot = slot_count(flow, setup->batch_size < setup->n && setup->n_validation <= setup->batch_size
                                     ? setup->batch_size
                                     : most);
   trainer t = {.setup = setup, .state = state, .optimizer = optimizer_find(setup->optimizer.name), .workers = workers};
