@@ -6,7 +6,9 @@
 #' @param data The data: a data frame or matrix with one column a coordinate and one row an observation, or a numeric vector
 #'   for one coordinate. All columns must be numeric, finite and not constant.
 #' @param layers A layer or a list of layers, from base to data, such as [coupling_flow()] or
-#'   [masked_autoregressive_flow()]. `NULL` takes [default_layers()].
+#'   [masked_autoregressive_flow()]. `NULL` takes [default_layers()]. A [flow()] or an earlier fit is where training starts:
+#'   its layers, parameters and base are taken over, and `base` is not used. If it is standardised already, `standardize` is
+#'   not used either.
 #' @param base Base distribution, one of the `base_*` functions.
 #' @param condition Conditioning variables: a numeric matrix or data frame with as many rows as `data`. The flow is then a
 #'   distribution of the data given these.
@@ -82,12 +84,19 @@ fit_matrix <- function(data, layers, base, condition, weights, standardize, cont
   rows <- split_rows(n, control$validation, weights)
   if (is.null(layers)) layers <- default_layers(length(rows$train), ncol(data))
   frozen <- standardizing_layer(data[rows$train, , drop = FALSE], weights[rows$train], standardize)
+  start <- if (inherits(layers, "bijectr_flow")) check_start(layers, data, condition)
+  if (!is.null(start)) {
+    layers <- start$layers
+    base <- start$base
+    if (is_standardized(start)) frozen <- list()
+  }
   flow <- new_flow(
     layer_chain(as_layer(layers, "layers"), frozen), ncol(data), check_family(base, "base", "base"),
     if (is.null(condition)) 0L else ncol(condition), colnames(data)
   )
+  if (!is.null(start)) flow["params"] <- list(start$params) # a standardising layer has none
   if (!is.null(condition)) {
-    flow$condition <- condition_scaling(condition[rows$train, , drop = FALSE])
+    flow$condition <- start$condition %||% condition_scaling(condition[rows$train, , drop = FALSE])
     condition <- scale_columns(condition, flow$condition$loc, flow$condition$scale)
   }
   check_support(flow, data, condition, weights)
@@ -192,6 +201,23 @@ split_rows <- function(n, validation, weights) {
   train <- setdiff(all, held_out)
   if (length(train) < 2) stop_arg("{.arg validation} leaves {length(train)} training row{?s}; at least two are needed.")
   list(train = train, validation = held_out)
+}
+
+# A flow that training is to start from.
+check_start <- function(flow, data, condition) {
+  if (flow$d != ncol(data)) {
+    stop_arg("{.arg layers} is a flow of {flow$d} coordinate{?s}, but {.arg data} has {ncol(data)}.")
+  }
+  given <- if (is.null(condition)) 0L else ncol(condition)
+  if (flow$d_condition != given) {
+    stop_arg("{.arg layers} is a flow given {flow$d_condition} variable{?s}, but {.arg condition} has {given}.")
+  }
+  flow
+}
+
+is_standardized <- function(flow) {
+  layers <- flow$layers$layers
+  length(layers) > 0 && layers[[length(layers)]]$kind == "standardize"
 }
 
 # NULL (an empty chain) where nothing is to be standardised.

@@ -15,7 +15,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "../src/core/num-random.c"
+#define BJ_ISA "check"
+#define BJ_CORE bj_core_check
+#include "../src/core/core.c"
+#pragma GCC diagnostic ignored "-Wunused-function"
 
 /* ---- the frame --------------------------------------------------------------------------------------------------- */
 
@@ -48,6 +51,11 @@ static double case_uniform(double low, double high) {
   return low + (high - low) * (double)(case_bits() >> 11) * 0x1p-53;
 }
 
+/* ---- sections of their own files ---------------------------------------------------------------------------------- */
+
+#include "core-check-flow.h"
+#include "core-check-gemm.h"
+
 /* ---- math -------------------------------------------------------------------------------------------------------- */
 
 /* A vector function as a loop over an array (n a multiple of BJ_BLOCK), and the same in long double. */
@@ -60,8 +68,8 @@ typedef struct {
   double time_low, time_high;
 } math_function;
 
-#define APPLY(name)                                                                   \
-  __attribute__((noinline)) static void apply_##name(int n, const real *x, real *y) { \
+#define APPLY_ARRAY(name)                                                                   \
+  __attribute__((noinline)) static void array_##name(int n, const real *x, real *y) { \
     for (int i = 0; i < n; i += BJ_LANES) vstore(y + i, name(vload(x + i)));          \
   }
 
@@ -84,25 +92,25 @@ INLINE vreal softplus_of_both(vreal x) {
   vreal sigmoid;
   return vsoftplus_sigmoid(x, &sigmoid);
 }
-APPLY(vexp)
-APPLY(vexpm1)
-APPLY(vlog)
-APPLY(vlog_normal)
-APPLY(vlog1p)
-APPLY(vtanh)
-APPLY(vsigmoid)
-APPLY(vsoftplus)
-APPLY(sigmoid_of_both)
-APPLY(softplus_of_both)
-APPLY(vinv_softplus)
-APPLY(vsin)
-APPLY(vcos)
-APPLY(sine_of_both)
-APPLY(cosine_of_both)
-APPLY(vsinh)
-APPLY(vcosh)
-APPLY(vasinh)
-APPLY(vrecip)
+APPLY_ARRAY(vexp)
+APPLY_ARRAY(vexpm1)
+APPLY_ARRAY(vlog)
+APPLY_ARRAY(vlog_normal)
+APPLY_ARRAY(vlog1p)
+APPLY_ARRAY(vtanh)
+APPLY_ARRAY(vsigmoid)
+APPLY_ARRAY(vsoftplus)
+APPLY_ARRAY(sigmoid_of_both)
+APPLY_ARRAY(softplus_of_both)
+APPLY_ARRAY(vinv_softplus)
+APPLY_ARRAY(vsin)
+APPLY_ARRAY(vcos)
+APPLY_ARRAY(sine_of_both)
+APPLY_ARRAY(cosine_of_both)
+APPLY_ARRAY(vsinh)
+APPLY_ARRAY(vcosh)
+APPLY_ARRAY(vasinh)
+APPLY_ARRAY(vrecip)
 
 static long double true_sigmoid(long double x) { return x < 0 ? expl(x) / (1 + expl(x)) : 1 / (1 + expl(-x)); }
 static long double true_softplus(long double x) { return x < 0 ? log1pl(expl(x)) : x + log1pl(expl(-x)); }
@@ -110,48 +118,48 @@ static long double true_inv_softplus(long double y) { return y < 1 ? logl(expm1l
 static long double true_reciprocal(long double x) { return 1 / x; }
 
 enum {
-  EXP,
-  EXPM1,
-  LOG,
-  LOG_NORMAL,
-  LOG1P,
-  TANH,
-  SIGMOID,
-  SOFTPLUS,
-  SIGMOID_OF_BOTH,
-  SOFTPLUS_OF_BOTH,
-  INV_SOFTPLUS,
-  SIN,
-  COS,
-  SINE_OF_BOTH,
-  COSINE_OF_BOTH,
-  SINH,
-  COSH,
-  ASINH,
-  RECIPROCAL,
-  N_MATH
+  OF_EXP,
+  OF_EXPM1,
+  OF_LOG,
+  OF_LOG_NORMAL,
+  OF_LOG1P,
+  OF_TANH,
+  OF_SIGMOID,
+  OF_SOFTPLUS,
+  OF_SIGMOID_OF_BOTH,
+  OF_SOFTPLUS_OF_BOTH,
+  OF_INV_SOFTPLUS,
+  OF_SIN,
+  OF_COS,
+  OF_SINE_OF_BOTH,
+  OF_COSINE_OF_BOTH,
+  OF_SINH,
+  OF_COSH,
+  OF_ASINH,
+  OF_RECIPROCAL,
+  OF_N_MATH
 };
 
-static const math_function math_functions[N_MATH] = {
-    [EXP] = {"exp", apply_vexp, expl, 1.5, 3.2e-308, -20, 20},
-    [EXPM1] = {"expm1", apply_vexpm1, expm1l, 3, 5e-324, -20, 20},
-    [LOG] = {"log", apply_vlog, logl, 1, 0, 1e-3, 1e3},
-    [LOG_NORMAL] = {"log (normal x)", apply_vlog_normal, logl, 1, 0, 1e-3, 1e3},
-    [LOG1P] = {"log1p", apply_vlog1p, log1pl, 1.5, 0, 0, 100},
-    [TANH] = {"tanh", apply_vtanh, tanhl, 3, 5e-324, -5, 5},
-    [SIGMOID] = {"sigmoid", apply_vsigmoid, true_sigmoid, 3, 3.2e-308, -20, 20},
-    [SOFTPLUS] = {"softplus", apply_vsoftplus, true_softplus, 2.5, 3.2e-308, -20, 20},
-    [SIGMOID_OF_BOTH] = {"sigmoid (both)", apply_sigmoid_of_both, true_sigmoid, 3, 3.2e-308, -20, 20},
-    [SOFTPLUS_OF_BOTH] = {"softplus (both)", apply_softplus_of_both, true_softplus, 2.5, 3.2e-308, -20, 20},
-    [INV_SOFTPLUS] = {"inv_softplus", apply_vinv_softplus, true_inv_softplus, 4, 2e-16, 0.01, 20},
-    [SIN] = {"sin", apply_vsin, sinl, 2, 0, -10, 10},
-    [COS] = {"cos", apply_vcos, cosl, 2, 0, -10, 10},
-    [SINE_OF_BOTH] = {"sin (both)", apply_sine_of_both, sinl, 2, 0, -10, 10},
-    [COSINE_OF_BOTH] = {"cos (both)", apply_cosine_of_both, cosl, 2, 0, -10, 10},
-    [SINH] = {"sinh", apply_vsinh, sinhl, 3, 5e-324, -5, 5},
-    [COSH] = {"cosh", apply_vcosh, coshl, 2, 0, -5, 5},
-    [ASINH] = {"asinh", apply_vasinh, asinhl, 2, 0, -20, 20},
-    [RECIPROCAL] = {"reciprocal", apply_vrecip, true_reciprocal, 0.5, 0, 0.5, 100},
+static const math_function math_functions[OF_N_MATH] = {
+    [OF_EXP] = {"exp", array_vexp, expl, 1.5, 3.2e-308, -20, 20},
+    [OF_EXPM1] = {"expm1", array_vexpm1, expm1l, 3, 5e-324, -20, 20},
+    [OF_LOG] = {"log", array_vlog, logl, 1, 0, 1e-3, 1e3},
+    [OF_LOG_NORMAL] = {"log (normal x)", array_vlog_normal, logl, 1, 0, 1e-3, 1e3},
+    [OF_LOG1P] = {"log1p", array_vlog1p, log1pl, 1.5, 0, 0, 100},
+    [OF_TANH] = {"tanh", array_vtanh, tanhl, 3, 5e-324, -5, 5},
+    [OF_SIGMOID] = {"sigmoid", array_vsigmoid, true_sigmoid, 3, 3.2e-308, -20, 20},
+    [OF_SOFTPLUS] = {"softplus", array_vsoftplus, true_softplus, 2.5, 3.2e-308, -20, 20},
+    [OF_SIGMOID_OF_BOTH] = {"sigmoid (both)", array_sigmoid_of_both, true_sigmoid, 3, 3.2e-308, -20, 20},
+    [OF_SOFTPLUS_OF_BOTH] = {"softplus (both)", array_softplus_of_both, true_softplus, 2.5, 3.2e-308, -20, 20},
+    [OF_INV_SOFTPLUS] = {"inv_softplus", array_vinv_softplus, true_inv_softplus, 4, 2e-16, 0.01, 20},
+    [OF_SIN] = {"sin", array_vsin, sinl, 2, 0, -10, 10},
+    [OF_COS] = {"cos", array_vcos, cosl, 2, 0, -10, 10},
+    [OF_SINE_OF_BOTH] = {"sin (both)", array_sine_of_both, sinl, 2, 0, -10, 10},
+    [OF_COSINE_OF_BOTH] = {"cos (both)", array_cosine_of_both, cosl, 2, 0, -10, 10},
+    [OF_SINH] = {"sinh", array_vsinh, sinhl, 3, 5e-324, -5, 5},
+    [OF_COSH] = {"cosh", array_vcosh, coshl, 2, 0, -5, 5},
+    [OF_ASINH] = {"asinh", array_vasinh, asinhl, 2, 0, -20, 20},
+    [OF_RECIPROCAL] = {"reciprocal", array_vrecip, true_reciprocal, 0.5, 0, 0.5, 100},
 };
 
 /* The ulp of a double near x. */
@@ -165,7 +173,7 @@ typedef struct {
   double ulp, at; /* the worst error seen, and where */
 } worst_error;
 
-static worst_error worst[N_MATH];
+static worst_error worst[OF_N_MATH];
 
 #define N_BATCH 1024
 
@@ -220,52 +228,52 @@ static void compare_multiples(int function, long double step, int low, int high)
 
 static void check_math(void) {
   const long double half_ln2 = 0.346573590279972654708616060729L, quarter_pi = 0.785398163397448309615660845820L;
-  compare_even(EXP, -746, 710.5, 200);
-  compare_even(EXP, -2, 2, 200);
-  compare_magnitudes(EXP, -60, 9.5, 0, 100);
-  compare_multiples(EXP, half_ln2, -2040, 2050);
-  compare_even(EXPM1, -50, 711, 200);
-  compare_even(EXPM1, -2, 2, 300);
-  compare_magnitudes(EXPM1, -1070, 9.5, 0, 100);
-  compare_multiples(EXPM1, half_ln2, -2040, 2050);
-  for (int f = LOG; f <= LOG_NORMAL; f++) {
-    compare_magnitudes(f, f == LOG ? -1074 : -1022, 1023.99, 1, 300);
+  compare_even(OF_EXP, -746, 710.5, 200);
+  compare_even(OF_EXP, -2, 2, 200);
+  compare_magnitudes(OF_EXP, -60, 9.5, 0, 100);
+  compare_multiples(OF_EXP, half_ln2, -2040, 2050);
+  compare_even(OF_EXPM1, -50, 711, 200);
+  compare_even(OF_EXPM1, -2, 2, 300);
+  compare_magnitudes(OF_EXPM1, -1070, 9.5, 0, 100);
+  compare_multiples(OF_EXPM1, half_ln2, -2040, 2050);
+  for (int f = OF_LOG; f <= OF_LOG_NORMAL; f++) {
+    compare_magnitudes(f, f == OF_LOG ? -1074 : -1022, 1023.99, 1, 300);
     compare_even(f, 0.5, 2, 300);
     compare_even(f, 0.999, 1.001, 100);
   }
-  compare_even(LOG1P, -1, 1, 300);
-  compare_even(LOG1P, -1, 1000, 100);
-  compare_magnitudes(LOG1P, -1074, 1023.99, 1, 200);
-  compare_magnitudes(LOG1P, -1074, 0, -1, 200);
-  compare_even(TANH, -25, 25, 200);
-  compare_even(TANH, -1, 1, 300);
-  compare_magnitudes(TANH, -1070, 10, 0, 200);
-  for (int f = SIGMOID; f <= SOFTPLUS_OF_BOTH; f++) {
+  compare_even(OF_LOG1P, -1, 1, 300);
+  compare_even(OF_LOG1P, -1, 1000, 100);
+  compare_magnitudes(OF_LOG1P, -1074, 1023.99, 1, 200);
+  compare_magnitudes(OF_LOG1P, -1074, 0, -1, 200);
+  compare_even(OF_TANH, -25, 25, 200);
+  compare_even(OF_TANH, -1, 1, 300);
+  compare_magnitudes(OF_TANH, -1070, 10, 0, 200);
+  for (int f = OF_SIGMOID; f <= OF_SOFTPLUS_OF_BOTH; f++) {
     compare_even(f, -746, 746, 100);
     compare_even(f, -50, 50, 100);
     compare_even(f, -3, 3, 200);
     compare_magnitudes(f, -100, 1000, 0, 50);
   }
-  compare_even(INV_SOFTPLUS, 0, 100, 100);
-  compare_even(INV_SOFTPLUS, 0, 3, 200);
-  compare_magnitudes(INV_SOFTPLUS, -1000, 1000, 1, 100);
-  for (int f = SIN; f <= COSINE_OF_BOTH; f++) {
+  compare_even(OF_INV_SOFTPLUS, 0, 100, 100);
+  compare_even(OF_INV_SOFTPLUS, 0, 3, 200);
+  compare_magnitudes(OF_INV_SOFTPLUS, -1000, 1000, 1, 100);
+  for (int f = OF_SIN; f <= OF_COSINE_OF_BOTH; f++) {
     compare_even(f, -10, 10, 200);
     compare_even(f, -1e5, 1e5, 200);
     compare_even(f, -1e6, 1e6, 100);
     compare_magnitudes(f, -1070, 25, 0, 100);
     compare_multiples(f, quarter_pi, -260000, 260000);
   }
-  compare_even(SINH, -709, 709, 200);
-  compare_even(SINH, -3, 3, 200);
-  compare_magnitudes(SINH, -1070, 9, 0, 100);
-  compare_even(COSH, -709, 709, 200);
-  compare_even(COSH, -3, 3, 200);
-  compare_even(ASINH, -10, 10, 300);
-  compare_magnitudes(ASINH, -1074, 1023.99, 0, 200);
-  compare_magnitudes(RECIPROCAL, -1000, 1000, 0, 50);
+  compare_even(OF_SINH, -709, 709, 200);
+  compare_even(OF_SINH, -3, 3, 200);
+  compare_magnitudes(OF_SINH, -1070, 9, 0, 100);
+  compare_even(OF_COSH, -709, 709, 200);
+  compare_even(OF_COSH, -3, 3, 200);
+  compare_even(OF_ASINH, -10, 10, 300);
+  compare_magnitudes(OF_ASINH, -1074, 1023.99, 0, 200);
+  compare_magnitudes(OF_RECIPROCAL, -1000, 1000, 0, 50);
 
-  for (int f = 0; f < N_MATH; f++) {
+  for (int f = 0; f < OF_N_MATH; f++) {
     const math_function *function = &math_functions[f];
     printf("  %-16s max %.2f ulp (bound %.1f) at %.17g\n", function->name, worst[f].ulp, function->max_ulp,
            worst[f].at);
@@ -293,67 +301,67 @@ static double na_of_r(void) {
 
 static void check_special(void) {
   const special_value table[] = {
-      {EXP, 0, 1},
-      {EXP, -0.0, 1},
-      {EXP, INFINITY, INFINITY},
-      {EXP, -INFINITY, 0},
-      {EXP, -1e300, 0},
-      {EXP, 1e300, INFINITY},
-      {EXP, 709.79, INFINITY},
-      {EXP, -745, 0},
-      {EXPM1, 0, 0},
-      {EXPM1, -0.0, 0},
-      {EXPM1, INFINITY, INFINITY},
-      {EXPM1, -INFINITY, -1},
-      {EXPM1, -1e300, -1},
-      {EXPM1, 709.79, INFINITY},
-      {LOG, 0, -INFINITY},
-      {LOG, -0.0, -INFINITY},
-      {LOG, 1, 0},
-      {LOG, INFINITY, INFINITY},
-      {LOG, -1, NAN},
-      {LOG, -INFINITY, NAN},
-      {LOG, -5e-324, NAN},
-      {LOG1P, 0, 0},
-      {LOG1P, -1, -INFINITY},
-      {LOG1P, INFINITY, INFINITY},
-      {LOG1P, -1.5, NAN},
-      {LOG1P, -INFINITY, NAN},
-      {TANH, 0, 0},
-      {TANH, INFINITY, 1},
-      {TANH, -INFINITY, -1},
-      {TANH, 1e300, 1},
-      {SIGMOID, 0, 0.5},
-      {SIGMOID, INFINITY, 1},
-      {SIGMOID, -INFINITY, 0},
-      {SIGMOID, -1e300, 0},
-      {SOFTPLUS, INFINITY, INFINITY},
-      {SOFTPLUS, -INFINITY, 0},
-      {SOFTPLUS, 1e300, 1e300},
-      {SOFTPLUS, -1e300, 0},
-      {SIGMOID_OF_BOTH, INFINITY, 1},
-      {SIGMOID_OF_BOTH, -INFINITY, 0},
-      {SOFTPLUS_OF_BOTH, INFINITY, INFINITY},
-      {SOFTPLUS_OF_BOTH, -INFINITY, 0},
-      {INV_SOFTPLUS, 0, -INFINITY},
-      {INV_SOFTPLUS, INFINITY, INFINITY},
-      {INV_SOFTPLUS, -1, NAN},
-      {SIN, 0, 0},
-      {SIN, INFINITY, NAN},
-      {COS, 0, 1},
-      {COS, -INFINITY, NAN},
-      {SINH, 0, 0},
-      {SINH, INFINITY, INFINITY},
-      {SINH, -INFINITY, -INFINITY},
-      {SINH, 712, INFINITY},
-      {COSH, 0, 1},
-      {COSH, INFINITY, INFINITY},
-      {COSH, -INFINITY, INFINITY},
-      {ASINH, 0, 0},
-      {ASINH, INFINITY, INFINITY},
-      {ASINH, -INFINITY, -INFINITY},
-      {RECIPROCAL, 0, INFINITY},
-      {RECIPROCAL, INFINITY, 0},
+      {OF_EXP, 0, 1},
+      {OF_EXP, -0.0, 1},
+      {OF_EXP, INFINITY, INFINITY},
+      {OF_EXP, -INFINITY, 0},
+      {OF_EXP, -1e300, 0},
+      {OF_EXP, 1e300, INFINITY},
+      {OF_EXP, 709.79, INFINITY},
+      {OF_EXP, -745, 0},
+      {OF_EXPM1, 0, 0},
+      {OF_EXPM1, -0.0, 0},
+      {OF_EXPM1, INFINITY, INFINITY},
+      {OF_EXPM1, -INFINITY, -1},
+      {OF_EXPM1, -1e300, -1},
+      {OF_EXPM1, 709.79, INFINITY},
+      {OF_LOG, 0, -INFINITY},
+      {OF_LOG, -0.0, -INFINITY},
+      {OF_LOG, 1, 0},
+      {OF_LOG, INFINITY, INFINITY},
+      {OF_LOG, -1, NAN},
+      {OF_LOG, -INFINITY, NAN},
+      {OF_LOG, -5e-324, NAN},
+      {OF_LOG1P, 0, 0},
+      {OF_LOG1P, -1, -INFINITY},
+      {OF_LOG1P, INFINITY, INFINITY},
+      {OF_LOG1P, -1.5, NAN},
+      {OF_LOG1P, -INFINITY, NAN},
+      {OF_TANH, 0, 0},
+      {OF_TANH, INFINITY, 1},
+      {OF_TANH, -INFINITY, -1},
+      {OF_TANH, 1e300, 1},
+      {OF_SIGMOID, 0, 0.5},
+      {OF_SIGMOID, INFINITY, 1},
+      {OF_SIGMOID, -INFINITY, 0},
+      {OF_SIGMOID, -1e300, 0},
+      {OF_SOFTPLUS, INFINITY, INFINITY},
+      {OF_SOFTPLUS, -INFINITY, 0},
+      {OF_SOFTPLUS, 1e300, 1e300},
+      {OF_SOFTPLUS, -1e300, 0},
+      {OF_SIGMOID_OF_BOTH, INFINITY, 1},
+      {OF_SIGMOID_OF_BOTH, -INFINITY, 0},
+      {OF_SOFTPLUS_OF_BOTH, INFINITY, INFINITY},
+      {OF_SOFTPLUS_OF_BOTH, -INFINITY, 0},
+      {OF_INV_SOFTPLUS, 0, -INFINITY},
+      {OF_INV_SOFTPLUS, INFINITY, INFINITY},
+      {OF_INV_SOFTPLUS, -1, NAN},
+      {OF_SIN, 0, 0},
+      {OF_SIN, INFINITY, NAN},
+      {OF_COS, 0, 1},
+      {OF_COS, -INFINITY, NAN},
+      {OF_SINH, 0, 0},
+      {OF_SINH, INFINITY, INFINITY},
+      {OF_SINH, -INFINITY, -INFINITY},
+      {OF_SINH, 712, INFINITY},
+      {OF_COSH, 0, 1},
+      {OF_COSH, INFINITY, INFINITY},
+      {OF_COSH, -INFINITY, INFINITY},
+      {OF_ASINH, 0, 0},
+      {OF_ASINH, INFINITY, INFINITY},
+      {OF_ASINH, -INFINITY, -INFINITY},
+      {OF_RECIPROCAL, 0, INFINITY},
+      {OF_RECIPROCAL, INFINITY, 0},
   };
   double x[BJ_BLOCK], y[BJ_BLOCK];
   for (size_t row = 0; row < sizeof table / sizeof table[0]; row++) {
@@ -367,8 +375,8 @@ static void check_special(void) {
     f->apply(BJ_BLOCK, x, y);
     check(beside == y[1], "%s(0.75) changes beside %g", f->name, table[row].x);
   }
-  for (int function = 0; function < N_MATH; function++) {
-    if (function == LOG_NORMAL) continue;
+  for (int function = 0; function < OF_N_MATH; function++) {
+    if (function == OF_LOG_NORMAL) continue;
     const double nans[] = {NAN, -NAN, na_of_r()};
     for (int k = 0; k < 3; k++) {
       for (int i = 0; i < BJ_BLOCK; i++) x[i] = nans[k];
@@ -377,7 +385,7 @@ static void check_special(void) {
     }
   }
   for (int i = 0; i < BJ_BLOCK; i++) x[i] = -0.0;
-  const int keeps_sign[] = {TANH, SINH, ASINH};
+  const int keeps_sign[] = {OF_TANH, OF_SINH, OF_ASINH};
   for (int k = 0; k < 3; k++) {
     math_functions[keeps_sign[k]].apply(BJ_BLOCK, x, y);
     check(y[0] == 0 && signbit(y[0]), "%s(-0) is not -0", math_functions[keeps_sign[k]].name);
@@ -578,7 +586,7 @@ enum { N_TIMED = 512, N_REPEAT = 20, N_TRY = 2000 };
     (best) *= 1e9;                                                             \
   } while (0)
 
-__attribute__((noinline)) static void apply_sine_and_cosine(int n, const real *x, real *sine, real *cosine) {
+__attribute__((noinline)) static void array_sine_and_cosine(int n, const real *x, real *sine, real *cosine) {
   for (int i = 0; i < n; i += BJ_LANES) {
     vreal s, c;
     vsincos(vload(x + i), &s, &c);
@@ -586,7 +594,7 @@ __attribute__((noinline)) static void apply_sine_and_cosine(int n, const real *x
     vstore(cosine + i, c);
   }
 }
-__attribute__((noinline)) static void apply_softplus_and_sigmoid(int n, const real *x, real *softplus, real *sigmoid) {
+__attribute__((noinline)) static void array_softplus_and_sigmoid(int n, const real *x, real *softplus, real *sigmoid) {
   for (int i = 0; i < n; i += BJ_LANES) {
     vreal s;
     vstore(softplus + i, vsoftplus_sigmoid(vload(x + i), &s));
@@ -598,16 +606,16 @@ static void print_times(void) {
   static real x[N_TIMED], y[N_TIMED], z[N_TIMED];
   double ns;
   printf("ns an element, %d lanes\n", BJ_LANES);
-  for (int f = 0; f < N_MATH; f++) {
-    if (f == SIGMOID_OF_BOTH || f == SOFTPLUS_OF_BOTH || f == SINE_OF_BOTH || f == COSINE_OF_BOTH) continue;
+  for (int f = 0; f < OF_N_MATH; f++) {
+    if (f == OF_SIGMOID_OF_BOTH || f == OF_SOFTPLUS_OF_BOTH || f == OF_SINE_OF_BOTH || f == OF_COSINE_OF_BOTH) continue;
     for (int i = 0; i < N_TIMED; i++) x[i] = case_uniform(math_functions[f].time_low, math_functions[f].time_high);
     BEST_NS(ns, N_TIMED, math_functions[f].apply(N_TIMED, x, y));
     printf("  %-20s %6.2f\n", math_functions[f].name, ns);
   }
   for (int i = 0; i < N_TIMED; i++) x[i] = case_uniform(-10, 10);
-  BEST_NS(ns, N_TIMED, apply_sine_and_cosine(N_TIMED, x, y, z));
+  BEST_NS(ns, N_TIMED, array_sine_and_cosine(N_TIMED, x, y, z));
   printf("  %-20s %6.2f\n", "sin and cos", ns);
-  BEST_NS(ns, N_TIMED, apply_softplus_and_sigmoid(N_TIMED, x, y, z));
+  BEST_NS(ns, N_TIMED, array_softplus_and_sigmoid(N_TIMED, x, y, z));
   printf("  %-20s %6.2f\n", "softplus and sigmoid", ns);
   BEST_NS(ns, 2 * BJ_BLOCK, random_uniform2(1, 0, (uint32_t)repeat, x, y));
   printf("  %-20s %6.2f\n", "uniform", ns);
@@ -623,11 +631,13 @@ static const struct {
 } sections[] = {
     {"math", check_math},       {"special", check_special}, {"philox", check_philox},
     {"uniform", check_uniform}, {"normal", check_normal},   {"rng", check_rng},
+    {"gemm", check_gemm},       {"flow", check_flow},       {"specs", check_specs},
 };
 
 int main(int n_argument, char **arguments) {
   if (n_argument == 2 && strcmp(arguments[1], "time") == 0) {
     print_times();
+    time_gemm();
     return 0;
   }
   for (size_t s = 0; s < sizeof sections / sizeof sections[0]; s++) {

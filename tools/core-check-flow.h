@@ -1,0 +1,165 @@
+/* Flows without R: specs written in C, memory from malloc with a guard behind every block, so that the sanitizers and
+ * the guards see what R's allocator would hide. */
+
+#define GUARD UINT64_C(0x5ca1ab1e0ddba11)
+
+typedef struct {
+  void *blocks[4096];
+  size_t sizes[4096];
+  int n;
+} guarded;
+
+static void *guarded_alloc(void *host, size_t bytes) {
+  guarded *memory = host;
+  const uint64_t guard = GUARD;
+  char *p = malloc(bytes + sizeof guard);
+  memset(p, 0xff, bytes); /* NaN: nothing may be read before it is written */
+  memcpy(p + bytes, &guard, sizeof guard);
+  memory->blocks[memory->n] = p;
+  memory->sizes[memory->n++] = bytes;
+  return p;
+}
+
+static void guarded_free(guarded *memory, const char *what) {
+  for (int i = 0; i < memory->n; i++) {
+    uint64_t guard;
+    memcpy(&guard, (char *)memory->blocks[i] + memory->sizes[i], sizeof guard);
+    check(guard == GUARD, "%s: block %d of %lu bytes was overrun", what, i, (unsigned long)memory->sizes[i]);
+    free(memory->blocks[i]);
+  }
+  memory->n = 0;
+}
+
+static void serial_run(void *host, int n_task, void (*task)(void *, int), void *arg) {
+  (void)host;
+  for (int i = n_task - 1; i >= 0; i--) task(arg, i); /* any order will do */
+}
+
+static const double one = 1, knots = 5, width[2] = {7, 6}, interval[2] = {-3, 3};
+
+#define NUMBERS(name, count, values) \
+  { name, BJ_FIELD_NUMBERS, count, values, NULL, NULL }
+#define STRING(name, value) \
+  { name, BJ_FIELD_STRING, 1, NULL, value, NULL }
+#define CHILD(name, spec) \
+  { name, BJ_FIELD_SPEC, 1, NULL, NULL, spec }
+
+/* A chain of two coupling or autoregressive layers with a permutation between, or only elementwise ones. */
+static void check_one_flow(const char *layer_kind, const bj_spec *scalar, int d, int n_condition, int n, int depth) {
+  char what[200];
+  snprintf(what, sizeof what, "%s of %s, d = %d, %d conditions, n = %d, depth %d", layer_kind, scalar->kind, d,
+           n_condition, n, depth);
+  double reversed[16];
+  for (int i = 0; i < d; i++) reversed[i] = d - i;
+  const bj_field net_fields[] = {NUMBERS("width", depth, width), STRING("activation", depth == 1 ? "relu" : "tanh"),
+                                 STRING("init", "uniform")};
+  const bj_spec net = {"mlp", 3, net_fields};
+  const bj_field layer_fields[] = {CHILD("scalar", scalar), CHILD("net", &net)};
+  const bj_spec layer = {layer_kind, 2, layer_fields};
+  const bj_field invert_fields[] = {CHILD("layer", &layer)}, permute_fields[] = {NUMBERS("permutation", d, reversed)};
+  const bj_spec parts[] = {layer, {"permute", 1, permute_fields}, {"invert", 1, invert_fields}};
+  const bj_field chain_fields[] = {{"layers", BJ_FIELD_SPECS, 3, NULL, NULL, parts}};
+  const bj_field base_fields[] = {NUMBERS("trainable", 1, &one)};
+  const bj_spec chain_spec = {"chain", 1, chain_fields}, base = {"normal", 1, base_fields};
+
+  guarded pool = {.n = 0};
+  const bj_memory memory = {guarded_alloc, &pool};
+  const bj_workers workers = {1, serial_run, NULL};
+  bj_error error = {""};
+  bj_flow *flow;
+  bj_flow_size size;
+  const bj_core *core = &BJ_CORE;
+  const bj_status built = core->flow_build(&base, &chain_spec, d, n_condition, &memory, &flow, &size, &error);
+  check(built == BJ_OK, "%s: not built: %s", what, error.message);
+  if (built != BJ_OK) return;
+
+  const size_t bytes = sizeof(double), rows = (size_t)n;
+  double *theta = malloc(bytes * (size_t)size.n_param), *gradient = malloc(bytes * (size_t)size.n_param);
+  double *x = malloc(bytes * rows * (size_t)d), *z = malloc(bytes * rows * (size_t)d);
+  double *back = malloc(bytes * rows * (size_t)d), *gx = malloc(bytes * rows * (size_t)d);
+  double *density = malloc(bytes * rows), *there = malloc(bytes * rows), *here = malloc(bytes * rows);
+  double *cotangent = malloc(bytes * rows), *condition = malloc(bytes * (rows * (size_t)n_condition + 1));
+  core->flow_init(flow, 7, theta);
+  for (long i = 0; i < size.n_param; i++) theta[i] += case_uniform(-0.1, 0.1);
+  for (int i = 0; i < n * d; i++) x[i] = case_uniform(-2, 2);
+  for (int i = 0; i < n * n_condition; i++) condition[i] = case_uniform(-1, 1);
+  for (int i = 0; i < n; i++) cotangent[i] = case_uniform(-1, 1);
+
+  bj_map_job job = {.n = n, .ld = n, .x = x, .condition = condition, .y = z, .logdet = there, .log_density = density,
+                    .cot_p = cotangent, .grad_param = gradient, .grad_x = gx};
+  check(core->flow_map(flow, theta, BJ_INVERSE, &job, &memory, &workers, &error) == BJ_OK, "%s: inverse", what);
+  const bj_map_job way_back = {.n = n, .ld = n, .x = z, .condition = condition, .y = back, .logdet = here};
+  check(core->flow_map(flow, theta, BJ_FORWARD, &way_back, &memory, &workers, &error) == BJ_OK, "%s: forward", what);
+  for (int i = 0; i < n * d; i++) check(fabs(back[i] - x[i]) < 1e-9, "%s: %g came back as %g", what, x[i], back[i]);
+  for (int i = 0; i < n; i++) check(fabs(here[i] + there[i]) < 1e-9, "%s: log-determinants do not cancel", what);
+
+  /* the gradient along one random direction of all parameters against a central difference */
+  const double step = 1e-5;
+  double expected = 0, value[2] = {0, 0};
+  double *direction = malloc(bytes * (size_t)size.n_param), *moved = malloc(bytes * (size_t)size.n_param);
+  for (long i = 0; i < size.n_param; i++) {
+    direction[i] = case_uniform(-1, 1);
+    expected += gradient[i] * direction[i];
+  }
+  job.grad_param = NULL;
+  for (int side = 0; side < 2; side++) {
+    for (long i = 0; i < size.n_param; i++) moved[i] = theta[i] + (side ? step : -step) * direction[i];
+    core->flow_map(flow, moved, BJ_INVERSE, &job, &memory, &workers, &error);
+    for (int i = 0; i < n; i++) value[side] += cotangent[i] * density[i];
+  }
+  const double difference = (value[1] - value[0]) / (2 * step);
+  check(fabs(difference - expected) < 1e-5 * (1 + fabs(difference)), "%s: gradient %g, difference %g", what, expected,
+        difference);
+
+  double *draws = malloc(bytes * rows * (size_t)d);
+  const bj_draw_job draw = {.n = n, .seed = 3, .ld = n, .z = draws};
+  core->flow_draw(flow, theta, &draw, &memory, &workers);
+  for (int i = 0; i < n * d; i++) check(fabs(draws[i]) < 1e3, "%s: draw %g", what, draws[i]);
+  guarded_free(&pool, what);
+  free(theta), free(gradient), free(x), free(z), free(back), free(gx), free(density), free(there), free(here);
+  free(cotangent), free(condition), free(direction), free(moved), free(draws);
+}
+
+static void check_flow(void) {
+  const bj_spec affine_spec = {"affine", 0, NULL}, leaky_spec = {"leaky_tanh", 0, NULL};
+  const bj_field spline_fields[] = {NUMBERS("knots", 1, &knots), NUMBERS("interval", 2, interval),
+                                    STRING("boundary", "free")};
+  const bj_spec spline_spec = {"rq_spline", 3, spline_fields};
+  const bj_spec *const scalars[] = {&affine_spec, &spline_spec, &leaky_spec};
+  static const char *const layers[] = {"coupling", "autoregressive", "elementwise"};
+  static const int sizes[] = {1, 31, 33, 128, 129, 700};
+  for (int l = 0; l < 3; l++) {
+    for (int s = 0; s < (l == 2 ? 3 : 2); s++) {
+      for (int i = 0; i < 6; i++) check_one_flow(layers[l], scalars[s], 1 + (i + s) % 4, i % 3, sizes[i], i % 3);
+    }
+  }
+}
+
+/* Specs with fields missing or of the wrong type are refused with a message, whatever they are. */
+static void check_specs(void) {
+  static const char *const kinds[] = {"chain", "invert", "permute", "elementwise", "coupling", "autoregressive",
+                                      "standardize", "no such layer", ""};
+  static const char *const names[] = {"layers", "layer", "permutation", "scalar", "net", "mask", "loc", "scale", "width"};
+  static const char *const parts[] = {"mlp", "affine", "rq_spline", "chain", "power", "x"};
+  for (int trial = 0; trial < 3000; trial++) {
+    bj_field fields[4], inner[2];
+    double numbers[4];
+    const bj_spec child = {parts[case_bits() % 6], (int)(case_bits() % 3), inner};
+    for (int i = 0; i < 4; i++) numbers[i] = (double)(case_bits() % 9) - 3;
+    for (int i = 0; i < 6; i++) {
+      bj_field *field = i < 4 ? fields + i : inner + i - 4;
+      *field = (bj_field){names[case_bits() % 9], (bj_field_type)(case_bits() % (i < 4 ? 4 : 2)), (int)(case_bits() % 4),
+                          numbers, "tanh", &child};
+      if (field->type >= BJ_FIELD_SPEC) field->n = 1;
+    }
+    const bj_spec base = {"normal", 0, NULL}, layer = {kinds[case_bits() % 9], (int)(case_bits() % 5), fields};
+    guarded pool = {.n = 0};
+    const bj_memory memory = {guarded_alloc, &pool};
+    bj_error error = {""};
+    bj_flow *flow;
+    bj_flow_size size;
+    const bj_status status = BJ_CORE.flow_build(&base, &layer, 2, 0, &memory, &flow, &size, &error);
+    check(status == BJ_OK || error.message[0], "a refused spec has no message");
+    guarded_free(&pool, "spec");
+  }
+}
