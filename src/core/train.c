@@ -235,7 +235,7 @@ static void train_record(trainer *t, double validation) {
   state->loss_sum = state->loss_weight = state->loss_steps = 0;
 }
 
-/* Takes the candidate in if it is the best so far. Without validation rows the last candidate is the best. */
+/* Takes the candidate in if it is the best so far. Without validation rows nobody asks for the best. */
 static bj_status train_validate(trainer *t, double *loss, bj_error *error) {
   const bj_train_setup *setup = t->setup;
   bj_train_state *state = t->state;
@@ -253,7 +253,9 @@ static bj_status train_validate(trainer *t, double *loss, bj_error *error) {
   }
   state->n_stale = 0;
   state->best_step = state->step;
-  memcpy(state->best, train_candidate(t), sizeof(real) * (size_t)t->params.flow->n_param);
+  if (setup->n_validation > 0) {
+    memcpy(state->best, train_candidate(t), sizeof(real) * (size_t)t->params.flow->n_param);
+  }
   return BJ_OK;
 }
 
@@ -306,7 +308,8 @@ static bj_status train(const bj_flow *flow, const bj_train_setup *setup, bj_trai
     } else if (setup->record_every > 0 && state->loss_steps >= (double)setup->record_every) {
       train_record(&t, NAN);
     }
-    if (due || fmod(state->step, 100) == 0) train_copy_safe(&t, 0);
+    /* Not every step, also where every step is an epoch: copying a large state takes as long as a step of Adam. */
+    if (fmod(state->step, 100) == 0) train_copy_safe(&t, 0);
     if (over && *outcome == BJ_RUNNING) *outcome = BJ_FINISHED;
     if (*outcome == BJ_RUNNING && (setup->clock() - started > setup->seconds || state->n_record >= state->max_record)) {
       *outcome = BJ_PAUSED;
