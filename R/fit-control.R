@@ -14,6 +14,10 @@
 #' @param clip Gradients with a larger global norm are scaled down to it; `NULL`: never.
 #' @param ema Decay of an exponential moving average of the parameters, which is then what is validated and returned;
 #'   0: none.
+#' @param noise Noise regularisation: in each step every row of the batch is moved by a fresh normal draw, `noise` standard
+#'   deviations large in the standardised data (it is drawn with the covariance of the training rows). The noise falls to 0
+#'   along a cosine over the steps, so early parameters are smooth and late ones sharp, and validation chooses between
+#'   them; 0: none.
 #' @param max_failures Number of rollbacks after a loss or gradient that is not finite before the fit is given up with
 #'   status "diverged". Each halves the rate.
 #' @param checkpoint File to which the training state is written about every `checkpoint_seconds`, to a temporary name
@@ -21,6 +25,8 @@
 #' @param checkpoint_seconds Seconds between checkpoints.
 #' @param callback A function called between stretches of training (about five times a second) with the fit so far and a
 #'   one-row data frame (`step`, `epoch`, `train`, `validation`, `rate`); training stops when it returns `FALSE`.
+#' @references Rothfuss, Ferreira, Boehm, Walther, Ulrich, Asfour, Krause (2019), *Noise regularization for conditional
+#'   density estimation*, arXiv:1907.08982, for `noise`.
 #' @return A list of class `bijectr_control`.
 #' @family training
 #' @examples
@@ -29,7 +35,7 @@
 #' @export
 fit_control <- function(optimizer = opt_adam(), learning_rate = 5e-3, schedule = schedule_cosine(), batch_size = 256,
                         steps = NULL, max_epochs = NULL, seconds = NULL, validation = 0.1, validate_every = NULL,
-                        patience = NULL, keep_best = TRUE, clip = NULL, ema = 0, max_failures = 10, checkpoint = NULL,
+                        patience = NULL, keep_best = TRUE, clip = NULL, ema = 0, noise = 0, max_failures = 10, checkpoint = NULL,
                         checkpoint_seconds = 10, callback = NULL) {
   if (is.null(steps) && is.null(max_epochs)) {
     stop_arg("One of {.arg steps} and {.arg max_epochs} must be given.")
@@ -58,6 +64,7 @@ fit_control <- function(optimizer = opt_adam(), learning_rate = 5e-3, schedule =
       keep_best = check_flag(keep_best, "keep_best"),
       clip = check_number(clip, "clip", above = 0, null = TRUE),
       ema = check_number(ema, "ema", min = 0, below = 1),
+      noise = check_number(noise, "noise", min = 0, below = Inf),
       max_failures = check_count(max_failures, "max_failures", min = 0),
       checkpoint = checkpoint,
       checkpoint_seconds = check_number(checkpoint_seconds, "checkpoint_seconds", min = 0),

@@ -100,7 +100,7 @@ fit_matrix <- function(data, layers, base, condition, weights, standardize, cont
     condition <- scale_columns(condition, flow$condition$loc, flow$condition$scale)
   }
   check_support(flow, data, condition, weights)
-  setup <- train_setup(data, condition, weights, rows, control, 0)
+  setup <- train_setup(data, condition, weights, rows, control, noise_root(data, weights, rows$train))
   finish_fit(flow, setup, new_state(flow, control), control, progress, rows, history = NULL, seconds = 0)
 }
 
@@ -128,6 +128,7 @@ finish_fit <- function(flow, setup, state, control, progress, rows, history, sec
   fit$nobs <- if (is.null(setup$weight)) length(density) else sum(setup$weight > 0)
   held_out <- rows$validation
   fit$loglik_validation <- if (length(held_out)) sum(used[held_out]) else NA_real_
+  fit$reference <- fit_reference(setup, rows, density)
   fit
 }
 
@@ -163,7 +164,7 @@ new_fit <- function(flow, run, control, rows, history, seconds) {
 check_weights <- function(weights, n) {
   if (is.null(weights)) return(NULL)
   if (!is.numeric(weights) || length(weights) != n) {
-    stop_arg("{.arg weights} must be {n} numbers, one a row of {.arg data}, not {.obj_type_friendly {weights}}.")
+    stop_arg("{.arg weights} must be {n} numbers, one a row of {.arg data}, not {describe(weights)}.")
   }
   bad <- which(!is.finite(weights) | weights < 0)
   if (length(bad)) stop_arg("{.arg weights} must be finite and not negative; element {bad[1]} is {weights[bad[1]]}.")
@@ -220,24 +221,38 @@ is_standardized <- function(flow) {
   length(layers) > 0 && layers[[length(layers)]]$kind == "standardize"
 }
 
-# NULL (an empty chain) where nothing is to be standardised.
+# Root of the covariance of the training rows, the shape of the noise of fit_control(noise =).
+noise_root <- function(data, weights, train) {
+  moments <- training_moments(data[train, , drop = FALSE], weights[train])
+  root <- covariance_root(moments$cov, length(train))
+  if (is.null(root)) diag(sqrt(diag(moments$cov)), ncol(data)) else root
+}
+
+training_moments <- function(data, weights) {
+  stats::cov.wt(data, wt = if (is.null(weights)) rep(1 / nrow(data), nrow(data)) else weights / sum(weights))
+}
+
+# Lower triangular root of a covariance matrix; NULL where columns are nearly collinear, because a factor of their
+# correlation would blow up rounding errors.
+covariance_root <- function(cov, n) {
+  scale <- sqrt(diag(cov))
+  root <- tryCatch(chol(cov / tcrossprod(scale)), error = function(e) NULL)
+  if (is.null(root) || n <= length(scale) || min(diag(root)) <= 1e-4) NULL else t(root) * scale
+}
+
+# An empty list where nothing is to be standardised.
 standardizing_layer <- function(data, weights, standardize) {
   if (is.logical(standardize)) standardize <- if (check_flag(standardize, "standardize")) "whiten" else "none"
   standardize <- check_choice(standardize, c("whiten", "scale", "none"), "standardize")
   if (standardize == "none") return(list())
-  moments <- stats::cov.wt(data, wt = if (is.null(weights)) rep(1 / nrow(data), nrow(data)) else weights / sum(weights))
+  moments <- training_moments(data, weights)
   scale <- sqrt(diag(moments$cov))
   flat <- which(!(scale > 0))
   if (length(flat)) {
     stop_arg("Column {.field {column_label(data, flat[1])}} of {.arg data} is constant in the training rows.")
   }
-  if (standardize == "whiten" && ncol(data) > 1) {
-    # nearly collinear columns are only scaled: a factor of their correlation would blow up rounding errors
-    root <- tryCatch(chol(moments$cov / tcrossprod(scale)), error = function(e) NULL)
-    if (!is.null(root) && nrow(data) > ncol(data) && min(diag(root)) > 1e-4) {
-      return(layer_standardize(moments$center, t(root) * scale))
-    }
-  }
+  root <- if (standardize == "whiten" && ncol(data) > 1) covariance_root(moments$cov, nrow(data))
+  if (!is.null(root)) scale <- root
   layer_standardize(moments$center, scale)
 }
 

@@ -49,7 +49,7 @@ update.bijectr_fit <- function(object, epochs = NULL, steps = NULL, seconds = NU
     if (is.null(epochs)) control["max_epochs"] <- list(NULL)
   }
   control["seconds"] <- list(check_number(seconds, "seconds", above = 0, null = TRUE))
-  setup <- train_setup(data, condition, weights, rows, control, object$state$seed)
+  setup <- train_setup(data, condition, weights, rows, control, noise_root(data, weights, rows$train))
   fit <- finish_fit(as_flow(object), setup, object$state, control, progress, rows, object$history, object$seconds)
   fit$call <- object$call
   fit

@@ -56,6 +56,8 @@ static bj_train_setup read_setup(SEXP list) {
               .steps = ffi_number(list, "schedule_steps"),
           },
       .clip = ffi_number(list, "clip"),
+      .noise = ffi_number(list, "noise"),
+      .noise_root = REAL(ffi_list_get(list, "noise_root")),
       .ema = ffi_number(list, "ema"),
       .max_failure = (int)ffi_number(list, "max_failure"),
       .keep_best = ffi_number(list, "keep_best") != 0,

@@ -147,6 +147,8 @@ typedef struct {
   bj_optimizer optimizer;
   bj_schedule schedule;
   double clip;              /* global norm; 0: no clipping */
+  double noise;             /* amplitude at the start of the noise that is added to the training rows; 0: none */
+  const double *noise_root; /* d x d lower triangle, column-major: noise is amplitude * root * N(0, I) */
   double ema;               /* decay of the average of the parameters; 0: no averaging */
   int max_failure;          /* rollbacks before the fit is given up */
   int keep_best;

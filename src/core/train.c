@@ -37,6 +37,9 @@ typedef struct {
   int threaded;
 } trainer;
 
+/* Keeps the noise apart from draws of the base under the same seed. */
+#define NOISE_STREAM UINT64_C(0x6e6f697365)
+
 /* ---- loss of a set of rows --------------------------------------------------------------------------------------- */
 
 static void gather_rows(const double *matrix, long ld, int columns, const int *rows, int n, int nb, real *to) {
@@ -52,8 +55,29 @@ static void gather_rows(const double *matrix, long ld, int columns, const int *r
   }
 }
 
-/* Adds the chunk's weighted loss, its weight, and the gradient of the loss. */
-static void train_chunk(const trainer *t, flow_space *space, const int *rows, int n) {
+/* Noise regularisation: x += amplitude root e, e ~ N(0, I), a fresh draw a row and step. The amplitude falls along a
+ * cosine to zero at the end of the schedule. Row i of the batch at step s has draw number s * n + i. */
+static void add_noise(const trainer *t, real *x, long first, int nb) {
+  const bj_train_setup *setup = t->setup;
+  const int d = t->params.flow->d;
+  const double amplitude = setup->noise * cosine_between(1, 0, fmin(t->state->step / setup->schedule.steps, 1));
+  real e[2][BJ_BLOCK];
+  for (int b = 0; b < nb; b++) {
+    const uint64_t row = (uint64_t)t->state->step * (uint64_t)setup->n + (uint64_t)(first + b * BJ_BLOCK);
+    for (int k = 0; k < d; k++) {
+      if (k % 2 == 0) random_normal2(setup->seed ^ NOISE_STREAM, row, (uint32_t)(k / 2), e[0], e[1]);
+      for (int j = k; j < d; j++) {
+        const vreal root = vset(amplitude * setup->noise_root[j + (long)k * d]);
+        real *to = x + ((long)b * d + j) * BJ_BLOCK;
+        FOR_ROWS(r) vstore(to + r, vload(to + r) + root * vload(e[k % 2] + r));
+      }
+    }
+  }
+}
+
+/* Adds the chunk's weighted loss, its weight, and the gradient of the loss. `first` is its first row in the batch. */
+static void train_chunk(const trainer *t, flow_space *space, long first, int n) {
+  const int *rows = t->rows + first;
   const bj_train_setup *setup = t->setup;
   const bj_flow *flow = t->params.flow;
   const int nb = (n + BJ_BLOCK - 1) / BJ_BLOCK;
@@ -61,6 +85,7 @@ static void train_chunk(const trainer *t, flow_space *space, const int *rows, in
   if (flow->n_condition > 0) {
     gather_rows(setup->condition, setup->n_row, flow->n_condition, rows, n, nb, space->condition);
   }
+  if (t->gradient && setup->noise > 0) add_noise(t, space->x, first, nb);
   space->status = chunk_run(&t->params, space, nb, BJ_INVERSE);
   if (space->status != BJ_OK) return;
   for (int i = 0; i < nb * BJ_BLOCK; i++) {
@@ -86,7 +111,7 @@ static void train_slot(void *arg, int slot) {
   space->loss = space->weight = 0;
   if (t->gradient) space_clear_gradient(t->params.flow, space);
   for (long first = slot * size; first < t->n_row && space->status == BJ_OK; first += size * t->n_slot) {
-    train_chunk(t, space, t->rows + first, (int)(t->n_row - first < size ? t->n_row - first : size));
+    train_chunk(t, space, first, (int)(t->n_row - first < size ? t->n_row - first : size));
   }
 }
 
