@@ -44,9 +44,11 @@
 #define GEMM_WIDE(high) ((high) > 2 ? 2 : (high) > 1 ? 4 : 8)
 #define GEMM_MAX_SUMS 8
 #endif
-#define GEMM_SLAB 256 /* k of a panel at most: 12 KB for 6 rows */
-#define GEMM_PACK 8   /* k from which packing pays */
-#define GEMM_AHEAD 8  /* k by which x is fetched ahead: a walk along k uses only a part of each group of 32 */
+#ifndef GEMM_SLAB
+#define GEMM_SLAB 128 /* k of a panel at most: 6 KB for 6 rows, and 128 KB of x for 4 blocks */
+#endif
+#define GEMM_PACK 8  /* k from which packing pays */
+#define GEMM_AHEAD 8 /* k by which x is fetched ahead: a walk along k uses only a part of each group of 32 */
 
 /* Weight gradient as outer products: width of a panel in vectors, columns of a tile by its width, blocks of a panel. */
 #define OUTER_WIDE 3
@@ -56,6 +58,9 @@
 #define OUTER_HIGH(wide) ((wide) == 3 ? 4 : (wide) == 2 ? 6 : 8)
 #endif
 #define OUTER_MAX_SUMS 24
+#ifndef OUTER_SLAB
+#define OUTER_SLAB 128
+#endif
 #define OUTER_BLOCKS 4
 
 /* Weight gradient as dot products: rows of a tile, columns by rows. */
@@ -205,6 +210,7 @@ INLINE void gemm_tile(int high, int wide, int kn, const real *w, long rs, long c
       UNROLL for (int j = 0; j < wide; j++) sum[i * wide + j] += vload(y + i * BJ_BLOCK + j * BJ_LANES);
     }
   }
+  UNROLL for (int i = 0; i < high; i++) PREFETCH((finish == GEMM_RELU_MASK ? mask : y) + i * BJ_BLOCK);
   for (int k = 0; k < kn; k++, w += cs, x += BJ_BLOCK) {
     PREFETCH(x + GEMM_AHEAD * BJ_BLOCK);
     if (high <= wide) { /* the smaller side stays in registers */
@@ -239,74 +245,82 @@ INLINE void gemm_tile(int high, int wide, int kn, const real *w, long rs, long c
   }
 }
 
-/* Rows i..i+high-1 of y, all blocks, k = from..to-1. */
-INLINE void gemm_rows(const gemm_job *job, int high, int wide, int i, int from, int to) {
-  const real *bias = job->bias ? job->bias + i : NULL;
-  int onto = job->mode == GEMM_ADD, k = from;
-  do { /* once also if there is nothing to sum */
-    int kn = to - k < GEMM_SLAB ? to - k : GEMM_SLAB;
-    gemm_mode finish = k + kn < to ? GEMM_SET : job->mode;
-    const real *w = job->w + i * job->rs + k * job->cs;
-    int packed = kn >= GEMM_PACK && (job->nb > 1 || job->rs != 1);
-    if (packed) {
-      if (job->cs == 1 && job->rs != 1) {
-        transpose_rows(high, kn, w, job->rs, job->panel);
+/* Rows i..i+high-1 of y, all blocks, k = from..to-1 of one slab; `first` and `last` say which pieces of the row's sum
+ * these are. */
+INLINE void gemm_rows(const gemm_job *job, int high, int wide, int i, int from, int to, int first, int last) {
+  const real *bias = first && job->bias ? job->bias + i : NULL;
+  const int onto = !first || job->mode == GEMM_ADD, kn = to - from;
+  const gemm_mode finish = last ? job->mode : GEMM_SET;
+  const real *w = job->w + i * job->rs + from * job->cs;
+  const int packed = kn >= GEMM_PACK && (job->nb > 1 || job->rs != 1);
+  if (packed) {
+    if (job->cs == 1 && job->rs != 1) {
+      transpose_rows(high, kn, w, job->rs, job->panel);
+    } else {
+      for (int c = 0; c < kn; c++) {
+        UNROLL for (int r = 0; r < high; r++) job->panel[c * high + r] = w[r * job->rs + c * job->cs];
+      }
+    }
+  }
+  for (int b = 0; b < job->nb; b++) {
+    const real *x = job->x + b * job->xs + (long)from * BJ_BLOCK;
+    real *y = job->y + b * job->ys + (long)i * BJ_BLOCK;
+    const real *mask = job->mask ? job->mask + b * job->ys + (long)i * BJ_BLOCK : NULL;
+    for (int r = 0; r < BJ_BLOCK; r += wide * BJ_LANES) {
+      const real *mask_r = mask ? mask + r : NULL;
+      if (packed) {
+        gemm_tile(high, wide, kn, job->panel, 1, high, x + r, y + r, bias, onto, finish, mask_r);
       } else {
-        for (int c = 0; c < kn; c++) {
-          UNROLL for (int r = 0; r < high; r++) job->panel[c * high + r] = w[r * job->rs + c * job->cs];
-        }
+        gemm_tile(high, wide, kn, w, job->rs, job->cs, x + r, y + r, bias, onto, finish, mask_r);
       }
     }
-    for (int b = 0; b < job->nb; b++) {
-      const real *x = job->x + b * job->xs + (long)k * BJ_BLOCK;
-      real *y = job->y + b * job->ys + (long)i * BJ_BLOCK;
-      const real *mask = job->mask ? job->mask + b * job->ys + (long)i * BJ_BLOCK : NULL;
-      for (int r = 0; r < BJ_BLOCK; r += wide * BJ_LANES) {
-        const real *mask_r = mask ? mask + r : NULL;
-        if (packed) {
-          gemm_tile(high, wide, kn, job->panel, 1, high, x + r, y + r, bias, onto, finish, mask_r);
-        } else {
-          gemm_tile(high, wide, kn, w, job->rs, job->cs, x + r, y + r, bias, onto, finish, mask_r);
-        }
-      }
+  }
+}
+
+/* Rows of all heights, k in one slab. */
+static void gemm_slab(const gemm_job *job, int m, int kn, int begin, int end, const int *k_lo, const int *k_hi) {
+  for (int i = 0, high; i < m; i += high) {
+    int from, to;
+    high = next_piece(m - i, GEMM_HIGH);
+    range_of_rows(i, high, kn, k_lo, k_hi, &from, &to);
+    if (from == to) from = to = 0; /* nothing to sum, but y is still to be set */
+    const int low = from > begin ? from : begin, top = to < end ? to : end, first = low == from, last = top == to;
+    if (top < low || (top == low && from < to) || (from == to && begin > 0)) continue;
+    switch (high) {
+      case 1:
+        gemm_rows(job, 1, GEMM_WIDE(1), i, low, top, first, last);
+        break;
+      case 2:
+        gemm_rows(job, 2, GEMM_WIDE(2), i, low, top, first, last);
+        break;
+      case 3:
+        gemm_rows(job, 3, GEMM_WIDE(3), i, low, top, first, last);
+        break;
+      case 4:
+        gemm_rows(job, 4, GEMM_WIDE(4), i, low, top, first, last);
+        break;
+#if GEMM_HIGH > 4
+      case 5:
+        gemm_rows(job, 5, GEMM_WIDE(5), i, low, top, first, last);
+        break;
+      default:
+        gemm_rows(job, 6, GEMM_WIDE(6), i, low, top, first, last);
+        break;
+#endif
     }
-    k += kn;
-    onto = 1;
-    bias = NULL;
-  } while (k < to);
+  }
 }
 
 UNUSED static void gemm(gemm_mode mode, int m, int kn, const real *w, long rs, long cs, const real *bias, int nb,
                         const real *x, long xs, real *y, long ys, const real *mask, const int *k_lo, const int *k_hi) {
   real panel[GEMM_SLAB * GEMM_HIGH + BJ_LANES];
-  gemm_job job = {mode, w, rs, cs, bias, nb, x, xs, y, ys, mode == GEMM_RELU_MASK ? mask : NULL, panel};
-  for (int i = 0, high; i < m; i += high) {
-    int from, to;
-    high = next_piece(m - i, GEMM_HIGH);
-    range_of_rows(i, high, kn, k_lo, k_hi, &from, &to);
-    switch (high) {
-      case 1:
-        gemm_rows(&job, 1, GEMM_WIDE(1), i, from, to);
-        break;
-      case 2:
-        gemm_rows(&job, 2, GEMM_WIDE(2), i, from, to);
-        break;
-      case 3:
-        gemm_rows(&job, 3, GEMM_WIDE(3), i, from, to);
-        break;
-      case 4:
-        gemm_rows(&job, 4, GEMM_WIDE(4), i, from, to);
-        break;
-#if GEMM_HIGH > 4
-      case 5:
-        gemm_rows(&job, 5, GEMM_WIDE(5), i, from, to);
-        break;
-      default:
-        gemm_rows(&job, 6, GEMM_WIDE(6), i, from, to);
-        break;
-#endif
-    }
-  }
+  const gemm_job job = {mode, w, rs, cs, bias, nb, x, xs, y, ys, mode == GEMM_RELU_MASK ? mask : NULL, panel};
+  int k = 0;
+  do { /* once also if there is nothing to sum */
+    const int end = kn - k < GEMM_SLAB ? kn : k + GEMM_SLAB;
+    gemm_slab(&job, m, kn, k, end, k_lo, k_hi);
+    k = end;
+  } while (k < kn);
 }
 
 /* ---- the weight gradient as outer products ----------------------------------------------------------------------- */
@@ -317,6 +331,10 @@ INLINE void outer_tile(int high, int wide, int nb, const real *panel, const real
                        int last) {
   vreal sum[OUTER_MAX_SUMS];
   UNROLL for (int i = 0; i < high * wide; i++) sum[i] = vset(0);
+  UNROLL for (int k = 0; k < high; k++) {
+    PREFETCH(g + k * ldg);
+    PREFETCH(g + k * ldg + (wide - 1) * BJ_LANES);
+  }
   for (int b = 0; b < nb; b++, x += xs) {
     for (int r = 0; r < BJ_BLOCK; r++, panel += wide * BJ_LANES) {
       vreal row[OUTER_WIDE];
@@ -388,12 +406,16 @@ INLINE void outer_rows(int wide, int n, int nb, const real *gy, long gys, const 
 
 NOINLINE void outer_grad(int m, int kn, int nb, const real *gy, long gys, const real *x, long xs, real *g, long ldg,
                          const int *k_lo, const int *k_hi) {
-  for (int b = 0; b < nb; b += OUTER_BLOCKS) {
+  for (int b = 0, k = 0, end; b < nb; k = end < kn ? end : 0, b += end < kn ? 0 : OUTER_BLOCKS) {
     int blocks = nb - b < OUTER_BLOCKS ? nb - b : OUTER_BLOCKS;
+    end = kn - k < OUTER_SLAB ? kn : k + OUTER_SLAB;
     for (int i = 0, n; i < m; i += n) {
       int wide = next_piece((m - i + BJ_LANES - 1) / BJ_LANES, OUTER_WIDE), from, to;
       n = m - i < wide * BJ_LANES ? m - i : wide * BJ_LANES;
       range_of_rows(i, n, kn, k_lo, k_hi, &from, &to);
+      if (from < k) from = k;
+      if (to > end) to = end;
+      if (from >= to) continue;
       const real *gyi = gy + b * gys + (long)i * BJ_BLOCK, *xb = x + b * xs;
       switch (wide) {
         case 1:
