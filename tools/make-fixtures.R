@@ -8,13 +8,13 @@ library(jsonlite)
 
 wanted <- list(
   scalar = c(
-    "^rq_spline/", "^affine/", "^affine_min_scale/", "^leaky_tanh/", "^tanh$", "^sigmoid", "^exp", "^softplus", "^power",
-    "^leaky_tanh_spline"
+    "^rq_spline/", "^affine/", "^affine_min_scale/", "^leaky_tanh/", "^tanh$", "^sigmoid", "^exp", "^softplus",
+    "^power", "^leaky_tanh_spline"
   ),
   layers = c(
     "^elementwise/rq_spline", "^triangular_affine/lower/", "^triangular_affine/lower_weight_norm", "^planar/tanh/d2",
-    "^planar/leaky_relu/d2", "^planar/.*cond", "^coupling/affine/d2", "^coupling/rq_spline.*_cond", "^additive_condition/",
-    "^flip"
+    "^planar/leaky_relu/d2", "^planar/.*cond", "^coupling/affine/d2", "^coupling/rq_spline.*_cond",
+    "^additive_condition/", "^flip"
   ),
   layers_autoregressive = c(
     "^masked_autoregressive/affine/d2", "^masked_autoregressive/affine/d1_cond", "^block_autoregressive/depth1/d2"

@@ -123,7 +123,8 @@ vector_layers <- list(
     given <- list(activation = h$activation)
     if (!is_none(h$negative_slope)) given$negative_slope <- h$negative_slope
     if (h$cond_dim > 0) given$net <- vector_net(h$net)
-    new_part(do.call(need("layer_planar"), given), if (h$cond_dim > 0) net_values else function(p, other) plain_names(p))
+    layer <- do.call(need("layer_planar"), given)
+    if (h$cond_dim > 0) new_part(layer, net_values) else new_part(layer)
   },
   additive_condition = function(h) {
     if (is_none(h$net)) return(add_condition_part())
@@ -261,7 +262,8 @@ new_model <- function(parts, d, d_condition = 0, invert = FALSE, base = base_nor
   list(flow = f, parts = if (invert) rev(parts) else parts, base_values = base_values)
 }
 
-# The flat vector that belongs to the case's nested `p`; `other` where the case says nothing, NULL leaves our own values.
+# The flat vector that belongs to the case's nested `p`; `other` where the case says nothing, NULL leaves our own
+# values.
 flat_values <- function(model, p, other = NULL) {
   nested <- params(model$flow)
   if (!is.null(other)) nested <- rapply(nested, function(v) v * NA + other, how = "replace")
