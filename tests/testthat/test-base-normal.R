@@ -1,0 +1,44 @@
+test_that("standard normal", {
+  expect_base_ok(base_normal(), function(x) dnorm(x, log = TRUE), pnorm)
+  expect_length(coef(flow(layer_flip(), 2)), 0)
+})
+
+test_that("trainable mean and scale", {
+  s <- log1p(exp(0.3))
+  expect_base_ok(base_normal(trainable = TRUE), function(x) dnorm(x, -0.7, s, log = TRUE),
+    function(x) pnorm(x, -0.7, s),
+    theta = c(-0.7, 0.3)
+  )
+  expect_base_ok(base_normal(trainable = TRUE), function(x) dnorm(x, 2, log1p(exp(-1)), log = TRUE),
+    function(x) pnorm(x, 2, log1p(exp(-1))),
+    theta = c(2, -1)
+  )
+})
+
+test_that("trainable variance", {
+  s <- sqrt(log1p(exp(0.8)))
+  expect_base_ok(base_normal(trainable = TRUE, parameter = "variance"), function(x) dnorm(x, 0.5, s, log = TRUE),
+    function(x) pnorm(x, 0.5, s),
+    theta = c(0.5, 0.8)
+  )
+})
+
+test_that("initial values", {
+  f <- flow(layer_flip(), 2, base = base_normal(trainable = TRUE))
+  expect_identical(names(params(f)$base), c("mean", "scale"))
+  expect_equal(logdensity(f, cbind(1, 2)), sum(dnorm(1:2, log = TRUE)))
+  set.seed(1)
+  raw <- params(flow(layer_permute(1:50), 50, base = base_normal(trainable = TRUE, parameter = "variance")))$base
+  expect_identical(raw$mean, numeric(50))
+  expect_true(all(raw$variance > 0 & raw$variance < 1))
+  expect_gt(diff(range(raw$variance)), 0.8)
+})
+
+test_that("extreme raw parameters stay finite or -Inf, never NaN", {
+  f <- flow(layer_flip(), 1, base = base_normal(trainable = TRUE))
+  for (raw in c(-1e3, -50, 50, 1e3, 1e300)) {
+    params(f) <- c(0, raw)
+    out <- flow_vjp(f, c(0, 1), TRUE, list(log_density = c(1, 1)))
+    expect_false(anyNA(unlist(out)), info = raw)
+  }
+})

@@ -1,0 +1,47 @@
+test_that("fixed degrees of freedom", {
+  for (df in c(0.6, 1, 3, 30)) {
+    expect_base_ok(base_student_t(df = df), function(x) dt(x, df, log = TRUE), function(x) pt(x, df))
+  }
+  expect_length(coef(flow(layer_flip(), 2, base = base_student_t())), 0)
+})
+
+test_that("trainable degrees of freedom", {
+  for (raw in c(-0.5, 0.4, 3)) {
+    df <- log1p(exp(raw))
+    expect_base_ok(base_student_t(trainable = TRUE), function(x) dt(x, df, log = TRUE), function(x) pt(x, df),
+      theta = raw
+    )
+  }
+})
+
+test_that("the initial degrees of freedom are those given", {
+  f <- flow(layer_flip(), 2, base = base_student_t(df = 4, trainable = TRUE))
+  expect_equal(params(f)$base$df, rep(log(expm1(4)), 2))
+  expect_equal(logdensity(f, cbind(1, -3)), sum(dt(c(1, -3), 4, log = TRUE)))
+  f <- flow(layer_flip(), 1, base = base_student_t(df = 1000, trainable = TRUE))
+  expect_equal(logdensity(f, 1), dt(1, 1000, log = TRUE))
+})
+
+test_that("far tails", {
+  f <- flow(layer_flip(), 1, base = base_student_t(df = 3))
+  expect_equal(logdensity(f, c(1e5, -1e20, 1e100)), dt(c(1e5, -1e20, 1e100), 3, log = TRUE))
+  for (df in c(1e3, 1e5)) {
+    f <- flow(layer_flip(), 1, base = base_student_t(df = df))
+    expect_equal(logdensity(f, c(0, 2)), dt(c(0, 2), df, log = TRUE), tolerance = 1e-9, info = df)
+  }
+})
+
+test_that("extreme raw parameters stay finite, never NaN", {
+  f <- flow(layer_flip(), 1, base = base_student_t(trainable = TRUE))
+  for (raw in c(-1e3, -20, 50, 1e3, 1e6, 1e12)) {
+    params(f) <- raw
+    out <- flow_vjp(f, c(0, 1), TRUE, list(log_density = c(1, 1)))
+    expect_true(all(is.finite(unlist(out))), info = raw)
+    set.seed(1)
+    expect_false(anyNA(sample(f, 100)), info = raw)
+  }
+})
+
+test_that("wrong arguments are named", {
+  expect_error(base_student_t(df = 0), "df", class = "bijectr_error_argument")
+})
