@@ -3,15 +3,16 @@ data <- function() {
   set.seed(1)
   cbind(a = rnorm(60, 3), b = rnorm(60, -1, 2))
 }
-quick <- function(...) {
-  fit_flow(data(), ..., steps = 2, validation = 0, schedule = schedule_constant(), progress = FALSE)
+quick <- function(layers, ...) {
+  control <- fit_control(steps = 2, batch_size = 60, validation = 0, schedule = schedule_constant())
+  fit_flow(data(), layers, ..., control = control, progress = FALSE)
 }
 
 test_that("the first loss is that of the given flow", {
   set.seed(2)
   layers <- coupling_flow(flow_layers = 2, nn_width = 4, init = "uniform")
   f <- flow(layers, 2, base = base_student_t(4, trainable = TRUE))
-  fit <- quick(f, standardize = "none", batch_size = 60)
+  fit <- quick(f, standardize = "none")
   expect_equal(fit$history$train[1], -mean(logdensity(f, data())))
   expect_identical(fit$base, f$base)
   expect_identical(fit$layers, f$layers)
@@ -23,7 +24,7 @@ test_that("a flow that is not standardised is, one that is stays as it is", {
   f <- flow(coupling_flow(flow_layers = 1, nn_width = 4), 2)
   fit <- quick(f)
   expect_identical(fit$layers$layers[[3]]$kind, "standardize")
-  again <- quick(fit, batch_size = 60)
+  again <- quick(fit)
   expect_identical(again$layers, fit$layers)
   expect_equal(again$history$train[1], -mean(logdensity(fit, data())))
 })
