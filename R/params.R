@@ -54,6 +54,7 @@ coef.bijectr_flow <- function(object, ...) {
   label <- lapply(param_slots(object), function(slot) {
     path <- paste(slot$path, collapse = ".")
     if (length(slot$dim) == 0) return(path)
+    if (length(slot$index) == 0) return(character())
     place <- arrayInd(seq_along(slot$index), slot$dim)
     paste0(path, "[", apply(place, 1, paste, collapse = ","), "]")
   })

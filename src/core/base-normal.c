@@ -39,11 +39,11 @@ static void normal_log_density_vjp(const bj_base *base, const bj_base_pass *pass
   }
 }
 
-/* softplus(raw), and its derivative */
-INLINE real normal_positive(real raw, real *derivative) {
+/* softplus(raw), kept where 1 / s^2 is finite, and the derivative of its logarithm */
+INLINE real normal_positive(real raw, real *log_derivative) {
   vreal sigmoid;
-  const real value = vfirst(vsoftplus_sigmoid(vset(raw), &sigmoid));
-  *derivative = vfirst(sigmoid);
+  const real value = fmax(vfirst(vsoftplus_sigmoid(vset(fmax(raw, -300)), &sigmoid)), 1e-130);
+  *log_derivative = vfirst(sigmoid) / value;
   return value;
 }
 
@@ -62,10 +62,10 @@ static void normal_prepare_vjp(const bj_base *base, const real *theta, const rea
   const normal *self = base->self;
   (void)prep;
   for (int i = 0; i < base->d && self->trainable; i++) {
-    real derivative;
-    const real positive = normal_positive(theta[base->d + i], &derivative);
+    real log_derivative;
+    normal_positive(theta[base->d + i], &log_derivative);
     gtheta[i] += gprep[3 * i];
-    gtheta[base->d + i] += gprep[3 * i + 1] * (self->variance ? 0.5 : 1) * derivative / positive;
+    gtheta[base->d + i] += gprep[3 * i + 1] * (self->variance ? 0.5 : 1) * log_derivative;
   }
 }
 
