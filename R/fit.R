@@ -104,8 +104,17 @@ fit_matrix <- function(data, layers, base, condition, weights, standardize, cont
   finish_fit(flow, setup, new_state(flow, control), control, progress, rows, history = NULL, seconds = 0)
 }
 
-# Trains, and makes the fit out of what came back.
-finish_fit <- function(flow, setup, state, control, progress, rows, history, seconds) {
+# Trains, and makes the fit out of what came back. Interrupts wait until there is a fit to return: they end the training,
+# and one that comes during the last evaluation changes nothing.
+finish_fit <- function(...) {
+  suspendInterrupts({
+    fit <- train_and_evaluate(...)
+    interrupt_pending()
+  })
+  fit
+}
+
+train_and_evaluate <- function(flow, setup, state, control, progress, rows, history, seconds) {
   setup$seed <- state$seed
   snapshot <- function(run) new_fit(flow, run, control, rows, history, seconds)
   run <- run_training(flow, setup, state, control, check_flag(progress, "progress"), snapshot)

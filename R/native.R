@@ -34,6 +34,7 @@ native_train <- function(flow, setup, state) {
   .Call(ffi_train, flow$base, flow$layers, flow$d, flow$d_condition, setup, state, thread_count())
 }
 
+native_check_interrupt <- function() .Call(ffi_check_interrupt)
 native_isa <- function() .Call(ffi_isa)
 native_num_apply <- function(name, x) .Call(ffi_num_apply, name, x)
 native_num_gemm <- function(mode, a, x, m, k, n_block) .Call(ffi_num_gemm, mode, a, x, m, k, n_block)

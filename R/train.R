@@ -45,44 +45,50 @@ train_setup <- function(data, condition, weights, rows, control, noise_root) {
   )
 }
 
-# Trains from `state` on. Returns the last complete state whatever ended it: list(state, history, status, seconds).
+# Trains from `state` on. Returns the last complete state whatever ended it: list(state, history, status, seconds). The
+# caller has suspended interrupts; they are looked for between calls, where state and history belong together.
 run_training <- function(flow, setup, state, control, progress, snapshot) {
   started <- Sys.time()
   elapsed <- function() as.double(Sys.time() - started, units = "secs")
-  run <- list(state = state, history = NULL, status = "interrupted", seconds = 0)
-  history <- list()
+  run <- list(state = state, history = NULL, status = "paused", seconds = 0)
   saved <- 0
   bar <- progress_start(progress, setup)
-  tryCatch(
-    repeat {
-      left <- if (is.null(control$seconds)) Inf else control$seconds - elapsed()
-      setup$seconds <- max(0, min(seconds_per_call(run$state), left))
-      failures <- run$state$counters[["n_failure"]]
-      step <- native_train(flow, setup, run$state)
-      step$state$seed <- run$state$seed
-      # one assignment: an interrupt finds either the old state with its history or the new one
-      run <- list(state = step$state, history = c(run$history, list(step$history)), status = "interrupted", seconds = elapsed())
-      status <- step$outcome
-      if (run$state$counters[["n_failure"]] > failures) report_rollback(run$state$counters)
-      progress_update(bar, run, setup)
-      if (status == "paused" && !is.null(control$seconds) && elapsed() >= control$seconds) status <- "time_limit"
-      if (status == "paused" && !is.null(control$callback) && isFALSE(control$callback(snapshot(run), last_record(run)))) {
-        status <- "stopped"
-      }
-      if (!is.null(control$checkpoint) && (status != "paused" || elapsed() - saved >= control$checkpoint_seconds)) {
-        write_checkpoint(snapshot(run), control$checkpoint)
-        saved <- elapsed()
-      }
-      if (status != "paused") {
-        run$status <- if (status == "finished") finished_status(setup, run$state) else status
-        break
-      }
-    },
-    interrupt = function(condition) NULL
-  )
+  while (run$status == "paused") {
+    left <- if (is.null(control$seconds)) Inf else control$seconds - elapsed()
+    setup$seconds <- max(0, min(seconds_per_call(run$state), left))
+    failures <- run$state$counters[["n_failure"]]
+    step <- native_train(flow, setup, run$state)
+    step$state$seed <- run$state$seed
+    run <- list(state = step$state, history = c(run$history, list(step$history)), status = step$outcome, seconds = elapsed())
+    if (run$state$counters[["n_failure"]] > failures) report_rollback(run$state$counters)
+    progress_update(bar, run, setup)
+    if (run$status == "paused" && !is.null(control$seconds) && elapsed() >= control$seconds) run$status <- "time_limit"
+    if (run$status == "paused" && callback_says_stop(control$callback, run, snapshot)) run$status <- "stopped"
+    if (run$status == "finished") run$status <- finished_status(setup, run$state)
+    if (run$status == "paused" && interrupt_pending()) run$status <- "interrupted"
+    if (!is.null(control$checkpoint) && (run$status != "paused" || elapsed() - saved >= control$checkpoint_seconds)) {
+      write_checkpoint(snapshot(run), control$checkpoint)
+      saved <- elapsed()
+    }
+  }
   progress_end(bar)
   run$history <- do.call(rbind, run$history)
   run
+}
+
+# Takes an interrupt that arrived while they were suspended.
+interrupt_pending <- function() {
+  tryCatch(
+    {
+      allowInterrupts(native_check_interrupt())
+      FALSE
+    },
+    interrupt = function(condition) TRUE
+  )
+}
+
+callback_says_stop <- function(callback, run, snapshot) {
+  !is.null(callback) && isFALSE(callback(snapshot(run), last_record(run)))
 }
 
 finished_status <- function(setup, state) {

@@ -98,3 +98,9 @@ bj_workers ffi_workers(SEXP threads) {
   *n_thread = forked ? 1 : Rf_asInteger(threads);
   return (bj_workers){*n_thread, run_tasks, n_thread};
 }
+
+/* Raises R's interrupt condition if one is pending. */
+SEXP ffi_check_interrupt(void) {
+  R_CheckUserInterrupt();
+  return R_NilValue;
+}

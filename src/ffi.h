@@ -40,6 +40,7 @@ SEXP ffi_flow_vjp(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP theta, 
 SEXP ffi_flow_draw(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP theta, SEXP n, SEXP seed, SEXP threads);
 SEXP ffi_optimizer_moments(SEXP name);
 SEXP ffi_train(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP setup, SEXP state, SEXP threads);
+SEXP ffi_check_interrupt(void);
 SEXP ffi_isa(void);
 SEXP ffi_num_apply(SEXP name, SEXP x);
 SEXP ffi_num_gemm(SEXP mode, SEXP a, SEXP x, SEXP m, SEXP k, SEXP n_block);
