@@ -1,0 +1,118 @@
+#' Fits as R models
+#'
+#' The methods that R's tools for models ask for. [AIC()] and [BIC()] work through `logLik()`; mind that a flow has many
+#' parameters and is trained with early stopping, so that comparing held-out log densities (`logLik()` with `newdata`,
+#' or [summary.bijectr_fit()]) says more.
+#'
+#' @param x,object A fit.
+#' @param newdata Points to take the log likelihood of, see [logdensity()]; by default the data of the fit, training and
+#'   held-out rows together, with their weights.
+#' @param condition Values of the conditioning variables of `newdata`: one row for all, or one row a point.
+#' @param ... Not used.
+#' @return `print()`: the fit, invisibly. `nobs()`: the number of rows of positive weight that the fit was given.
+#'   `logLik()`: the sum of log densities in nats, an object of class `logLik` with the number of parameters as `df`.
+#' @family methods
+#' @examples
+#' set.seed(1)
+#' fit <- fit_flow(faithful, steps = 100)
+#' fit
+#' nobs(fit)
+#' logLik(fit)
+#' logLik(fit, newdata = head(faithful))
+#' BIC(fit)
+#' @name fit-methods
+NULL
+
+#' @rdname fit-methods
+#' @export
+print.bijectr_fit <- function(x, ...) {
+  cat("<flow fit> ", format_coordinates(x), ", ", format_parameters(x), "\n", sep = "")
+  layers <- strwrap(format_layers(x), initial = "  layers:  ", prefix = strrep(" ", 11), width = getOption("width"))
+  cat(layers, sep = "\n")
+  cat("  trained: ", format_training(x), "\n", sep = "")
+  reference <- x$reference
+  if (!is.null(reference)) {
+    held_out <- !is.na(reference$flow)
+    shown <- if (held_out) c(reference$flow, reference$normal) else c(reference$flow_train, reference$normal_train)
+    cat("  mean log density ", if (held_out) "of held-out rows" else "of training rows", ": ", format_nats(shown[1]),
+      if (!is.na(shown[2])) paste0(" (normal: ", format_nats(shown[2]), ")"), "\n",
+      sep = ""
+    )
+  }
+  invisible(x)
+}
+
+#' @rdname fit-methods
+#' @importFrom stats nobs
+#' @export
+nobs.bijectr_fit <- function(object, ...) {
+  if (is.null(object$nobs)) stop_arg("This fit was not made from data: it has no number of observations.")
+  object$nobs
+}
+
+#' @rdname fit-methods
+#' @importFrom stats coef logLik
+#' @export
+logLik.bijectr_fit <- function(object, newdata = NULL, condition = NULL, ...) {
+  if (is.null(newdata)) {
+    if (!is.null(condition)) stop_arg("{.arg condition} was given without {.arg newdata}.")
+    if (is.null(object[["loglik"]])) stop_arg("This fit was not made from data: {.arg newdata} must be given.")
+    value <- object[["loglik"]] # exactly: `$` would also take loglik_validation
+    n <- object$nobs
+  } else {
+    each <- logdensity(object, newdata, condition)
+    value <- sum(each)
+    n <- length(each)
+  }
+  structure(value, df = length(object$params), nobs = n, class = "logLik")
+}
+
+# ---- pieces of what is printed ---------------------------------------------------------------------------------------
+
+format_coordinates <- function(x) {
+  names <- if (!is.null(x$names)) paste0(" (", shorten_list(x$names), ")")
+  given <- if (x$d_condition > 0) {
+    paste0(" given ", if (is.null(x$condition$names)) x$d_condition else shorten_list(x$condition$names))
+  }
+  paste0(x$d, if (x$d == 1) " coordinate" else " coordinates", names, given)
+}
+
+shorten_list <- function(names, at_most = 5) {
+  if (length(names) > at_most) names <- c(names[seq_len(at_most - 1)], "...")
+  paste(names, collapse = ", ")
+}
+
+format_parameters <- function(x) paste(format(length(x$params), big.mark = ","), "parameters")
+
+# Layers from base to data, kinds only, repeats counted: "normal base, 4 x (permute, autoregressive rq_spline), ...".
+format_layers <- function(x) {
+  text <- gsub(" ", "\u00a0", vapply(x$layers$layers, brief_layer, character(1)), fixed = TRUE)
+  shown <- collapse_runs(text)
+  repeated <- grepl("^[0-9]+ x .*, ", shown)
+  shown[repeated] <- sub(" x (.*)$", " x (\\1)", shown[repeated])
+  gsub("\u00a0", " ", paste(c(paste(x$base$kind, "base"), shown), collapse = ", "), fixed = TRUE)
+}
+
+brief_layer <- function(layer) {
+  if (layer$kind == "invert") {
+    inner <- brief_layer(layer$layer)
+    return(if (layer$layer$kind == "permute") inner else paste("inverse", inner))
+  }
+  paste(c(layer$kind, layer$scalar$kind), collapse = " ")
+}
+
+format_training <- function(x) {
+  count <- function(n, one) paste0(format(n, big.mark = ","), " ", one, if (n != 1) "s")
+  paste0(
+    count(x$steps, "step"), " (", count(x$epochs, "epoch"), ") in ", format_seconds(x$seconds), ", status \"", x$status,
+    "\""
+  )
+}
+
+format_seconds <- function(seconds) {
+  if (seconds < 120) return(paste(format(signif(seconds, 2)), "s"))
+  if (seconds < 7200) return(paste(format(round(seconds / 60, 1)), "min"))
+  paste(format(round(seconds / 3600, 1)), "h")
+}
+
+format_nats <- function(x) formatC(x, digits = 3, format = "f")

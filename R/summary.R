@@ -1,0 +1,82 @@
+#' Summary of a fit
+#'
+#' How the fit came about and how good it is: its mean log density on the training rows and on the rows that were held
+#' out for validation, beside that of a multivariate normal fitted to the same training rows (given the conditioning
+#' variables by linear regression, if there are any). The difference is what the flow has learned beyond means and
+#' covariances.
+#'
+#' @param object A fit.
+#' @param x A summary.
+#' @param digits Digits after the decimal point of log densities.
+#' @param ... Not used.
+#' @return A list of class `summary.bijectr_fit`: `call`, `description` (coordinates and layers in words),
+#'   `n_parameter`, `nobs`, `rows` (numbers of training and held-out rows), `status`, `steps`, `epochs`, `seconds`,
+#'   `best_step` (of the best validation, `NA` without one), `density` (a matrix of mean log densities in nats a row, in
+#'   the units of the data, with rows `flow` and `normal` and columns `training` and `held out`) and `loglik`.
+#' @family methods
+#' @examples
+#' set.seed(1)
+#' fit <- fit_flow(faithful, steps = 200)
+#' summary(fit)
+#' @export
+summary.bijectr_fit <- function(object, ...) {
+  reference <- object$reference
+  density <- if (!is.null(reference)) {
+    rbind(flow = c(reference$flow_train, reference$flow), normal = c(reference$normal_train, reference$normal))
+  }
+  if (!is.null(density)) colnames(density) <- c("training", "held out")
+  validation <- object$history$validation
+  structure(
+    list(
+      call = object$call,
+      description = c(coordinates = format_coordinates(object), layers = format_layers(object)),
+      n_parameter = length(object$params),
+      nobs = object$nobs,
+      rows = lengths(object$rows[c("train", "validation")]),
+      status = object$status,
+      steps = object$steps,
+      epochs = object$epochs,
+      seconds = object$seconds,
+      best_step = if (all(is.na(validation))) NA_real_ else object$history$step[which.min(validation)],
+      density = density,
+      loglik = object[["loglik"]]
+    ),
+    class = "summary.bijectr_fit"
+  )
+}
+
+# What each status means, in words.
+STATUS_MEANING <- c(
+  finished = "all steps were made", max_epochs = "all epochs were made",
+  converged = "no gain for `patience` validations",
+  time_limit = "the time was up", stopped = "the callback stopped it", interrupted = "interrupted; update() goes on",
+  diverged = "the loss was not finite"
+)
+
+#' @rdname summary.bijectr_fit
+#' @export
+print.summary.bijectr_fit <- function(x, digits = 3, ...) {
+  digits <- check_count(digits, "digits", min = 0, max = 15)
+  wrap <- function(label, text) {
+    indent <- formatC(label, width = -13)
+    cat(strwrap(text, initial = indent, prefix = strrep(" ", 13), width = getOption("width")), sep = "\n")
+  }
+  cat("Normalizing flow: ", x$description[["coordinates"]], "\n\n", sep = "")
+  if (!is.null(x$call)) wrap("Call:", paste(deparse(x$call), collapse = " "))
+  wrap("Layers:", x$description[["layers"]])
+  wrap("Parameters:", format(x$n_parameter, big.mark = ","))
+  if (!is.null(x$nobs)) {
+    rows <- format(x$rows, big.mark = ",", trim = TRUE)
+    wrap("Rows:", paste(rows[["train"]], "for training,", rows[["validation"]], "held out"))
+  }
+  wrap("Training:", format_training(x))
+  if (x$status %in% names(STATUS_MEANING)) wrap("", STATUS_MEANING[[x$status]])
+  if (!is.na(x$best_step)) wrap("", paste("best validation at step", format(x$best_step, big.mark = ",")))
+  if (!is.null(x$density)) {
+    cat("\nMean log density, in nats a row:\n")
+    shown <- x$density[, !is.na(x$density["flow", ]), drop = FALSE]
+    shown <- rbind(shown, gain = shown["flow", ] - shown["normal", ])
+    print(formatC(shown, digits = digits, format = "f"), quote = FALSE, right = TRUE)
+  }
+  invisible(x)
+}
