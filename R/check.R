@@ -12,11 +12,18 @@ rlang_caller <- function() {
   if (any(ours)) frames[[which(ours)[1]]] else parent.frame()
 }
 
+# What a wrong argument is: its value if it is one value, else its length or type.
+describe <- function(x) {
+  if (is.null(x) || is.object(x) || !is.atomic(x) || !is.null(dim(x))) {
+    return(cli::format_inline("{.obj_type_friendly {x}}"))
+  }
+  if (length(x) == 1) return(if (is.character(x)) encodeString(x, quote = "\"") else format(x))
+  paste(length(x), if (is.numeric(x)) "numbers" else paste(typeof(x), "values"))
+}
+
 check_number <- function(x, name, min = -Inf, max = Inf, above = -Inf, below = Inf, null = FALSE) {
   if (null && is.null(x)) return(NULL)
-  if (!is.numeric(x) || length(x) != 1 || is.na(x)) {
-    stop_arg("{.arg {name}} must be one number, not {.obj_type_friendly {x}}.")
-  }
+  if (!is.numeric(x) || length(x) != 1 || is.na(x)) stop_arg("{.arg {name}} must be one number, not {describe(x)}.")
   x <- as.double(x)
   if (x < min || x > max || x <= above || x >= below) {
     bounds <- c(
@@ -31,23 +38,31 @@ check_number <- function(x, name, min = -Inf, max = Inf, above = -Inf, below = I
 check_count <- function(x, name, min = 1, max = .Machine$integer.max, null = FALSE) {
   if (null && is.null(x)) return(NULL)
   if (!is.numeric(x) || length(x) != 1 || is.na(x) || x != round(x)) {
-    stop_arg("{.arg {name}} must be one whole number, not {.obj_type_friendly {x}}.")
+    stop_arg("{.arg {name}} must be one whole number, not {describe(x)}.")
   }
+  # R's largest integer is no bound that a user has in mind
+  if (x > .Machine$integer.max || x < -.Machine$integer.max) stop_arg("{.arg {name}} is too large: {x}.")
+  if (max == .Machine$integer.max) max <- Inf
   as.integer(check_number(x, name, min = min, max = max))
 }
 
 check_flag <- function(x, name) {
   if (!is.logical(x) || length(x) != 1 || is.na(x)) {
-    stop_arg("{.arg {name}} must be TRUE or FALSE, not {.obj_type_friendly {x}}.")
+    stop_arg("{.arg {name}} must be TRUE or FALSE, not {describe(x)}.")
   }
   x
 }
 
 check_choice <- function(x, choices, name) {
   if (!is.character(x) || length(x) < 1 || !(x[1] %in% choices)) {
-    stop_arg("{.arg {name}} must be one of {.val {choices}}, not {.val {x}}.")
+    stop_arg("{.arg {name}} must be one of {.or {.val {choices}}}, not {describe(x)}.")
   }
   x[1]
+}
+
+check_flow <- function(object) {
+  if (inherits(object, "bijectr_flow")) return(object)
+  stop_arg("{.arg object} must be a flow or a fit, not {.obj_type_friendly {object}}.")
 }
 
 # An object of one of the package's families: "scalar", "layer", "net", "base".

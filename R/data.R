@@ -6,16 +6,17 @@ LARGEST <- 1e150
 # A double matrix with column names where the input had them. `name` is the user's argument.
 as_numeric_matrix <- function(x, name) {
   if (is.data.frame(x)) {
-    bad <- which(!vapply(x, function(column) is.numeric(column) && is.null(dim(column)) && !is.factor(column), logical(1)))
+    bad <- which(!vapply(x, is_plain_column, logical(1)))
     if (length(bad)) {
       column <- names(x)[bad[1]]
       stop_arg(c(
-        "Column {.field {column}} of {.arg {name}} must be numeric, not {.obj_type_friendly {x[[column]]}}.",
+        "Column {.field {column}} of {.arg {name}} must be numeric, not {.obj_type_friendly {x[[bad[1]]]}}.",
+        i = if (length(bad) > 1) "The same holds for {.field {names(x)[bad[-1]]}}.",
         i = "Drop it, or turn it into numbers first."
       ))
     }
     x <- if (length(x)) as.matrix(x) else matrix(0, nrow(x), 0)
-  } else if (!is.numeric(x)) {
+  } else if (!is.numeric(x) || inherits(x, "integer64")) {
     stop_arg("{.arg {name}} must be a numeric matrix, data frame or vector, not {.obj_type_friendly {x}}.")
   } else if (is.null(dim(x))) {
     x <- matrix(x, ncol = 1)
@@ -27,6 +28,9 @@ as_numeric_matrix <- function(x, name) {
   x
 }
 
+# The bits of a 64-bit integer read as a double mean nothing.
+is_plain_column <- function(x) is.numeric(x) && is.null(dim(x)) && !is.factor(x) && !inherits(x, "integer64")
+
 column_label <- function(x, j) if (is.null(colnames(x))) as.character(j) else colnames(x)[j]
 
 check_finite_matrix <- function(x, name) {
@@ -36,31 +40,41 @@ check_finite_matrix <- function(x, name) {
   if (!length(bad)) return(x)
   row <- (bad[1] - 1) %% nrow(x) + 1
   column <- column_label(x, (bad[1] - 1) %/% nrow(x) + 1)
-  what <- if (is.finite(x[bad[1]])) "too large" else format(x[bad[1]])
+  what <- if (is.finite(x[bad[1]])) paste(format(x[bad[1]]), "(too large)") else format(x[bad[1]])
   stop_arg(c(
     "{.arg {name}} has a value that cannot be used: row {row}, column {.field {column}} is {what}.",
-    i = "{length(bad)} value{?s} in all {?is/are} missing, not finite or larger than {LARGEST}."
+    i = if (length(bad) > 1) "{length(bad)} values are missing, not finite or larger than {LARGEST}."
   ))
 }
 
 # Points to evaluate: columns by name where both sides have names, else by position. Infinite and missing values are let
 # through to a clear error.
 as_points <- function(x, flow, name) {
-  if (is.null(dim(x)) && is.numeric(x) && flow$d > 1 && length(x) == flow$d) x <- matrix(x, 1, dimnames = list(NULL, names(x)))
+  if (missing(x)) stop_arg("{.arg {name}} is missing.")
+  if (is.null(dim(x)) && is.numeric(x) && flow$d > 1 && length(x) == flow$d) {
+    x <- matrix(x, 1, dimnames = list(NULL, names(x)))
+  }
   if (is.data.frame(x)) x <- pick_columns(x, flow$names, name)
   x <- as_numeric_matrix(x, name)
-  if (ncol(x) != flow$d || !is.null(colnames(x))) x <- pick_columns(x, flow$names, name)
+  x <- pick_columns(x, flow$names, name)
   if (ncol(x) != flow$d) {
-    stop_arg("{.arg {name}} must have {flow$d} column{?s}, not {ncol(x)}.")
+    stop_arg("{.arg {name}} must have {flow$d} column{?s}, one a coordinate, not {ncol(x)}.")
   }
   check_finite_matrix(x, name)
 }
 
+# A matrix whose names have nothing to do with those of the data is taken by position: `cbind(x, y)` names its columns
+# after variables. The names of a data frame are meant.
 pick_columns <- function(x, names, name) {
   if (is.null(names) || is.null(colnames(x))) return(x)
   missing <- setdiff(names, colnames(x))
-  if (length(missing) == length(names) && ncol(x) == length(names)) return(x)
-  if (length(missing)) stop_arg("{.arg {name}} lacks the column{?s} {.field {missing}}.")
+  if (!is.data.frame(x) && length(missing) == length(names) && ncol(x) == length(names)) return(x)
+  if (length(missing)) {
+    stop_arg(c(
+      "{.arg {name}} lacks the {cli::qty(missing)}column{?s} {.field {missing}}.",
+      i = "It has {.field {colnames(x)}}."
+    ))
+  }
   x[, names, drop = FALSE]
 }
 
@@ -74,12 +88,13 @@ as_conditions <- function(condition, flow, n) {
     stop_arg("{.arg condition} is missing: the flow is conditional on {flow$d_condition} variable{?s}.")
   }
   scaling <- flow$condition
-  if (is.null(dim(condition)) && is.numeric(condition) && length(condition) == flow$d_condition && flow$d_condition > 1) {
+  d <- flow$d_condition
+  if (is.null(dim(condition)) && is.numeric(condition) && length(condition) == d && d > 1) {
     condition <- matrix(condition, 1, dimnames = list(NULL, names(condition)))
   }
   if (is.data.frame(condition)) condition <- pick_columns(condition, scaling$names, "condition")
   condition <- as_numeric_matrix(condition, "condition")
-  if (!is.null(colnames(condition))) condition <- pick_columns(condition, scaling$names, "condition")
+  condition <- pick_columns(condition, scaling$names, "condition")
   if (ncol(condition) != flow$d_condition) {
     stop_arg("{.arg condition} must have {flow$d_condition} column{?s}, not {ncol(condition)}.")
   }

@@ -1,0 +1,213 @@
+# Every input that cannot be used: one clear error that names the argument and the place.
+
+set.seed(1)
+fit <- fit_flow(faithful, steps = 2)
+given <- fit_flow(faithful["eruptions"], condition = faithful["waiting"], steps = 2)
+
+# Every text must be in the message, whatever its line breaks. What a type is called is left to cli.
+expect_argument_error <- function(code, ...) {
+  problem <- expect_error(code, class = "bijectr_error_argument")
+  message <- gsub("\\s+", " ", paste(conditionMessage(problem), collapse = " "))
+  for (text in c(...)) expect_match(message, text, fixed = TRUE)
+}
+
+with_value <- function(value, row = 3, column = "waiting") {
+  x <- faithful
+  x[row, column] <- value
+  x
+}
+
+test_that("data of the wrong type", {
+  expect_argument_error(fit_flow(iris), "Column Species of `data` must be numeric, not ")
+  expect_argument_error(
+    fit_flow(data.frame(a = 1:3, b = letters[1:3], c = TRUE)),
+    "Column b of `data` must be numeric, not ", "The same holds for c."
+  )
+  expect_argument_error(fit_flow(data.frame(day = Sys.Date() + 1:3)), "Column day of `data` must be numeric, not ")
+  expect_argument_error(fit_flow(data.frame(a = 1:3, b = I(list(1, 2, 3)))), "Column b of `data` must be numeric, not ")
+  expect_argument_error(
+    fit_flow(data.frame(a = 1:3, b = I(matrix(1:6, 3)))),
+    "Column b of `data` must be numeric, not "
+  )
+  expect_argument_error(fit_flow("a"), "`data` must be a numeric matrix, data frame or vector, not ")
+  expect_argument_error(fit_flow(list(1, 2)), "`data` must be a numeric matrix, data frame or vector, not ")
+  expect_argument_error(fit_flow(NULL), "`data` must be a numeric matrix, data frame or vector, not ")
+  expect_argument_error(fit_flow(c(TRUE, FALSE)), "`data` must be a numeric matrix, data frame or vector, not ")
+  expect_argument_error(fit_flow(factor(1:3)), "`data` must be a numeric matrix, data frame or vector, not ")
+  expect_argument_error(fit_flow(matrix("a", 2, 2)), "`data` must be a numeric matrix, data frame or vector, not ")
+  expect_argument_error(fit_flow(complex(3)), "`data` must be a numeric matrix, data frame or vector, not ")
+  expect_argument_error(fit_flow(array(1, c(2, 2, 2))), "`data` must have two dimensions, not 3.")
+})
+
+test_that("64-bit integers are not read as doubles", {
+  x <- data.frame(a = 1:3, b = 1:3)
+  x$b <- structure(c(1, 2, 3), class = "integer64")
+  expect_error(fit_flow(x), "Column b of `data` must be numeric")
+})
+
+test_that("values that cannot be used: argument, row and column", {
+  expect_argument_error(
+    fit_flow(with_value(NA)),
+    "`data` has a value that cannot be used: row 3, column waiting is NA."
+  )
+  expect_argument_error(
+    fit_flow(with_value(NaN)),
+    "`data` has a value that cannot be used: row 3, column waiting is NaN."
+  )
+  expect_argument_error(
+    fit_flow(with_value(-Inf)),
+    "`data` has a value that cannot be used: row 3, column waiting is -Inf."
+  )
+  expect_argument_error(
+    fit_flow(with_value(1e200)),
+    "`data` has a value that cannot be used: row 3, column waiting is 1e+200 (too large)."
+  )
+  expect_argument_error(
+    fit_flow(with_value(c(NA, Inf), row = 3:4)),
+    "`data` has a value that cannot be used: row 3, column waiting is NA.",
+    "2 values are missing, not finite or larger than 1e+150."
+  )
+  expect_argument_error(
+    fit_flow(unname(as.matrix(with_value(NA)))),
+    "`data` has a value that cannot be used: row 3, column 2 is NA."
+  )
+  expect_argument_error(fit_flow(c(1, NA, 3)), "`data` has a value that cannot be used: row 2, column 1 is NA.")
+})
+
+test_that("too little data", {
+  expect_argument_error(fit_flow(faithful[0, ]), "`data` must have at least two rows, not 0.")
+  expect_argument_error(fit_flow(faithful[1, ]), "`data` must have at least two rows, not 1.")
+  expect_argument_error(fit_flow(faithful[, 0]), "`data` has no columns.")
+  expect_argument_error(fit_flow(numeric()), "`data` must have at least two rows, not 0.")
+  expect_argument_error(fit_flow(5), "`data` must have at least two rows, not 1.")
+  expect_argument_error(fit_flow(cbind(faithful, level = 1)), "Column level of `data` is constant: it has no density.")
+  expect_argument_error(fit_flow(rep(3, 10)), "Column 1 of `data` is constant: it has no density.")
+})
+
+test_that("large values that can still be used are used", {
+  large <- fit_flow(faithful * 1e100, steps = 2)
+  expect_true(is.finite(logLik(large)))
+  small <- fit_flow(faithful * 1e-100, steps = 2)
+  expect_true(is.finite(logLik(small)))
+  far <- fit_flow(faithful + 1e9, steps = 2)
+  expect_true(is.finite(logLik(far)))
+})
+
+test_that("integer columns and odd classes of numbers are numbers", {
+  whole <- data.frame(a = 1:20, b = I(as.numeric(20:1)^2))
+  expect_s3_class(fit_flow(whole, steps = 2), "bijectr_fit")
+  expect_s3_class(fit_flow(as.matrix(1:20), steps = 2), "bijectr_fit")
+})
+
+test_that("points that do not fit the flow", {
+  expect_argument_error(logdensity(fit), "`newdata` is missing.")
+  expect_argument_error(logdensity(fit, "a"), "`newdata` must be a numeric matrix, data frame or vector, not ")
+  expect_argument_error(logdensity(fit, NULL), "`newdata` must be a numeric matrix, data frame or vector, not ")
+  expect_argument_error(logdensity(fit, list(1, 2)), "`newdata` must be a numeric matrix, data frame or vector, not ")
+  expect_argument_error(
+    logdensity(fit, data.frame(eruptions = 1)),
+    "`newdata` lacks the column waiting.", "It has eruptions."
+  )
+  expect_argument_error(
+    logdensity(fit, data.frame(eruption = 1, waiting = 2)),
+    "`newdata` lacks the column eruptions.", "It has eruption and waiting."
+  )
+  expect_argument_error(
+    logdensity(fit, data.frame(a = 1, b = 2)),
+    "`newdata` lacks the columns eruptions and waiting.", "It has a and b."
+  )
+  expect_argument_error(
+    logdensity(fit, data.frame(eruptions = 1, waiting = "a")),
+    "Column waiting of `newdata` must be numeric, not "
+  )
+  expect_argument_error(logdensity(fit, matrix(1, 1, 3)), "`newdata` must have 2 columns, one a coordinate, not 3.")
+  expect_argument_error(logdensity(fit, 1:3), "`newdata` must have 2 columns, one a coordinate, not 1.")
+  expect_argument_error(
+    logdensity(fit, with_value(NA)),
+    "`newdata` has a value that cannot be used: row 3, column waiting is NA."
+  )
+  expect_argument_error(
+    logdensity(fit, c(1, Inf)),
+    "`newdata` has a value that cannot be used: row 1, column 2 is Inf."
+  )
+  expect_argument_error(
+    forward(fit, c(1, 1e200)),
+    "`x` has a value that cannot be used: row 1, column 2 is 1e+200 (too large)."
+  )
+  expect_argument_error(inverse(fit, matrix(1, 1, 1)), "`x` must have 2 columns, one a coordinate, not 1.")
+})
+
+test_that("conditions that do not fit the flow", {
+  expect_argument_error(
+    logdensity(fit, faithful, condition = 1),
+    "`condition` was given, but the flow has no conditioning variables."
+  )
+  expect_argument_error(logdensity(given, 1:3), "`condition` is missing: the flow is conditional on 1 variable.")
+  expect_argument_error(
+    logdensity(given, 1:3, condition = 1:2),
+    "`condition` must have 1 row or as many rows as there are points (3), not 2."
+  )
+  expect_argument_error(logdensity(given, 1:3, condition = cbind(1, 2)), "`condition` must have 1 column, not 2.")
+  expect_argument_error(
+    logdensity(given, 1:3, condition = data.frame(wait = 1)),
+    "`condition` lacks the column waiting.", "It has wait."
+  )
+  expect_argument_error(
+    logdensity(given, 1:3, condition = data.frame(waiting = c(60, NA, 70))),
+    "`condition` has a value that cannot be used: row 2, column waiting is NA."
+  )
+  expect_argument_error(
+    logdensity(given, 1:3, condition = "a"),
+    "`condition` must be a numeric matrix, data frame or vector, not "
+  )
+  expect_argument_error(
+    logdensity(given, 1:3, condition = factor(1:3)),
+    "`condition` must be a numeric matrix, data frame or vector, not "
+  )
+  expect_argument_error(
+    fit_flow(faithful, condition = 1:3),
+    "`condition` must have as many rows as `data` (272), not 3."
+  )
+  expect_argument_error(
+    fit_flow(faithful$eruptions, condition = data.frame(kind = rep("a", 272))),
+    "Column kind of `condition` must be numeric, not "
+  )
+  expect_argument_error(
+    fit_flow(faithful$eruptions, condition = replace(faithful$waiting, 7, NA)),
+    "`condition` has a value that cannot be used: row 7, column 1 is NA."
+  )
+})
+
+test_that("other arguments of fit_flow()", {
+  expect_argument_error(
+    fit_flow(faithful, stepz = 3),
+    "Unknown argument `stepz` of `fit_flow()`.", "Beside its own arguments it takes those of `fit_control()`."
+  )
+  expect_argument_error(fit_flow(faithful, 5), "`layers` must be a layer, not ")
+  expect_argument_error(fit_flow(faithful, steps = "a"), "`steps` must be one whole number, not \"a\".")
+  expect_argument_error(fit_flow(faithful, steps = 1.5), "`steps` must be one whole number, not 1.5.")
+  expect_argument_error(fit_flow(faithful, learning_rate = -1), "`learning_rate` must be above 0, not -1.")
+  expect_argument_error(fit_flow(faithful, validation = 1.5), "`validation` must be at least 0 and below 1, not 1.5.")
+  expect_argument_error(fit_flow(faithful, base = "normal"), "`base` must be a base, not ")
+  expect_argument_error(fit_flow(faithful, control = list()), "`control` must come from `fit_control()`, not ")
+  expect_argument_error(
+    fit_flow(faithful, standardize = "no"),
+    "`standardize` must be one of \"whiten\", \"scale\", or \"none\", not \"no\"."
+  )
+  expect_argument_error(
+    fit_flow(faithful, weights = 1:3),
+    "`weights` must be 272 numbers, one a row of `data`, not 3 numbers."
+  )
+  expect_argument_error(
+    fit_flow(faithful, weights = rep(-1, 272)),
+    "`weights` must be finite and not negative; element 1 is -1."
+  )
+  expect_argument_error(fit_flow(faithful, weights = rep(0, 272)), "`weights` must be positive for at least two rows.")
+  expect_argument_error(fit_flow(faithful, progress = NA), "`progress` must be TRUE or FALSE, not NA.")
+})
+
+test_that("errors of arguments have a class and the call of the user", {
+  problem <- tryCatch(fit_flow(faithful[0, ]), error = identity)
+  expect_s3_class(problem, "bijectr_error_argument")
+  expect_identical(as.character(conditionCall(problem)[[1]]), "fit_flow")
+})
