@@ -1,0 +1,115 @@
+#' Density, distribution function, quantiles and draws
+#'
+#' A flow in the manner of [dnorm()] and its siblings. Distribution and quantile functions exist for one coordinate: a
+#' flow is then a monotone map of its base, so both are exact, far into the tails.
+#'
+#' @param x,q Points in the units of the data: a numeric vector for one coordinate; for more, `dflow()` takes a matrix
+#'   or data frame with one column a coordinate. `q` may be infinite.
+#' @param p Probabilities, or their logarithms if `log.p`.
+#' @param n Number of draws.
+#' @param object A flow or a fit.
+#' @param condition Values of the conditioning variables: one row for all points, or one row a point.
+#' @param log,log.p If `TRUE`, densities and probabilities are given as logarithms.
+#' @param lower.tail If `TRUE`, probabilities are \eqn{P(X \le q)}, otherwise \eqn{P(X > q)}.
+#' @return Numeric vectors: `dflow()` densities (per unit of the data), `pflow()` probabilities, `qflow()` values in the
+#'   units of the data. `rflow()`: draws, a vector for one coordinate, otherwise a matrix as [sample()] returns it.
+#' @seealso [predict.bijectr_flow()], [logdensity()], [sample()]
+#' @family methods
+#' @examples
+#' set.seed(1)
+#' fit <- fit_flow(faithful$eruptions, steps = 200)
+#' dflow(c(2, 3, 4), fit)
+#' pflow(3, fit) # share of short eruptions
+#' qflow(c(0.05, 0.5, 0.95), fit)
+#' rflow(3, fit)
+#' @export
+dflow <- function(x, object, condition = NULL, log = FALSE) {
+  check_flow(object)
+  check_flag(log, "log")
+  points <- as_points(x, object, "x")
+  value <- native_map(object, points, as_conditions(condition, object, nrow(points)), inverse = TRUE)$log_density
+  if (log) value else exp(value)
+}
+
+#' @rdname dflow
+#' @export
+pflow <- function(q, object, condition = NULL, lower.tail = TRUE, log.p = FALSE) {
+  check_flow(object)
+  flow_cdf(object, q, condition, "q", check_flag(lower.tail, "lower.tail"), check_flag(log.p, "log.p"))
+}
+
+#' @rdname dflow
+#' @export
+qflow <- function(p, object, condition = NULL, lower.tail = TRUE, log.p = FALSE) {
+  check_flow(object)
+  flow_quantile(object, p, condition, "p", check_flag(lower.tail, "lower.tail"), check_flag(log.p, "log.p"))
+}
+
+#' @rdname dflow
+#' @export
+rflow <- function(n, object, condition = NULL) {
+  check_flow(object)
+  draws <- sample.bijectr_flow(object, check_count(n, "n", min = 0), condition)
+  if (object$d == 1) draws[, 1] else draws
+}
+
+# ---- one coordinate --------------------------------------------------------------------------------------------------
+
+flow_cdf <- function(flow, q, condition, name, lower_tail = TRUE, log_p = FALSE) {
+  check_one_coordinate(flow)
+  ends <- if (is.numeric(q)) which(q == Inf | q == -Inf)
+  end_value <- if (length(ends)) q[ends]
+  if (length(ends)) q[ends] <- 0
+  x <- as_points(q, flow, name)
+  condition <- as_conditions(condition, flow, nrow(x))
+  if (nrow(x) == 0) return(numeric())
+  back <- native_map(flow, x, condition, inverse = TRUE)
+  z <- back$value[, 1]
+  increasing <- flow_increases(flow, condition)
+  direction <- if (increasing) 1 else -1
+  outside <- back$logdet == -Inf
+  if (any(outside)) {
+    # no inverse: all of the distribution lies on one side, that of its median
+    middle <- native_map(flow, matrix(base_quantile(flow, 0.5), nrow(x)), condition, inverse = FALSE)$value[, 1]
+    z[outside] <- (direction * ifelse(x[, 1] < middle, -Inf, Inf))[outside]
+  }
+  if (length(ends)) z[ends] <- direction * end_value
+  base_cdf(flow, z, lower.tail = lower_tail == increasing, log.p = log_p)
+}
+
+flow_quantile <- function(flow, p, condition, name, lower_tail = TRUE, log_p = FALSE) {
+  check_one_coordinate(flow)
+  p <- check_probabilities(p, name, log_p)
+  condition <- as_conditions(condition, flow, length(p))
+  if (length(p) == 0) return(numeric())
+  lower_tail <- lower_tail == flow_increases(flow, condition)
+  z <- matrix(base_quantile(flow, p, lower.tail = lower_tail, log.p = log_p))
+  native_map(flow, z, condition, inverse = FALSE)$value[, 1]
+}
+
+# A flow of one coordinate is monotone, but not always increasing: a power with a negative exponent turns it round.
+flow_increases <- function(flow, condition) {
+  z <- matrix(base_quantile(flow, c(0.25, 0.75)))
+  ends <- native_map(flow, z, if (!is.null(condition)) condition[c(1, 1), , drop = FALSE], inverse = FALSE)$value
+  ends[1] < ends[2]
+}
+
+check_one_coordinate <- function(flow) {
+  if (flow$d == 1) return(invisible())
+  stop_arg(c(
+    "Distribution and quantile functions need a flow of one coordinate; this one has {flow$d}.",
+    i = "Probabilities of regions can be had from draws: {.code mean(sample(object, 1e5)[, 1] < 3)}."
+  ))
+}
+
+check_probabilities <- function(p, name, log_p) {
+  if (is.data.frame(p) && ncol(p) == 1) p <- p[[1]]
+  if (!is.numeric(p)) stop_arg("{.arg {name}} must be a vector of probabilities, not {.obj_type_friendly {p}}.")
+  p <- as.double(p)
+  bad <- which(is.na(p) | if (log_p) p > 0 else p < 0 | p > 1)
+  if (length(bad)) {
+    range <- if (log_p) "logarithms of probabilities, 0 or less" else "probabilities between 0 and 1"
+    stop_arg("{.arg {name}} must hold {range}; element {bad[1]} is {p[bad[1]]}.")
+  }
+  p
+}

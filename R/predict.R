@@ -1,0 +1,52 @@
+#' Predictions of a flow
+#'
+#' One door to what a flow says of points: its log density or density, where they come from on the base side, and for
+#' one coordinate its distribution and quantile functions.
+#'
+#' @param object A flow or a fit.
+#' @param newdata Points in the units of the data: a matrix or data frame with one column a coordinate (columns are
+#'   found by name if both sides have names); for one coordinate a vector. For `type = "quantile"` a vector of
+#'   probabilities. A fit does not keep its data, so there is no default.
+#' @param type What to predict:
+#'   * `"logdensity"`: log density in nats, in the units of the data, as [logdensity()];
+#'   * `"density"`: its exponential;
+#'   * `"latent"`: the points on the base side, as [inverse()]; for a good fit they look like draws from the base;
+#'   * `"distribution"`: \eqn{P(X \le x)}, for one coordinate, as [pflow()];
+#'   * `"quantile"`: the inverse of that, as [qflow()].
+#' @param condition Values of the conditioning variables: one row for all points, or one row a point.
+#' @param ... Not used.
+#' @return A numeric vector with one value a row of `newdata`; for `type = "latent"` a matrix with one column a
+#'   coordinate.
+#' @seealso [dflow()], [logdensity()], [inverse()]
+#' @family methods
+#' @examples
+#' set.seed(1)
+#' fit <- fit_flow(faithful["eruptions"], condition = faithful["waiting"], steps = 200)
+#' # eruption lengths after waits of 50 and of 80 minutes
+#' waits <- data.frame(waiting = c(50, 80))
+#' predict(fit, c(3, 3), "distribution", condition = waits)
+#' predict(fit, c(0.5, 0.5), "quantile", condition = waits)
+#' @importFrom stats predict
+#' @export
+predict.bijectr_flow <- function(object, newdata,
+                                 type = c("logdensity", "density", "latent", "distribution", "quantile"),
+                                 condition = NULL, ...) {
+  type <- check_choice(type, c("logdensity", "density", "latent", "distribution", "quantile"), "type")
+  if (missing(newdata)) {
+    stop_arg(c("{.arg newdata} is missing.", i = "A fit does not keep its data: give the points to predict at."))
+  }
+  switch(type,
+    logdensity = logdensity(object, newdata, condition),
+    density = exp(logdensity(object, newdata, condition)),
+    latent = latent_points(object, newdata, condition),
+    distribution = flow_cdf(object, newdata, condition, "newdata"),
+    quantile = flow_quantile(object, newdata, condition, "newdata")
+  )
+}
+
+latent_points <- function(flow, newdata, condition) {
+  x <- as_points(newdata, flow, "newdata")
+  z <- native_map(flow, x, as_conditions(condition, flow, nrow(x)), inverse = TRUE)$value
+  colnames(z) <- flow$names
+  z
+}
