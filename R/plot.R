@@ -1,0 +1,149 @@
+#' Plots of flows and fits
+#'
+#' Pictures in base graphics. `"density"` is a curve for one coordinate, a density map for two, and falls to `"pairs"`
+#' for more. Colours run from light to dark, so that they survive a grey print.
+#'
+#' @param x A flow or a fit.
+#' @param type What to show:
+#'   * `"density"`: the density in the units of the data; for two coordinates with lines around the regions of highest
+#'     density that hold 50, 80 and 95 percent of the distribution;
+#'   * `"samples"`: draws (a histogram, a scatter plot, or `"pairs"`);
+#'   * `"pairs"`: all pairs of coordinates: draws below the diagonal, histograms on it, densities of the draws above it;
+#'   * `"layers"`: how draws from the base move through the layers, one panel for each layer that is not a permutation;
+#'     each point keeps its colour, that of its first coordinate in the base;
+#'   * `"loss"`: for fits, training and validation loss against optimiser steps; the dashed line is the best validation.
+#' @param data Data to draw into the picture, as in [fit_flow()]: points, or a histogram for one coordinate. A fit does
+#'   not keep its data; without them the picture covers the range of draws.
+#' @param condition Values of the conditioning variables: one row.
+#' @param n Number of draws.
+#' @param coordinates For `"pairs"` and `"layers"`: names or numbers of the coordinates to show; by default the first 5
+#'   and the first 2.
+#' @param grid Number of points along each axis at which densities are evaluated.
+#' @param xlim,ylim Ranges of the axes of `"density"` and `"samples"`.
+#' @param asp Aspect ratio of maps and scatter plots. `NULL` takes 1 if both axes span similar lengths, and else fills
+#'   the plot.
+#' @param colors Colours of densities, from low to high.
+#' @param main Title.
+#' @param ... Not used.
+#' @return What is shown, invisibly. `"density"`: a data frame of `x` and `density`, or a list `x`, `y`, `density` (a
+#'   matrix with one row a value of `x`). `"samples"` and `"pairs"`: the matrix of draws. `"layers"`: a list of
+#'   matrices, one a panel. `"loss"`: the `history` of the fit.
+#' @family methods
+#' @examples
+#' set.seed(1)
+#' fit <- fit_flow(faithful, steps = 200)
+#' plot(fit, data = faithful)
+#' plot(fit, "loss")
+#' plot(fit, "layers")
+#' plot(fit_flow(faithful$waiting, steps = 200), data = faithful$waiting)
+#' @export
+plot.bijectr_flow <- function(x, type = c("density", "samples", "pairs", "layers"), data = NULL, condition = NULL,
+                              n = 1000, coordinates = NULL, grid = 151, xlim = NULL, ylim = NULL, asp = NULL,
+                              colors = grDevices::hcl.colors(64, "YlGnBu", rev = TRUE), main = NULL, ...) {
+  type <- check_choice(type, c("density", "samples", "pairs", "layers"), "type")
+  n <- check_count(n, "n", min = 10)
+  grid <- check_count(grid, "grid", min = 2)
+  if (!is.null(data)) data <- as_points(data, x, "data")
+  if (x$d > 2 && type %in% c("density", "samples")) type <- "pairs"
+  one_row <- NROW(condition) <= 1 || (is.null(dim(condition)) && length(condition) == x$d_condition)
+  if (!one_row) {
+    stop_arg("{.arg condition} must be one row for a plot, not {NROW(condition)}.")
+  }
+  draws <- if (type != "layers") sample.bijectr_flow(x, n, condition)
+  window <- list(xlim = check_limits(xlim, "xlim"), ylim = check_limits(ylim, "ylim"), asp = asp, main = main)
+  shown <- switch(type,
+    density = if (x$d == 1) {
+      plot_density_1d(x, draws, data, condition, grid, window)
+    } else {
+      plot_density_2d(x, draws, data, condition, grid, window, colors)
+    },
+    samples = if (x$d == 1) plot_samples_1d(x, draws, data, window) else plot_samples_2d(x, draws, data, window),
+    pairs = plot_pairs(x, draws, data, pick_coordinates(coordinates, x, 5), colors, main),
+    layers = plot_layers(x, n, condition, pick_coordinates(coordinates, x, 2), main)
+  )
+  invisible(shown)
+}
+
+#' @rdname plot.bijectr_flow
+#' @export
+plot.bijectr_fit <- function(x, type = c("density", "samples", "pairs", "layers", "loss"), ...) {
+  type <- check_choice(type, c("density", "samples", "pairs", "layers", "loss"), "type")
+  if (type != "loss") return(plot.bijectr_flow(x, type, ...))
+  plot_loss(x, ...)
+}
+
+# ---- shared by the plots ---------------------------------------------------------------------------------------------
+
+# Data are dark and over the model, draws are grey: both can be told apart without colour.
+DRAW_COLOR <- "#7F7F7F80"
+DATA_COLOR <- "#B2182BB0"
+
+check_limits <- function(x, name) {
+  if (is.null(x)) return(NULL)
+  if (!is.numeric(x) || length(x) != 2 || !all(is.finite(x)) || x[1] == x[2]) {
+    stop_arg("{.arg {name}} must be two different finite numbers, not {describe(x)}.")
+  }
+  x
+}
+
+# Columns to show, as numbers.
+pick_coordinates <- function(coordinates, flow, at_most) {
+  if (is.null(coordinates)) return(seq_len(min(flow$d, at_most)))
+  found <- if (is.character(coordinates)) match(coordinates, flow$names) else coordinates
+  bad <- which(!(found %in% seq_len(flow$d)))
+  if (length(bad) || !length(found)) {
+    stop_arg("{.arg coordinates} must be names or numbers of the {flow$d} coordinate{?s}, not {describe(coordinates)}.")
+  }
+  as.integer(found)
+}
+
+coordinate_labels <- function(flow) if (is.null(flow$names)) paste0("x", seq_len(flow$d)) else flow$names
+
+# The range to show of one coordinate: all data, else the central 99 percent of draws, and a margin.
+shown_range <- function(draws, data) {
+  values <- if (is.null(data)) stats::quantile(draws, c(0.005, 0.995), names = FALSE) else range(data)
+  grDevices::extendrange(values, f = if (is.null(data)) 0.15 else 0.08)
+}
+
+similar_aspect <- function(xlim, ylim) {
+  ratio <- diff(range(xlim)) / diff(range(ylim))
+  if (ratio > 2 / 3 && ratio < 3 / 2) 1 else NA
+}
+
+# Many points are drawn small.
+point_size <- function(points) min(0.6, max(0.2, 14 / sqrt(nrow(points))))
+
+# Between plot and title, where it covers nothing.
+legend_above <- function(...) {
+  graphics::legend("bottomright", ..., inset = c(0, 1), xpd = TRUE, horiz = TRUE, bty = "n", cex = 0.9)
+}
+
+legend_draws <- function(...) {
+  legend_above(c("draws", "data"), col = c("#7F7F7F", substr(DATA_COLOR, 1, 7)), pt.bg = "grey85", ...)
+}
+
+plot_loss <- function(fit, main = NULL, ...) {
+  history <- fit$history
+  shown <- c(history$train, history$validation)
+  shown <- shown[is.finite(shown)]
+  if (!length(shown)) stop_arg("This fit has no history of losses.")
+  # a steep beginning must not flatten what comes after: a logarithmic axis if the loss allows it, else a cut
+  steep <- diff(range(shown)) > 4 * diff(stats::quantile(shown, c(0, 0.9)))
+  log_axis <- steep && min(shown) > 0 && max(shown) / min(shown) > 5
+  ylim <- range(shown)
+  if (steep && !log_axis) ylim[2] <- ylim[1] + 2 * diff(stats::quantile(shown, c(0, 0.9)))
+  plot(NULL,
+    xlim = c(1, max(history$step, 2)), ylim = ylim, log = if (log_axis) "y" else "", xlab = "Optimiser step",
+    ylab = "Loss: mean negative log density (nats)", main = main, las = 1
+  )
+  graphics::lines(history$step, history$train, col = "grey60")
+  validated <- which(is.finite(history$validation))
+  if (length(validated)) {
+    best <- validated[which.min(history$validation[validated])]
+    graphics::abline(v = history$step[best], lty = 2, col = "grey40")
+    graphics::lines(history$step[validated], history$validation[validated], col = "#08519C", lwd = 2)
+  }
+  used <- c(TRUE, length(validated) > 0)
+  legend_above(c("training (minibatches)", "validation")[used], col = c("grey60", "#08519C")[used], lwd = c(1, 2)[used])
+  invisible(history)
+}
