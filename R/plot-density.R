@@ -71,7 +71,9 @@ region_levels <- function(density_at_draws, shares = c(0.5, 0.8, 0.95)) {
 }
 
 draw_regions <- function(x, y, density, levels, labels) {
-  levels <- levels[is.finite(levels) & levels > 0 & !duplicated(levels)]
+  # where a density is flat, shares have no lines of their own
+  flat <- duplicated(levels) | duplicated(levels, fromLast = TRUE)
+  levels <- levels[is.finite(levels) & levels > 0 & !flat]
   if (!length(levels)) return()
   graphics::contour(x, y, density,
     levels = levels, labels = names(levels), drawlabels = labels, add = TRUE, col = "grey10", labcex = 0.75,

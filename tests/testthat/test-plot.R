@@ -110,5 +110,5 @@ test_that("errors name the argument", {
   expect_error(drawn(plot(fit, data = data.frame(a = 1))), "`data` lacks the columns eruptions and waiting")
   expect_error(drawn(plot(fit, n = 1)), "`n` must be at least 10")
   expect_error(drawn(plot(fit, xlim = 3)), "`xlim` must be two different finite numbers, not 3")
-  expect_error(drawn(plot(fit, "pairs", coordinates = "a")), "`coordinates` must be names or numbers of the 2 coordinates")
+  expect_error(drawn(plot(fit, "pairs", coordinates = "a")), "`coordinates` must be names or numbers of the 2")
 })

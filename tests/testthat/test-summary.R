@@ -61,9 +61,10 @@ test_that("summary() holds what it prints", {
   expect_identical(s$density["flow", "held out"], fit$reference$flow)
   expect_equal(s$best_step, fit$history$step[which.min(fit$history$validation)])
   text <- capture.output(print(s))
-  for (word in c("fit_flow(faithful, steps = 20, validation = 0.1)", "245 for training, 27 held out", "status \"finished\"", "gain")) {
-    expect_match(text, word, fixed = TRUE, all = FALSE)
-  }
+  words <- c(
+    "fit_flow(faithful, steps = 20, validation = 0.1)", "245 for training, 27 held out", "status \"finished\"", "gain"
+  )
+  for (word in words) expect_match(text, word, fixed = TRUE, all = FALSE)
   expect_true(all(nchar(text) <= 80))
   capture.output(expect_invisible(print(s)))
 })
