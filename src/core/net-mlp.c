@@ -6,89 +6,36 @@
  * and a weight is kept where rank(out) >= rank(in), in the last matrix where rank(out) > rank(in). Units are sorted by
  * rank in prep, so that every row of a masked matrix is a prefix of kept weights followed by zeros: the products skip
  * the tiles of zeros, and the units of one rank are a range, which is what forward_rank() and vjp_rank() compute.
+ *
+ * Dense relu nets of depth 1 with few inputs and outputs have kernels of their own: net-mlp-small.h.
  */
+#include "net-mlp-activation.h"
+#include "net-mlp-small.h"
 #include "num-gemm.h"
 #include "protocol.h"
 
 #define MLP_MAX_LINEAR 34 /* depth of at most 33 */
 
 typedef struct {
-  int m, k;              /* W is m x k */
-  long theta_w, theta_b; /* offsets in the parameters */
-  long prep_w, prep_b;   /* offsets in prep (masked nets; prep_b also where the output has an offset) */
-  const int *row, *column;          /* sorted position -> position in theta (masked nets) */
+  int m, k;                /* W is m x k */
+  long theta_w, theta_b;   /* offsets in the parameters */
+  long prep_w, prep_b;     /* offsets in prep (masked nets; prep_b also where the output has an offset) */
+  const int *row, *column; /* sorted position -> position in theta (masked nets) */
   const int *row_rank, *column_rank;
-  const int *k_hi;                  /* kept prefix of each row */
-  const int *m_lo;                  /* first kept row of each column: the same mask seen by the transpose */
+  const int *k_hi; /* kept prefix of each row */
+  const int *m_lo; /* first kept row of each column: the same mask seen by the transpose */
 } mlp_linear;
 
 typedef struct {
   int n_linear, masked, n_rank;
+  const small_kernels *small; /* of net-mlp-small.h, or NULL */
   int activation;
-  long cache_h[MLP_MAX_LINEAR];  /* offset a block of h_l, l = 1..depth; the derivative of act follows it */
-  long work_g[MLP_MAX_LINEAR];   /* offset a block of the gradient of the pre-activation of h_l */
+  long cache_h[MLP_MAX_LINEAR]; /* offset a block of h_l, l = 1..depth; the derivative of act follows it */
+  long work_g[MLP_MAX_LINEAR];  /* offset a block of the gradient of the pre-activation of h_l */
   mlp_linear linear[MLP_MAX_LINEAR];
   const real *offset;
   int zero_last;
 } mlp;
-
-/* ---- activations ------------------------------------------------------------------------------------------------- */
-
-typedef enum { RELU, TANH, ELU, GELU, SILU, SOFTPLUS, SINE, N_ACTIVATION } mlp_activation;
-static const char *const mlp_activation_name[N_ACTIVATION] = {"relu", "tanh", "elu", "gelu", "silu", "softplus", "sin"};
-
-/* Value and derivative. gelu is its usual tanh form, 0.5 t (1 + tanh(sqrt(2/pi) (t + 0.044715 t^3))). */
-INLINE vreal activation_value(mlp_activation kind, vreal t, vreal *derivative) {
-  vreal s, v;
-  switch (kind) {
-    case TANH:
-      v = vtanh(t);
-      *derivative = vset(1) - v * v;
-      return v;
-    case ELU:
-      v = vexpm1(vmin(t, vset(0)));
-      *derivative = vselect(vlt(vset(0), t), vset(1), v + vset(1));
-      return vselect(vlt(vset(0), t), t, v);
-    case GELU:
-      s = vtanh(vset(0.7978845608028654) * (t + vset(0.044715) * t * t * t));
-      *derivative = vset(0.5) * (vset(1) + s) + vset(0.5) * t * (vset(1) - s * s) * vset(0.7978845608028654) *
-                                                    (vset(1) + vset(3 * 0.044715) * t * t);
-      return vset(0.5) * t * (vset(1) + s);
-    case SILU:
-      s = vsigmoid(t);
-      *derivative = s * (vset(1) + t * (vset(1) - s));
-      return t * s;
-    case SOFTPLUS:
-      return vsoftplus_sigmoid(t, derivative);
-    case SINE:
-      vsincos(t, &v, derivative);
-      return v;
-    default:
-      *derivative = vselect(vlt(vset(0), t), vset(1), vset(0));
-      return vmax(t, vset(0));
-  }
-}
-
-/* In place on rows lo..hi of `units` units: t becomes act(t), and act'(t) is written `units` rows further on. */
-#define ACTIVATION_INSTANCE(name, kind)                                                          \
-  NOINLINE void activate_##name(real *t, int units, int lo, int hi, int nb, long block_stride) { \
-    for (int b = 0; b < nb; b++, t += block_stride) {                                            \
-      for (long i = (long)lo * BJ_BLOCK; i < (long)hi * BJ_BLOCK; i += BJ_LANES) {               \
-        vreal derivative;                                                                        \
-        vstore(t + i, activation_value(kind, vload(t + i), &derivative));                        \
-        vstore(t + i + (long)units * BJ_BLOCK, derivative);                                      \
-      }                                                                                          \
-    }                                                                                            \
-  }
-ACTIVATION_INSTANCE(tanh, TANH)
-ACTIVATION_INSTANCE(elu, ELU)
-ACTIVATION_INSTANCE(gelu, GELU)
-ACTIVATION_INSTANCE(silu, SILU)
-ACTIVATION_INSTANCE(softplus, SOFTPLUS)
-ACTIVATION_INSTANCE(sin, SINE)
-/* relu is fused into the product that it follows, and its derivative is read off its value. */
-static void (*const mlp_activate[N_ACTIVATION])(real *, int, int, int, int, long) = {
-    NULL, activate_tanh, activate_elu, activate_gelu, activate_silu, activate_softplus, activate_sin};
 
 /* ---- forward ----------------------------------------------------------------------------------------------------- */
 
@@ -117,8 +64,36 @@ static void mlp_rows(const bj_net *net, const bj_net_pass *pass, int l, int lo, 
   if (!last && self->activation != RELU) mlp_activate[self->activation](y, linear->m, lo, hi, pass->nb, ys);
 }
 
+static small_net mlp_small(const bj_net *net, const bj_net_pass *pass) {
+  const mlp *self = net->self;
+  const mlp_linear *hidden = self->linear, *out = hidden + 1;
+  small_net small = {
+      .n_hidden = hidden->m,
+      .nb = pass->nb,
+      .w1 = pass->theta + hidden->theta_w,
+      .b1 = pass->theta + hidden->theta_b,
+      .w2 = pass->theta + out->theta_w,
+      .b2 = mlp_bias(self, pass, 1),
+      .x = pass->x,
+      .y = pass->y,
+  };
+  if (pass->gy) {
+    small.gy = pass->gy;
+    small.gx = pass->gx ? pass->gx : pass->work;
+    small.gw1 = pass->gtheta + hidden->theta_w;
+    small.gb1 = pass->gtheta + hidden->theta_b;
+    small.gw2 = pass->gtheta + out->theta_w;
+  }
+  return small;
+}
+
 static void mlp_forward(const bj_net *net, const bj_net_pass *pass) {
   const mlp *self = net->self;
+  if (self->small) {
+    const small_net small = mlp_small(net, pass);
+    self->small->forward(&small);
+    return;
+  }
   for (int l = 0; l < self->n_linear; l++) mlp_rows(net, pass, l, 0, self->linear[l].m);
 }
 
@@ -193,6 +168,12 @@ static void mlp_weight_grads(const bj_net *net, const bj_net_pass *pass) {
 
 static void mlp_vjp(const bj_net *net, const bj_net_pass *pass) {
   const mlp *self = net->self;
+  if (self->small) {
+    const small_net small = mlp_small(net, pass);
+    self->small->vjp(&small);
+    gemm_bias_grad(net->n_out, pass->nb, pass->gy, (long)net->n_out * BJ_BLOCK, pass->gtheta + self->linear[1].theta_b);
+    return;
+  }
   for (int l = self->n_linear - 1; l > 0; l--) mlp_columns(net, pass, l, 0, self->linear[l].k);
   if (pass->gx) mlp_columns(net, pass, 0, 0, net->n_in);
   mlp_weight_grads(net, pass);
@@ -328,6 +309,7 @@ static bj_status mlp_build(bj_net *net, const bj_spec *spec, const bj_net_reques
     if (!strcmp(activation, mlp_activation_name[self->activation])) break;
   }
   if (self->activation == N_ACTIVATION) return spec_error(build, "unknown activation \"%s\"", activation);
+  if (depth == 1 && !self->masked && self->activation == RELU) self->small = small_find(request->n_in, request->n_out);
   for (int l = 0; l < self->n_linear; l++) {
     mlp_linear *linear = self->linear + l;
     const int last = l == depth;
@@ -346,7 +328,9 @@ static bj_status mlp_build(bj_net *net, const bj_spec *spec, const bj_net_reques
       linear->prep_b = net->n_prep;
       net->n_prep += linear->m;
     }
-    if (!last) {
+    if (self->small) {
+      net->n_work = (long)request->n_in * BJ_BLOCK; /* for a gx that nobody wants */
+    } else if (!last) {
       self->cache_h[l] = net->n_cache;
       self->work_g[l] = net->n_work;
       net->n_cache += (long)linear->m * BJ_BLOCK * (self->activation == RELU ? 1 : 2);
