@@ -8,27 +8,37 @@ native_init <- function(flow, seed) {
   .Call(ffi_flow_init, flow$base, flow$layers, flow$d, flow$d_condition, seed)
 }
 
-native_map <- function(flow, x, condition, inverse) {
+native_map <- function(flow, x, condition, inverse, threads = thread_count()) {
   .Call(
     ffi_flow_map, flow$base, flow$layers, flow$d, flow$d_condition, flow$params, inverse, x, condition,
-    thread_count()
+    threads
   )
 }
 
-native_vjp <- function(flow, x, condition, inverse, cotangents) {
+native_vjp <- function(flow, x, condition, inverse, cotangents, threads = thread_count()) {
   .Call(
     ffi_flow_vjp, flow$base, flow$layers, flow$d, flow$d_condition, flow$params, inverse, x, condition,
-    cotangents, thread_count()
+    cotangents, threads
   )
 }
 
-native_draw <- function(flow, n, seed) {
-  .Call(
-    ffi_flow_draw, flow$base, flow$layers, flow$d, flow$d_condition, flow$params, n, seed, thread_count()
-  )
+native_draw <- function(flow, n, seed, threads = thread_count()) {
+  .Call(ffi_flow_draw, flow$base, flow$layers, flow$d, flow$d_condition, flow$params, n, seed, threads)
+}
+
+native_draw_vjp <- function(flow, z, grad_z) {
+  .Call(ffi_flow_draw_vjp, flow$base, flow$layers, flow$d, flow$d_condition, flow$params, z, grad_z)
 }
 
 native_optimizer_moments <- function(name) .Call(ffi_optimizer_moments, name)
+
+native_optimize <- function(theta, moment, gradient, optimizer, rate, t, clip) {
+  .Call(ffi_optimize, theta, moment, gradient, optimizer, rate, t, clip)
+}
+
+native_schedule_rate <- function(schedule, learning_rate, steps, step) {
+  .Call(ffi_schedule_rate, schedule, learning_rate, steps, step)
+}
 
 native_train <- function(flow, setup, state) {
   .Call(ffi_train, flow$base, flow$layers, flow$d, flow$d_condition, setup, state, thread_count())

@@ -95,8 +95,8 @@ SEXP ffi_flow_map(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP theta, 
     };
     bj_error error = {""};
     const void *mark = vmaxget();
-    const bj_status status = built.core->flow_map(built.flow, REAL(theta), Rf_asLogical(inverse) ? BJ_INVERSE : BJ_FORWARD,
-                                                  &job, ffi_memory(), &workers, &error);
+    const bj_status status = built.core->flow_map(
+        built.flow, REAL(theta), Rf_asLogical(inverse) ? BJ_INVERSE : BJ_FORWARD, &job, ffi_memory(), &workers, &error);
     vmaxset(mark);
     if (status != BJ_OK) ffi_raise(status, &error);
     R_CheckUserInterrupt();
@@ -143,8 +143,8 @@ SEXP ffi_flow_vjp(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP theta, 
       .grad_condition = built.size.n_condition > 0 ? REAL(VECTOR_ELT(out, 5)) : NULL,
   };
   bj_error error = {""};
-  const bj_status status = built.core->flow_map(built.flow, REAL(theta), Rf_asLogical(inverse) ? BJ_INVERSE : BJ_FORWARD,
-                                                &job, ffi_memory(), &workers, &error);
+  const bj_status status = built.core->flow_map(
+      built.flow, REAL(theta), Rf_asLogical(inverse) ? BJ_INVERSE : BJ_FORWARD, &job, ffi_memory(), &workers, &error);
   if (status != BJ_OK) ffi_raise(status, &error);
   UNPROTECT(1);
   return out;
@@ -160,4 +160,21 @@ SEXP ffi_flow_draw(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP theta,
   built.core->flow_draw(built.flow, REAL(theta), &job, ffi_memory(), &workers);
   UNPROTECT(1);
   return z;
+}
+
+/* The gradient of sum(grad_z * z) over draws z with respect to the parameters: only those of the base have one. */
+SEXP ffi_flow_draw_vjp(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP theta, SEXP z, SEXP grad_z) {
+  const ffi_built built = ffi_build(base, layers, d, n_condition);
+  const R_xlen_t n = Rf_xlength(z) / built.size.d;
+  check_length(theta, built.size.n_param, "params");
+  check_length(z, n * built.size.d, "z");
+  check_length(grad_z, n * built.size.d, "grad_z");
+  SEXP gradient = PROTECT(Rf_allocVector(REALSXP, built.size.n_param));
+  memset(REAL(gradient), 0, sizeof(double) * (size_t)built.size.n_param);
+  bj_error error = {""};
+  const bj_status status = built.core->flow_draw_vjp(built.flow, REAL(theta), (long)n, REAL(z), REAL(grad_z),
+                                                     REAL(gradient), ffi_memory(), &error);
+  if (status != BJ_OK) ffi_raise(status, &error);
+  UNPROTECT(1);
+  return gradient;
 }

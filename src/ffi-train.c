@@ -35,26 +35,8 @@ static bj_train_setup read_setup(SEXP list) {
       .validate_every = (long)ffi_number(list, "validate_every"),
       .patience = (long)ffi_number(list, "patience"),
       .record_every = (long)ffi_number(list, "record_every"),
-      .optimizer =
-          {
-              .name = ffi_string(optimizer, "kind"),
-              .beta1 = ffi_number(optimizer, "beta1"),
-              .beta2 = ffi_number(optimizer, "beta2"),
-              .eps = ffi_number(optimizer, "eps"),
-              .weight_decay = ffi_number(optimizer, "weight_decay"),
-              .momentum = ffi_number(optimizer, "momentum"),
-              .nesterov = ffi_number(optimizer, "nesterov") != 0,
-          },
-      .schedule =
-          {
-              .name = ffi_string(schedule, "kind"),
-              .rate = ffi_number(list, "learning_rate"),
-              .final = ffi_number(schedule, "final"),
-              .decay = ffi_number(schedule, "decay"),
-              .start = ffi_number(schedule, "start"),
-              .warmup = ffi_number(schedule, "warmup"),
-              .steps = ffi_number(list, "schedule_steps"),
-          },
+      .optimizer = ffi_optimizer(optimizer),
+      .schedule = ffi_schedule(schedule, ffi_number(list, "learning_rate"), ffi_number(list, "schedule_steps")),
       .clip = ffi_number(list, "clip"),
       .noise = ffi_number(list, "noise"),
       .noise_root = REAL(ffi_list_get(list, "noise_root")),
@@ -69,9 +51,9 @@ static bj_train_setup read_setup(SEXP list) {
 
 /* The numbers of the state, in the order of the vector state$counters. */
 static double *counter(bj_train_state *state, int i) {
-  double *const all[] = {&state->step,        &state->epoch,   &state->position,    &state->moment_step,
-                         &state->rate_factor, &state->n_failure, &state->n_stale,   &state->best_loss,
-                         &state->best_step,   &state->safe_step, &state->loss_sum,  &state->loss_weight,
+  double *const all[] = {&state->step,        &state->epoch,     &state->position, &state->moment_step,
+                         &state->rate_factor, &state->n_failure, &state->n_stale,  &state->best_loss,
+                         &state->best_step,   &state->safe_step, &state->loss_sum, &state->loss_weight,
                          &state->loss_steps};
   return i < (int)(sizeof all / sizeof *all) ? all[i] : NULL;
 }

@@ -30,6 +30,10 @@ typedef struct {
 } ffi_built;
 ffi_built ffi_build(SEXP base, SEXP layers, SEXP d, SEXP n_condition);
 
+/* ffi-optimize.c */
+bj_optimizer ffi_optimizer(SEXP list);
+bj_schedule ffi_schedule(SEXP list, double rate, double steps);
+
 /* The entries of the .Call table. */
 SEXP ffi_flow_describe(SEXP base, SEXP layers, SEXP d, SEXP n_condition);
 SEXP ffi_flow_init(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP seed);
@@ -38,7 +42,10 @@ SEXP ffi_flow_map(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP theta, 
 SEXP ffi_flow_vjp(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP theta, SEXP inverse, SEXP x, SEXP condition,
                   SEXP cotangents, SEXP threads);
 SEXP ffi_flow_draw(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP theta, SEXP n, SEXP seed, SEXP threads);
+SEXP ffi_flow_draw_vjp(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP theta, SEXP z, SEXP grad_z);
 SEXP ffi_optimizer_moments(SEXP name);
+SEXP ffi_optimize(SEXP theta, SEXP moment, SEXP gradient, SEXP optimizer_list, SEXP rate, SEXP t, SEXP clip);
+SEXP ffi_schedule_rate(SEXP schedule_list, SEXP rate, SEXP steps, SEXP step);
 SEXP ffi_train(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP setup, SEXP state, SEXP threads);
 SEXP ffi_check_interrupt(void);
 SEXP ffi_isa(void);

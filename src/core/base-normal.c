@@ -3,6 +3,7 @@
  *   log p = -u^2 / 2 - log s - log(2 pi) / 2,  u = (x - mean) / s,  s = softplus(scale)
  *   ("variance": s^2 = softplus(variance), as the RealNVP tutorial has it)
  *   vjp: gx = -gp u / s;  gmean = gp u / s;  gs = gp (u^2 - 1) / s
+ *   draws x = mean + s e: gmean = gx;  glog_s = gx (x - mean)
  *   prep, a coordinate: mean, 1 / s, -log s - log(2 pi) / 2; gprep: gradient of mean and of log s
  */
 #include "base-common.h"
@@ -81,6 +82,20 @@ static void normal_draw(const bj_base *base, const real *theta, const real *prep
   }
 }
 
+static void normal_draw_vjp(const bj_base *base, const bj_base_pass *pass) {
+  for (int i = 0; i < base->d; i++) {
+    const vreal mean = vset(pass->prep[3 * i]);
+    vreal sum_mean = vset(0), sum_log_s = vset(0);
+    FOR_BASE_ROWS(base, pass, i, at, row) {
+      const vreal gx = vload(pass->gx + at);
+      sum_mean += gx;
+      sum_log_s += gx * (vload(pass->x + at) - mean);
+    }
+    pass->gprep[3 * i] += vsum(sum_mean);
+    pass->gprep[3 * i + 1] += vsum(sum_log_s);
+  }
+}
+
 static void normal_describe(const bj_base *base, bj_describe *out) {
   const normal *self = base->self;
   if (!self->trainable) return;
@@ -116,4 +131,5 @@ static const bj_base_kind base_normal = {
     .log_density = normal_log_density,
     .log_density_vjp = normal_log_density_vjp,
     .draw = normal_draw,
+    .draw_vjp = normal_draw_vjp,
 };

@@ -36,11 +36,13 @@
 
 #include "kinds.c"
 #include "flow.c"
+#include "flow-draw_vjp.c"
 
 #include "opt-adam.c"
 #include "opt-sgd.c"
 #include "schedule.c"
 #include "train.c"
+#include "optimize.c"
 
 #include "num-hooks.c"
 
@@ -52,8 +54,11 @@ const bj_core BJ_CORE = {
     .flow_init = flow_init,
     .flow_map = flow_map,
     .flow_draw = flow_draw,
+    .flow_draw_vjp = flow_draw_vjp,
     .optimizer_moments = optimizer_moments,
     .train = train,
+    .optimize = optimize,
+    .schedule_rate = schedule_rate,
     .num_apply = num_apply,
     .num_gemm = num_gemm,
     .num_philox = philox,

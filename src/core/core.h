@@ -189,10 +189,18 @@ typedef struct bj_core {
                         const bj_memory *memory, const bj_workers *workers, bj_error *error);
   void (*flow_draw)(const bj_flow *flow, const double *theta, const bj_draw_job *job, const bj_memory *memory,
                     const bj_workers *workers);
+  /* Adds to grad_param the gradient of sum(grad_z * z) over n draws z; fails where the base's draws have none. */
+  bj_status (*flow_draw_vjp)(const bj_flow *flow, const double *theta, long n, const double *z, const double *grad_z,
+                             double *grad_param, const bj_memory *memory, bj_error *error);
 
   int (*optimizer_moments)(const char *name); /* moments a parameter, or -1 for an unknown name */
   bj_status (*train)(const bj_flow *flow, const bj_train_setup *setup, bj_train_state *state, const bj_memory *memory,
                      const bj_workers *workers, bj_train_status *outcome, bj_error *error);
+  /* One step of an optimiser for losses that the host computes; the gradient is clipped in place. Returns its norm before
+   * clipping; where that is not finite nothing is changed. t counts steps from 1 since the moments were zero. */
+  double (*optimize)(const bj_optimizer *optimizer, long n, double rate, double t, double clip, double *theta,
+                     double *moment, double *gradient);
+  double (*schedule_rate)(const bj_schedule *schedule, double step);
 
   /* for tests and benchmarks */
   int (*num_apply)(const char *name, long n, const double *x, double *y); /* 0 if there is no such function */
