@@ -61,6 +61,7 @@ static size_t space_take(real **array, real *memory, size_t used, long n) {
   return used + size;
 }
 
+/* The buffers of one chunk. */
 static size_t space_carve(flow_space *space, const bj_flow *flow, int gradient, real *memory) {
   const long rows = BJ_CHUNK * BJ_BLOCK, d = flow->d;
   size_t used = 0;
@@ -78,20 +79,29 @@ static size_t space_carve(flow_space *space, const bj_flow *flow, int gradient, 
     used = space_take(&space->gl, memory, used, rows);
     used = space_take(&space->gp, memory, used, rows);
     used = space_take(&space->gcondition, memory, used, rows * flow->n_condition);
-    used = space_take(&space->gtheta, memory, used, flow->n_param + flow->n_prep);
-    if (memory) space->gprep = space->gtheta + flow->n_param;
   }
   return used;
 }
 
-/* Carves n spaces from memory of the host. */
-static flow_space *spaces_make(const bj_flow *flow, int n, int gradient, const bj_memory *memory) {
+/* Carves n spaces from memory of the host. Each has a gradient of its own; a single thread works through them one after
+ * the other, and then they share the rest, which so stays in cache. */
+static flow_space *spaces_make(const bj_flow *flow, int n, int gradient, const bj_memory *memory,
+                               const bj_workers *workers) {
   bj_build build = {memory, NULL};
   flow_space *spaces = build_alloc(&build, sizeof(flow_space) * (size_t)n);
+  const int shared = workers->n_worker <= 1;
   const size_t size = space_carve(spaces, flow, gradient, NULL), line = 64 / sizeof(real);
-  real *block = memory->alloc(memory->host, sizeof(real) * (size * (size_t)n + line));
+  const size_t gradient_size = gradient ? space_take(NULL, NULL, 0, flow->n_param + flow->n_prep) : 0;
+  const size_t all = size * (size_t)(shared ? 1 : n) + gradient_size * (size_t)n;
+  real *block = memory->alloc(memory->host, sizeof(real) * (all + line));
   block += (line - (uintptr_t)block / sizeof(real) % line) % line;
-  for (int i = 0; i < n; i++) space_carve(spaces + i, flow, gradient, block + size * (size_t)i);
+  real *const gradients = block + all - gradient_size * (size_t)n;
+  for (int i = 0; i < n; i++) {
+    space_carve(spaces + i, flow, gradient, block + (shared ? 0 : size * (size_t)i));
+    if (!gradient) continue;
+    spaces[i].gtheta = gradients + gradient_size * (size_t)i;
+    spaces[i].gprep = spaces[i].gtheta + flow->n_param;
+  }
   return spaces;
 }
 
@@ -279,7 +289,7 @@ static bj_status flow_map(const bj_flow *flow, const double *theta, bj_direction
                           const bj_memory *memory, const bj_workers *workers, bj_error *error) {
   real *prep = memory->alloc(memory->host, sizeof(real) * (size_t)(flow->n_prep + 1));
   const int n_slot = slot_count(flow, job->n), gradient = job->grad_param != NULL;
-  map_call call = {{flow, theta, prep}, direction, job, spaces_make(flow, n_slot, gradient, memory), n_slot};
+  map_call call = {{flow, theta, prep}, direction, job, spaces_make(flow, n_slot, gradient, memory, workers), n_slot};
   flow_prepare(flow, theta, prep);
   workers->run(workers->host, n_slot, map_slot, &call);
   for (int s = 0; s < n_slot; s++) {

@@ -304,7 +304,7 @@ static bj_status train(const bj_flow *flow, const bj_train_setup *setup, bj_trai
   trainer t = {.setup = setup, .state = state, .optimizer = optimizer_find(setup->optimizer.name), .workers = workers};
   t.prep = memory->alloc(memory->host, sizeof(real) * (size_t)(flow->n_prep + 1));
   t.params = (flow_params){flow, state->theta, t.prep};
-  t.spaces = spaces_make(flow, n_slot, 1, memory);
+  t.spaces = spaces_make(flow, n_slot, 1, memory, workers);
   t.order = memory->alloc(memory->host, sizeof(int) * (size_t)setup->n);
   t.order_epoch = -1;
   *outcome = BJ_RUNNING;
