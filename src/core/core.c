@@ -28,6 +28,7 @@
 #include "layer-coupling.c"
 #include "layer-autoregressive.c"
 #include "layer-standardize.c"
+#include "layer-block_autoregressive.c"
 
 #include "base-normal.c"
 #include "base-logistic.c"

@@ -12,6 +12,7 @@ static const bj_net_kind *const net_kinds[] = {
 static const bj_layer_kind *const layer_kinds[] = {
     &layer_chain,       &layer_invert,   &layer_permute,        &layer_standardize,
     &layer_elementwise, &layer_coupling, &layer_autoregressive,
+    &layer_block_autoregressive,
 };
 static const bj_base_kind *const base_kinds[] = {
     &base_normal,

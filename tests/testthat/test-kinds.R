@@ -22,7 +22,8 @@ shipped_kinds <- c(
   "scalar/affine", "scalar/rq_spline", "scalar/tanh_affine", "scalar/leaky_relu", "scalar/leaky_tanh", "scalar/tanh",
   "scalar/sigmoid", "scalar/softplus", "scalar/exp", "scalar/power", "scalar/chain", "net/mlp", "layer/chain",
   "layer/invert", "layer/permute", "layer/standardize", "layer/elementwise", "layer/coupling", "layer/autoregressive",
-  "base/normal", "base/logistic", "base/student_t", "base/uniform"
+  "base/normal", "base/logistic", "base/student_t", "base/uniform",
+  "layer/block_autoregressive"
 )
 
 test_that("every kind has a test file", {

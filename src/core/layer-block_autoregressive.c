@@ -1,0 +1,314 @@
+/* block_autoregressive: a network with block triangular weights, increasing in every coordinate (De Cao, Titov, Aziz
+ * 2019, arXiv:1904.04676).
+ *
+ *   h_0 = x;  t_l = A_l h_{l-1} + b_l (+ Wc c for l = 1);  h_l = act(t_l), act(t) = tanh(t) + 0.01 t;  y = t_{depth+1}
+ *   T_l = W_l below the diagonal blocks, softplus(W_l) on them, 0 above;  row i of A_l is softplus(scale_i) T_i / |T_i|
+ *   dy_p/dx_p = D_L diag(act') D_{L-1} ... D_1, D_l the p-th diagonal block of A_l: a product of positive matrices. With
+ *   D_l = e^(M_l) E_l, the largest entry of E_l being 1:
+ *     u_1 = E_1;  g_l = u_l act'(t_l);  u_{l+1} = E_{l+1} g_l;  log|det| = sum_p (log u_L + sum_l M_l)
+ *   vjp: gu_L = gl / u_L;  gh_{l-1} = A_l' gt_l, gg_{l-1} = E_l' gu_l;  gt_l = gh_l act' + gg_l u_l act'', gu_l = gg_l act';
+ *     gA_l = gt_l h_{l-1}', gE_l = gu_l g_{l-1}'
+ *
+ * inverse: x_1, then x_2, ... from y, each the root of an increasing function whose slope lies between k 0.01^depth and
+ * k 1.01^depth, k the product of the diagonal blocks. So the root is bracketed from the first evaluation, on one side of
+ * the start, and Newton steps that stay inside and shrink fast enough, or bisections, reach it to the last bits.
+ * inverse_vjp, with B(gy, gl) the forward vjp at x: J' v = gx + B(0, -gl) backwards through the triangle, coordinate after
+ * coordinate; the gradient with respect to y is v, that of the parameters comes from B(-v, -gl).
+ */
+#include <stdio.h>
+
+#include "layer-block_autoregressive.h"
+
+static bj_status block_autoregressive_forward(const bj_layer *layer, bj_pass *pass) {
+  blocks_run(layer, pass, pass->x, pass->y, (long)layer->d * BJ_BLOCK, 1);
+  return BJ_OK;
+}
+
+static void blocks_copy_gl(const bj_layer *layer, const bj_pass *pass, int sign) {
+  const blocks *self = layer->self;
+  FOR_BLOCK_ROWS(pass->nb, b, r) {
+    vstore(pass->work + b * layer->n_work + self->work_gl + r, vset(sign) * vload(pass->gl + b * BJ_BLOCK + r));
+  }
+}
+
+static bj_status block_autoregressive_forward_vjp(const bj_layer *layer, bj_pass *pass) {
+  const long size = (long)layer->d * BJ_BLOCK;
+  blocks_copy_gl(layer, pass, 1);
+  blocks_run_vjp(layer, pass, pass->x, pass->gy, size, pass->gx, size, 0);
+  return BJ_OK;
+}
+
+/* ---- inverse ----------------------------------------------------------------------------------------------------- */
+
+/* What the coordinates before p put into the units of p. */
+static void blocks_constants(const bj_layer *layer, const bj_pass *pass, int p) {
+  const blocks *self = layer->self;
+  for (int l = 0; l < self->n_linear; l++) {
+    const block_linear *linear = self->linear + l;
+    const long row = (long)p * linear->r;
+    long in;
+    const real *from = blocks_input(layer, pass, l, pass->y, &in);
+    real *to = pass->work + self->work_const[l];
+    gemm(GEMM_SET, linear->r, p * linear->s, pass->prep + linear->prep_a + row, 1, linear->m,
+         pass->theta + linear->theta_b + row, pass->nb, from, in, to, layer->n_work, NULL, NULL, NULL);
+    if (l == 0 && layer->n_condition > 0) {
+      gemm(GEMM_ADD, linear->r, layer->n_condition, pass->theta + self->theta_c + row, 1, linear->m, NULL, pass->nb,
+           pass->condition, (long)layer->n_condition * BJ_BLOCK, to, layer->n_work, NULL, NULL, NULL);
+    }
+  }
+}
+
+typedef struct {
+  vreal y, slope, size; /* size: of the terms that were added up, for the rounding error of y */
+} blocks_value;
+
+/* y_p and its slope for the rows at r, whose x_p is given; leaves h of its units in the cache and dh/dx_p beside it. */
+INLINE blocks_value blocks_evaluate(const bj_layer *layer, const bj_pass *pass, int p, int b, int r, vreal x) {
+  const blocks *self = layer->self;
+  real *here = pass->cache + b * layer->n_cache + r, *constants = pass->work + b * layer->n_work + r;
+  blocks_value out = {x, vset(1), vset(0)};
+  for (int l = 0; l < self->n_linear; l++) {
+    const block_linear *linear = self->linear + l;
+    const long below = l > 0 ? (long)p * linear->s * BJ_BLOCK : 0;
+    for (int i = 0; i < linear->r; i++) {
+      const long row = (long)p * linear->r + i;
+      const real *a = pass->prep + linear->prep_a + row + (long)p * linear->s * linear->m;
+      const vreal constant = vload(constants + self->work_const[l] + i * BJ_BLOCK);
+      vreal t = constant, slope = vset(0), size = vabs(constant);
+      for (int j = 0; j < linear->s; j++) {
+        const vreal w = vset(a[(long)j * linear->m]);
+        const vreal term = w * (l > 0 ? vload(here + linear[-1].cache_h + below + j * BJ_BLOCK) : x);
+        t = t + term;
+        size = size + vabs(term);
+        slope = slope + w * (l > 0 ? vload(here + linear[-1].cache_g + below + j * BJ_BLOCK) : vset(1));
+      }
+      if (l == self->n_linear - 1) {
+        out = (blocks_value){t, slope, size};
+      } else {
+        const vreal th = vtanh(t);
+        vstore(here + linear->cache_h + row * BJ_BLOCK, th + vset(BLOCKS_LEAK) * t);
+        vstore(here + linear->cache_g + row * BJ_BLOCK, slope * (vset(1 + BLOCKS_LEAK) - th * th));
+      }
+    }
+  }
+  return out;
+}
+
+/* The x_p of some rows; returns a mask of the rows that did not converge. */
+INLINE vint blocks_root(const bj_layer *layer, const bj_pass *pass, int p, int b, int r, vreal y, vreal *root) {
+  const blocks *self = layer->self;
+  const int depth = self->n_linear - 1;
+  const real slope = pass->prep[self->prep_slope + p], eps = 0x1p-52;
+  const vreal zero = vset(0);
+  blocks_value at = blocks_evaluate(layer, pass, p, b, r, zero);
+  vreal residual = y - at.y;
+  /* a little wider than the bounds, which rounding must not cut off */
+  vreal near = residual * vset((1 - 1e-10) / (slope * pow(1 + BLOCKS_LEAK, depth)));
+  vreal far = residual * vset((1 + 1e-10) / (slope * pow(BLOCKS_LEAK, depth)));
+  vreal low = vmin(near, far), high = vmax(near, far);
+  vreal x = vmax(low, vmin(high, residual / at.slope)), last = high - low;
+  vint done = veq(residual, zero);
+  for (int i = 0; i < 300; i++) {
+    at = blocks_evaluate(layer, pass, p, b, r, x);
+    residual = y - at.y;
+    low = vselect(vlt(zero, residual), x, low);
+    high = vselect(vlt(residual, zero), x, high);
+    const vreal newton = residual / at.slope;
+    const vint exact = vle(vabs(residual), vset(eps) * (vabs(y) + at.size)) | vle(vabs(newton), vset(eps) * vabs(x)) |
+                       vle(high - low, vset(2 * eps) * vabs(x));
+    vreal next = x + newton;
+    const vint outside = vlt(next, low) | vlt(high, next), slow = vlt(vset(0.5) * last, vabs(newton));
+    next = vselect((outside | slow) & ~exact, low + vset(0.5) * (high - low), vmax(low, vmin(high, next)));
+    next = vselect(done, x, next);
+    last = vabs(next - x);
+    x = next;
+    done |= exact;
+    if (!vany(~done)) break;
+  }
+  *root = x;
+  return ~done | ~vlt(vabs(x), vset(INFINITY));
+}
+
+static bj_status block_autoregressive_inverse(const bj_layer *layer, bj_pass *pass) {
+  const blocks *self = layer->self;
+  const long size = (long)layer->d * BJ_BLOCK;
+  for (int p = 0; p < layer->d; p++) {
+    blocks_constants(layer, pass, p);
+    FOR_BLOCK_ROWS(pass->nb, b, r) {
+      const long at = b * size + p * BJ_BLOCK + r;
+      vreal root;
+      if (vany(blocks_root(layer, pass, p, b, r, vload(pass->x + at), &root))) {
+        snprintf(pass->error->message, sizeof pass->error->message,
+                 "layer_block_autoregressive(): no root was found for coordinate %d of an inverse", p + 1);
+        return BJ_NO_ROOT;
+      }
+      vstore(pass->y + at, root);
+      blocks_evaluate(layer, pass, p, b, r, root); /* later coordinates read the units */
+    }
+  }
+  blocks_run(layer, pass, pass->y, pass->work + self->work_y, layer->n_work, -1);
+  return BJ_OK;
+}
+
+/* gt of the units of coordinate p in all hidden layers, from v of the coordinates from p on, and with `gx` what they say
+ * of x_p. Those of later coordinates are there already. */
+static void blocks_solve_sweep(const bj_layer *layer, const bj_pass *pass, int p, real *gx) {
+  const blocks *self = layer->self;
+  for (int l = self->n_linear - 1; l >= (gx ? 0 : 1); l--) {
+    const block_linear *linear = self->linear + l;
+    const long row = (long)p * linear->r, column = (long)p * linear->s;
+    const real *g = pass->work + (l == self->n_linear - 1 ? self->work_v : self->work_chain[l]) + row * BJ_BLOCK;
+    real *to = l > 0 ? pass->work + self->work_chain[l - 1] + column * BJ_BLOCK : gx;
+    gemm(GEMM_SET, linear->s, linear->m - (int)row, pass->prep + linear->prep_a + row + column * linear->m, linear->m,
+         1, NULL, pass->nb, g, layer->n_work, to, layer->n_work, NULL, NULL, NULL);
+    if (l == 0) return;
+    for (int b = 0; b < pass->nb; b++) {
+      const real *th = pass->cache + b * layer->n_cache + linear[-1].cache_tanh + column * BJ_BLOCK;
+      for (long i = 0; i < (long)linear->s * BJ_BLOCK; i += BJ_LANES) {
+        real *gt = to + b * layer->n_work + i;
+        const vreal tanh_t = vload(th + i);
+        vstore(gt, vload(gt) * (vset(1 + BLOCKS_LEAK) - tanh_t * tanh_t));
+      }
+    }
+  }
+}
+
+static bj_status block_autoregressive_inverse_vjp(const bj_layer *layer, bj_pass *pass) {
+  const blocks *self = layer->self;
+  const long size = (long)layer->d * BJ_BLOCK, stride = layer->n_work;
+  real *v = pass->work + self->work_v, *w = pass->work + self->work_w, *sum = pass->work + self->work_y;
+  blocks_copy_gl(layer, pass, -1);
+  for (int b = 0; b < pass->nb; b++) memset(v + b * stride, 0, sizeof(real) * (size_t)size);
+  blocks_run_vjp(layer, pass, pass->y, v, stride, w, stride, 1);
+  for (int p = layer->d - 1; p >= 0; p--) {
+    const vreal factor = vset(exp(pass->prep[self->prep_log + p]));
+    blocks_solve_sweep(layer, pass, p, sum); /* with v_p = 0 */
+    FOR_BLOCK_ROWS(pass->nb, b, r) {
+      const long at = (long)p * BJ_BLOCK + r;
+      const vreal slope = factor * vload(pass->cache + b * layer->n_cache + self->cache_u + at);
+      const vreal wanted = vload(pass->gy + b * size + at) + vload(w + b * stride + at) - vload(sum + b * stride + r);
+      vstore(v + b * stride + at, wanted / slope);
+    }
+    blocks_solve_sweep(layer, pass, p, NULL);
+  }
+  for (int b = 0; b < pass->nb; b++) {
+    for (long i = 0; i < size; i += BJ_LANES) {
+      vstore(pass->gx + b * size + i, vload(v + b * stride + i));
+      vstore(v + b * stride + i, -vload(v + b * stride + i));
+    }
+  }
+  blocks_run_vjp(layer, pass, pass->y, v, stride, w, stride, 0);
+  return BJ_OK;
+}
+
+/* ---- building ---------------------------------------------------------------------------------------------------- */
+
+static void block_autoregressive_describe(const bj_layer *layer, bj_describe *out) {
+  const blocks *self = layer->self;
+  char name[16];
+  for (int l = 0; l < self->n_linear; l++) {
+    snprintf(name, sizeof name, "W%d", l + 1);
+    describe_slot(out, name, 2, self->linear[l].m, self->linear[l].k);
+    snprintf(name, sizeof name, "scale%d", l + 1);
+    describe_slot(out, name, 1, self->linear[l].m, 0);
+    snprintf(name, sizeof name, "b%d", l + 1);
+    describe_slot(out, name, 1, self->linear[l].m, 0);
+  }
+  if (layer->n_condition > 0) describe_slot(out, "Wc", 2, self->linear[0].m, layer->n_condition);
+}
+
+static void block_autoregressive_init(const bj_layer *layer, real *theta, bj_rng *rng) {
+  const blocks *self = layer->self;
+  for (int l = 0; l < self->n_linear; l++) {
+    const block_linear *linear = self->linear + l;
+    const real glorot = sqrt(6.0 / (linear->m + linear->k)), bound = 1 / sqrt((real)linear->m);
+    for (long i = 0; i < (long)linear->m * linear->k; i++) {
+      theta[linear->theta_w + i] = glorot * (2 * rng_uniform(rng) - 1);
+    }
+    for (int i = 0; i < linear->m; i++) theta[linear->theta_scale + i] = inverse_softplus(1);
+    for (int i = 0; i < linear->m; i++) theta[linear->theta_b + i] = bound * (2 * rng_uniform(rng) - 1);
+  }
+  const real bound = 1 / sqrt((real)(layer->n_condition > 0 ? layer->n_condition : 1));
+  for (long i = 0; i < (long)self->linear[0].m * layer->n_condition; i++) {
+    theta[self->theta_c + i] = bound * (2 * rng_uniform(rng) - 1);
+  }
+}
+
+static void blocks_build_linear(bj_layer *layer, int l, bj_build *build) {
+  blocks *self = layer->self;
+  block_linear *linear = self->linear + l;
+  const int d = layer->d, last = l == self->n_linear - 1;
+  linear->r = last ? 1 : self->block_dim;
+  linear->s = l == 0 ? 1 : self->block_dim;
+  const int m = linear->m = d * linear->r, k = linear->k = d * linear->s;
+  linear->theta_w = layer->n_param;
+  linear->theta_scale = linear->theta_w + (long)m * k;
+  linear->theta_b = linear->theta_scale + m;
+  layer->n_param = linear->theta_b + m;
+  linear->prep_a = layer->n_prep;
+  linear->prep_e = linear->prep_a + (long)m * k;
+  linear->prep_scale = linear->prep_e + (long)d * linear->r * linear->s;
+  linear->prep_norm = linear->prep_scale + m;
+  layer->n_prep = linear->prep_norm + m;
+  int *k_hi = build_alloc(build, sizeof(int) * (size_t)m), *m_lo = build_alloc(build, sizeof(int) * (size_t)k);
+  for (int i = 0; i < m; i++) k_hi[i] = (i / linear->r + 1) * linear->s;
+  for (int j = 0; j < k; j++) m_lo[j] = j / linear->s * linear->r;
+  linear->k_hi = k_hi;
+  linear->m_lo = m_lo;
+  self->work_const[l] = layer->n_work;
+  layer->n_work += (long)linear->r * BJ_BLOCK;
+  if (last) return;
+  linear->cache_h = layer->n_cache;
+  linear->cache_tanh = linear->cache_h + (long)m * BJ_BLOCK;
+  linear->cache_g = linear->cache_tanh + (long)m * BJ_BLOCK;
+  layer->n_cache = linear->cache_g + (long)m * BJ_BLOCK;
+  self->work_chain[l] = layer->n_work;
+  layer->n_work += (long)m * BJ_BLOCK;
+}
+
+static bj_status block_autoregressive_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
+  blocks *self = layer->self = build_alloc(build, sizeof(blocks));
+  const double depth = spec_number(spec, "depth", 1), block_dim = spec_number(spec, "block_dim", 8);
+  const long d = layer->d;
+  if (!(depth >= 0 && depth <= BLOCKS_MAX_DEPTH)) {
+    return spec_error(build, "`depth` of layer_block_autoregressive() must lie between 0 and %d", BLOCKS_MAX_DEPTH);
+  }
+  if (!(block_dim >= 1 && block_dim <= BLOCKS_MAX_DIM)) {
+    return spec_error(build, "`block_dim` of layer_block_autoregressive() must lie between 1 and %d", BLOCKS_MAX_DIM);
+  }
+  self->n_linear = (int)depth + 1;
+  self->block_dim = (int)block_dim;
+  /* the smallest product of n_linear entries and slopes above 0.01 is still above the smallest normal number */
+  self->lowest = -(680.0 / self->n_linear - 5);
+  for (int l = 0; l < self->n_linear; l++) blocks_build_linear(layer, l, build);
+  self->theta_c = layer->n_param;
+  layer->n_param += (long)self->linear[0].m * layer->n_condition;
+  self->prep_log = layer->n_prep;
+  self->prep_slope = self->prep_log + d;
+  layer->n_prep = self->prep_slope + d;
+  self->cache_u = layer->n_cache;
+  layer->n_cache += d * BJ_BLOCK;
+  const long unit = d * self->block_dim * BJ_BLOCK;
+  long *const parts[] = {&self->work_y, &self->work_gu, &self->work_v, &self->work_w};
+  for (int i = 0; i < 4; i++, layer->n_work += d * BJ_BLOCK) *parts[i] = layer->n_work;
+  for (int i = 0; i < 2 && depth > 0; i++, layer->n_work += 2 * unit) {
+    self->work_gt[i] = layer->n_work;
+    self->work_gg[i] = layer->n_work + unit;
+  }
+  self->work_gl = layer->n_work;
+  layer->n_work += BJ_BLOCK;
+  return BJ_OK;
+}
+
+static const bj_layer_kind layer_block_autoregressive = {
+    .name = "block_autoregressive",
+    .build = block_autoregressive_build,
+    .describe = block_autoregressive_describe,
+    .init = block_autoregressive_init,
+    .prepare = blocks_prepare,
+    .prepare_vjp = blocks_prepare_vjp,
+    .forward = block_autoregressive_forward,
+    .inverse = block_autoregressive_inverse,
+    .forward_vjp = block_autoregressive_forward_vjp,
+    .inverse_vjp = block_autoregressive_inverse_vjp,
+};
