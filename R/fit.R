@@ -42,7 +42,8 @@ fit_flow <- function(data, ...) UseMethod("fit_flow")
 fit_flow.data.frame <- function(data, layers = NULL, ..., base = base_normal(), condition = NULL, weights = NULL,
                                 standardize = TRUE, control = NULL, progress = interactive()) {
   data <- as_fit_data(data)
-  fit <- fit_matrix(data, layers, base, condition, weights, standardize, make_control(control, data, list(...)), progress)
+  control <- make_control(control, default_control(nrow(data), ncol(data)), list(...))
+  fit <- fit_matrix(data, layers, base, condition, weights, standardize, control, progress)
   fit$call <- sys.call(-1)
   fit
 }
@@ -58,9 +59,9 @@ fit_flow.numeric <- fit_flow.data.frame
 #' @export
 fit_flow.default <- function(data, ...) as_fit_data(data)
 
-make_control <- function(control, data, given) {
+make_control <- function(control, default, given) {
   if (is.null(control)) {
-    control <- default_control(nrow(data), ncol(data))
+    control <- default
   } else if (!inherits(control, "bijectr_control")) {
     stop_arg("{.arg control} must come from {.fn fit_control}, not {.obj_type_friendly {control}}.")
   }
@@ -114,11 +115,24 @@ finish_fit <- function(...) {
   fit
 }
 
-train_and_evaluate <- function(flow, setup, state, control, progress, rows, history, seconds) {
+train_and_evaluate <- function(flow, setup, state, control, progress, rows, history, seconds,
+                               advance = native_advance(flow, setup)) {
   setup$seed <- state$seed
   snapshot <- function(run) new_fit(flow, run, control, rows, history, seconds)
-  run <- run_training(flow, setup, state, control, check_flag(progress, "progress"), snapshot)
+  run <- run_training(flow, setup, state, control, check_flag(progress, "progress"), snapshot, advance)
   fit <- snapshot(run)
+  warn_unfinished(run)
+  density <- native_map(fit, setup$data, setup$condition, inverse = TRUE)$log_density
+  used <- if (is.null(setup$weight)) density else ifelse(setup$weight > 0, setup$weight * density, 0)
+  fit$loglik <- sum(used)
+  fit$nobs <- if (is.null(setup$weight)) length(density) else sum(setup$weight > 0)
+  held_out <- rows$validation
+  fit$loglik_validation <- if (length(held_out)) sum(used[held_out]) else NA_real_
+  fit$reference <- fit_reference(setup, rows, density)
+  fit
+}
+
+warn_unfinished <- function(run) {
   if (run$status == "interrupted") {
     cli::cli_warn(c(
       "Training was interrupted at step {run$state$counters[['step']]}: this is the fit so far.",
@@ -131,14 +145,6 @@ train_and_evaluate <- function(flow, setup, state, control, progress, rows, hist
       i = "The best parameters so far are returned. A lower {.arg learning_rate} may help."
     ), class = "bijectr_warning_diverged")
   }
-  density <- native_map(fit, setup$data, setup$condition, inverse = TRUE)$log_density
-  used <- if (is.null(setup$weight)) density else ifelse(setup$weight > 0, setup$weight * density, 0)
-  fit$loglik <- sum(used)
-  fit$nobs <- if (is.null(setup$weight)) length(density) else sum(setup$weight > 0)
-  held_out <- rows$validation
-  fit$loglik_validation <- if (length(held_out)) sum(used[held_out]) else NA_real_
-  fit$reference <- fit_reference(setup, rows, density)
-  fit
 }
 
 new_fit <- function(flow, run, control, rows, history, seconds) {

@@ -47,7 +47,8 @@ train_setup <- function(data, condition, weights, rows, control, noise_root) {
 
 # Trains from `state` on. Returns the last complete state whatever ended it: list(state, history, status, seconds). The
 # caller has suspended interrupts; they are looked for between calls, where state and history belong together.
-run_training <- function(flow, setup, state, control, progress, snapshot) {
+# `advance(state, seconds)` gives list(state, outcome, history) after about so many seconds.
+run_training <- function(flow, setup, state, control, progress, snapshot, advance = native_advance(flow, setup)) {
   started <- Sys.time()
   elapsed <- function() as.double(Sys.time() - started, units = "secs")
   run <- list(state = state, history = NULL, status = "paused", seconds = 0)
@@ -55,10 +56,8 @@ run_training <- function(flow, setup, state, control, progress, snapshot) {
   bar <- progress_start(progress, setup)
   while (run$status == "paused") {
     left <- if (is.null(control$seconds)) Inf else control$seconds - elapsed()
-    setup$seconds <- max(0, min(seconds_per_call(run$state), left))
     failures <- run$state$counters[["n_failure"]]
-    step <- native_train(flow, setup, run$state)
-    step$state$seed <- run$state$seed
+    step <- advance(run$state, max(0, min(seconds_per_call(run$state), left)))
     run <- list(state = step$state, history = c(run$history, list(step$history)), status = step$outcome, seconds = elapsed())
     if (run$state$counters[["n_failure"]] > failures) report_rollback(run$state$counters)
     progress_update(bar, run, setup)
@@ -74,6 +73,16 @@ run_training <- function(flow, setup, state, control, progress, snapshot) {
   progress_end(bar)
   run$history <- do.call(rbind, run$history)
   run
+}
+
+# Maximum likelihood, in the core.
+native_advance <- function(flow, setup) {
+  function(state, seconds) {
+    setup$seconds <- seconds
+    step <- native_train(flow, setup, state)
+    step$state$seed <- state$seed
+    step
+  }
 }
 
 # Takes an interrupt that arrived while they were suspended.
