@@ -35,6 +35,8 @@ typedef struct {
   long n_row;
   int gradient, n_slot;
   int threaded;
+  double trial_seconds[2]; /* of the trial steps on one thread, on several */
+  int trial_steps[2];
 } trainer;
 
 /* Keeps the noise apart from draws of the base under the same seed. */
@@ -294,6 +296,21 @@ static int train_over(const bj_train_setup *setup, const bj_train_state *state) 
          (setup->max_epoch > 0 && state->epoch >= (double)setup->max_epoch);
 }
 
+/* Threads cost a microsecond when all cores are free and a time slice when they are not. So a call begins with a few steps
+ * on one thread; if they are long, a few on several; and goes on with what was faster. The numbers are the same either way. */
+static void train_choose_threads(trainer *t, double seconds) {
+  const double long_step = 2e-4, enough = 5e-3;
+  const int most = 3, on = t->threaded;
+  if (t->trial_steps[1] < 0) return; /* chosen */
+  t->trial_seconds[on] += seconds;
+  t->trial_steps[on]++;
+  if (t->trial_steps[on] < most && t->trial_seconds[on] < enough) return;
+  const double each[2] = {t->trial_seconds[0] / t->trial_steps[0],
+                          t->trial_steps[1] > 0 ? t->trial_seconds[1] / t->trial_steps[1] : 0};
+  t->threaded = !on ? each[0] > long_step : each[1] < each[0];
+  if (on || !t->threaded) t->trial_steps[1] = -1;
+}
+
 static bj_status train(const bj_flow *flow, const bj_train_setup *setup, bj_train_state *state, const bj_memory *memory,
                        const bj_workers *workers, bj_train_status *outcome, bj_error *error) {
   const double started = setup->clock();
@@ -313,8 +330,7 @@ static bj_status train(const bj_flow *flow, const bj_train_setup *setup, bj_trai
     int good = 1;
     bj_status status = train_step(&t, &good, error);
     if (status != BJ_OK) return status;
-    /* Threads cost a microsecond when both cores are free and a time slice when they are not: only for long steps. */
-    if (setup->clock() - begun > 2e-4 && workers->n_worker > 1) t.threaded = 1;
+    if (workers->n_worker > 1) train_choose_threads(&t, setup->clock() - begun);
     if (!good) {
       train_copy_safe(&t, 1);
       state->rate_factor *= 0.5;
