@@ -24,7 +24,10 @@ as_numeric_matrix <- function(x, name) {
     stop_arg("{.arg {name}} must have two dimensions, not {length(dim(x))}.")
   }
   if (!is.double(x)) storage.mode(x) <- "double"
-  attributes(x) <- list(dim = dim(x), dimnames = list(NULL, colnames(x)))
+  # only what is needed is copied: large data are mostly plain matrices already
+  plain <- list(dim = dim(x), dimnames = if (!is.null(colnames(x))) list(NULL, colnames(x)))
+  plain <- plain[lengths(plain) > 0]
+  if (!identical(attributes(x)[names(plain)], plain) || length(attributes(x)) != length(plain)) attributes(x) <- plain
   x
 }
 
@@ -34,7 +37,9 @@ is_plain_column <- function(x) is.numeric(x) && is.null(dim(x)) && !is.factor(x)
 column_label <- function(x, j) if (is.null(colnames(x))) as.character(j) else colnames(x)[j]
 
 check_finite_matrix <- function(x, name) {
-  total <- sum(abs(x))
+  # column by column and without a copy of the whole; sums of finite numbers may overflow, and then a closer look is taken
+  total <- 0
+  for (j in seq_len(ncol(x))) total <- total + sum(abs(x[, j]))
   if (is.finite(total) && total < LARGEST) return(x)
   bad <- which(!is.finite(x) | abs(x) > LARGEST)
   if (!length(bad)) return(x)
@@ -115,7 +120,7 @@ as_fit_data <- function(data, name = "data") {
   if (ncol(data) == 0) stop_arg("{.arg {name}} has no columns.")
   if (nrow(data) < 2) stop_arg("{.arg {name}} must have at least two rows, not {nrow(data)}.")
   check_finite_matrix(data, name)
-  constant <- which(apply(data, 2, function(column) max(column) == min(column)))
+  constant <- which(vapply(seq_len(ncol(data)), function(j) min(data[, j]) == max(data[, j]), logical(1)))
   if (length(constant)) {
     column <- column_label(data, constant[1])
     stop_arg("Column {.field {column}} of {.arg {name}} is constant: it has no density.")

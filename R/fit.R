@@ -9,6 +9,7 @@
 #'   [masked_autoregressive_flow()]. `NULL` takes [default_layers()]. A [flow()] or an earlier fit is where training starts:
 #'   its layers, parameters and base are taken over, and `base` is not used. If it is standardised already, `standardize` is
 #'   not used either.
+#' @param d Number of coordinates: needed for a log density, see [fit_flow.function()]; data tell it themselves.
 #' @param base Base distribution, one of the `base_*` functions.
 #' @param condition Conditioning variables: a numeric matrix or data frame with as many rows as `data`. The flow is then a
 #'   distribution of the data given these.
@@ -35,13 +36,16 @@
 #' logdensity(fit, data.frame(eruptions = 4, waiting = 80))
 #' sample(fit, 3)
 #' @export
-fit_flow <- function(data, ...) UseMethod("fit_flow")
+fit_flow <- function(data, ..., d) UseMethod("fit_flow", data) # else `d =` would be taken for an abbreviated `data =`
 
 #' @rdname fit_flow
 #' @export
-fit_flow.data.frame <- function(data, layers = NULL, ..., base = base_normal(), condition = NULL, weights = NULL,
-                                standardize = TRUE, control = NULL, progress = interactive()) {
+fit_flow.data.frame <- function(data, layers = NULL, ..., d = NULL, base = base_normal(), condition = NULL,
+                                weights = NULL, standardize = TRUE, control = NULL, progress = interactive()) {
   data <- as_fit_data(data)
+  if (!is.null(d) && check_count(d, "d") != ncol(data)) {
+    stop_arg("{.arg d} is {d}, but {.arg data} has {ncol(data)} column{?s}.")
+  }
   control <- make_control(control, default_control(nrow(data), ncol(data)), list(...))
   fit <- fit_matrix(data, layers, base, condition, weights, standardize, control, progress)
   fit$call <- sys.call(-1)
@@ -57,7 +61,7 @@ fit_flow.matrix <- fit_flow.data.frame
 fit_flow.numeric <- fit_flow.data.frame
 
 #' @export
-fit_flow.default <- function(data, ...) as_fit_data(data)
+fit_flow.default <- function(data, ..., d) as_fit_data(data)
 
 make_control <- function(control, default, given) {
   if (is.null(control)) {
@@ -83,8 +87,9 @@ fit_matrix <- function(data, layers, base, condition, weights, standardize, cont
   weights <- check_weights(weights, n)
   condition <- as_fit_condition(condition, n)
   rows <- split_rows(n, control$validation, weights)
-  if (is.null(layers)) layers <- default_layers(length(rows$train), ncol(data))
-  frozen <- standardizing_layer(data[rows$train, , drop = FALSE], weights[rows$train], standardize)
+  if (is.null(layers)) layers <- default_layers(length(rows$train), ncol(data), NCOL(condition) * !is.null(condition))
+  moments <- row_moments(data, rows$train, weights)
+  frozen <- standardizing_layer(moments, standardize)
   start <- if (inherits(layers, "bijectr_flow")) check_start(layers, data, condition)
   if (!is.null(start)) {
     layers <- start$layers
@@ -97,11 +102,11 @@ fit_matrix <- function(data, layers, base, condition, weights, standardize, cont
   )
   if (!is.null(start)) flow["params"] <- list(start$params) # a standardising layer has none
   if (!is.null(condition)) {
-    flow$condition <- start$condition %||% condition_scaling(condition[rows$train, , drop = FALSE])
+    flow$condition <- start$condition %||% condition_scaling(condition, rows$train)
     condition <- scale_columns(condition, flow$condition$loc, flow$condition$scale)
   }
   check_support(flow, data, condition, weights)
-  setup <- train_setup(data, condition, weights, rows, control, noise_root(data, weights, rows$train))
+  setup <- train_setup(data, condition, weights, rows, control, noise_root(moments))
   finish_fit(flow, setup, new_state(flow, control), control, progress, rows, history = NULL, seconds = 0)
 }
 
@@ -122,7 +127,7 @@ train_and_evaluate <- function(flow, setup, state, control, progress, rows, hist
   run <- run_training(flow, setup, state, control, check_flag(progress, "progress"), snapshot, advance)
   fit <- snapshot(run)
   warn_unfinished(run)
-  density <- native_map(fit, setup$data, setup$condition, inverse = TRUE)$log_density
+  density <- native_log_density(fit, setup$data, setup$condition)
   used <- if (is.null(setup$weight)) density else ifelse(setup$weight > 0, setup$weight * density, 0)
   fit$loglik <- sum(used)
   fit$nobs <- if (is.null(setup$weight)) length(density) else sum(setup$weight > 0)
@@ -196,12 +201,6 @@ as_fit_condition <- function(condition, n) {
   check_finite_matrix(condition, "condition")
 }
 
-condition_scaling <- function(condition) {
-  scale <- apply(condition, 2, stats::sd)
-  scale[!(scale > 0)] <- 1
-  list(names = colnames(condition), loc = unname(colMeans(condition)), scale = unname(scale))
-}
-
 # Training and validation rows. A held-out row must have weight, or it would say nothing.
 split_rows <- function(n, validation, weights) {
   all <- seq_len(n)
@@ -236,44 +235,9 @@ is_standardized <- function(flow) {
   length(layers) > 0 && layers[[length(layers)]]$kind == "standardize"
 }
 
-# Root of the covariance of the training rows, the shape of the noise of fit_control(noise =).
-noise_root <- function(data, weights, train) {
-  moments <- training_moments(data[train, , drop = FALSE], weights[train])
-  root <- covariance_root(moments$cov, length(train))
-  if (is.null(root)) diag(sqrt(diag(moments$cov)), ncol(data)) else root
-}
-
-training_moments <- function(data, weights) {
-  stats::cov.wt(data, wt = if (is.null(weights)) rep(1 / nrow(data), nrow(data)) else weights / sum(weights))
-}
-
-# Lower triangular root of a covariance matrix; NULL where columns are nearly collinear, because a factor of their
-# correlation would blow up rounding errors.
-covariance_root <- function(cov, n) {
-  scale <- sqrt(diag(cov))
-  root <- tryCatch(chol(cov / tcrossprod(scale)), error = function(e) NULL)
-  if (is.null(root) || n <= length(scale) || min(diag(root)) <= 1e-4) NULL else t(root) * scale
-}
-
-# An empty list where nothing is to be standardised.
-standardizing_layer <- function(data, weights, standardize) {
-  if (is.logical(standardize)) standardize <- if (check_flag(standardize, "standardize")) "whiten" else "none"
-  standardize <- check_choice(standardize, c("whiten", "scale", "none"), "standardize")
-  if (standardize == "none") return(list())
-  moments <- training_moments(data, weights)
-  scale <- sqrt(diag(moments$cov))
-  flat <- which(!(scale > 0))
-  if (length(flat)) {
-    stop_arg("Column {.field {column_label(data, flat[1])}} of {.arg data} is constant in the training rows.")
-  }
-  root <- if (standardize == "whiten" && ncol(data) > 1) covariance_root(moments$cov, nrow(data))
-  if (!is.null(root)) scale <- root
-  layer_standardize(moments$center, scale)
-}
-
 # Rows that the untrained flow gives no density cannot be learned from.
 check_support <- function(flow, data, condition, weights) {
-  density <- native_map(flow, data, condition, inverse = TRUE)$log_density
+  density <- native_log_density(flow, data, condition)
   bad <- which(!is.finite(density) & (if (is.null(weights)) TRUE else weights > 0))
   if (length(bad)) {
     stop_arg(c(

@@ -13,7 +13,7 @@
 #' @seealso [fit_flow()], [params()], [forward()], [logdensity()]
 #' @examples
 #' set.seed(1)
-#' f <- flow(coupling_flow(layers = 2), d = 2)
+#' f <- flow(coupling_flow(flow_layers = 2), d = 2)
 #' f
 #' logdensity(f, cbind(0, 0))
 #' @export

@@ -60,5 +60,5 @@ logdensity <- function(object, newdata, ...) UseMethod("logdensity")
 #' @export
 logdensity.bijectr_flow <- function(object, newdata, condition = NULL, ...) {
   x <- as_points(newdata, object, "newdata")
-  native_map(object, x, as_conditions(condition, object, nrow(x)), inverse = TRUE)$log_density
+  native_log_density(object, x, as_conditions(condition, object, nrow(x)))
 }

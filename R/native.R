@@ -10,9 +10,17 @@ native_init <- function(flow, seed) {
 
 native_map <- function(flow, x, condition, inverse, threads = thread_count()) {
   .Call(
-    ffi_flow_map, flow$base, flow$layers, flow$d, flow$d_condition, flow$params, inverse, x, condition,
+    ffi_flow_map, flow$base, flow$layers, flow$d, flow$d_condition, flow$params, inverse, x, condition, TRUE,
     threads
   )
+}
+
+# Log densities alone: no memory for the mapped points.
+native_log_density <- function(flow, x, condition) {
+  .Call(
+    ffi_flow_map, flow$base, flow$layers, flow$d, flow$d_condition, flow$params, TRUE, x, condition, FALSE,
+    thread_count()
+  )$log_density
 }
 
 native_vjp <- function(flow, x, condition, inverse, cotangents, threads = thread_count()) {

@@ -19,7 +19,7 @@
 #'   arXiv:1904.09237.
 #' @family training
 #' @examples
-#' fit_control(optimizer = opt_adamw(weight_decay = 1e-3))
+#' fit_control(optimizer = opt_adamw(weight_decay = 1e-3), steps = 1000)
 #' @export
 opt_adam <- function(beta1 = 0.9, beta2 = 0.999, eps = 1e-8) new_optimizer("adam", beta1, beta2, eps)
 
@@ -70,7 +70,7 @@ new_optimizer <- function(kind, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_d
 #'   arXiv:1708.07120.
 #' @family training
 #' @examples
-#' fit_control(learning_rate = 5e-3, schedule = schedule_cosine())
+#' fit_control(learning_rate = 5e-3, schedule = schedule_cosine(), steps = 1000)
 #' @export
 schedule_constant <- function(warmup = 0) new_schedule("constant", warmup = warmup)
 

@@ -46,20 +46,26 @@ stack_flow <- function(layer, flow_layers, invert) {
 #' (see `bench/defaults.R` in the sources).
 #'
 #' Layers: masked autoregressive spline layers that start at the identity, so that with the whitening layer of [fit_flow()]
-#' a fit starts at the normal distribution with the mean and covariance of the data. Training: Adam with a cosine decay, a
+#' a fit starts at the normal distribution with the mean and covariance of the data; with conditions, behind an affine one. Training: Adam with a cosine decay, a
 #' number of steps (not epochs: small data would be undertrained), noise regularisation whose amplitude shrinks with the
 #' number of rows at the rate of a kernel density estimate's bandwidth, and the parameters of the best validation.
 #'
 #' @param n Number of rows.
 #' @param d Number of coordinates.
+#' @param d_condition Number of conditioning variables.
 #' @return A layer; a list of class `bijectr_control`.
 #' @examples
 #' default_layers(1000, 2)
 #' default_control(1000, 2)
 #' @export
-default_layers <- function(n, d) {
-  if (d == 1) return(layer_repeat(layer_elementwise(scalar_rq_spline(knots = 8, interval = 5)), 3))
-  masked_autoregressive_flow(scalar_rq_spline(knots = 8, interval = 5), flow_layers = 4, nn_width = max(32, 2 * d))
+default_layers <- function(n, d, d_condition = 0) {
+  spline <- scalar_rq_spline(knots = 8, interval = 5)
+  if (d == 1 && d_condition == 0) return(layer_repeat(layer_elementwise(spline), 3))
+  net <- net_mlp(max(32, 2 * (d + d_condition)))
+  splines <- layer_repeat(layer_chain(layer_autoregressive(spline, net), layer_permute()), if (d == 1) 3 else 4)
+  # what the conditions say of mean and variance is taken off first
+  regression <- if (d_condition > 0) layer_autoregressive(scalar_affine(), net) else list()
+  layer_invert(layer_chain(regression, splines))
 }
 
 #' @rdname default_layers

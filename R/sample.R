@@ -9,8 +9,9 @@
 #' @param ... For the default, passed to [base::sample()].
 #' @return A matrix with one row a draw and one column a coordinate, named as the data were.
 #' @examples
+#' f <- flow(layer_elementwise(scalar_affine()), d = 2)
 #' set.seed(1)
-#' sample(f, 5)
+#' sample(f, 3)
 #' sample(5)
 #' @export
 sample <- function(x, size, ...) UseMethod("sample")

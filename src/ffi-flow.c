@@ -72,15 +72,16 @@ static R_xlen_t check_map(const ffi_built *built, SEXP theta, SEXP x, SEXP condi
   return n;
 }
 
-/* list(value, logdet, log_density) */
+/* list(value, logdet, log_density); value is empty unless `want_value` */
 SEXP ffi_flow_map(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP theta, SEXP inverse, SEXP x, SEXP condition,
-                  SEXP threads) {
+                  SEXP want_value, SEXP threads) {
   const char *names[] = {"value", "logdet", "log_density", ""};
   const ffi_built built = ffi_build(base, layers, d, n_condition);
   const bj_workers workers = ffi_workers(threads);
   const long n = (long)check_map(&built, theta, x, condition);
+  const int value = Rf_asLogical(want_value);
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
-  SET_VECTOR_ELT(out, 0, Rf_allocMatrix(REALSXP, (int)n, built.size.d));
+  SET_VECTOR_ELT(out, 0, Rf_allocMatrix(REALSXP, value ? (int)n : 0, built.size.d));
   SET_VECTOR_ELT(out, 1, Rf_allocVector(REALSXP, n));
   SET_VECTOR_ELT(out, 2, Rf_allocVector(REALSXP, n));
   for (long first = 0; first < n; first += ROWS_PER_CALL) {
@@ -89,7 +90,7 @@ SEXP ffi_flow_map(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP theta, 
         .ld = n,
         .x = REAL(x) + first,
         .condition = built.size.n_condition > 0 ? REAL(condition) + first : NULL,
-        .y = REAL(VECTOR_ELT(out, 0)) + first,
+        .y = value ? REAL(VECTOR_ELT(out, 0)) + first : NULL,
         .logdet = REAL(VECTOR_ELT(out, 1)) + first,
         .log_density = REAL(VECTOR_ELT(out, 2)) + first,
     };

@@ -38,7 +38,7 @@ bj_schedule ffi_schedule(SEXP list, double rate, double steps);
 SEXP ffi_flow_describe(SEXP base, SEXP layers, SEXP d, SEXP n_condition);
 SEXP ffi_flow_init(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP seed);
 SEXP ffi_flow_map(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP theta, SEXP inverse, SEXP x, SEXP condition,
-                  SEXP threads);
+                  SEXP want_value, SEXP threads);
 SEXP ffi_flow_vjp(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP theta, SEXP inverse, SEXP x, SEXP condition,
                   SEXP cotangents, SEXP threads);
 SEXP ffi_flow_draw(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP theta, SEXP n, SEXP seed, SEXP threads);
