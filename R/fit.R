@@ -213,7 +213,7 @@ split_rows <- function(n, validation, weights) {
     }
   }
   if (!is.null(weights)) held_out <- held_out[weights[held_out] > 0]
-  train <- setdiff(all, held_out)
+  train <- which(!tabulate(held_out, n))
   if (length(train) < 2) stop_arg("{.arg validation} leaves {length(train)} training row{?s}; at least two are needed.")
   list(train = train, validation = held_out)
 }
