@@ -20,6 +20,9 @@
 #include "scalar-chain.c"
 
 #include "net-mlp.c"
+#include "net-fourier.c"
+#include "net-polynomial.c"
+#include "net-separate.c"
 
 #include "layer-chain.c"
 #include "layer-invert.c"

@@ -8,6 +8,9 @@ static const bj_scalar_kind *const scalar_kinds[] = {
 };
 static const bj_net_kind *const net_kinds[] = {
     &net_mlp,
+    &net_fourier,
+    &net_polynomial,
+    &net_separate,
 };
 static const bj_layer_kind *const layer_kinds[] = {
     &layer_chain,       &layer_invert,   &layer_permute,        &layer_standardize,

@@ -169,48 +169,27 @@ simple2d_parts <- function(h) {
   }), recursive = FALSE)
 }
 
-# Two nets s and t in one: of a net with twice the width the first half of the hidden units computes s. What joins the
-# two stays 0, so training, which would move it, needs true separate nets. Polynomials share their terms anyway.
+# Nets for the parameters of scalar_affine() in its order: the shift t, then the log scale s.
 realnvp_parts <- function(h) {
   affine <- need("scalar_affine")(scale = "exp")
   unlist(lapply(seq_along(h$coupling), function(l) {
     mask <- !seq_len(h$d) %in% h$coupling[[l]]$transformed
     net <- if (h$net == "mlp") {
-      need("net_mlp")(2 * h$width, activation = h$activation)
+      need("net_mlp")(h$width, activation = h$activation)
     } else {
       need("net_polynomial")(degree = h$degree, total_degree = h$total_degree, basis = h$net)
     }
-    values <- if (h$net == "mlp") two_nets_values else two_polynomials_values
-    parts_at(new_part(need("layer_coupling")(affine, net, mask = mask), values), function(p) p$layers[[l]])
+    layer <- need("layer_coupling")(affine, need("net_separate")(net, net), mask = mask)
+    parts_at(new_part(layer, function(p, other) list(net = list(p$t, p$s))), function(p) p$layers[[l]])
   }), recursive = FALSE)
-}
-
-two_nets_values <- function(p, other) {
-  width <- length(p$s$b1)
-  d <- length(p$s$b2)
-  second <- matrix(other, 2 * d, 2 * width)
-  second[2 * seq_len(d) - 1, width + seq_len(width)] <- p$t$W2
-  second[2 * seq_len(d), seq_len(width)] <- p$s$W2
-  list(net = list(
-    W1 = rbind(p$s$W1, p$t$W1), b1 = c(p$s$b1, p$t$b1), W2 = second, b2 = c(rbind(p$t$b2, p$s$b2))
-  ))
-}
-
-# Terms x outputs in the case, outputs x terms as all our weights.
-two_polynomials_values <- function(p, other) {
-  d <- ncol(p$s$coef)
-  coef <- matrix(0, 2 * d, nrow(p$s$coef))
-  coef[2 * seq_len(d) - 1, ] <- t(p$t$coef)
-  coef[2 * seq_len(d), ] <- t(p$s$coef)
-  list(net = list(coef = coef))
 }
 
 # A polynomial net alone is the shift of a coupling layer whose other coordinates are 0.
 polynomial_parts <- function(h, n_in) {
   net <- need("net_polynomial")(degree = h$degree, total_degree = h$total_degree, basis = h$basis)
   new_part(need("layer_coupling")(need("scalar_affine")(scale = "exp"), net), function(p, other) {
-    coef <- matrix(other, 2 * ncol(p$coef), nrow(p$coef))
-    coef[2 * seq_len(ncol(p$coef)) - 1, ] <- t(p$coef)
+    coef <- matrix(other, nrow(p$coef), 2 * ncol(p$coef))
+    coef[, 2 * seq_len(ncol(p$coef)) - 1] <- p$coef
     list(net = list(coef = coef))
   })
 }
@@ -281,7 +260,7 @@ overlay <- function(old, new) {
   if (!is.list(new)) return(if (length(old) == length(new) && !is.null(dim(old))) array(new, dim(old)) else new)
   unknown <- setdiff(names(new), names(old))
   if (length(unknown)) stop("no parameter ", paste(unknown, collapse = ", "), " among ", toString(names(old)))
-  for (name in names(new)) old[[name]] <- overlay(old[[name]], new[[name]])
+  for (key in if (is.null(names(new))) seq_along(new) else names(new)) old[[key]] <- overlay(old[[key]], new[[key]])
   old
 }
 

@@ -23,7 +23,10 @@ shipped_kinds <- c(
   "scalar/sigmoid", "scalar/softplus", "scalar/exp", "scalar/power", "scalar/chain", "net/mlp", "layer/chain",
   "layer/invert", "layer/permute", "layer/standardize", "layer/elementwise", "layer/coupling", "layer/autoregressive",
   "base/normal", "base/logistic", "base/student_t", "base/uniform",
-  "layer/block_autoregressive"
+  "layer/block_autoregressive",
+  "net/fourier",
+  "net/polynomial",
+  "net/separate"
 )
 
 test_that("every kind has a test file", {
@@ -42,7 +45,8 @@ test_that("every kind has a constructor that says its name", {
     expect_true(name %in% getNamespaceExports("bijectr"), info = name)
     constructor <- get(name, asNamespace("bijectr"))
     missing <- Filter(function(argument) identical(argument, quote(expr = )), formals(constructor))
-    arguments <- if (name == "scalar_chain") list(scalar_affine()) else required[setdiff(names(missing), "...")]
+    dots <- list(scalar_chain = list(scalar_affine()), net_separate = list(net_mlp()))
+    arguments <- if (name %in% names(dots)) dots[[name]] else required[setdiff(names(missing), "...")]
     spec <- do.call(constructor, arguments)
     expect_s3_class(spec, paste0("bijectr_", name))
     expect_identical(spec$kind, sub(".*/", "", kind))

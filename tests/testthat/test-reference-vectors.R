@@ -349,7 +349,6 @@ test_that("RealNVP with two nets", {
     check_after_layer(case, parts)
     check_sample_path(case, model)
     if (is.null(case$training)) return()
-    if (h$net == "mlp") need("net_pair") # only separate nets train like the case, see realnvp_parts()
     check_fit(case, model)
   })
 })

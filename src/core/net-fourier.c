@@ -1,0 +1,149 @@
+/* fourier: a linear map of the Fourier features of the angle of a 2-D direction.
+ *
+ *   phi = theta + pi = 2 pi v,  theta = atan2(x_2, x_1);  f = [sin(k phi) / k (k = 1..m), cos(k phi) / k (k = 1..m), 1]
+ *   y = W f + offset, or W H f + offset
+ *   cos phi = -x_1 / |x|, sin phi = -x_2 / |x|, and powers of e^(i phi) give the rest: no trigonometric function
+ *   vjp: gf = W' gy (or H' W' gy), gW = gy f';  gphi = sum_k (gf_k cos(k phi) - gf_{m+k} sin(k phi))
+ *        gx = gphi (-x_2, x_1) / |x|^2, and 0 at the origin, where the angle is 0 and has no derivative
+ */
+#include "num-gemm.h"
+#include "protocol.h"
+
+typedef struct {
+  int m, n_feature, hidden; /* hidden: 0 if there is none */
+  int zero_last;
+  const real *offset;
+  long theta_hidden; /* weight comes first */
+} fourier;
+
+/* The unit vector of x: scaled first, so that its square neither overflows nor underflows. */
+INLINE vreal fourier_direction(vreal x1, vreal x2, vreal *u1, vreal *u2) {
+  const vreal zero = vset(0), size = vmax(vabs(x1), vabs(x2));
+  const vint centre = veq(size, zero);
+  const vreal safe = vselect(centre, vset(1), size), a = vselect(centre, vset(1), x1 / safe), b = x2 / safe;
+  const vreal norm = vsqrt(a * a + b * b);
+  *u1 = a / norm;
+  *u2 = b / norm;
+  return vselect(centre, vset(INFINITY), safe * norm);
+}
+
+static void fourier_features(const bj_net *net, const bj_net_pass *pass) {
+  const fourier *self = net->self;
+  const int m = self->m;
+  for (int b = 0; b < pass->nb; b++) {
+    const real *x = pass->x + b * 2 * BJ_BLOCK;
+    real *f = pass->cache + b * net->n_cache;
+    FOR_ROWS(r) {
+      vreal u1, u2;
+      fourier_direction(vload(x + r), vload(x + BJ_BLOCK + r), &u1, &u2);
+      const vreal cosine = -u1, sine = -u2;
+      vreal c = cosine, s = sine;
+      for (int k = 1; k <= m; k++) {
+        const vreal share = vset(1.0 / k), next = c * cosine - s * sine;
+        vstore(f + (k - 1) * BJ_BLOCK + r, s * share);
+        vstore(f + (m + k - 1) * BJ_BLOCK + r, c * share);
+        s = s * cosine + c * sine;
+        c = next;
+      }
+      vstore(f + 2 * m * BJ_BLOCK + r, vset(1));
+    }
+  }
+}
+
+static void fourier_forward(const bj_net *net, const bj_net_pass *pass) {
+  const fourier *self = net->self;
+  const int q = self->n_feature, h = self->hidden, p = net->n_out;
+  const real *from = pass->cache;
+  fourier_features(net, pass);
+  if (h > 0) {
+    real *hidden = pass->cache + (long)q * BJ_BLOCK;
+    gemm(GEMM_SET, h, q, pass->theta + self->theta_hidden, 1, h, NULL, pass->nb, from, net->n_cache, hidden,
+         net->n_cache, NULL, NULL, NULL);
+    from = hidden;
+  }
+  gemm(GEMM_SET, p, h > 0 ? h : q, pass->theta, 1, p, self->offset, pass->nb, from, net->n_cache, pass->y,
+       (long)p * BJ_BLOCK, NULL, NULL, NULL);
+}
+
+static void fourier_gx(const bj_net *net, const bj_net_pass *pass, const real *gf, long gfs) {
+  const int m = ((const fourier *)net->self)->m;
+  for (int b = 0; b < pass->nb; b++) {
+    const long at = (long)b * 2 * BJ_BLOCK;
+    const real *f = pass->cache + b * net->n_cache, *g = gf + b * gfs;
+    FOR_ROWS(r) {
+      vreal u1, u2, angle = vset(0);
+      const vreal norm = fourier_direction(vload(pass->x + at + r), vload(pass->x + at + BJ_BLOCK + r), &u1, &u2);
+      for (int k = 1; k <= m; k++) {
+        const vreal s = vload(f + (k - 1) * BJ_BLOCK + r), c = vload(f + (m + k - 1) * BJ_BLOCK + r);
+        const vreal gs = vload(g + (k - 1) * BJ_BLOCK + r), gc = vload(g + (m + k - 1) * BJ_BLOCK + r);
+        angle = angle + vset(k) * (gs * c - gc * s);
+      }
+      angle = angle / norm;
+      vstore(pass->gx + at + r, -angle * u2);
+      vstore(pass->gx + at + BJ_BLOCK + r, angle * u1);
+    }
+  }
+}
+
+static void fourier_vjp(const bj_net *net, const bj_net_pass *pass) {
+  const fourier *self = net->self;
+  const int q = self->n_feature, h = self->hidden, p = net->n_out, k = h > 0 ? h : q;
+  const long gys = (long)p * BJ_BLOCK;
+  const real *below = h > 0 ? pass->cache + (long)q * BJ_BLOCK : pass->cache;
+  real *gf = pass->work, *gh = pass->work + (long)q * BJ_BLOCK;
+  gemm_weight_grad(p, k, pass->nb, pass->gy, gys, below, net->n_cache, pass->gtheta, p, NULL, NULL);
+  if (h == 0 && !pass->gx) return;
+  gemm(GEMM_SET, k, p, pass->theta, p, 1, NULL, pass->nb, pass->gy, gys, h > 0 ? gh : gf, net->n_work, NULL, NULL,
+       NULL);
+  if (h > 0) {
+    gemm_weight_grad(h, q, pass->nb, gh, net->n_work, pass->cache, net->n_cache, pass->gtheta + self->theta_hidden, h,
+                     NULL, NULL);
+    gemm(GEMM_SET, q, h, pass->theta + self->theta_hidden, h, 1, NULL, pass->nb, gh, net->n_work, gf, net->n_work, NULL,
+         NULL, NULL);
+  }
+  if (pass->gx) fourier_gx(net, pass, gf, net->n_work);
+}
+
+static void fourier_describe(const bj_net *net, bj_describe *out) {
+  const fourier *self = net->self;
+  describe_slot(out, "weight", 2, net->n_out, self->hidden > 0 ? self->hidden : self->n_feature);
+  if (self->hidden > 0) describe_slot(out, "hidden_weight", 2, self->hidden, self->n_feature);
+}
+
+static void fourier_init(const bj_net *net, real *theta, bj_rng *rng) {
+  const fourier *self = net->self;
+  const int fan_in = self->hidden > 0 ? self->hidden : self->n_feature;
+  for (long i = 0; i < net->n_param; i++) {
+    const real bound = 1 / sqrt((real)(i < self->theta_hidden ? fan_in : self->n_feature));
+    theta[i] = i < self->theta_hidden && self->zero_last ? 0 : bound * (2 * rng_uniform(rng) - 1);
+  }
+}
+
+static bj_status fourier_build(bj_net *net, const bj_spec *spec, const bj_net_request *request, bj_build *build) {
+  fourier *self = net->self = build_alloc(build, sizeof(fourier));
+  const double m = spec_number(spec, "m", 3), hidden = spec_number(spec, "hidden", 0);
+  if (request->n_in != 2) {
+    return spec_error(build, "net_fourier() takes a direction in two dimensions, but has %d inputs here",
+                      request->n_in);
+  }
+  if (!(m >= 1 && m <= 1000)) return spec_error(build, "`m` of net_fourier() must lie between 1 and 1000");
+  if (!(hidden >= 0 && hidden <= 1e6)) return spec_error(build, "`hidden` of net_fourier() must not be negative");
+  self->m = (int)m;
+  self->hidden = (int)hidden;
+  self->n_feature = 2 * self->m + 1;
+  self->offset = request->offset;
+  self->zero_last = !strcmp(spec_string(spec, "init", "identity"), "identity");
+  self->theta_hidden = (long)net->n_out * (self->hidden > 0 ? self->hidden : self->n_feature);
+  net->n_param = self->theta_hidden + (long)self->hidden * self->n_feature;
+  net->n_cache = net->n_work = (long)(self->n_feature + self->hidden) * BJ_BLOCK;
+  return BJ_OK;
+}
+
+static const bj_net_kind net_fourier = {
+    .name = "fourier",
+    .build = fourier_build,
+    .describe = fourier_describe,
+    .init = fourier_init,
+    .forward = fourier_forward,
+    .vjp = fourier_vjp,
+};

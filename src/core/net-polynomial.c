@@ -1,0 +1,206 @@
+/* polynomial: y_o = sum_t coef[t, o] F_t(x) + offset_o, F_t a product of one-dimensional orthonormal polynomials.
+ *
+ *   Terms are all multi-indices of total degree <= total_degree with each degree <= degree: by total degree, then with
+ *   falling degree of the first coordinate, of the second, ...
+ *   h_0 = 1,  h_k = a_k x h_{k-1} - b_k h_{k-2}:
+ *     hermite (under N(0, 1)): a_k = 1 / sqrt(k), b_k = sqrt((k - 1) / k)
+ *     legendre (under U(-1, 1)): a_k = (2k - 1) / k c_k / c_{k-1}, b_k = (k - 1) / k c_k / c_{k-2}, c_k = sqrt(2k + 1)
+ *   A term is an earlier one, its parent, times h_k of the last coordinate with a degree above 0.
+ *   vjp: gF = coef gy, gcoef = F gy';  from the last term back: gF_parent += gF_t h, gh += gF_t F_parent;  gx = sum_k gh_k
+ *   h_k', whose recurrence is the derivative of the one above
+ */
+#include "num-gemm.h"
+#include "protocol.h"
+
+#define POLYNOMIAL_MAX_TERMS 20000
+#define POLYNOMIAL_MAX_DEGREE 100
+
+typedef struct {
+  int parent, factor; /* factor: coordinate * (degree + 1) + degree; the constant has no parent: -1 */
+} polynomial_term;
+
+typedef struct {
+  int degree, n_term;
+  const real *offset;
+  const polynomial_term *terms;
+  real a[POLYNOMIAL_MAX_DEGREE + 1], b[POLYNOMIAL_MAX_DEGREE + 1];
+} polynomial;
+
+/* The cache of a block: terms, then h_0 ... h_degree of each coordinate. */
+static void polynomial_terms(const bj_net *net, const bj_net_pass *pass) {
+  const polynomial *self = net->self;
+  const int n_h = self->degree + 1;
+  for (int b = 0; b < pass->nb; b++) {
+    real *terms = pass->cache + b * net->n_cache, *h = terms + (long)self->n_term * BJ_BLOCK;
+    for (int j = 0; j < net->n_in; j++) {
+      real *here = h + (long)j * n_h * BJ_BLOCK;
+      FOR_ROWS(r) {
+        const vreal x = vload(pass->x + ((long)b * net->n_in + j) * BJ_BLOCK + r);
+        vreal before = vset(0), now = vset(1);
+        vstore(here + r, now);
+        for (int k = 1; k < n_h; k++) {
+          const vreal next = vset(self->a[k]) * x * now - vset(self->b[k]) * before;
+          vstore(here + k * BJ_BLOCK + r, next);
+          before = now;
+          now = next;
+        }
+      }
+    }
+    FOR_ROWS(r) vstore(terms + r, vset(1));
+    for (int t = 1; t < self->n_term; t++) {
+      const real *parent = terms + (long)self->terms[t].parent * BJ_BLOCK;
+      const real *factor = h + (long)self->terms[t].factor * BJ_BLOCK;
+      FOR_ROWS(r) vstore(terms + (long)t * BJ_BLOCK + r, vload(parent + r) * vload(factor + r));
+    }
+  }
+}
+
+static void polynomial_forward(const bj_net *net, const bj_net_pass *pass) {
+  const polynomial *self = net->self;
+  polynomial_terms(net, pass);
+  gemm(GEMM_SET, net->n_out, self->n_term, pass->theta, self->n_term, 1, self->offset, pass->nb, pass->cache,
+       net->n_cache, pass->y, (long)net->n_out * BJ_BLOCK, NULL, NULL, NULL);
+}
+
+static void polynomial_gx(const bj_net *net, const bj_net_pass *pass) {
+  const polynomial *self = net->self;
+  const int n_h = self->degree + 1;
+  for (int b = 0; b < pass->nb; b++) {
+    const real *terms = pass->cache + b * net->n_cache, *h = terms + (long)self->n_term * BJ_BLOCK;
+    real *gterms = pass->work + b * net->n_work, *gh = gterms + (long)self->n_term * BJ_BLOCK;
+    memset(gh, 0, sizeof(real) * (size_t)net->n_in * (size_t)n_h * BJ_BLOCK);
+    for (int t = self->n_term - 1; t > 0; t--) {
+      const long parent = (long)self->terms[t].parent * BJ_BLOCK, factor = (long)self->terms[t].factor * BJ_BLOCK;
+      FOR_ROWS(r) {
+        const vreal g = vload(gterms + (long)t * BJ_BLOCK + r);
+        vstore(gterms + parent + r, vload(gterms + parent + r) + g * vload(h + factor + r));
+        vstore(gh + factor + r, vload(gh + factor + r) + g * vload(terms + parent + r));
+      }
+    }
+    for (int j = 0; j < net->n_in; j++) {
+      const long at = ((long)b * net->n_in + j) * BJ_BLOCK, from = (long)j * n_h * BJ_BLOCK;
+      FOR_ROWS(r) {
+        const vreal x = vload(pass->x + at + r);
+        vreal sum = vset(0), before = vset(0), now = vset(0); /* the derivatives */
+        for (int k = 1; k < n_h; k++) {
+          const vreal next =
+              vset(self->a[k]) * (vload(h + from + (k - 1) * BJ_BLOCK + r) + x * now) - vset(self->b[k]) * before;
+          sum = sum + vload(gh + from + k * BJ_BLOCK + r) * next;
+          before = now;
+          now = next;
+        }
+        vstore(pass->gx + at + r, sum);
+      }
+    }
+  }
+}
+
+static void polynomial_vjp(const bj_net *net, const bj_net_pass *pass) {
+  const polynomial *self = net->self;
+  const int n = self->n_term;
+  const long gys = (long)net->n_out * BJ_BLOCK;
+  gemm_weight_grad(n, net->n_out, pass->nb, pass->cache, net->n_cache, pass->gy, gys, pass->gtheta, n, NULL, NULL);
+  if (!pass->gx) return;
+  gemm(GEMM_SET, n, net->n_out, pass->theta, 1, n, NULL, pass->nb, pass->gy, gys, pass->work, net->n_work, NULL, NULL,
+       NULL);
+  polynomial_gx(net, pass);
+}
+
+static void polynomial_describe(const bj_net *net, bj_describe *out) {
+  describe_slot(out, "coef", 2, ((const polynomial *)net->self)->n_term, net->n_out);
+}
+
+static void polynomial_init(const bj_net *net, real *theta, bj_rng *rng) {
+  for (long i = 0; i < net->n_param; i++) theta[i] = 0.1 * rng_normal(rng);
+}
+
+/* ---- building ---------------------------------------------------------------------------------------------------- */
+
+/* Spreads `left` over index[from..], as much as possible into the first ones; what does not fit is returned. */
+static int polynomial_fill(int *index, int from, int n, int degree, int left) {
+  for (int j = from; j < n; j++) {
+    index[j] = left < degree ? left : degree;
+    left -= index[j];
+  }
+  return left;
+}
+
+/* The next multi-index of the same total degree; 0 after the last. */
+static int polynomial_next(int *index, int n, int degree) {
+  int right = 0; /* sum to the right of i */
+  for (int i = n - 1; i >= 0; i--) {
+    if (index[i] > 0 && right + 1 <= degree * (n - 1 - i)) {
+      index[i]--;
+      polynomial_fill(index, i + 1, n, degree, right + 1);
+      return 1;
+    }
+    right += index[i];
+  }
+  return 0;
+}
+
+/* Number of terms; with `all`, the multi-indices too. */
+static int polynomial_list(int n, int degree, int total_degree, int *index, int *all) {
+  int count = 0;
+  for (int total = 0; total <= total_degree; total++) {
+    if (polynomial_fill(index, 0, n, degree, total) > 0) break;
+    do {
+      if (all) memcpy(all + (long)count * n, index, sizeof(int) * (size_t)n);
+      if (++count > POLYNOMIAL_MAX_TERMS) return count;
+    } while (polynomial_next(index, n, degree));
+  }
+  return count;
+}
+
+/* The parent has a smaller total degree, so it stands before the term. */
+static polynomial_term polynomial_find(const int *all, int n, int t, int degree) {
+  const int *index = all + (long)t * n;
+  int last = n - 1, parent = t;
+  while (last >= 0 && index[last] == 0) last--;
+  if (last < 0) return (polynomial_term){-1, 0};
+  do {
+    parent--;
+  } while (all[(long)parent * n + last] != 0 || memcmp(all + (long)parent * n, index, sizeof(int) * (size_t)last) ||
+           memcmp(all + (long)parent * n + last + 1, index + last + 1, sizeof(int) * (size_t)(n - 1 - last)));
+  return (polynomial_term){parent, last * (degree + 1) + index[last]};
+}
+
+static bj_status polynomial_build(bj_net *net, const bj_spec *spec, const bj_net_request *request, bj_build *build) {
+  polynomial *self = net->self = build_alloc(build, sizeof(polynomial));
+  const double degree = spec_number(spec, "degree", 3), total = spec_number(spec, "total_degree", degree);
+  const int legendre = !strcmp(spec_string(spec, "basis", "hermite"), "legendre"), n = request->n_in;
+  if (!(degree >= 0 && degree <= POLYNOMIAL_MAX_DEGREE) || !(total >= 0 && total <= POLYNOMIAL_MAX_DEGREE)) {
+    return spec_error(build, "`degree` and `total_degree` of net_polynomial() must lie between 0 and %d",
+                      POLYNOMIAL_MAX_DEGREE);
+  }
+  self->degree = (int)degree;
+  self->offset = request->offset;
+  for (int k = 1; k <= self->degree; k++) {
+    const real c = sqrt(2.0 * k + 1), c1 = sqrt(2.0 * k - 1), c2 = k > 1 ? sqrt(2.0 * k - 3) : 1;
+    self->a[k] = legendre ? (2.0 * k - 1) / k * c / c1 : 1 / sqrt((real)k);
+    self->b[k] = legendre ? (k - 1.0) / k * c / c2 : sqrt((k - 1.0) / k);
+  }
+  int *index = build_alloc(build, sizeof(int) * (size_t)n);
+  self->n_term = polynomial_list(n, self->degree, (int)total, index, NULL);
+  if (self->n_term > POLYNOMIAL_MAX_TERMS) {
+    return spec_error(build, "net_polynomial() of total degree %d has more than %d terms in %d inputs", (int)total,
+                      POLYNOMIAL_MAX_TERMS, n);
+  }
+  int *all = build_alloc(build, sizeof(int) * (size_t)n * (size_t)self->n_term);
+  polynomial_term *terms = build_alloc(build, sizeof(polynomial_term) * (size_t)self->n_term);
+  polynomial_list(n, self->degree, (int)total, index, all);
+  for (int t = 0; t < self->n_term; t++) terms[t] = polynomial_find(all, n, t, self->degree);
+  self->terms = terms;
+  net->n_param = (long)self->n_term * net->n_out;
+  net->n_cache = net->n_work = ((long)self->n_term + (long)n * (self->degree + 1)) * BJ_BLOCK;
+  return BJ_OK;
+}
+
+static const bj_net_kind net_polynomial = {
+    .name = "polynomial",
+    .build = polynomial_build,
+    .describe = polynomial_describe,
+    .init = polynomial_init,
+    .forward = polynomial_forward,
+    .vjp = polynomial_vjp,
+};
