@@ -10,8 +10,8 @@ SEXP ffi_num_apply(SEXP name, SEXP x) {
   return y;
 }
 
-/* mode "product": a is m x k, x is [block][k][32], the result [block][m][32]; mode "weight_grad": a is [block][m][32], the
- * result m x k. */
+/* mode "product": a is m x k, x is [block][k][32], the result [block][m][32]; mode "weight_grad": a is [block][m][32],
+ * the result m x k. */
 SEXP ffi_num_gemm(SEXP mode, SEXP a, SEXP x, SEXP m, SEXP k, SEXP n_block) {
   const int rows = Rf_asInteger(m), columns = Rf_asInteger(k), blocks = Rf_asInteger(n_block);
   const int product = CHAR(STRING_ELT(mode, 0))[0] == 'p';

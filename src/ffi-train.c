@@ -1,5 +1,5 @@
-/* Training: one call takes the state in, advances it, and gives a new state out. Vectors that the core writes are copied
- * first, so the list that came in stays as it was: an interrupted call loses only its own steps. */
+/* Training: one call takes the state in, advances it, and gives a new state out. Vectors that the core writes are
+ * copied first, so the list that came in stays as it was: an interrupted call loses only its own steps. */
 #include "ffi.h"
 
 #include <string.h>
@@ -58,8 +58,8 @@ static double *counter(bj_train_state *state, int i) {
   return i < (int)(sizeof all / sizeof *all) ? all[i] : NULL;
 }
 
-/* state: list(counters, theta, moment, average, best, safe). Returns list(state, outcome, history), history a matrix with
- * columns step, training loss, validation loss, rate. */
+/* state: list(counters, theta, moment, average, best, safe). Returns list(state, outcome, history), history a matrix
+ * with columns step, training loss, validation loss, rate. */
 SEXP ffi_train(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP setup_list, SEXP state_list, SEXP threads) {
   const char *names[] = {"state", "outcome", "history", ""};
   const char *outcomes[] = {"running", "paused", "converged", "finished", "diverged"};

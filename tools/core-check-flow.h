@@ -85,8 +85,16 @@ static void check_one_flow(const char *layer_kind, const bj_spec *scalar, int d,
   for (int i = 0; i < n * n_condition; i++) condition[i] = case_uniform(-1, 1);
   for (int i = 0; i < n; i++) cotangent[i] = case_uniform(-1, 1);
 
-  bj_map_job job = {.n = n, .ld = n, .x = x, .condition = condition, .y = z, .logdet = there, .log_density = density,
-                    .cot_p = cotangent, .grad_param = gradient, .grad_x = gx};
+  bj_map_job job = {.n = n,
+                    .ld = n,
+                    .x = x,
+                    .condition = condition,
+                    .y = z,
+                    .logdet = there,
+                    .log_density = density,
+                    .cot_p = cotangent,
+                    .grad_param = gradient,
+                    .grad_x = gx};
   check(core->flow_map(flow, theta, BJ_INVERSE, &job, &memory, &workers, &error) == BJ_OK, "%s: inverse", what);
   const bj_map_job way_back = {.n = n, .ld = n, .x = z, .condition = condition, .y = back, .logdet = here};
   check(core->flow_map(flow, theta, BJ_FORWARD, &way_back, &memory, &workers, &error) == BJ_OK, "%s: forward", what);
@@ -137,9 +145,10 @@ static void check_flow(void) {
 
 /* Specs with fields missing or of the wrong type are refused with a message, whatever they are. */
 static void check_specs(void) {
-  static const char *const kinds[] = {"chain", "invert", "permute", "elementwise", "coupling", "autoregressive",
-                                      "standardize", "no such layer", ""};
-  static const char *const names[] = {"layers", "layer", "permutation", "scalar", "net", "mask", "loc", "scale", "width"};
+  static const char *const kinds[] = {
+      "chain", "invert", "permute", "elementwise", "coupling", "autoregressive", "standardize", "no such layer", ""};
+  static const char *const names[] = {"layers", "layer", "permutation", "scalar", "net",
+                                      "mask",   "loc",   "scale",       "width"};
   static const char *const parts[] = {"mlp", "affine", "rq_spline", "chain", "power", "x"};
   for (int trial = 0; trial < 3000; trial++) {
     bj_field fields[4], inner[2];
@@ -148,8 +157,12 @@ static void check_specs(void) {
     for (int i = 0; i < 4; i++) numbers[i] = (double)(case_bits() % 9) - 3;
     for (int i = 0; i < 6; i++) {
       bj_field *field = i < 4 ? fields + i : inner + i - 4;
-      *field = (bj_field){names[case_bits() % 9], (bj_field_type)(case_bits() % (i < 4 ? 4 : 2)), (int)(case_bits() % 4),
-                          numbers, "tanh", &child};
+      *field = (bj_field){names[case_bits() % 9],
+                          (bj_field_type)(case_bits() % (i < 4 ? 4 : 2)),
+                          (int)(case_bits() % 4),
+                          numbers,
+                          "tanh",
+                          &child};
       if (field->type >= BJ_FIELD_SPEC) field->n = 1;
     }
     const bj_spec base = {"normal", 0, NULL}, layer = {kinds[case_bits() % 9], (int)(case_bits() % 5), fields};

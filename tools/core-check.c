@@ -51,7 +51,7 @@ static double case_uniform(double low, double high) {
   return low + (high - low) * (double)(case_bits() >> 11) * 0x1p-53;
 }
 
-/* ---- sections of their own files ---------------------------------------------------------------------------------- */
+/* ---- sections of their own files --------------------------------------------------------------------------------- */
 
 #include "core-check-flow.h"
 #include "core-check-gemm.h"
@@ -68,7 +68,7 @@ typedef struct {
   double time_low, time_high;
 } math_function;
 
-#define APPLY_ARRAY(name)                                                                   \
+#define APPLY_ARRAY(name)                                                             \
   __attribute__((noinline)) static void array_##name(int n, const real *x, real *y) { \
     for (int i = 0; i < n; i += BJ_LANES) vstore(y + i, name(vload(x + i)));          \
   }

@@ -5,8 +5,8 @@
 #include "protocol.h"
 
 /* Every vector of rows of coordinate i of a pass: `at` is its place in x and gx, `row` in log_density and gp. */
-#define FOR_BASE_ROWS(base, pass, i, at, row)                                                       \
-  for (int b_ = 0; b_ < (pass)->nb; b_++)                                                           \
+#define FOR_BASE_ROWS(base, pass, i, at, row)                                                                 \
+  for (int b_ = 0; b_ < (pass)->nb; b_++)                                                                     \
     for (long r_ = 0, at = ((long)b_ * (base)->d + (i)) * BJ_BLOCK, row = (long)b_ * BJ_BLOCK; r_ < BJ_BLOCK; \
          r_ += BJ_LANES, at += BJ_LANES, row += BJ_LANES)
 

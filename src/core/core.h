@@ -19,10 +19,10 @@ typedef double real;
 
 /* ---- status ------------------------------------------------------------------------------------------------------ */
 
-#define BJ_STATUS_LIST(ENTRY)                                      \
-  ENTRY(BJ_OK, "ok")                                               \
-  ENTRY(BJ_BAD_SPEC, "the specification is not valid")             \
-  ENTRY(BJ_NO_ROOT, "a numerical inverse did not converge")        \
+#define BJ_STATUS_LIST(ENTRY)                               \
+  ENTRY(BJ_OK, "ok")                                        \
+  ENTRY(BJ_BAD_SPEC, "the specification is not valid")      \
+  ENTRY(BJ_NO_ROOT, "a numerical inverse did not converge") \
   ENTRY(BJ_TOO_MANY_STEPS, "a solver needs more steps than allowed")
 
 typedef enum {
@@ -98,17 +98,17 @@ typedef struct {
   double *log_density;     /* n: BJ_INVERSE only, log density of x under the flow */
   /* gradient of sum(cot_y * y) + sum(cot_l * logdet) + sum(cot_p * log_density); wanted if grad_param != NULL */
   const double *cot_y, *cot_l, *cot_p;
-  double *grad_param; /* n_param, overwritten */
-  double *grad_x;     /* n x d, overwritten */
+  double *grad_param;     /* n_param, overwritten */
+  double *grad_x;         /* n x d, overwritten */
   double *grad_condition; /* n x n_condition, overwritten */
 } bj_map_job;
 
 typedef struct {
   long n;
   uint64_t seed;
-  long first_row;  /* draws are a function of (seed, row): row i of the result is row first_row + i of the stream */
+  long first_row; /* draws are a function of (seed, row): row i of the result is row first_row + i of the stream */
   long ld;
-  double *z;       /* n x d draws from the base */
+  double *z; /* n x d draws from the base */
 } bj_draw_job;
 
 /* ---- training ---------------------------------------------------------------------------------------------------- */
@@ -116,28 +116,28 @@ typedef struct {
 typedef enum { BJ_RUNNING, BJ_PAUSED, BJ_CONVERGED, BJ_FINISHED, BJ_DIVERGED } bj_train_status;
 
 typedef struct {
-  const char *name;     /* kind of optimiser */
+  const char *name; /* kind of optimiser */
   double beta1, beta2, eps, weight_decay, momentum;
   int nesterov;
 } bj_optimizer;
 
 typedef struct {
-  const char *name;     /* constant, cosine, exponential, one_cycle */
-  double rate;          /* the peak (constant: the) rate */
-  double final;         /* cosine, one_cycle: rate at the end, as a fraction of the peak */
-  double decay;         /* exponential: factor a step */
-  double start;         /* one_cycle: first rate as a fraction of the peak */
-  double warmup;        /* one_cycle: share of the steps until the peak; others: share of steps of linear warm-up */
-  double steps;         /* length in steps */
+  const char *name; /* constant, cosine, exponential, one_cycle */
+  double rate;      /* the peak (constant: the) rate */
+  double final;     /* cosine, one_cycle: rate at the end, as a fraction of the peak */
+  double decay;     /* exponential: factor a step */
+  double start;     /* one_cycle: first rate as a fraction of the peak */
+  double warmup;    /* one_cycle: share of the steps until the peak; others: share of steps of linear warm-up */
+  double steps;     /* length in steps */
 } bj_schedule;
 
 typedef struct {
   long n, n_validation;
-  const double *data;       /* (rows) x d, the user's matrix */
-  long n_row;               /* its leading dimension */
-  const double *condition;  /* rows x n_condition or NULL */
-  const double *weight;     /* rows or NULL */
-  const int *train_row;     /* n row numbers from 0 */
+  const double *data;      /* (rows) x d, the user's matrix */
+  long n_row;              /* its leading dimension */
+  const double *condition; /* rows x n_condition or NULL */
+  const double *weight;    /* rows or NULL */
+  const int *train_row;    /* n row numbers from 0 */
   const int *validation_row;
   long batch_size;
   long max_step, max_epoch; /* 0: no bound */
@@ -152,21 +152,21 @@ typedef struct {
   double ema;               /* decay of the average of the parameters; 0: no averaging */
   int max_failure;          /* rollbacks before the fit is given up */
   int keep_best;
-  uint64_t seed;            /* shuffles */
-  double seconds;           /* of this call */
+  uint64_t seed;  /* shuffles */
+  double seconds; /* of this call */
   double (*clock)(void);
 } bj_train_setup;
 
 /* All of the training's state: plain vectors that the host owns, reads and writes back. */
 typedef struct {
-  double *theta, *moment;    /* n_param; n_param x moments of the optimiser */
-  double *average;           /* n_param if ema > 0 */
-  double *best;              /* n_param */
-  double *safe;              /* [theta | moment | average] at the last good validation, for rollbacks */
+  double *theta, *moment;       /* n_param; n_param x moments of the optimiser */
+  double *average;              /* n_param if ema > 0 */
+  double *best;                 /* n_param */
+  double *safe;                 /* [theta | moment | average] at the last good validation, for rollbacks */
   double step, epoch, position; /* position: rows of this epoch that were used */
-  double moment_step;        /* steps since the moments were last zero (Adam's t) */
-  double rate_factor;        /* halved by each rollback */
-  double n_failure, n_stale; /* rollbacks; validations without a gain */
+  double moment_step;           /* steps since the moments were last zero (Adam's t) */
+  double rate_factor;           /* halved by each rollback */
+  double n_failure, n_stale;    /* rollbacks; validations without a gain */
   double best_loss, best_step;
   double safe_step;
   double loss_sum, loss_weight, loss_steps; /* pooled training loss since the last record */

@@ -1,5 +1,5 @@
-/* elementwise: a scalar bijection on every coordinate, y_i = f(x_i; theta_i), each coordinate with its own parameters or
- * all with the same. log|det| = sum_i log f'(x_i; theta_i).
+/* elementwise: a scalar bijection on every coordinate, y_i = f(x_i; theta_i), each coordinate with its own parameters
+ * or all with the same. log|det| = sum_i log f'(x_i; theta_i).
  *
  * Raw parameter j of coordinate i is theta[n_global + i + j n_set]: in column-major order an array (d) or (d x length)
  * for each name, as params() shows it. prep holds, a set, the cooked values and then the raw ones.

@@ -1,4 +1,5 @@
-/* invert: the other direction of a layer. forward of the one is inverse of the other; parameters are the layer's own. */
+/* invert: the other direction of a layer. forward of the one is inverse of the other; parameters are the layer's own.
+ * */
 #include "protocol.h"
 
 static bj_status invert_forward(const bj_layer *layer, bj_pass *pass) {

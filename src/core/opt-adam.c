@@ -30,8 +30,9 @@ INLINE void adam_lanes(const adam_constants *c, const real *g, real *theta, real
 
 static void adam_run(const optimizer_step *s, real decay, int keep_max) {
   const bj_optimizer *o = s->options;
-  const adam_constants c = {o->beta1, o->beta2, 1 / (1 - pow(o->beta1, s->t)), 1 / (1 - pow(o->beta2, s->t)),
-                            o->eps,   s->rate,  decay,                          keep_max};
+  const adam_constants c = {
+      o->beta1, o->beta2, 1 / (1 - pow(o->beta1, s->t)), 1 / (1 - pow(o->beta2, s->t)), o->eps, s->rate,
+      decay,    keep_max};
   real *m = s->moment, *v = m + s->n, *w = keep_max ? v + s->n : v;
   long i = 0;
   for (; i + BJ_LANES <= s->n; i += BJ_LANES) adam_lanes(&c, s->gradient + i, s->theta + i, m + i, v + i, w + i);

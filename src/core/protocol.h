@@ -5,9 +5,9 @@
  * are read-only afterwards, so threads share them.
  *
  * Parameters. `theta` are the raw parameters, a slice of one flat vector. `prep` is a second vector, derived from theta
- * once a training step by prepare(): constrained values, masked and sorted weights. A vjp may add its parameter gradient
- * to gtheta directly, or to gprep, from which prepare_vjp() then adds it to gtheta, once a step (and may use what is left
- * of gprep as scratch).
+ * once a training step by prepare(): constrained values, masked and sorted weights. A vjp may add its parameter
+ * gradient to gtheta directly, or to gprep, from which prepare_vjp() then adds it to gtheta, once a step (and may use
+ * what is left of gprep as scratch).
  *
  * Data. All per-row arrays are [block][coordinate][BJ_BLOCK]. Rows that only pad the last block repeat a true row and
  * have zero cotangents, so kernels need no tails and no masks. n_cache and n_work are in reals a block.
@@ -94,22 +94,22 @@ typedef struct bj_scalar bj_scalar;
 
 typedef struct {
   int nb;
-  long stride;      /* of x, y, gy, gx between blocks */
+  long stride; /* of x, y, gy, gx between blocks */
   const real *x;
   real *y;
   bj_logdet *logdet;
-  const real *par;  /* ROWWISE: raw, [n_param][BJ_BLOCK], blocks par_stride apart. SHARED: [n_cook] plain numbers */
+  const real *par; /* ROWWISE: raw, [n_param][BJ_BLOCK], blocks par_stride apart. SHARED: [n_cook] plain numbers */
   long par_stride;
   const real *global;
-  real *cache;      /* [n_cache][BJ_BLOCK], blocks cache_stride apart; what the vjp wants to find again */
+  real *cache; /* [n_cache][BJ_BLOCK], blocks cache_stride apart; what the vjp wants to find again */
   long cache_stride;
   /* vjp only */
   const real *gy;
-  const real *gl;   /* [block][BJ_BLOCK] */
-  real *gx;         /* overwritten */
-  real *gpar;       /* ROWWISE: raw gradient, as par, overwritten. SHARED: [n_cook], added to */
+  const real *gl; /* [block][BJ_BLOCK] */
+  real *gx;       /* overwritten */
+  real *gpar;     /* ROWWISE: raw gradient, as par, overwritten. SHARED: [n_cook], added to */
   long gpar_stride;
-  real *gglobal;    /* [n_global], added to */
+  real *gglobal; /* [n_global], added to */
 } bj_scalar_pass;
 
 typedef struct {
@@ -158,7 +158,7 @@ typedef struct {
 /* What the parent layer asks of a net. */
 typedef struct {
   int n_in, n_out;
-  const real *offset;   /* n_out values added to the output, or NULL */
+  const real *offset; /* n_out values added to the output, or NULL */
   /* Autoregressive masks, or NULL for a dense net: output o may depend only on inputs of a smaller rank than its own.
    * Ranks run from -1 (conditions) to n_rank - 1, in_rank and out_rank ascend. in_column[i] is the column of the first
    * weight matrix that belongs to input i, because the conditions come first here and last in the parameters. */
@@ -247,10 +247,10 @@ typedef struct bj_base bj_base;
 typedef struct {
   int nb;
   const real *theta, *prep;
-  const real *x;      /* [block][d][BJ_BLOCK] */
-  real *log_density;  /* [block][BJ_BLOCK], added to */
-  const real *gp;     /* cotangent of log_density */
-  real *gx;           /* added to */
+  const real *x;        /* [block][d][BJ_BLOCK] */
+  real *log_density;    /* [block][BJ_BLOCK], added to */
+  const real *gp;       /* cotangent of log_density */
+  real *gx;             /* added to */
   real *gtheta, *gprep; /* added to */
 } bj_base_pass;
 

@@ -5,7 +5,7 @@
 #include "protocol.h"
 
 /* All rows of all blocks of a pass, a vector at a time. */
-#define FOR_BLOCK_ROWS(nb, b, r)  \
+#define FOR_BLOCK_ROWS(nb, b, r) \
   for (int b = 0; b < (nb); b++) \
     for (int r = 0; r < BJ_BLOCK; r += BJ_LANES)
 
@@ -34,23 +34,23 @@ INLINE real vfirst(vreal v) {
 /* log(exp(y) - 1) without overflow or cancellation, y > 0 */
 INLINE real inverse_softplus(real y) { return y > 30 ? y : log(expm1(y)); }
 
-/* A kind writes NAME_map(scalar, pass, mode, direction) and NAME_vjp(scalar, pass, mode, direction) once, always inlined; these
- * are the eight functions of its table, each with mode and direction known to the compiler. */
-#define SCALAR_INSTANCE(name, direction_name, direction, mode_name, mode)                                            \
-  NOINLINE void name##_##direction_name##_##mode_name(const bj_scalar *scalar, const bj_scalar_pass *pass) {         \
-    name##_map(scalar, pass, mode, direction);                                                                       \
-  }                                                                                                                  \
-  NOINLINE void name##_##direction_name##_vjp_##mode_name(const bj_scalar *scalar, const bj_scalar_pass *pass) {     \
-    name##_vjp(scalar, pass, mode, direction);                                                                       \
+/* A kind writes NAME_map(scalar, pass, mode, direction) and NAME_vjp(scalar, pass, mode, direction) once, always
+ * inlined; these are the eight functions of its table, each with mode and direction known to the compiler. */
+#define SCALAR_INSTANCE(name, direction_name, direction, mode_name, mode)                                        \
+  NOINLINE void name##_##direction_name##_##mode_name(const bj_scalar *scalar, const bj_scalar_pass *pass) {     \
+    name##_map(scalar, pass, mode, direction);                                                                   \
+  }                                                                                                              \
+  NOINLINE void name##_##direction_name##_vjp_##mode_name(const bj_scalar *scalar, const bj_scalar_pass *pass) { \
+    name##_vjp(scalar, pass, mode, direction);                                                                   \
   }
-#define SCALAR_MODES(name)                                              \
-  SCALAR_INSTANCE(name, forward, BJ_FORWARD, rowwise, ROWWISE)          \
-  SCALAR_INSTANCE(name, forward, BJ_FORWARD, shared, SHARED)            \
-  SCALAR_INSTANCE(name, inverse, BJ_INVERSE, rowwise, ROWWISE)          \
+#define SCALAR_MODES(name)                                     \
+  SCALAR_INSTANCE(name, forward, BJ_FORWARD, rowwise, ROWWISE) \
+  SCALAR_INSTANCE(name, forward, BJ_FORWARD, shared, SHARED)   \
+  SCALAR_INSTANCE(name, inverse, BJ_INVERSE, rowwise, ROWWISE) \
   SCALAR_INSTANCE(name, inverse, BJ_INVERSE, shared, SHARED)
-#define SCALAR_TABLE(name)                                              \
-  .forward = {name##_forward_rowwise, name##_forward_shared},           \
-  .inverse = {name##_inverse_rowwise, name##_inverse_shared},           \
+#define SCALAR_TABLE(name)                                                \
+  .forward = {name##_forward_rowwise, name##_forward_shared},             \
+  .inverse = {name##_inverse_rowwise, name##_inverse_shared},             \
   .forward_vjp = {name##_forward_vjp_rowwise, name##_forward_vjp_shared}, \
   .inverse_vjp = {name##_inverse_vjp_rowwise, name##_inverse_vjp_shared}
 

@@ -229,9 +229,7 @@ static bj_status train_step(trainer *t, int *good, bj_error *error) {
 /* ---- validation, rollback, history ------------------------------------------------------------------------------- */
 
 /* What would be returned if training ended now. */
-static const real *train_candidate(const trainer *t) {
-  return t->setup->ema > 0 ? t->state->average : t->state->theta;
-}
+static const real *train_candidate(const trainer *t) { return t->setup->ema > 0 ? t->state->average : t->state->theta; }
 
 /* `safe` is [theta | moments | average]. */
 static void train_copy_safe(trainer *t, int restore) {
@@ -269,8 +267,8 @@ static bj_status train_validate(trainer *t, double *loss, bj_error *error) {
   double weight;
   *loss = NAN;
   if (setup->n_validation > 0) {
-    const bj_status status = train_loss(t, train_candidate(t), setup->validation_row, setup->n_validation, 0, loss,
-                                        &weight, error);
+    const bj_status status =
+        train_loss(t, train_candidate(t), setup->validation_row, setup->n_validation, 0, loss, &weight, error);
     if (status != BJ_OK) return status;
     if (!(*loss < state->best_loss) && setup->keep_best) {
       state->n_stale++;
@@ -296,8 +294,9 @@ static int train_over(const bj_train_setup *setup, const bj_train_state *state) 
          (setup->max_epoch > 0 && state->epoch >= (double)setup->max_epoch);
 }
 
-/* Threads cost a microsecond when all cores are free and a time slice when they are not. So a call begins with a few steps
- * on one thread; if they are long, a few on several; and goes on with what was faster. The numbers are the same either way. */
+/* Threads cost a microsecond when all cores are free and a time slice when they are not. So a call begins with a few
+ * steps on one thread; if they are long, a few on several; and goes on with what was faster. The numbers are the same
+ * either way. */
 static void train_choose_threads(trainer *t, double seconds) {
   const double long_step = 2e-4, enough = 5e-3;
   const int most = 3, on = t->threaded;
@@ -315,9 +314,8 @@ static bj_status train(const bj_flow *flow, const bj_train_setup *setup, bj_trai
                        const bj_workers *workers, bj_train_status *outcome, bj_error *error) {
   const double started = setup->clock();
   const long most = setup->n > setup->n_validation ? setup->n : setup->n_validation;
-  const int n_slot = slot_count(flow, setup->batch_size < setup->n && setup->n_validation <= setup->batch_size
-                                    ? setup->batch_size
-                                    : most);
+  const int n_slot = slot_count(
+      flow, setup->batch_size < setup->n && setup->n_validation <= setup->batch_size ? setup->batch_size : most);
   trainer t = {.setup = setup, .state = state, .optimizer = optimizer_find(setup->optimizer.name), .workers = workers};
   t.prep = memory->alloc(memory->host, sizeof(real) * (size_t)(flow->n_prep + 1));
   t.params = (flow_params){flow, state->theta, t.prep};
