@@ -44,29 +44,37 @@ as_layer <- function(x, name) {
   check_family(x, "layer", name)
 }
 
-# The flat list of layers of a flow of d coordinates, base side first, with everything that depends on d drawn.
-flatten_layers <- function(layer, d, inverted = FALSE) {
+# The flat list of layers of a flow of d coordinates, base side first, with everything that depends on d and on the
+# number of conditions decided.
+flatten_layers <- function(layer, d, d_condition = 0, inverted = FALSE) {
   parts <- switch(layer$kind,
     chain = layer$layers,
     `repeat` = rep(list(layer$layer), layer$times),
-    invert = return(flatten_layers(layer$layer, d, !inverted)),
+    invert = return(flatten_layers(layer$layer, d, d_condition, !inverted)),
     NULL
   )
   if (!is.null(parts)) {
-    parts <- lapply(parts, flatten_layers, d = d, inverted = inverted)
+    parts <- lapply(parts, flatten_layers, d = d, d_condition = d_condition, inverted = inverted)
     return(unlist(if (inverted) rev(parts) else parts, recursive = FALSE))
   }
-  layer <- resolve_layer(layer, d)
+  layer <- resolve_layer(layer, d, d_condition)
+  if (is.null(layer)) return(list())
   if (inverted) layer <- layer_invert(layer)
   list(layer)
 }
 
-resolve_layer <- function(layer, d) {
+# NULL for a layer that does nothing here.
+resolve_layer <- function(layer, d, d_condition) {
   i <- seq_len(d)
   switch(layer$kind,
     flip = layer_permute(rev(i)),
     roll = layer_permute((i - 1 - layer$shift) %% d + 1),
     permute = if (is.null(layer$permutation)) layer_permute(draw_permutation(d)) else layer,
+    lu_linear = if (is.null(layer$permutation)) layer_lu_linear(draw_permutation(d)) else layer,
+    householder = if (is.null(layer$n_reflections)) layer_householder(d) else layer,
+    actnorm = resolve_actnorm(),
+    additive_condition = if (d_condition > 0) layer,
+    planar = resolve_planar(layer, d_condition),
     layer
   )
 }

@@ -18,6 +18,7 @@
 #include "scalar-exp.c"
 #include "scalar-power.c"
 #include "scalar-chain.c"
+#include "scalar-invert.c"
 
 #include "net-mlp.c"
 #include "net-fourier.c"
@@ -31,6 +32,11 @@
 #include "layer-coupling.c"
 #include "layer-autoregressive.c"
 #include "layer-standardize.c"
+#include "layer-planar.c"
+#include "layer-triangular_affine.c"
+#include "layer-additive_condition.c"
+#include "layer-householder.c"
+#include "layer-lu_linear.c"
 #include "layer-block_autoregressive.c"
 
 #include "base-normal.c"

@@ -5,6 +5,7 @@ static const bj_scalar_kind *const scalar_kinds[] = {
     &scalar_affine,   &scalar_rq_spline, &scalar_tanh_affine, &scalar_leaky_relu,
     &scalar_leaky_tanh, &scalar_tanh,     &scalar_sigmoid,     &scalar_softplus,
     &scalar_exp,      &scalar_power,     &scalar_chain,
+    &scalar_invert,
 };
 static const bj_net_kind *const net_kinds[] = {
     &net_mlp,
@@ -16,6 +17,7 @@ static const bj_layer_kind *const layer_kinds[] = {
     &layer_chain,       &layer_invert,   &layer_permute,        &layer_standardize,
     &layer_elementwise, &layer_coupling, &layer_autoregressive,
     &layer_block_autoregressive,
+    &layer_planar,      &layer_triangular_affine, &layer_additive_condition, &layer_householder, &layer_lu_linear,
 };
 static const bj_base_kind *const base_kinds[] = {
     &base_normal,

@@ -3,6 +3,7 @@
  *
  *   log|det| = sum_i log L_ii (a constant).  vjp: gx = L' gy; inverse z = L^{-1} (x - m), gx = L^{-T} gy
  */
+#include "num-triangular.h"
 #include "protocol.h"
 
 typedef struct {
@@ -11,55 +12,58 @@ typedef struct {
   real log_det;
 } standardize;
 
-/* L' or L times a block of rows, or a solve with either; in and out are different arrays. */
-static void standardize_block(const bj_layer *layer, const real *in, real *out, bj_direction direction, int transposed) {
-  const standardize *self = layer->self;
-  const int d = layer->d, solve = direction == BJ_INVERSE;
-  for (int step = 0; step < d; step++) {
-    /* a solve must go the way the triangle allows; a product may go either way */
-    const int i = solve && transposed ? d - 1 - step : step;
-    const real diagonal = self->full ? self->scale[i + (long)i * d] : self->scale[i];
-    const int lo = !self->full || !transposed ? 0 : i + 1, hi = !self->full ? 0 : transposed ? d : i;
+/* in times L (or its inverse), diagonal: the same for L' */
+static void standardize_diagonal(const standardize *self, int d, bj_direction direction, const real *in, real *out) {
+  for (int i = 0; i < d; i++) {
+    const vreal scale = vset(self->scale[i]);
     FOR_ROWS(r) {
-      vreal sum = vload(in + (long)i * BJ_BLOCK + r);
-      if (!solve) sum = sum * vset(diagonal);
-      for (int j = lo; j < hi; j++) {
-        const vreal w = vset(transposed ? self->scale[j + (long)i * d] : self->scale[i + (long)j * d]);
-        sum = solve ? sum - w * vload(out + (long)j * BJ_BLOCK + r) : sum + w * vload(in + (long)j * BJ_BLOCK + r);
-      }
-      vstore(out + (long)i * BJ_BLOCK + r, solve ? sum / vset(diagonal) : sum);
+      const vreal x = vload(in + (long)i * BJ_BLOCK + r);
+      vstore(out + (long)i * BJ_BLOCK + r, direction == BJ_FORWARD ? x * scale : x / scale);
     }
   }
 }
 
-/* The shift is taken off before a solve and put on after a product. */
+static void standardize_diagonal_run(const bj_layer *layer, const bj_pass *pass, bj_direction direction) {
+  const standardize *self = layer->self;
+  for (int b = 0; b < pass->nb; b++) {
+    for (int i = 0; i < layer->d; i++) {
+      const long at = ((long)b * layer->d + i) * BJ_BLOCK;
+      const vreal scale = vset(self->scale[i]), loc = vset(self->loc[i]);
+      FOR_ROWS(r) {
+        const vreal x = vload(pass->x + at + r);
+        vstore(pass->y + at + r, direction == BJ_FORWARD ? x * scale + loc : (x - loc) / scale);
+      }
+    }
+  }
+}
+
 static void standardize_run(const bj_layer *layer, const bj_pass *pass, bj_direction direction) {
   const standardize *self = layer->self;
-  const long size = (long)layer->d * BJ_BLOCK;
+  if (self->full) {
+    triangular_affine_blocks(direction == BJ_FORWARD ? TRIANGULAR_MULTIPLY : TRIANGULAR_SOLVE, self->scale, self->loc,
+                             layer->d, 0, pass->nb, pass->x, pass->y, pass->work);
+  } else {
+    standardize_diagonal_run(layer, pass, direction);
+  }
   for (int b = 0; b < pass->nb; b++) {
-    const real *in = pass->x + b * size;
-    if (direction == BJ_INVERSE) {
-      for (int i = 0; i < layer->d; i++) {
-        FOR_ROWS(r) vstore(pass->work + i * BJ_BLOCK + r, vload(in + i * BJ_BLOCK + r) - vset(self->loc[i]));
-      }
-      in = pass->work;
-    }
-    standardize_block(layer, in, pass->y + b * size, direction, 0);
     FOR_ROWS(r) {
-      if (direction == BJ_FORWARD) {
-        for (int i = 0; i < layer->d; i++) {
-          real *y = pass->y + b * size + i * BJ_BLOCK + r;
-          vstore(y, vload(y) + vset(self->loc[i]));
-        }
-      }
       logdet_add(pass->logdet, b * BJ_BLOCK + r, vset(direction == BJ_FORWARD ? self->log_det : -self->log_det));
     }
   }
 }
 
 static void standardize_run_vjp(const bj_layer *layer, const bj_pass *pass, bj_direction direction) {
+  const standardize *self = layer->self;
   const long size = (long)layer->d * BJ_BLOCK;
-  for (int b = 0; b < pass->nb; b++) standardize_block(layer, pass->gy + b * size, pass->gx + b * size, direction, 1);
+  for (int b = 0; b < pass->nb; b++) {
+    const real *gy = pass->gy + b * size;
+    if (self->full) {
+      triangular_block(direction == BJ_FORWARD ? TRIANGULAR_MULTIPLY : TRIANGULAR_SOLVE, self->scale, layer->d, 0, 1,
+                       gy, pass->gx + b * size);
+    } else {
+      standardize_diagonal(self, layer->d, direction, gy, pass->gx + b * size);
+    }
+  }
 }
 
 static bj_status standardize_forward(const bj_layer *layer, bj_pass *pass) {

@@ -1,0 +1,167 @@
+/* lu_linear: y = P L (U + S) x (Kingma, Dhariwal 2018, "Glow"): a fixed permutation, (P q)_i = q_{p(i)}, L unit lower
+ * triangular, U strictly upper triangular, S = diag(exp(log_scale)).
+ *
+ *   log|det| = sum log_scale (one number for all rows)
+ *   with v = (U + S) x, q = L v:  gq = P' gy, gL = sum gq v', gv = L' gq, gU = sum gv x', gx = (U + S)' gv
+ *   inverse: q = P' y, v = L^{-1} q, x = (U + S)^{-1} v;  gv = (U + S)^{-T} gx, gU = -sum gv x', gq = L^{-T} gv,
+ *     gL = -sum gq v', gy = P gq.  glog_scale_i = gU_ii S_ii +- sum gl
+ *
+ * Prep: L, U + S, the log-determinant. S is kept within e^+-230, so that a product of three stays finite.
+ */
+#include "num-gemm.h"
+#include "num-triangular.h"
+#include "scalar-common.h"
+
+typedef struct {
+  int *from; /* p, coordinates from 0 */
+} lu_linear;
+
+#define LU_BOUND 230.0
+
+static void lu_prepare(const bj_layer *layer, const real *theta, real *prep) {
+  const long d = layer->d;
+  const real *upper = theta + d * d, *log_scale = upper + d * d;
+  prep[2 * d * d] = 0;
+  for (long j = 0; j < d; j++) {
+    for (long i = 0; i < d; i++) {
+      const real scale = exp(fmax(-LU_BOUND, fmin(LU_BOUND, log_scale[i])));
+      prep[i + j * d] = i == j ? 1 : i > j ? theta[i + j * d] : 0;
+      prep[d * d + i + j * d] = i == j ? scale : i < j ? upper[i + j * d] : 0;
+    }
+    prep[2 * d * d] += fmax(-LU_BOUND, fmin(LU_BOUND, log_scale[j]));
+  }
+}
+
+static void lu_prepare_vjp(const bj_layer *layer, const real *theta, const real *prep, real *gprep, real *gtheta) {
+  const long d = layer->d;
+  (void)theta;
+  for (long j = 0; j < d; j++) {
+    for (long i = j + 1; i < d; i++) gtheta[i + j * d] += gprep[i + j * d];
+    for (long i = 0; i < j; i++) gtheta[d * d + i + j * d] += gprep[d * d + i + j * d];
+    gtheta[2 * d * d + j] += gprep[d * d + j + j * d] * prep[d * d + j + j * d] + gprep[2 * d * d];
+  }
+}
+
+/* out_i = in_{p(i)}, or out_{p(i)} = in_i */
+static void lu_permute(const bj_layer *layer, int nb, const real *in, real *out, int gather) {
+  const lu_linear *self = layer->self;
+  for (int b = 0; b < nb; b++) {
+    for (int i = 0; i < layer->d; i++) {
+      const long here = ((long)b * layer->d + i) * BJ_BLOCK, there = ((long)b * layer->d + self->from[i]) * BJ_BLOCK;
+      memcpy(out + (gather ? here : there), in + (gather ? there : here), sizeof(real) * BJ_BLOCK);
+    }
+  }
+}
+
+/* all blocks times L or U + S */
+static void lu_triangle(const bj_layer *layer, const bj_pass *pass, triangular_task task, int upper, int transposed,
+                        const real *in, real *out) {
+  const long d = layer->d, size = d * BJ_BLOCK;
+  for (int b = 0; b < pass->nb; b++) {
+    triangular_block(task, pass->prep + upper * d * d, layer->d, upper, transposed, in + b * size, out + b * size);
+  }
+}
+
+static void lu_logdet(const bj_layer *layer, const bj_pass *pass, bj_direction direction) {
+  const real log_det = pass->prep[2L * layer->d * layer->d];
+  FOR_BLOCK_ROWS(pass->nb, b, r) {
+    logdet_add(pass->logdet, b * BJ_BLOCK + r, vset(direction == BJ_FORWARD ? log_det : -log_det));
+  }
+}
+
+static bj_status lu_forward(const bj_layer *layer, bj_pass *pass) {
+  lu_triangle(layer, pass, TRIANGULAR_MULTIPLY, 1, 0, pass->x, pass->cache);
+  lu_triangle(layer, pass, TRIANGULAR_MULTIPLY, 0, 0, pass->cache, pass->work);
+  lu_permute(layer, pass->nb, pass->work, pass->y, 1);
+  lu_logdet(layer, pass, BJ_FORWARD);
+  return BJ_OK;
+}
+
+static bj_status lu_inverse(const bj_layer *layer, bj_pass *pass) {
+  lu_permute(layer, pass->nb, pass->x, pass->work, 0);
+  lu_triangle(layer, pass, TRIANGULAR_SOLVE, 0, 0, pass->work, pass->cache);
+  lu_triangle(layer, pass, TRIANGULAR_SOLVE, 1, 0, pass->cache, pass->y);
+  lu_logdet(layer, pass, BJ_INVERSE);
+  return BJ_OK;
+}
+
+static void lu_weight_grad(const bj_layer *layer, const bj_pass *pass, int upper, const real *g, const real *x) {
+  const long d = layer->d, size = d * BJ_BLOCK;
+  gemm_weight_grad(layer->d, layer->d, pass->nb, g, size, x, size, pass->gprep + upper * d * d, d, NULL, NULL);
+}
+
+static bj_status lu_forward_vjp(const bj_layer *layer, bj_pass *pass) {
+  const long d = layer->d, rows = (long)pass->nb * BJ_BLOCK;
+  real *gq = pass->work, *gv = gq + rows * d;
+  lu_permute(layer, pass->nb, pass->gy, gq, 0);
+  lu_weight_grad(layer, pass, 0, gq, pass->cache);
+  lu_triangle(layer, pass, TRIANGULAR_MULTIPLY, 0, 1, gq, gv);
+  lu_weight_grad(layer, pass, 1, gv, pass->x);
+  lu_triangle(layer, pass, TRIANGULAR_MULTIPLY, 1, 1, gv, pass->gx);
+  pass->gprep[2 * d * d] += sum_rows(pass->gl, rows);
+  return BJ_OK;
+}
+
+/* Everything is linear: the gradients travel with the sign turned, which the weights want, and are turned back last. */
+static bj_status lu_inverse_vjp(const bj_layer *layer, bj_pass *pass) {
+  const long d = layer->d, rows = (long)pass->nb * BJ_BLOCK;
+  real *gq = pass->work, *gv = gq + rows * d;
+  for (long i = 0; i < rows * d; i += BJ_LANES) vstore(gq + i, -vload(pass->gy + i));
+  lu_triangle(layer, pass, TRIANGULAR_SOLVE, 1, 1, gq, gv);
+  lu_weight_grad(layer, pass, 1, gv, pass->y);
+  lu_triangle(layer, pass, TRIANGULAR_SOLVE, 0, 1, gv, gq);
+  lu_weight_grad(layer, pass, 0, gq, pass->cache);
+  for (long i = 0; i < rows * d; i += BJ_LANES) vstore(gq + i, -vload(gq + i));
+  lu_permute(layer, pass->nb, gq, pass->gx, 1);
+  pass->gprep[2 * d * d] -= sum_rows(pass->gl, rows);
+  return BJ_OK;
+}
+
+/* L = I, U = 0, S = I: the permutation. */
+static void lu_init(const bj_layer *layer, real *theta, bj_rng *rng) {
+  (void)rng;
+  for (long i = 0; i < layer->n_param; i++) theta[i] = 0;
+}
+
+static void lu_describe(const bj_layer *layer, bj_describe *out) {
+  describe_slot(out, "lower", 2, layer->d, layer->d);
+  describe_slot(out, "upper", 2, layer->d, layer->d);
+  describe_slot(out, "log_scale", 1, layer->d, 0);
+}
+
+static bj_status lu_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
+  lu_linear *self = layer->self = build_alloc(build, sizeof(lu_linear));
+  const bj_field *field = spec_field(spec, "permutation");
+  const long d = layer->d;
+  int *seen = build_alloc(build, sizeof(int) * (size_t)d);
+  self->from = build_alloc(build, sizeof(int) * (size_t)d);
+  for (int i = 0; i < d; i++) self->from[i] = i;
+  if (field && (field->type != BJ_FIELD_NUMBERS || field->n != d)) {
+    return spec_error(build, "`permutation` of layer_lu_linear() must have %d numbers, one a coordinate", layer->d);
+  }
+  for (int i = 0; field && i < d; i++) {
+    const double from = field->numbers[i];
+    if (!(from >= 1 && from <= d) || seen[(int)from - 1]++) {
+      return spec_error(build, "`permutation` of layer_lu_linear() must hold each of 1, ..., %d once", layer->d);
+    }
+    self->from[i] = (int)from - 1;
+  }
+  layer->n_param = 2 * d * d + d;
+  layer->n_prep = 2 * d * d + 1;
+  layer->n_cache = d * BJ_BLOCK;
+  layer->n_work = 2 * d * BJ_BLOCK;
+  return BJ_OK;
+}
+
+static const bj_layer_kind layer_lu_linear = {
+    .name = "lu_linear",
+    .build = lu_build,
+    .describe = lu_describe,
+    .init = lu_init,
+    .prepare = lu_prepare,
+    .prepare_vjp = lu_prepare_vjp,
+    .forward = lu_forward,
+    .inverse = lu_inverse,
+    .forward_vjp = lu_forward_vjp,
+    .inverse_vjp = lu_inverse_vjp,
+};

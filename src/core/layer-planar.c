@@ -1,0 +1,351 @@
+/* planar: y = x + u h(a), a = w'x + b, h = tanh or a leaky rectifier (Rezende, Mohamed 2015).
+ *
+ *   u = u_raw + (s - 1 - t) w / |w|^2 with t = w'u_raw and s = log(1 + softplus(t)) > 0, so that w'u = s - 1 > -1
+ *   log|det| = log D, D = 1 + h' w'u = (1 - h') + h' s, which does not cancel where w'u is near -1; tanh: 1 - h' = h^2
+ *   vjp: gD = gl / D, ga = h' u'gy + h'' (s - 1) gD; gx = gy + ga w; gw = ga x, gb = ga, gu = h gy, gs = h' gD
+ *   inverse: a solves a + (s - 1) h(a) = w'y + b, then x = y - u h(a)
+ *   its vjp: gc = (-h' u'gx - h'' (s - 1) gl / D) / D; gy = gx + gc w; gw = gc y, gb = gc, gu = -h gx,
+ *     gs = -h' gl / D - h gc
+ *
+ * u has no limit for w -> 0. |w|^2 is kept above 1e-24 where it divides: the map is the usual one down to |w| = 1e-12,
+ * its w'u then goes to t, and at w = 0 it is x + u_raw h(b). s is kept above 1e-300.
+ *
+ * Raw parameters are w, u_raw, b: trained numbers, or, given conditions, the outputs of a net, one set a row. A set is
+ * what the formulas use: w, u, b, s.
+ */
+#include <stdio.h>
+
+#include "layer-conditioned.h"
+#include "layer-planar.h"
+
+typedef struct {
+  int is_tanh;
+  real slope;  /* of the leaky rectifier below 0 */
+  bj_net *net; /* NULL: one set for all rows */
+  /* offsets a block in cache and work; the cache begins with tanh(a), or a of a leaky rectifier */
+  long cache_set, cache_raw, cache_net;
+  long work_set, work_raw, work_gin, work_net;
+} planar;
+
+/* ---- kernels ----------------------------------------------------------------------------------------------------- */
+
+/* tanh of one row in place: four vectors side by side, statement by statement, because one alone is a long chain of
+ * dependent operations. The same numbers as vtanh. */
+INLINE void planar_tanh_row(real *row) {
+  for (int r = 0; r < BJ_BLOCK; r += 4 * BJ_LANES) {
+    vreal a[4], rest[4], shifted[4], t[4];
+    UNROLL for (int k = 0; k < 4; k++) a[k] = vload(row + r + k * BJ_LANES);
+    UNROLL for (int k = 0; k < 4; k++) shifted[k] = exp_split(2.0 * vmin(vset(20.0), vabs(a[k])), rest + k);
+    UNROLL for (int k = 0; k < 4; k++) t[k] = exp_polynomial(rest[k]);
+    UNROLL for (int k = 0; k < 4; k++) rest[k] = exp_scale(shifted[k], -1);
+    UNROLL for (int k = 0; k < 4; k++) t[k] = rest[k] * t[k] + (rest[k] - 0.5);
+    UNROLL for (int k = 0; k < 4; k++) t[k] = t[k] / (t[k] + 1.0);
+    UNROLL for (int k = 0; k < 4; k++) vstore(row + r + k * BJ_LANES, vcopysign(t[k], a[k]));
+  }
+}
+
+INLINE void planar_map_block(const planar *self, const real *x, const real *set, real *y, real *kept, bj_logdet *logdet,
+                             long at, vint *failed, bj_direction direction, int is_tanh, int d, int rowwise) {
+  FOR_ROWS(r) {
+    vreal a = PLANAR_AT(set, 2 * d);
+    const vreal s = PLANAR_AT(set, 2 * d + 1);
+    for (int j = 0; j < d; j++) a += PLANAR_AT(set, j) * vload(x + (long)j * BJ_BLOCK + r);
+    if (direction == BJ_INVERSE) {
+      a = is_tanh ? planar_root(a, s, failed) : a / planar_point_of(a, s, 0, self->slope).det;
+    }
+    vstore(kept + r, a);
+  }
+  if (is_tanh) planar_tanh_row(kept);
+  FOR_ROWS(r) {
+    const planar_point p = planar_point_of(vload(kept + r), PLANAR_AT(set, 2 * d + 1), is_tanh, self->slope);
+    const vreal h = direction == BJ_FORWARD ? p.h : -p.h;
+    for (int j = 0; j < d; j++) {
+      vstore(y + (long)j * BJ_BLOCK + r, vload(x + (long)j * BJ_BLOCK + r) + PLANAR_AT(set, d + j) * h);
+    }
+    logdet_multiply(logdet, at + r, direction == BJ_FORWARD ? p.det : 1.0 / p.det);
+  }
+}
+
+typedef struct {
+  vreal ga, gs, h; /* of a (inverse: of w'y + b), of s; gu = h g */
+} planar_back;
+
+INLINE planar_back planar_back_of(vreal kept, vreal s, vreal ug, vreal gl, real leak, bj_direction direction,
+                                  int is_tanh) {
+  const planar_point p = planar_point_of(kept, s, is_tanh, leak);
+  const vreal gdet = gl / p.det, bend = is_tanh ? -2.0 * p.h * (s - 1.0) * gdet : vset(0); /* h'' = -2 h h' */
+  if (direction == BJ_FORWARD) return (planar_back){p.slope * (ug + bend), p.slope * gdet, p.h};
+  const vreal gc = -p.slope * (ug + bend) / p.det;
+  return (planar_back){gc, -p.slope * gdet - p.h * gc, -p.h};
+}
+
+/* The gradient of the set: stored (rows), or its sums added to `sums` (one set, d of at most PLANAR_SMALL), or, for
+ * more coordinates, ga and h of the rows left in `gset` for planar_sums(). */
+#define PLANAR_SMALL 3
+typedef enum { PLANAR_ROWS, PLANAR_REGISTERS, PLANAR_TWO_STEPS } planar_mode;
+
+INLINE void planar_vjp_block(const planar *self, const real *x, const real *set, const real *kept, const real *gy,
+                             const real *gl, real *gx, real *gset, vreal *sums, bj_direction direction, int is_tanh,
+                             int d, planar_mode mode) {
+  const int rowwise = mode == PLANAR_ROWS;
+  FOR_ROWS(r) {
+    vreal ug = vset(0);
+    for (int j = 0; j < d; j++) ug += PLANAR_AT(set, d + j) * vload(gy + (long)j * BJ_BLOCK + r);
+    const planar_back back =
+        planar_back_of(vload(kept + r), PLANAR_AT(set, 2 * d + 1), ug, vload(gl + r), self->slope, direction, is_tanh);
+    for (int j = 0; j < d; j++) {
+      const long at = (long)j * BJ_BLOCK + r;
+      const vreal g = vload(gy + at);
+      vstore(gx + at, g + back.ga * PLANAR_AT(set, j));
+      if (mode == PLANAR_ROWS) {
+        vstore(gset + at, back.ga * vload(x + at));
+        vstore(gset + (long)d * BJ_BLOCK + at, back.h * g);
+      } else if (mode == PLANAR_REGISTERS) {
+        sums[j] += back.ga * vload(x + at);
+        sums[d + j] += back.h * g;
+      }
+    }
+    if (mode == PLANAR_REGISTERS) {
+      sums[2 * d] += back.ga;
+      sums[2 * d + 1] += back.gs;
+    } else {
+      const int last = mode == PLANAR_ROWS ? 2 * d : 0;
+      vstore(gset + (long)last * BJ_BLOCK + r, back.ga);
+      vstore(gset + (long)(last + 1) * BJ_BLOCK + r, back.gs);
+      if (mode == PLANAR_TWO_STEPS) vstore(gset + 2 * BJ_BLOCK + r, back.h);
+    }
+  }
+}
+
+/* Sums over the rows of one block, coordinate after coordinate; `left` is ga, gs, h. */
+static void planar_sums(const real *left, const real *x, const real *gy, real *gset, int d) {
+  for (int j = 0; j < d; j++) {
+    vreal gw = vset(0), gu = vset(0);
+    FOR_ROWS(r) {
+      gw += vload(left + r) * vload(x + (long)j * BJ_BLOCK + r);
+      gu += vload(left + 2 * BJ_BLOCK + r) * vload(gy + (long)j * BJ_BLOCK + r);
+    }
+    gset[j] += vsum(gw);
+    gset[d + j] += vsum(gu);
+  }
+  vreal ga = vset(0), gs = vset(0);
+  FOR_ROWS(r) {
+    ga += vload(left + r);
+    gs += vload(left + BJ_BLOCK + r);
+  }
+  gset[2 * d] += vsum(ga);
+  gset[2 * d + 1] += vsum(gs);
+}
+
+/* ---- passes ------------------------------------------------------------------------------------------------------ */
+
+INLINE bj_net_pass planar_net_pass(const bj_layer *layer, const bj_pass *pass) {
+  const planar *self = layer->self;
+  bj_net_pass net = {
+      .nb = pass->nb,
+      .theta = pass->theta,
+      .prep = pass->prep,
+      .x = pass->condition,
+      .y = pass->cache + self->cache_raw * pass->nb,
+      .cache = pass->cache + self->cache_net * pass->nb,
+      .work = pass->work + self->work_net * pass->nb,
+  };
+  if (pass->gy) {
+    net.gy = pass->work + self->work_raw * pass->nb;
+    net.gx = pass->gcondition ? pass->work + self->work_gin * pass->nb : NULL;
+    net.gtheta = pass->gtheta;
+    net.gprep = pass->gprep;
+  }
+  return net;
+}
+
+INLINE long planar_set_size(const bj_layer *layer) { return (2L * layer->d + 2) * BJ_BLOCK; }
+INLINE long planar_raw_size(const bj_layer *layer) { return (2L * layer->d + 1) * BJ_BLOCK; }
+
+INLINE int planar_run(const bj_layer *layer, const bj_pass *pass, bj_direction direction, int is_tanh, int d,
+                      int rowwise) {
+  const planar *self = layer->self;
+  const long size = (long)layer->d * BJ_BLOCK;
+  real *sets = pass->cache + self->cache_set * pass->nb;
+  vint failed = (vint)vset(0);
+  logdet_claim(pass->logdet, pass->nb, 1);
+  for (int b = 0; b < pass->nb; b++) {
+    real *set = sets + b * planar_set_size(layer);
+    if (rowwise) {
+      const real *raw = pass->cache + self->cache_raw * pass->nb + b * planar_raw_size(layer);
+      FOR_ROWS(r) planar_constrain(raw, set, d, r, 1);
+    }
+    planar_map_block(self, pass->x + b * size, rowwise ? set : pass->prep, pass->y + b * size,
+                     pass->cache + b * BJ_BLOCK, pass->logdet, b * BJ_BLOCK, &failed, direction, is_tanh, d, rowwise);
+  }
+  return vany(failed);
+}
+
+INLINE void planar_run_vjp(const bj_layer *layer, const bj_pass *pass, bj_direction direction, int is_tanh, int d,
+                           planar_mode mode) {
+  const planar *self = layer->self;
+  const long size = (long)layer->d * BJ_BLOCK;
+  const real *sets = pass->cache + self->cache_set * pass->nb;
+  real *gsets = pass->work + self->work_set * pass->nb;
+  vreal sums[2 * PLANAR_SMALL + 2];
+  if (mode == PLANAR_REGISTERS) {
+    for (int j = 0; j < 2 * d + 2; j++) sums[j] = vset(0);
+  }
+  for (int b = 0; b < pass->nb; b++) {
+    const real *x = pass->x + b * size, *gy = pass->gy + b * size;
+    real *gset = mode == PLANAR_ROWS ? gsets + b * planar_set_size(layer) : gsets;
+    planar_vjp_block(self, x, mode == PLANAR_ROWS ? sets + b * planar_set_size(layer) : pass->prep,
+                     pass->cache + b * BJ_BLOCK, gy, pass->gl + b * BJ_BLOCK, pass->gx + b * size, gset, sums,
+                     direction, is_tanh, d, mode);
+    if (mode == PLANAR_TWO_STEPS) planar_sums(gset, x, gy, pass->gprep, d);
+    if (mode == PLANAR_ROWS) {
+      const real *raw = pass->cache + self->cache_raw * pass->nb + b * planar_raw_size(layer);
+      real *graw = pass->work + self->work_raw * pass->nb + b * planar_raw_size(layer);
+      FOR_ROWS(r) planar_constrain_vjp(raw, gset, graw, d, r, 1);
+    }
+  }
+  if (mode == PLANAR_REGISTERS) {
+    for (int j = 0; j < 2 * d + 2; j++) pass->gprep[j] += vsum(sums[j]);
+  }
+}
+
+static void planar_net_vjp(const bj_layer *layer, const bj_pass *pass) {
+  const planar *self = layer->self;
+  const bj_net_pass net = planar_net_pass(layer, pass);
+  const long in = (long)layer->n_condition * BJ_BLOCK;
+  self->net->kind->vjp(self->net, &net);
+  if (net.gx) add_rows(pass->nb, net.gx, in, pass->gcondition, in, layer->n_condition);
+}
+
+/* Sizes that the compiler knows for two coordinates, and one variant that fits all. */
+INLINE bj_status planar_call(const bj_layer *layer, const bj_pass *pass, bj_direction direction) {
+  const planar *self = layer->self;
+  int failed;
+  if (self->net) {
+    const bj_net_pass net = planar_net_pass(layer, pass);
+    self->net->kind->forward(self->net, &net);
+    failed = self->is_tanh ? planar_run(layer, pass, direction, 1, layer->d, 1)
+                           : planar_run(layer, pass, direction, 0, layer->d, 1);
+  } else if (self->is_tanh && layer->d == 2) {
+    failed = planar_run(layer, pass, direction, 1, 2, 0);
+  } else {
+    failed = self->is_tanh ? planar_run(layer, pass, direction, 1, layer->d, 0)
+                           : planar_run(layer, pass, direction, 0, layer->d, 0);
+  }
+  if (!failed) return BJ_OK;
+  snprintf(pass->error->message, sizeof pass->error->message, "the inverse of a planar layer did not converge");
+  return BJ_NO_ROOT;
+}
+
+INLINE bj_status planar_call_vjp(const bj_layer *layer, const bj_pass *pass, bj_direction direction) {
+  const planar *self = layer->self;
+  if (self->net) {
+    if (self->is_tanh) {
+      planar_run_vjp(layer, pass, direction, 1, layer->d, PLANAR_ROWS);
+    } else {
+      planar_run_vjp(layer, pass, direction, 0, layer->d, PLANAR_ROWS);
+    }
+    planar_net_vjp(layer, pass);
+  } else if (self->is_tanh && layer->d == 2) {
+    planar_run_vjp(layer, pass, direction, 1, 2, PLANAR_REGISTERS);
+  } else if (self->is_tanh) {
+    planar_run_vjp(layer, pass, direction, 1, layer->d, PLANAR_TWO_STEPS);
+  } else {
+    planar_run_vjp(layer, pass, direction, 0, layer->d, PLANAR_TWO_STEPS);
+  }
+  return BJ_OK;
+}
+
+static bj_status planar_forward(const bj_layer *layer, bj_pass *pass) { return planar_call(layer, pass, BJ_FORWARD); }
+static bj_status planar_inverse(const bj_layer *layer, bj_pass *pass) { return planar_call(layer, pass, BJ_INVERSE); }
+static bj_status planar_forward_vjp(const bj_layer *layer, bj_pass *pass) {
+  return planar_call_vjp(layer, pass, BJ_FORWARD);
+}
+static bj_status planar_inverse_vjp(const bj_layer *layer, bj_pass *pass) {
+  return planar_call_vjp(layer, pass, BJ_INVERSE);
+}
+
+/* ---- parameters and building ------------------------------------------------------------------------------------- */
+
+static void planar_prepare(const bj_layer *layer, const real *theta, real *prep) {
+  const planar *self = layer->self;
+  if (!self->net) {
+    planar_constrain(theta, prep, layer->d, 0, 0);
+  } else if (self->net->kind->prepare) {
+    self->net->kind->prepare(self->net, theta, prep);
+  }
+}
+
+static void planar_prepare_vjp(const bj_layer *layer, const real *theta, const real *prep, real *gprep, real *gtheta) {
+  const planar *self = layer->self;
+  (void)prep;
+  if (!self->net) {
+    planar_constrain_vjp(theta, gprep, gtheta, layer->d, 0, 0);
+  } else if (self->net->kind->prepare_vjp) {
+    self->net->kind->prepare_vjp(self->net, gprep, gtheta);
+  }
+}
+
+static void planar_init(const bj_layer *layer, real *theta, bj_rng *rng) {
+  const planar *self = layer->self;
+  if (self->net) {
+    self->net->kind->init(self->net, theta, rng);
+  } else {
+    for (int j = 0; j < 2 * layer->d + 1; j++) theta[j] = 0.01 * rng_normal(rng);
+  }
+}
+
+static void planar_describe(const bj_layer *layer, bj_describe *out) {
+  const planar *self = layer->self;
+  if (self->net) {
+    const int mark = describe_enter(out, "net");
+    self->net->kind->describe(self->net, out);
+    describe_leave(out, mark);
+  } else {
+    describe_slot(out, "w", 1, layer->d, 0);
+    describe_slot(out, "u", 1, layer->d, 0);
+    describe_slot(out, "b", 0, 0, 0);
+  }
+}
+
+static bj_status planar_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
+  planar *self = layer->self = build_alloc(build, sizeof(planar));
+  const int d = layer->d;
+  self->is_tanh = !strcmp(spec_string(spec, "activation", "tanh"), "tanh");
+  self->slope = spec_number(spec, "negative_slope", 0.01);
+  if (!(self->slope >= 0 && self->slope <= 1)) return spec_error(build, "`negative_slope` must lie in [0, 1]");
+  self->cache_set = BJ_BLOCK;
+  if (layer->n_condition == 0 || !spec_child(spec, "net")) {
+    layer->n_param = 2L * d + 1;
+    layer->n_prep = 2L * d + 2;
+    layer->n_cache = BJ_BLOCK;
+    layer->n_work = 3L * BJ_BLOCK;
+    return BJ_OK;
+  }
+  const bj_net_request request = {.n_in = layer->n_condition, .n_out = 2 * d + 1};
+  const bj_status status = net_build(build, spec_child(spec, "net"), &request, "layer_planar", &self->net);
+  if (status != BJ_OK) return status;
+  layer->n_param = self->net->n_param;
+  layer->n_prep = self->net->n_prep;
+  self->cache_raw = self->cache_set + planar_set_size(layer);
+  self->cache_net = self->cache_raw + planar_raw_size(layer);
+  layer->n_cache = self->cache_net + self->net->n_cache;
+  self->work_raw = planar_set_size(layer);
+  self->work_gin = self->work_raw + planar_raw_size(layer);
+  self->work_net = self->work_gin + (long)layer->n_condition * BJ_BLOCK;
+  layer->n_work = self->work_net + self->net->n_work;
+  return BJ_OK;
+}
+
+static const bj_layer_kind layer_planar = {
+    .name = "planar",
+    .build = planar_build,
+    .describe = planar_describe,
+    .init = planar_init,
+    .prepare = planar_prepare,
+    .prepare_vjp = planar_prepare_vjp,
+    .forward = planar_forward,
+    .inverse = planar_inverse,
+    .forward_vjp = planar_forward_vjp,
+    .inverse_vjp = planar_inverse_vjp,
+};

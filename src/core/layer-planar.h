@@ -1,0 +1,133 @@
+/* The formulas of planar layers for a vector of rows (see layer-planar.c): raw parameters to sets and back, the
+ * activation, the root. */
+#ifndef BJ_LAYER_PLANAR_H
+#define BJ_LAYER_PLANAR_H
+
+#include "num-simd.h"
+
+#define PLANAR_FLOOR 1e-24
+/* number j of a set: one a row, or one for all */
+#define PLANAR_AT(set, j) (rowwise ? vload((set) + (long)(j)*BJ_BLOCK + r) : vset((set)[j]))
+
+/* ---- raw parameters and sets ------------------------------------------------------------------------------------- */
+
+typedef struct {
+  vreal t, square, floor, k, s, ds; /* square = |w|^2; u = u_raw + k w; s and ds/dt as if |w|^2 were above its floor */
+} planar_shift;
+
+INLINE planar_shift planar_shift_of(const real *raw, int d, int r, int rowwise) {
+  planar_shift at;
+  at.t = at.square = vset(0);
+  for (int j = 0; j < d; j++) {
+    const vreal w = PLANAR_AT(raw, j);
+    at.t += w * PLANAR_AT(raw, d + j);
+    at.square += w * w;
+  }
+  vreal sigmoid;
+  const vreal soft = vsoftplus_sigmoid(at.t, &sigmoid);
+  at.s = vmax(vset(1e-300), vlog1p(soft));
+  at.ds = sigmoid / (1.0 + soft);
+  /* the floor would make w'u < -1 where u_raw is so large that t is not small for such a w */
+  at.floor = vselect(vlt(at.t, vset(-0.5)), vset(1e-300), vset(PLANAR_FLOOR));
+  at.k = (at.s - 1.0 - at.t) / vmax(at.floor, at.square);
+  return at;
+}
+
+INLINE void planar_put(real *to, vreal v, int j, int r, int rowwise) {
+  if (rowwise) {
+    vstore(to + (long)j * BJ_BLOCK + r, v);
+  } else {
+    real lanes[BJ_LANES];
+    vstore(lanes, v);
+    to[j] = lanes[0];
+  }
+}
+
+/* The second step along w takes the rounding errors of the first out of w'u, which s - 1 stands for everywhere else. */
+INLINE void planar_constrain(const real *raw, real *set, int d, int r, int rowwise) {
+  const planar_shift at = planar_shift_of(raw, d, r, rowwise);
+  const vreal s = vselect(vlt(at.square, at.floor), 1.0 + at.t + at.k * at.square, at.s);
+  vreal along = vset(0);
+  for (int j = 0; j < d; j++) {
+    const vreal w = PLANAR_AT(raw, j), u = PLANAR_AT(raw, d + j) + at.k * w;
+    planar_put(set, w, j, r, rowwise);
+    planar_put(set, u, d + j, r, rowwise);
+    along += w * u;
+  }
+  const vreal rest = (s - 1.0 - along) / vmax(at.floor, at.square);
+  for (int j = 0; j < d; j++) {
+    planar_put(set, PLANAR_AT(set, d + j) + rest * PLANAR_AT(raw, j), d + j, r, rowwise);
+  }
+  planar_put(set, PLANAR_AT(raw, 2 * d), 2 * d, r, rowwise);
+  planar_put(set, s, 2 * d + 1, r, rowwise);
+}
+
+/* Gradient of the raw parameters from that of the set: overwritten (rows) or added to (one set). */
+INLINE void planar_constrain_vjp(const real *raw, const real *gset, real *graw, int d, int r, int rowwise) {
+  const planar_shift at = planar_shift_of(raw, d, r, rowwise);
+  const vint small = vlt(at.square, at.floor);
+  const vreal over = 1.0 / vmax(at.floor, at.square), gs = PLANAR_AT(gset, 2 * d + 1);
+  vreal gk = vselect(small, gs * at.square, vset(0));
+  for (int j = 0; j < d; j++) gk += PLANAR_AT(gset, d + j) * PLANAR_AT(raw, j);
+  const vreal gt = gs * vselect(small, vset(1), at.ds) + gk * over * (at.ds - 1.0);
+  const vreal gsquare = vselect(small, gs * at.k, -gk * at.k * over);
+  for (int j = 0; j <= 2 * d; j++) {
+    vreal g = PLANAR_AT(gset, j);
+    if (j < d) {
+      g += at.k * PLANAR_AT(gset, d + j) + gt * PLANAR_AT(raw, d + j) + 2.0 * gsquare * PLANAR_AT(raw, j);
+    } else if (j < 2 * d) {
+      g += gt * PLANAR_AT(raw, j - d);
+    }
+    if (!rowwise) g += vset(graw[j]);
+    planar_put(graw, g, j, r, rowwise);
+  }
+}
+
+/* ---- rows -------------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+  vreal h, slope, det; /* h(a), h'(a), D */
+} planar_point;
+
+/* From what the cache keeps: tanh(a), or a. */
+INLINE planar_point planar_point_of(vreal kept, vreal s, int is_tanh, real leak) {
+  if (is_tanh) {
+    const vreal square = kept * kept, slope = 1.0 - square;
+    return (planar_point){kept, slope, square + slope * s};
+  }
+  const vint negative = vlt(kept, vset(0));
+  const vreal slope = vselect(negative, vset(leak), vset(1));
+  return (planar_point){kept * slope, slope, vselect(negative, vset(1 - leak), vset(0)) + slope * s};
+}
+
+/* a - tanh(a) for a >= 0: near 0, where the difference cancels, from the Pade approximant [7/6] of tanh. */
+INLINE vreal planar_minus_tanh(vreal a, vreal tanh_a) {
+  const vreal z = a * a;
+  const vreal above = z * (45045.0 + z * (2772.0 + z * 27.0));
+  const vreal below = 135135.0 + z * (62370.0 + z * (3150.0 + z * 28.0));
+  return vselect(vlt(a, vset(0.35)), a * above / below, a - tanh_a);
+}
+
+#define PLANAR_MAX_STEPS 100
+
+/* The a with a + (s - 1) tanh(a) = c. The left side is odd, and for a > 0 concave (s > 1) or convex (s < 1): Newton's
+ * steps from a bound on that side go to the root without passing it. Bounds: the left side lies between a and s a, and
+ * between a and a + s - 1; and a - tanh(a) >= a^3 / 4.2 on [0, 1] keeps the start near where s is tiny. A lane that has
+ * converged is left alone, so that a row does not depend on its neighbours. */
+INLINE vreal planar_root(vreal c, vreal s, vint *failed) {
+  const vreal size = vabs(c), line = size - (s - 1.0), ratio = size / s;
+  const vreal cube = vexp(vlog(4.2 * size / (1.0 - s)) * (1.0 / 3));
+  const vreal convex = vmin(vselect(vlt(cube, vset(1)), cube, line), vmin(line, ratio));
+  vreal a = vselect(vlt(s, vset(1)), convex, vmax(line, ratio));
+  vint active = vle(vset(0), size); /* not for NaN */
+  for (int i = 0; i < PLANAR_MAX_STEPS && vany(active); i++) {
+    const vreal h = vtanh(a), square = h * h;
+    const vreal step = (planar_minus_tanh(a, h) + s * h - size) / (square + (1.0 - square) * s);
+    a = vselect(active, vmax(vset(0), a - step), a);
+    active &= vlt(a * 1e-12, vabs(step));
+  }
+  *failed |= active;
+  return vcopysign(a, c);
+}
+
+#endif
