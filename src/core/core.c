@@ -5,6 +5,7 @@
 
 #include "num-random.c"
 #include "num-gemm.c"
+#include "num-gemm-grad.c"
 #include "spec.c"
 
 #include "scalar-affine.c"

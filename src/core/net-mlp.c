@@ -222,7 +222,7 @@ static void mlp_prepare_vjp(const bj_net *net, const real *gprep, real *gtheta) 
 
 static void mlp_describe(const bj_net *net, bj_describe *out) {
   const mlp *self = net->self;
-  char name[8];
+  char name[16];
   for (int l = 0; l < self->n_linear; l++) {
     snprintf(name, sizeof name, "W%d", l + 1);
     describe_slot(out, name, 2, self->linear[l].m, self->linear[l].k);

@@ -2,18 +2,26 @@
 #include "num-gemm.h"
 #include "num-random.h"
 
-#define APPLY(name)                                                                            \
-  static void apply_##name(long n, const real *x, real *y) {                                   \
-    for (long i = 0; i < n; i += BJ_LANES) {                                                   \
-      real in[BJ_LANES] = {0}, out[BJ_LANES];                                                  \
-      const size_t bytes = sizeof(real) * (size_t)(n - i < BJ_LANES ? n - i : BJ_LANES);       \
-      memcpy(in, x + i, bytes);                                                                \
-      vstore(out, v##name(vload(in)));                                                         \
-      memcpy(y + i, out, bytes);                                                               \
-    }                                                                                          \
+#define APPLY(name)                                                                      \
+  static void apply_##name(long n, const real *x, real *y) {                             \
+    long i = 0;                                                                          \
+    for (; i + 2 * BJ_LANES <= n; i += 2 * BJ_LANES) {                                   \
+      const vreal first = v##name(vload(x + i));                                         \
+      const vreal second = v##name(vload(x + i + BJ_LANES));                             \
+      vstore(y + i, first);                                                              \
+      vstore(y + i + BJ_LANES, second);                                                  \
+    }                                                                                    \
+    for (; i < n; i += BJ_LANES) {                                                       \
+      real in[BJ_LANES] = {0}, out[BJ_LANES];                                            \
+      const size_t bytes = sizeof(real) * (size_t)(n - i < BJ_LANES ? n - i : BJ_LANES); \
+      memcpy(in, x + i, bytes);                                                          \
+      vstore(out, v##name(vload(in)));                                                   \
+      memcpy(y + i, out, bytes);                                                         \
+    }                                                                                    \
   }
 #define FUNCTIONS(ENTRY) \
-  ENTRY(exp) ENTRY(expm1) ENTRY(log) ENTRY(log1p) ENTRY(tanh) ENTRY(sigmoid) ENTRY(softplus) ENTRY(sin) ENTRY(cos) ENTRY(recip)
+  ENTRY(exp)             \
+  ENTRY(expm1) ENTRY(log) ENTRY(log1p) ENTRY(tanh) ENTRY(sigmoid) ENTRY(softplus) ENTRY(sin) ENTRY(cos) ENTRY(recip)
 FUNCTIONS(APPLY)
 
 #define APPLY_ROW(name) {#name, apply_##name},
