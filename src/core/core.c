@@ -18,6 +18,13 @@
 #include "scalar-softplus.c"
 #include "scalar-exp.c"
 #include "scalar-power.c"
+#include "scalar-cubic_conjugation.c"
+#include "scalar-sinh_conjugation.c"
+#include "scalar-cubic_rational.c"
+#include "scalar-sinh.c"
+#include "scalar-tan.c"
+#include "scalar-gaussian_cdf.c"
+#include "scalar-beta_stretch.c"
 #include "scalar-chain.c"
 #include "scalar-invert.c"
 

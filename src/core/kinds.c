@@ -6,6 +6,8 @@ static const bj_scalar_kind *const scalar_kinds[] = {
     &scalar_leaky_tanh, &scalar_tanh,     &scalar_sigmoid,     &scalar_softplus,
     &scalar_exp,      &scalar_power,     &scalar_chain,
     &scalar_invert,
+    &scalar_cubic_conjugation, &scalar_sinh_conjugation, &scalar_cubic_rational, &scalar_sinh,
+    &scalar_tan, &scalar_gaussian_cdf, &scalar_beta_stretch,
 };
 static const bj_net_kind *const net_kinds[] = {
     &net_mlp,

@@ -79,6 +79,10 @@ INLINE void logdet_multiply(bj_logdet *logdet, long at, vreal slope) {
   }
   vstore(logdet->factor + at, vload(logdet->factor + at) * keep);
 }
+/* The same for slopes that are known to be within 2^+-60. */
+INLINE void logdet_multiply_bounded(bj_logdet *logdet, long at, vreal slope) {
+  vstore(logdet->factor + at, vload(logdet->factor + at) * slope);
+}
 INLINE void logdet_add(bj_logdet *logdet, long at, vreal log_slope) {
   vstore(logdet->sum + at, vload(logdet->sum + at) + log_slope);
 }

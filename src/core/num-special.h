@@ -1,0 +1,141 @@
+/* Functions that few kinds need: the root of a cubic, atan, the normal distribution function and its quantiles.
+ *
+ * Straight-line code as in num-math.h, whose rules hold here too.
+ */
+#ifndef BJ_NUM_SPECIAL_H
+#define BJ_NUM_SPECIAL_H
+
+#include "num-simd.h"
+
+/* ---- cubic roots ------------------------------------------------------------------------------------------------- */
+
+/* The root h in (0, 1] of s h^3 + h = 1 for 0 <= s <= 2^700, and the reciprocal r of the slope 1 + 3 s h^2 there
+ * (both 2 ulp), for n vectors, n a constant: the chain of dependent operations is long, so several run side by side.
+ *
+ * The root w of a w + b w^3 = v, a, b > 0, is then v h / a with s = v^2 b / a^3, and 1 / (a + 3 b w^2) is r / a: no
+ * square root, no cases, no cancellation. The start (1 + 0.9547 s)^(-1/3) comes from the bits of the exponent and is
+ * right to 11 %. A step of Halley, with residual e and slope d, adds e d / (d^2 + 3 e s h): errors of 1e-3 and 5e-10. A
+ * step of Newton finishes. */
+#define CUBIC_MAX_ROOTS 4
+INLINE void cubic_roots(int n, const vreal *s, vreal *h, vreal *r) {
+  vreal sh[CUBIC_MAX_ROOTS], g[CUBIC_MAX_ROOTS], e[CUBIC_MAX_ROOTS], d[CUBIC_MAX_ROOTS];
+#define EACH UNROLL for (int k = 0; k < n; k++)
+  EACH {
+    /* 2^20 (log2 + 1023), roughly, is the upper half of the bits */
+    const vreal q = 1.0 + 0.9546974 * s[k];
+    const vreal high = vfromubits((vubits(q) >> 32) | UINT64_C(0x4330000000000000)) - 0x1p52;
+    const vreal root = high * (-1.0 / 3) + (1048576.0 * (1023.0 * 4 / 3 - 0.2116678) + 0x1p52);
+    h[k] = vfromubits(vubits(root) << 32);
+  }
+  for (int step = 0; step < 2; step++) {
+    EACH {
+      sh[k] = s[k] * h[k];
+      g[k] = sh[k] * h[k];
+      e[k] = (1.0 - h[k]) - g[k] * h[k];
+      d[k] = 1.0 + 3.0 * g[k];
+    }
+    EACH h[k] = h[k] + e[k] * d[k] / (d[k] * d[k] + 3.0 * e[k] * sh[k]);
+  }
+  EACH {
+    sh[k] = s[k] * h[k];
+    g[k] = sh[k] * h[k];
+    e[k] = (1.0 - h[k]) - g[k] * h[k];
+    r[k] = 1.0 / (1.0 + 3.0 * g[k]);
+  }
+  EACH {
+    h[k] = h[k] + e[k] * r[k];
+    d[k] = 1.0 + 3.0 * (s[k] * h[k]) * h[k];
+  }
+  EACH r[k] = r[k] + r[k] * (1.0 - d[k] * r[k]);
+#undef EACH
+}
+
+/* ---- atan -------------------------------------------------------------------------------------------------------- */
+
+/* atan x (2 ulp). An argument above 1 becomes 1 / x, and then one above tan(pi/8) becomes (x - 1) / (x + 1); the rest
+ * is the polynomial of fdlibm's s_atan.c. */
+INLINE vreal vatan(vreal x) {
+  const vreal a = vabs(x);
+  const vint steep = vlt(vset(1), a);
+  const vreal unit = vselect(steep, 1.0 / a, a);
+  const vint upper = vlt(vset(0.41421356237309503), unit);
+  const vreal t = vselect(upper, (unit - 1.0) / (unit + 1.0), unit), z = t * t, w = z * z;
+  const vreal even = z * (3.33333333333329318027e-01 +
+                          w * (1.42857142725034663711e-01 +
+                               w * (9.09088713343650656196e-02 +
+                                    w * (6.66107313738753120669e-02 +
+                                         w * (4.97687799461593236017e-02 + w * 1.62858201153657823623e-02)))));
+  const vreal odd =
+      w *
+      (-1.99999999998764832476e-01 +
+       w * (-1.11111104054623557880e-01 +
+            w * (-7.69187620504482999495e-02 + w * (-5.83357013379057348645e-02 + w * -3.65315727442169155270e-02))));
+  const vreal small = t - t * (even + odd);
+  const vreal within = vselect(upper, 0.78539816339744830962 + (small + 3.06161699786838301793e-17), small);
+  const vreal all = vselect(steep, 1.57079632679489661923 - (within - 6.12323399573676603587e-17), within);
+  return vcopysign(all, x);
+}
+
+/* ---- the normal distribution ------------------------------------------------------------------------------------- */
+
+#define LOG_SQRT_2PI 0.91893853320467274178
+
+/* exp(-a^2 / 2) for a >= 0 (2 ulp): a is split, so that the square of its upper half is exact. */
+INLINE vreal normal_kernel(vreal a) {
+  const vreal upper = vfrombits(vbits(a) & INT64_C(0x7ffffffff8000000));
+  const vreal rest = 0.5 * (a - upper) * (a + upper); /* below 4e-5 */
+  return vexp(-0.5 * upper * upper) * (1.0 - rest * (1.0 - rest * (0.5 - rest * (1.0 / 6))));
+}
+
+/* The distribution function of N(0, 1) (8 ulp while above 1e-300; 0 below -38.4).
+ *
+ * Phi(-a) = exp(-a^2 / 2) R(a), where (a + 3) R(a) is a polynomial in t = (a - 6) / (a + 6), fitted on [0, 38.6]
+ * at Chebyshev nodes (error 2e-17). */
+INLINE vreal vpnorm(vreal x) {
+  static const real c[22] = {
+      0.583013828920021619,     -0.331418829219808466,     0.25147441146337947,      -0.168185466378011187,
+      0.0975047879368978191,    -0.0475166125876213592,    0.0182088787452346203,    -0.00444600771544981732,
+      -0.000223963503316216587, 0.000908751234405057051,   -0.000508248105877497162, 0.000144238133421968351,
+      -3.22654262427179498e-6,  -0.0000153831878134410734, 5.37243711142546866e-6,   3.55283756569865918e-7,
+      -7.80670295259285122e-7,  1.14706496592333692e-7,    8.88731747477166519e-8,   -2.02235441344172537e-8,
+      -9.47237265144431418e-9,  3.55020463310668213e-11};
+  const vreal a = vmin(vset(38.6), vabs(x)), t = (a - 6.0) / (a + 6.0), t2 = t * t;
+  vreal even = vset(c[20]), odd = vset(c[21]);
+  UNROLL for (int i = 18; i >= 0; i -= 2) {
+    even = even * t2 + c[i];
+    odd = odd * t2 + c[i + 1];
+  }
+  const vreal tail = normal_kernel(a) * (even + t * odd) / (a + 3.0);
+  return vselect(vlt(x, vset(0)), tail, 1.0 - tail);
+}
+
+#define RATIO_7(r, a0, a1, a2, a3, a4, a5, a6, a7, b1, b2, b3, b4, b5, b6, b7)                       \
+  ((((((((((a7)*r + (a6)) * r + (a5)) * r + (a4)) * r + (a3)) * r + (a2)) * r + (a1)) * r + (a0))) / \
+   ((((((((b7)*r + (b6)) * r + (b5)) * r + (b4)) * r + (b3)) * r + (b2)) * r + (b1)) * r + 1.0))
+
+/* The quantile of N(0, 1) for 0 < p < 1 (relative error 1e-15): Wichura's algorithm AS 241 (1988), three ratios of
+ * polynomials, for |p - 1/2| <= 0.425 in the square of that, else in sqrt(-log p). */
+INLINE vreal vqnorm(vreal p) {
+  const vreal q = p - 0.5, small = vmin(p, 1.0 - p);
+  const vreal r = 0.180625 - q * q;
+  const vreal middle =
+      q * RATIO_7(r, 3.387132872796366608, 133.14166789178437745, 1971.5909503065514427, 13731.693765509461125,
+                  45921.953931549871457, 67265.770927008700853, 33430.575583588128105, 2509.0809287301226727,
+                  42.313330701600911252, 687.1870074920579083, 5394.1960214247511077, 21213.794301586595867,
+                  39307.89580009271061, 28729.085735721942674, 5226.495278852545925);
+  const vreal root = vsqrt(-vlog(small)), near = root - 1.6, far = root - 5.0;
+  const vreal tail_near =
+      RATIO_7(near, 1.42343711074968357734, 4.6303378461565452959, 5.7694972214606914055, 3.64784832476320460504,
+              1.27045825245236838258, 0.24178072517745061177, 0.0227238449892691845833, 7.7454501427834140764e-4,
+              2.05319162663775882187, 1.6763848301838038494, 0.68976733498510000455, 0.14810397642748007459,
+              0.0151986665636164571966, 5.475938084995344946e-4, 1.05075007164441684324e-9);
+  const vreal tail_far =
+      RATIO_7(far, 6.6579046435011037772, 5.4637849111641143699, 1.7848265399172913358, 0.29656057182850489123,
+              0.026532189526576123093, 0.0012426609473880784386, 2.71155556874348757815e-5, 2.01033439929228813265e-7,
+              0.59983220655588793769, 0.13692988092273580531, 0.0148753612908506148525, 7.868691311456132591e-4,
+              1.8463183175100546818e-5, 1.4215117583164458887e-7, 2.04426310338993978564e-15);
+  const vreal tail = vcopysign(vselect(vlt(vset(5), root), tail_far, tail_near), q);
+  return vselect(vle(vabs(q), vset(0.425)), middle, tail);
+}
+
+#endif
