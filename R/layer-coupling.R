@@ -8,6 +8,7 @@
 #'   after coordinate.
 #' @param mask Logical, one value a coordinate: `TRUE` where the coordinate stays unchanged. `NULL` keeps the first
 #'   `d %/% 2`.
+#' @param swap Without a `mask`: if `TRUE`, the first `d %/% 2` coordinates are transformed and the others stay.
 #' @param add_initial If `TRUE`, the net's output is added to the scalar's initial raw parameters, so that a zero output
 #'   is the initial scalar (for most the identity); if `FALSE` the output is the raw parameter itself.
 #' @return A layer: an object of class `bijectr_layer`.
@@ -18,7 +19,8 @@
 #' f <- flow(layer_coupling(scalar_affine(), net_mlp(width = 8)), d = 2)
 #' str(params(f))
 #' @export
-layer_coupling <- function(scalar = scalar_affine(), net = net_mlp(), mask = NULL, add_initial = TRUE) {
+layer_coupling <- function(scalar = scalar_affine(), net = net_mlp(), mask = NULL, add_initial = TRUE,
+                           swap = FALSE) {
   if (!is.null(mask)) {
     if (!is.logical(mask) || anyNA(mask)) {
       stop_arg("{.arg mask} must be logical without missing values, not {.obj_type_friendly {mask}}.")
@@ -29,6 +31,7 @@ layer_coupling <- function(scalar = scalar_affine(), net = net_mlp(), mask = NUL
     scalar = check_family(scalar, "scalar", "scalar"),
     net = check_family(net, "net", "net"),
     mask = mask,
-    add_initial = check_flag(add_initial, "add_initial")
+    add_initial = check_flag(add_initial, "add_initial"),
+    swap = if (check_flag(swap, "swap")) TRUE
   )
 }

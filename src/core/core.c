@@ -46,6 +46,8 @@
 #include "layer-householder.c"
 #include "layer-lu_linear.c"
 #include "layer-block_autoregressive.c"
+#include "layer-radial.c"
+#include "layer-radial_conditional.c"
 
 #include "base-normal.c"
 #include "base-logistic.c"

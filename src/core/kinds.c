@@ -20,6 +20,8 @@ static const bj_layer_kind *const layer_kinds[] = {
     &layer_elementwise, &layer_coupling, &layer_autoregressive,
     &layer_block_autoregressive,
     &layer_planar,      &layer_triangular_affine, &layer_additive_condition, &layer_householder, &layer_lu_linear,
+    &layer_radial,
+    &layer_radial_conditional,
 };
 static const bj_base_kind *const base_kinds[] = {
     &base_normal,

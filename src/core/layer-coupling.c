@@ -82,6 +82,7 @@ static bj_status coupling_build(bj_layer *layer, const bj_spec *spec, bj_build *
   const bj_field *mask = spec_field(spec, "mask");
   int *unchanged = build_alloc(build, sizeof(int) * (size_t)layer->d);
   int *transformed = build_alloc(build, sizeof(int) * (size_t)layer->d);
+  const int swap = spec_flag(spec, "swap", 0);
   int n_unchanged = 0, n_transformed = 0;
   bj_net_request request = {0};
   if (mask && mask->n != layer->d) {
@@ -89,7 +90,7 @@ static bj_status coupling_build(bj_layer *layer, const bj_spec *spec, bj_build *
                       layer->d);
   }
   for (int i = 0; i < layer->d; i++) {
-    const int keep = mask ? mask->numbers[i] != 0 : i < layer->d / 2;
+    const int keep = mask ? mask->numbers[i] != 0 : (i < layer->d / 2) != swap;
     if (keep) {
       unchanged[n_unchanged++] = i;
     } else {

@@ -28,7 +28,9 @@ shipped_kinds <- c(
   "layer/block_autoregressive",
   "net/fourier",
   "net/polynomial",
-  "net/separate"
+  "net/separate",
+  "layer/radial",
+  "layer/radial_conditional"
 )
 
 test_that("every kind has a test file", {

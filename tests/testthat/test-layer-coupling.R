@@ -18,6 +18,14 @@ test_that("masks", {
   expect_false(any(y[, 2] == x[, 2]))
 })
 
+test_that("swap transforms the first half instead", {
+  f <- expect_layer_ok(layer_coupling(scalar_affine(), small, swap = TRUE), d = 5)
+  x <- matrix(rnorm(10), 2)
+  y <- forward(f, x)$value
+  expect_identical(y[, 3:5], x[, 3:5])
+  expect_false(any(y[, 1:2] == x[, 1:2]))
+})
+
 test_that("with nothing to see the parameters are constants", {
   expect_layer_ok(layer_coupling(scalar_affine(), small), d = 1)
   expect_layer_ok(layer_coupling(scalar_affine(), small, mask = c(FALSE, FALSE)), d = 2)

@@ -1,0 +1,96 @@
+/* radial: a scalar bijection on the distance from a centre, the same in all directions. Formulas in layer-radial.h.
+ *
+ * prep: S, the cooked parameters, F(0), and the pass that computed F(0) (rows x, y, sum, factor, then the scalar's cache),
+ * which prepare_vjp() needs for the gradient of F(0).
+ */
+#include "layer-radial.h"
+
+/* The pass of F(0), in the scratch of prep or gprep. */
+static bj_scalar_pass radial_origin_pass(const bj_layer *layer, const real *theta, const real *cooked, real *scratch,
+                                         bj_logdet *logdet) {
+  const radial *self = layer->self;
+  return (bj_scalar_pass){
+      .nb = 1,
+      .stride = BJ_BLOCK,
+      .x = scratch,
+      .y = scratch + BJ_BLOCK,
+      .logdet = logdet,
+      .par = cooked,
+      .global = theta + 2 * layer->d,
+      .cache = scratch + 4 * BJ_BLOCK,
+      .cache_stride = (long)self->scalar->n_cache * BJ_BLOCK,
+  };
+}
+
+static void radial_prepare(const bj_layer *layer, const real *theta, real *prep) {
+  const radial *self = layer->self;
+  const bj_scalar *scalar = self->scalar;
+  real *scratch = prep + self->prep_scratch, *cooked = prep + self->prep_cooked;
+  bj_logdet unused = {scratch + 2 * BJ_BLOCK, scratch + 3 * BJ_BLOCK, 0};
+  const bj_scalar_pass origin = radial_origin_pass(layer, theta, cooked, scratch, &unused);
+  radial_prepare_head(layer, theta, prep);
+  scalar->kind->cook(scalar, theta + 2 * layer->d + scalar->n_global, cooked);
+  memset(scratch, 0, sizeof(real) * BJ_BLOCK);
+  logdet_start(&unused, 1);
+  scalar->kind->forward[SHARED](scalar, &origin);
+  prep[self->prep_origin] = origin.y[0];
+}
+
+static void radial_prepare_vjp(const bj_layer *layer, const real *theta, const real *prep, real *gprep, real *gtheta) {
+  const radial *self = layer->self;
+  const bj_scalar *scalar = self->scalar;
+  const int raw = 2 * layer->d + scalar->n_global;
+  real *scratch = gprep + self->prep_scratch, *gy = scratch + 2 * BJ_BLOCK, *gx = scratch + 3 * BJ_BLOCK;
+  memcpy(scratch, prep + self->prep_scratch, sizeof(real) * (size_t)(layer->n_prep - self->prep_scratch));
+  memset(gy, 0, sizeof(real) * BJ_BLOCK);
+  gy[0] = gprep[self->prep_origin];
+  bj_scalar_pass origin = radial_origin_pass(layer, theta, prep + self->prep_cooked, scratch, NULL);
+  origin.gy = gy;
+  origin.gl = origin.x; /* zeros */
+  origin.gx = gx;
+  origin.gpar = gprep + self->prep_cooked;
+  origin.gglobal = gtheta + 2 * layer->d;
+  scalar->kind->forward_vjp[SHARED](scalar, &origin);
+  scalar->kind->cook_vjp(scalar, theta + raw, prep + self->prep_cooked, gprep + self->prep_cooked, gtheta + raw);
+}
+
+static void radial_describe(const bj_layer *layer, bj_describe *out) {
+  const radial *self = layer->self;
+  radial_describe_head(layer, out);
+  self->scalar->kind->describe(self->scalar, radial_describe_one, out);
+}
+
+/* The node's buffer takes a draw of the scalar's own; init alone writes to it. */
+static void radial_init(const bj_layer *layer, real *theta, bj_rng *rng) {
+  const radial *self = layer->self;
+  const bj_scalar *scalar = self->scalar;
+  scalar->kind->init(scalar, self->initial, rng);
+  radial_init_head(layer, theta);
+  memcpy(theta + 2 * layer->d + scalar->n_global, self->initial, sizeof(real) * (size_t)scalar->n_param);
+}
+
+static bj_status radial_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
+  const bj_status status = radial_build_head(layer, spec, build);
+  if (status != BJ_OK) return status;
+  radial *self = layer->self;
+  layer->n_param += self->scalar->n_param;
+  self->prep_cooked = layer->n_prep;
+  self->prep_origin = self->prep_cooked + self->scalar->n_cook;
+  self->prep_scratch = self->prep_origin + 1;
+  layer->n_prep = self->prep_scratch + (4 + (long)self->scalar->n_cache) * BJ_BLOCK;
+  radial_build_parts(layer);
+  return BJ_OK;
+}
+
+static const bj_layer_kind layer_radial = {
+    .name = "radial",
+    .build = radial_build,
+    .describe = radial_describe,
+    .init = radial_init,
+    .prepare = radial_prepare,
+    .prepare_vjp = radial_prepare_vjp,
+    .forward = radial_forward,
+    .inverse = radial_inverse,
+    .forward_vjp = radial_forward_vjp,
+    .inverse_vjp = radial_inverse_vjp,
+};

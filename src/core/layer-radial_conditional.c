@@ -1,0 +1,74 @@
+/* radial_conditional: a scalar bijection on the distance from a centre, its raw parameters a net of the direction (and of
+ * the condition). Formulas in layer-radial.h. F(0) is an evaluation of its own in every row.
+ */
+#include "layer-radial.h"
+
+static void radial_conditional_prepare(const bj_layer *layer, const real *theta, real *prep) {
+  const radial *self = layer->self;
+  radial_prepare_head(layer, theta, prep);
+  if (!self->net->kind->prepare) return;
+  self->net->kind->prepare(self->net, theta + 2 * layer->d + self->scalar->n_global, prep + self->prep_net);
+}
+
+static void radial_conditional_prepare_vjp(const bj_layer *layer, const real *theta, const real *prep, real *gprep,
+                                           real *gtheta) {
+  const radial *self = layer->self;
+  (void)theta;
+  (void)prep;
+  if (!self->net->kind->prepare_vjp) return;
+  self->net->kind->prepare_vjp(self->net, gprep + self->prep_net, gtheta + 2 * layer->d + self->scalar->n_global);
+}
+
+static void radial_conditional_describe(const bj_layer *layer, bj_describe *out) {
+  const radial *self = layer->self;
+  radial_describe_head(layer, out);
+  const int mark = describe_enter(out, "net");
+  self->net->kind->describe(self->net, out);
+  describe_leave(out, mark);
+}
+
+static void radial_conditional_init(const bj_layer *layer, real *theta, bj_rng *rng) {
+  const radial *self = layer->self;
+  radial_init_head(layer, theta);
+  self->net->kind->init(self->net, theta + 2 * layer->d + self->scalar->n_global, rng);
+}
+
+/* In the plane the natural net is periodic in the angle; it takes nothing but a direction. */
+static const bj_spec *radial_conditional_net(const bj_layer *layer, const bj_spec *spec) {
+  static const double width = 50;
+  static const bj_field mlp_fields[] = {
+      {.name = "width", .type = BJ_FIELD_NUMBERS, .n = 1, .numbers = &width},
+      {.name = "activation", .type = BJ_FIELD_STRING, .n = 1, .string = "tanh"},
+  };
+  static const bj_spec fourier_spec = {"fourier", 0, NULL}, mlp_spec = {"mlp", 2, mlp_fields};
+  if (spec_child(spec, "net")) return spec_child(spec, "net");
+  return layer->d == 2 && layer->n_condition == 0 ? &fourier_spec : &mlp_spec;
+}
+
+static bj_status radial_conditional_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
+  bj_status status = radial_build_head(layer, spec, build);
+  if (status != BJ_OK) return status;
+  radial *self = layer->self;
+  bj_net_request request = {.n_in = layer->d + layer->n_condition, .n_out = self->scalar->n_param};
+  if (spec_flag(spec, "add_initial", 1)) request.offset = self->initial;
+  status = net_build(build, radial_conditional_net(layer, spec), &request, spec->kind, &self->net);
+  if (status != BJ_OK) return status;
+  layer->n_param += self->net->n_param;
+  self->prep_net = layer->n_prep;
+  layer->n_prep += self->net->n_prep;
+  radial_build_parts(layer);
+  return BJ_OK;
+}
+
+static const bj_layer_kind layer_radial_conditional = {
+    .name = "radial_conditional",
+    .build = radial_conditional_build,
+    .describe = radial_conditional_describe,
+    .init = radial_conditional_init,
+    .prepare = radial_conditional_prepare,
+    .prepare_vjp = radial_conditional_prepare_vjp,
+    .forward = radial_forward,
+    .inverse = radial_inverse,
+    .forward_vjp = radial_forward_vjp,
+    .inverse_vjp = radial_inverse_vjp,
+};

@@ -1,0 +1,11 @@
+test_that("radial stacks", {
+  set.seed(1)
+  scalar <- scalar_rq_spline(knots = 3)
+  f <- flow(radial_flow(scalar, depth = 3, flow_layers = 2, center = c(-0.5, -1)), 2)
+  expect_identical(vapply(f$layers$layers, `[[`, "", "kind"), rep("radial_conditional", 2))
+  expect_equal(dim(params(f)$layers[[1]]$net$weight), c(3 * 11, 7))
+  expect_equal(params(f)$layers[[2]]$center, c(-0.5, -1))
+  f <- flow(radial_flow(scalar, depth = 2, conditional = FALSE, invert = TRUE), 3)
+  expect_identical(f$layers$layers[[1]]$layer$kind, "radial")
+  expect_error(radial_flow(scalar, net = net_fourier(), conditional = FALSE), "net", class = "bijectr_error_argument")
+})
