@@ -31,7 +31,10 @@
 #' @family training
 #' @examples
 #' # FlowJAX's fit_to_data()
-#' fit_control(learning_rate = 5e-4, batch_size = 100, max_epochs = 100, validation = 0.1, patience = 5)
+#' fit_control(
+#'   learning_rate = 5e-4, schedule = schedule_constant(), batch_size = 100, max_epochs = 100,
+#'   validation = 0.1, patience = 5
+#' )
 #' @export
 fit_control <- function(optimizer = opt_adam(), learning_rate = 5e-3, schedule = schedule_cosine(), batch_size = 256,
                         steps = NULL, max_epochs = NULL, seconds = NULL, validation = 0.1, validate_every = NULL,
