@@ -10,7 +10,7 @@
 /* ---- cubic roots ------------------------------------------------------------------------------------------------- */
 
 /* The root h in (0, 1] of s h^3 + h = 1 for 0 <= s <= 2^700, and the reciprocal r of the slope 1 + 3 s h^2 there
- * (both 2 ulp), for n vectors, n a constant: the chain of dependent operations is long, so several run side by side.
+ * (1.5 and 6 ulp), for n vectors, n a constant: the chain of dependent operations is long, so several run side by side.
  *
  * The root w of a w + b w^3 = v, a, b > 0, is then v h / a with s = v^2 b / a^3, and 1 / (a + 3 b w^2) is r / a: no
  * square root, no cases, no cancellation. The start (1 + 0.9547 s)^(-1/3) comes from the bits of the exponent and is
@@ -52,7 +52,7 @@ INLINE void cubic_roots(int n, const vreal *s, vreal *h, vreal *r) {
 
 /* ---- atan -------------------------------------------------------------------------------------------------------- */
 
-/* atan x (2 ulp). An argument above 1 becomes 1 / x, and then one above tan(pi/8) becomes (x - 1) / (x + 1); the rest
+/* atan x (3 ulp). An argument above 1 becomes 1 / x, and then one above tan(pi/8) becomes (x - 1) / (x + 1); the rest
  * is the polynomial of fdlibm's s_atan.c. */
 INLINE vreal vatan(vreal x) {
   const vreal a = vabs(x);

@@ -33,7 +33,9 @@ typedef struct {
 /* exp(2 tanh(raw / 2)) and its derivative. With p = 1 / (1 + e^raw), tanh(raw / 2) is 1 - 2 p. */
 INLINE vreal cubic_conjugation_bounded(vreal raw, vreal *derivative) {
   const vreal p = 1.0 / (1.0 + vexp(raw));
-  const vreal value = vexp(2.0 - 4.0 * p);
+  vreal r; /* an argument between -2 and 2 needs none of vexp's care */
+  const vreal shifted = exp_split(2.0 - 4.0 * p, &r);
+  const vreal value = (1.0 + exp_polynomial(r)) * exp_scale(shifted, 0);
   *derivative = value * (4.0 * p * (1.0 - p));
   return value;
 }
@@ -176,7 +178,7 @@ INLINE void cubic_conjugation_map(const bj_scalar *scalar, const bj_scalar_pass 
   } else {
     for (int b = 0; b < pass->nb; b++) {
       for (int r = 0; r < BJ_BLOCK; r += step) {
-        for (int k = 0; k < CUBIC_CONJUGATION_WIDE; k++) {
+        UNROLL for (int k = 0; k < CUBIC_CONJUGATION_WIDE; k++) {
           par[k] = cubic_conjugation_rowwise(pass, b, r + k * BJ_LANES, direction);
         }
         all &= cubic_conjugation_rows(pass, b, r, par, 0);
