@@ -7,10 +7,11 @@
 suppressMessages(library(bijectr))
 options(bijectr.threads = 1L)
 
-planar <- function(slope = NULL) planar_flow(20, negative_slope = slope)
+planar <- function(...) layer_invert(layer_repeat(layer_planar(...), 20))
 workloads <- list(
   "planar x 20, tanh" = list(planar(), 2, 5000),
-  "planar x 20, leaky_relu" = list(planar(0.1), 2, 5000),
+  "the same, permutations" = list(planar_flow(20), 2, 5000),
+  "planar x 20, leaky_relu" = list(planar("leaky_relu", 0.1), 2, 5000),
   "planar x 20, tanh, d = 8" = list(planar(), 8, 5000),
   "triangular spline x 8" = list(triangular_spline_flow(), 2, 100)
 )

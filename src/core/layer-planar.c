@@ -50,10 +50,18 @@ INLINE void planar_map_block(const planar *self, const real *x, const real *set,
     vreal a = PLANAR_AT(set, 2 * d);
     const vreal s = PLANAR_AT(set, 2 * d + 1);
     for (int j = 0; j < d; j++) a += PLANAR_AT(set, j) * vload(x + (long)j * BJ_BLOCK + r);
-    if (direction == BJ_INVERSE) {
-      a = is_tanh ? planar_root(a, s, failed) : a / planar_point_of(a, s, 0, self->slope).det;
-    }
+    if (direction == BJ_INVERSE && !is_tanh) a = a / planar_point_of(a, s, 0, self->slope).det;
     vstore(kept + r, a);
+  }
+  for (int first = 0; direction == BJ_INVERSE && is_tanh && first < BJ_BLOCK; first += PLANAR_GROUP * BJ_LANES) {
+    vreal a[PLANAR_GROUP], s[PLANAR_GROUP];
+    for (int k = 0; k < PLANAR_GROUP; k++) {
+      const int r = first + k * BJ_LANES;
+      a[k] = vload(kept + r);
+      s[k] = PLANAR_AT(set, 2 * d + 1);
+    }
+    planar_root(a, s, failed);
+    for (int k = 0; k < PLANAR_GROUP; k++) vstore(kept + first + k * BJ_LANES, a[k]);
   }
   if (is_tanh) planar_tanh_row(kept);
   FOR_ROWS(r) {
