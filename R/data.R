@@ -37,7 +37,7 @@ is_plain_column <- function(x) is.numeric(x) && is.null(dim(x)) && !is.factor(x)
 column_label <- function(x, j) if (is.null(colnames(x))) as.character(j) else colnames(x)[j]
 
 check_finite_matrix <- function(x, name) {
-  # column by column and without a copy of the whole; sums of finite numbers may overflow, and then a closer look is taken
+  # column by column, without a copy of the whole; sums of finite numbers may overflow: then a closer look is taken
   total <- 0
   for (j in seq_len(ncol(x))) total <- total + sum(abs(x[, j]))
   if (is.finite(total) && total < LARGEST) return(x)

@@ -4,8 +4,8 @@
 #' @param learning_rate Peak learning rate.
 #' @param schedule One of the `schedule_*` functions.
 #' @param batch_size Rows of a minibatch. The last batch of an epoch may be smaller; rows are shuffled anew each epoch.
-#' @param steps,max_epochs,seconds Budgets: optimiser steps, passes over the training rows, seconds. Training stops at the
-#'   first that is reached; `NULL` is no bound. At least one of `steps` and `max_epochs` must be given.
+#' @param steps,max_epochs,seconds Budgets: optimiser steps, passes over the training rows, seconds. Training stops at
+#'   the first that is reached; `NULL` is no bound. At least one of `steps` and `max_epochs` must be given.
 #' @param validation Share of the rows that are held out for validation, in \[0, 1), or a logical or integer vector that
 #'   says which rows.
 #' @param validate_every Steps between validations; `NULL`: at the end of each epoch.
@@ -14,10 +14,10 @@
 #' @param clip Gradients with a larger global norm are scaled down to it; `NULL`: never.
 #' @param ema Decay of an exponential moving average of the parameters, which is then what is validated and returned;
 #'   0: none.
-#' @param noise Noise regularisation: in each step every row of the batch is moved by a fresh normal draw, `noise` standard
-#'   deviations large in the standardised data (it is drawn with the covariance of the training rows). The noise falls to 0
-#'   along a cosine over the steps, so early parameters are smooth and late ones sharp, and validation chooses between
-#'   them; 0: none.
+#' @param noise Noise regularisation: in each step every row of the batch is moved by a fresh normal draw, `noise`
+#'   standard deviations large in the standardised data (it is drawn with the covariance of the training rows). The
+#'   noise falls to 0 along a cosine over the steps, so early parameters are smooth and late ones sharp, and validation
+#'   chooses between them; 0: none.
 #' @param max_failures Number of rollbacks after a loss or gradient that is not finite before the fit is given up with
 #'   status "diverged". Each halves the rate.
 #' @param checkpoint File to which the training state is written about every `checkpoint_seconds`, to a temporary name
@@ -38,8 +38,8 @@
 #' @export
 fit_control <- function(optimizer = opt_adam(), learning_rate = 5e-3, schedule = schedule_cosine(), batch_size = 256,
                         steps = NULL, max_epochs = NULL, seconds = NULL, validation = 0.1, validate_every = NULL,
-                        patience = NULL, keep_best = TRUE, clip = NULL, ema = 0, noise = 0, max_failures = 10, checkpoint = NULL,
-                        checkpoint_seconds = 10, callback = NULL) {
+                        patience = NULL, keep_best = TRUE, clip = NULL, ema = 0, noise = 0, max_failures = 10,
+                        checkpoint = NULL, checkpoint_seconds = 10, callback = NULL) {
   if (is.null(steps) && is.null(max_epochs)) {
     stop_arg("One of {.arg steps} and {.arg max_epochs} must be given.")
   }

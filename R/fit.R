@@ -1,18 +1,18 @@
 #' Fit a normalizing flow
 #'
-#' Trains a flow on data by maximum likelihood. With no further argument than the data it standardises them, builds a flow
-#' that suits most tables of a few columns, and trains it with settings that depend on the number of rows.
+#' Trains a flow on data by maximum likelihood. With no further argument than the data it standardises them, builds a
+#' flow that suits most tables of a few columns, and trains it with settings that depend on the number of rows.
 #'
-#' @param data The data: a data frame or matrix with one column a coordinate and one row an observation, or a numeric vector
-#'   for one coordinate. All columns must be numeric, finite and not constant.
+#' @param data The data: a data frame or matrix with one column a coordinate and one row an observation, or a numeric
+#'   vector for one coordinate. All columns must be numeric, finite and not constant.
 #' @param layers A layer or a list of layers, from base to data, such as [coupling_flow()] or
-#'   [masked_autoregressive_flow()]. `NULL` takes [default_layers()]. A [flow()] or an earlier fit is where training starts:
-#'   its layers, parameters and base are taken over, and `base` is not used. If it is standardised already, `standardize` is
-#'   not used either.
+#'   [masked_autoregressive_flow()]. `NULL` takes [default_layers()]. A [flow()] or an earlier fit is where training
+#'   starts: its layers, parameters and base are taken over, and `base` is not used. If it is standardised already,
+#'   `standardize` is not used either.
 #' @param d Number of coordinates: needed for a log density, see [fit_flow.function()]; data tell it themselves.
 #' @param base Base distribution, one of the `base_*` functions.
-#' @param condition Conditioning variables: a numeric matrix or data frame with as many rows as `data`. The flow is then a
-#'   distribution of the data given these.
+#' @param condition Conditioning variables: a numeric matrix or data frame with as many rows as `data`. The flow is
+#'   then a distribution of the data given these.
 #' @param weights Case weights: one non-negative number a row.
 #' @param standardize The frozen layer next to the data, learned from the training rows: `"whiten"` (mean 0 and identity
 #'   covariance), `"scale"` (mean 0 and variance 1), or `"none"`. `TRUE` is `"whiten"`, `FALSE` is `"none"`.
@@ -20,10 +20,10 @@
 #' @param progress Show a progress bar.
 #' @param ... Passed on to [fit_control()], with the default settings for what is not given:
 #'   `fit_flow(data, steps = 500)`.
-#' @return A `bijectr_fit`: a flow with trained parameters and, beside the fields of [flow()], `history` (a data frame of
-#'   losses: mean negative log density in the units of the data), `status` (`"finished"`, `"max_epochs"`, `"converged"`,
-#'   `"time_limit"`, `"stopped"`, `"interrupted"` or `"diverged"`), `loglik`, `nobs`, `seconds` and `call`. It is a plain list
-#'   that [saveRDS()] keeps.
+#' @return A `bijectr_fit`: a flow with trained parameters and, beside the fields of [flow()], `history` (a data frame
+#'   of losses: mean negative log density in the units of the data), `status` (`"finished"`, `"max_epochs"`,
+#'   `"converged"`, `"time_limit"`, `"stopped"`, `"interrupted"` or `"diverged"`), `loglik`, `nobs`, `seconds` and
+#'   `call`. It is a plain list that [saveRDS()] keeps.
 #' @section Interrupts: an interrupt ends the training, not the call: the fit so far is returned, with status
 #'   `"interrupted"` and a warning of class `bijectr_warning_interrupted`. `update()` goes on from there.
 #' @references Papamakarios, Nalisnick, Rezende, Mohamed, Lakshminarayanan (2021), *Normalizing flows for probabilistic
@@ -110,8 +110,8 @@ fit_matrix <- function(data, layers, base, condition, weights, standardize, cont
   finish_fit(flow, setup, new_state(flow, control), control, progress, rows, history = NULL, seconds = 0)
 }
 
-# Trains, and makes the fit out of what came back. Interrupts wait until there is a fit to return: they end the training,
-# and one that comes during the last evaluation changes nothing.
+# Trains, and makes the fit out of what came back. Interrupts wait until there is a fit to return: they end the
+# training, and one that comes during the last evaluation changes nothing.
 finish_fit <- function(...) {
   suspendInterrupts({
     fit <- train_and_evaluate(...)

@@ -3,13 +3,13 @@
 #' Puts a base distribution and layers together to a distribution with initial parameters: evaluate it with
 #' [logdensity()], draw from it with [sample()], look at its parameters with [params()]. [fit_flow()] trains one.
 #'
-#' @param layers A layer, or a list of layers applied one after another from base to data. The `layer_*` functions and the
-#'   premade stacks such as [coupling_flow()] make them.
+#' @param layers A layer, or a list of layers applied one after another from base to data. The `layer_*` functions and
+#'   the premade stacks such as [coupling_flow()] make them.
 #' @param d Number of coordinates.
 #' @param base Base distribution, one of the `base_*` functions.
 #' @param d_condition Number of conditioning variables, 0 if there are none.
-#' @return An object of class `bijectr_flow`: a plain list with the specification of base and layers and the flat vector of
-#'   raw parameters. [set.seed()] governs initial parameters and random permutations.
+#' @return An object of class `bijectr_flow`: a plain list with the specification of base and layers and the flat
+#'   vector of raw parameters. [set.seed()] governs initial parameters and random permutations.
 #' @seealso [fit_flow()], [params()], [forward()], [logdensity()]
 #' @examples
 #' set.seed(1)

@@ -1,9 +1,9 @@
 #' Masked autoregressive layer
 #'
 #' Coordinate \eqn{i} goes through a scalar bijection whose parameters depend on the coordinates before it:
-#' \eqn{y_i = f(x_i; \theta(x_1, \dots, x_{i-1}, c))}. A masked net computes all parameters at once, so `forward()` costs
-#' one evaluation of the net; the inverse finds one coordinate after the other and costs about as much in all, because
-#' each step computes only the units that have become known.
+#' \eqn{y_i = f(x_i; \theta(x_1, \dots, x_{i-1}, c))}. A masked net computes all parameters at once, so `forward()`
+#' costs one evaluation of the net; the inverse finds one coordinate after the other and costs about as much in all,
+#' because each step computes only the units that have become known.
 #'
 #' @inheritParams layer_coupling
 #' @param net The conditioner: [net_mlp()], which can be masked.

@@ -6,15 +6,16 @@
 #'
 #' `inverse()` solves for one coordinate after the other by a bracketed Newton iteration, to the last few bits; the
 #' slopes of the network bound where the root can lie, so it is found for every input. Gradients through the inverse are
-#' exact (implicit function theorem). It costs some ten evaluations of the network, so let `forward` be the direction that
-#' is needed most.
+#' exact (implicit function theorem). It costs some ten evaluations of the network, so let `forward` be the direction
+#' that is needed most.
 #'
 #' @section Parameters:
-#' Linear map \eqn{l = 1, \dots, depth + 1} has raw weights `W1`, `W2`, ..., raw row scales `scale1`, ... and biases `b1`,
-#' .... With \eqn{T} equal to \eqn{W} below the diagonal blocks, \eqn{\mathrm{softplus}(W)} on them and 0 above, row
-#' \eqn{i} of the matrix used is \eqn{\mathrm{softplus}(scale_i) T_i / |T_i|}. Entries of \eqn{W} above the blocks take part
-#' in nothing. Conditioning variables enter as \eqn{Wc\,c} in the first map, at depth 0 too. Between the maps stands
-#' \eqn{\tanh(t) + 0.01 t}. Weights start at Glorot's uniform draws, rows at length 1, biases and `Wc` at uniform draws.
+#' Linear map \eqn{l = 1, \dots, depth + 1} has raw weights `W1`, `W2`, ..., raw row scales `scale1`, ... and biases
+#' `b1`, .... With \eqn{T} equal to \eqn{W} below the diagonal blocks, \eqn{\mathrm{softplus}(W)} on them and 0 above,
+#' row \eqn{i} of the matrix used is \eqn{\mathrm{softplus}(scale_i) T_i / |T_i|}. Entries of \eqn{W} above the blocks
+#' take part in nothing. Conditioning variables enter as \eqn{Wc\,c} in the first map, at depth 0 too. Between the maps
+#' stands \eqn{\tanh(t) + 0.01 t}. Weights start at Glorot's uniform draws, rows at length 1, biases and `Wc` at
+#' uniform draws.
 #'
 #' @param depth Number of hidden layers, 0 to 14; 0 gives a triangular affine map.
 #' @param block_dim Hidden units a coordinate, 1 to 256.

@@ -1,7 +1,8 @@
 #' Compositions of layers
 #'
 #' `layer_chain()` applies layers one after another, the first one first. `layer_invert()` turns a layer round.
-#' `layer_repeat()` chains several layers of the same structure, each with parameters (and random permutations) of its own.
+#' `layer_repeat()` chains several layers of the same structure, each with parameters (and random permutations) of its
+#' own.
 #'
 #' A flow keeps its layers as one flat chain from base to data: chains in chains are flattened, and an inverted chain
 #' becomes the chain of the inverted layers in the opposite order. `params()` lists layers in that order.

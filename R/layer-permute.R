@@ -1,10 +1,10 @@
 #' Permutations of the coordinates
 #'
-#' Fixed maps that only reorder coordinates, so that the next layer treats them differently. They have no parameters, and
-#' their log-determinant is 0.
+#' Fixed maps that only reorder coordinates, so that the next layer treats them differently. They have no parameters,
+#' and their log-determinant is 0.
 #'
-#' @param permutation Whole numbers \eqn{p} with \eqn{y_i = x_{p_i}}. `NULL` draws one when the flow is made: at random for
-#'   more than two coordinates (never the identity), the flip for two, nothing for one.
+#' @param permutation Whole numbers \eqn{p} with \eqn{y_i = x_{p_i}}. `NULL` draws one when the flow is made: at random
+#'   for more than two coordinates (never the identity), the flip for two, nothing for one.
 #' @param shift How far `layer_roll()` moves coordinates: \eqn{y_i = x_{i - shift}}, round the end.
 #' @return A layer: an object of class `bijectr_layer`.
 #' @family layers

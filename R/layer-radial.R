@@ -1,26 +1,27 @@
 #' Radial layers
 #'
-#' A scalar bijection on the distance from a centre: with \eqn{s = S (x - c)}, \eqn{S = \mathrm{diag}(\exp(log\_scale))},
-#' \eqn{r = \sqrt{|s|^2 + 10^{-14}}} and \eqn{r' = F(r) - F(0)}, the map is \eqn{y = c + (r' / r) (x - c)} and its
-#' log-determinant \eqn{\log F'(r) + (d - 1) \log(r' / r)}. The inverse is the same with \eqn{F^{-1}(r + F(0))}.
+#' A scalar bijection on the distance from a centre: with \eqn{s = S (x - c)}, \eqn{S =
+#' \mathrm{diag}(\exp(log\_scale))}, \eqn{r = \sqrt{|s|^2 + 10^{-14}}} and \eqn{r' = F(r) - F(0)}, the map is \eqn{y =
+#' c + (r' / r) (x - c)} and its log-determinant \eqn{\log F'(r) + (d - 1) \log(r' / r)}. The inverse is the same with
+#' \eqn{F^{-1}(r + F(0))}.
 #'
 #' In `layer_radial()` \eqn{F} is the same in all directions. In `layer_radial_conditional()` its raw parameters are the
 #' outputs of a net of the direction \eqn{s / r}, and of the conditioning variables if there are any.
 #'
 #' @section Parameters:
-#' `center` and `log_scale`, one number a coordinate, and the raw parameters of the scalar bijection under its own names, or
-#' those of the net under `net`.
+#' `center` and `log_scale`, one number a coordinate, and the raw parameters of the scalar bijection under its own
+#' names, or those of the net under `net`.
 #'
 #' @param scalar The scalar bijection, one of the `scalar_*` functions; it must be defined on the whole line. A stack of
 #'   several is [scalar_chain()]; \eqn{F(0)} is subtracted once, for the whole stack.
 #' @param net The net of the direction, whose outputs are the raw parameters of `scalar` in the order of its help page.
 #'   `NULL`: [net_fourier()] in two dimensions without conditions, otherwise `net_mlp(50, activation = "tanh")`.
-#' @param add_initial If `TRUE`, the net's output is added to the scalar's initial raw parameters; if `FALSE` it is the raw
-#'   parameter itself.
+#' @param add_initial If `TRUE`, the net's output is added to the scalar's initial raw parameters; if `FALSE` it is the
+#'   raw parameter itself.
 #' @param center,scale Initial centre and scale: one number, or one a coordinate.
 #' @return A layer: an object of class `bijectr_layer`.
-#' @references Rezende, Mohamed (2015), *Variational inference with normalizing flows*, arXiv:1505.05770, for radial flows of
-#'   one parameter family.
+#' @references Rezende, Mohamed (2015), *Variational inference with normalizing flows*, arXiv:1505.05770, for radial
+#'   flows of one parameter family.
 #' @family layers
 #' @examples
 #' set.seed(1)

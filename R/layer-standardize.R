@@ -1,7 +1,7 @@
 #' Fixed shift and scale
 #'
-#' The frozen layer that [fit_flow()] puts next to the data: \eqn{x = L z + m} with numbers that are not trained. It lets
-#' the trained layers work on data of mean 0 and variance 1 while log densities stay in the units of the data.
+#' The frozen layer that [fit_flow()] puts next to the data: \eqn{x = L z + m} with numbers that are not trained. It
+#' lets the trained layers work on data of mean 0 and variance 1 while log densities stay in the units of the data.
 #'
 #' @param loc The shift \eqn{m}, one number a coordinate.
 #' @param scale Positive numbers, one a coordinate, or a lower triangular matrix \eqn{L} with a positive diagonal (the

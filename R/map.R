@@ -35,8 +35,8 @@ map_points <- function(flow, x, condition, inverse) {
   out[c("value", "logdet")]
 }
 
-# Gradients, for tests and for fits that are driven from R: value, logdet and log_density of the map, and the gradient of
-# the sum of their products with `cotangents` with respect to params, x and condition.
+# Gradients, for tests and for fits that are driven from R: value, logdet and log_density of the map, and the gradient
+# of the sum of their products with `cotangents` with respect to params, x and condition.
 flow_vjp <- function(flow, x, inverse = TRUE, cotangents, condition = NULL) {
   x <- as_points(x, flow, "x")
   native_vjp(flow, x, as_conditions(condition, flow, nrow(x)), inverse, lapply(cotangents, as.double))
@@ -45,8 +45,8 @@ flow_vjp <- function(flow, x, inverse = TRUE, cotangents, condition = NULL) {
 #' Log density of a flow
 #'
 #' @param object A flow or a fit.
-#' @param newdata Points in the units of the data: a matrix or data frame with one column a coordinate (columns are found
-#'   by name if both sides have names); for one coordinate a vector.
+#' @param newdata Points in the units of the data: a matrix or data frame with one column a coordinate (columns are
+#'   found by name if both sides have names); for one coordinate a vector.
 #' @inheritParams forward
 #' @return A numeric vector, one log density (in nats) a row, with respect to the units of the data. `-Inf` outside the
 #'   support.

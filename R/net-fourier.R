@@ -1,8 +1,8 @@
 #' Fourier net of an angle
 #'
-#' For a direction in the plane: with the angle \eqn{\theta} of the two inputs and \eqn{v = (\theta + \pi) / (2 \pi)}, the
-#' features are \eqn{\sin(2 \pi k v) / k}, \eqn{\cos(2 \pi k v) / k} for \eqn{k = 1, \dots, m}, and 1. The outputs are linear
-#' in them, without a bias, so they are smooth and periodic functions of the angle. The net of
+#' For a direction in the plane: with the angle \eqn{\theta} of the two inputs and \eqn{v = (\theta + \pi) / (2 \pi)},
+#' the features are \eqn{\sin(2 \pi k v) / k}, \eqn{\cos(2 \pi k v) / k} for \eqn{k = 1, \dots, m}, and 1. The outputs
+#' are linear in them, without a bias, so they are smooth and periodic functions of the angle. The net of
 #' [layer_radial_conditional()] in two dimensions.
 #'
 #' @section Parameters:

@@ -1,14 +1,16 @@
 #' Multilayer perceptron
 #'
 #' The usual conditioner: dense layers \eqn{h_l = a(W_l h_{l-1} + b_l)}, the last one linear. In
-#' [layer_autoregressive()] the weights are masked (hidden unit \eqn{j} has rank \eqn{j \bmod (d - 1)}, and sees only inputs
-#' and units of at most its own rank).
+#' [layer_autoregressive()] the weights are masked (hidden unit \eqn{j} has rank \eqn{j \bmod (d - 1)}, and sees only
+#' inputs and units of at most its own rank).
 #'
 #' @param width Number of hidden units, one number for all hidden layers or one for each.
 #' @param depth Number of hidden layers; 0 gives a linear map.
-#' @param activation Activation: `"relu"`, `"tanh"`, `"elu"`, `"gelu"` (its tanh form), `"silu"`, `"softplus"` or `"sin"`.
-#' @param init `"identity"` starts the last layer at exactly zero, so that the layer it serves starts at its initial scalar;
-#'   `"uniform"` draws all weights and biases from \eqn{U(-1/\sqrt{n_{in}}, 1/\sqrt{n_{in}})}, as the hidden layers always are.
+#' @param activation Activation: `"relu"`, `"tanh"`, `"elu"`, `"gelu"` (its tanh form), `"silu"`, `"softplus"` or
+#'   `"sin"`.
+#' @param init `"identity"` starts the last layer at exactly zero, so that the layer it serves starts at its initial
+#'   scalar; `"uniform"` draws all weights and biases from \eqn{U(-1/\sqrt{n_{in}}, 1/\sqrt{n_{in}})}, as the hidden
+#'   layers always are.
 #' @return A net: an object of class `bijectr_net`.
 #' @family nets
 #' @examples
@@ -16,7 +18,9 @@
 #' @export
 net_mlp <- function(width = 50, depth = length(width), activation = "relu", init = c("identity", "uniform")) {
   depth <- check_count(depth, "depth", min = 0, max = 33)
-  if (!length(width) %in% c(1L, depth)) stop_arg("{.arg width} must be one number, or one for each of the {depth} hidden layers.")
+  if (!length(width) %in% c(1L, depth)) {
+    stop_arg("{.arg width} must be one number, or one for each of the {depth} hidden layers.")
+  }
   width <- vapply(width, check_count, integer(1), name = "width")
   new_spec("net", "mlp",
     width = rep_len(width, depth),

@@ -1,17 +1,17 @@
 #' Polynomial net
 #'
-#' A conditioner that is linear in products of one-dimensional orthonormal polynomials of its inputs: all products of total
-#' degree up to `total_degree` in which no input has a degree above `degree`.
+#' A conditioner that is linear in products of one-dimensional orthonormal polynomials of its inputs: all products of
+#' total degree up to `total_degree` in which no input has a degree above `degree`.
 #'
 #' @section Parameters:
-#' `coef`, one row a term and one column an output. Terms are sorted by total degree, then with falling degree of the first
-#' input, of the second, and so on: for two inputs 1, \eqn{x_1}, \eqn{x_2}, \eqn{x_1^2}, \eqn{x_1 x_2}, .... Initial
-#' coefficients are 0.1 times standard normal draws.
+#' `coef`, one row a term and one column an output. Terms are sorted by total degree, then with falling degree of the
+#' first input, of the second, and so on: for two inputs 1, \eqn{x_1}, \eqn{x_2}, \eqn{x_1^2}, \eqn{x_1 x_2}, ....
+#' Initial coefficients are 0.1 times standard normal draws.
 #'
 #' @param degree Largest degree of one input.
 #' @param total_degree Largest total degree of a term.
-#' @param basis `"hermite"`: orthonormal under the standard normal; `"legendre"`: orthonormal under the uniform distribution
-#'   on (-1, 1).
+#' @param basis `"hermite"`: orthonormal under the standard normal; `"legendre"`: orthonormal under the uniform
+#'   distribution on (-1, 1).
 #' @return A net: an object of class `bijectr_net`.
 #' @family nets
 #' @examples

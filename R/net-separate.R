@@ -1,7 +1,8 @@
 #' Separate nets for the parameters of a scalar bijection
 #'
-#' Several nets side by side on the same input: net \eqn{j} computes raw parameter \eqn{j} of every transformed coordinate,
-#' in the order in which the scalar's help page lists them. RealNVP has one net for the shift and one for the log scale.
+#' Several nets side by side on the same input: net \eqn{j} computes raw parameter \eqn{j} of every transformed
+#' coordinate, in the order in which the scalar's help page lists them. RealNVP has one net for the shift and one for
+#' the log scale.
 #'
 #' @param ... Nets, as many as the scalar bijection has raw parameters. `params()` shows them under their numbers.
 #' @return A net: an object of class `bijectr_net`.

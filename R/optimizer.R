@@ -1,7 +1,7 @@
 #' Optimisers
 #'
-#' The rule that turns gradients into steps. The learning rate is an argument of [fit_control()], and a `schedule_*` says
-#' how it changes.
+#' The rule that turns gradients into steps. The learning rate is an argument of [fit_control()], and a `schedule_*`
+#' says how it changes.
 #'
 #' * `opt_adam()`: Adam, with bias-corrected moments and `eps` outside the root.
 #' * `opt_adamw()`: Adam with decoupled weight decay on every raw parameter.
@@ -40,7 +40,8 @@ opt_sgd <- function(momentum = 0, nesterov = FALSE, weight_decay = 0) {
 }
 
 # Every optimiser has every field: the core reads one struct.
-new_optimizer <- function(kind, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0, momentum = 0, nesterov = FALSE) {
+new_optimizer <- function(kind, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0, momentum = 0,
+                          nesterov = FALSE) {
   new_spec("opt", kind,
     beta1 = check_number(beta1, "beta1", min = 0, below = 1),
     beta2 = check_number(beta2, "beta2", min = 0, below = 1),
@@ -58,8 +59,8 @@ new_optimizer <- function(kind, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_d
 #' * `schedule_constant()`: `rate`.
 #' * `schedule_cosine()`: \eqn{rate (f + (1 - f) (1 + \cos \pi u) / 2)}, with `final` \eqn{f}.
 #' * `schedule_exponential()`: \eqn{rate \cdot decay^{step}}.
-#' * `schedule_one_cycle()`: along a cosine from `start * rate` up to `rate` during the first `warmup` of the steps, then
-#'   down to `final * rate`.
+#' * `schedule_one_cycle()`: along a cosine from `start * rate` up to `rate` during the first `warmup` of the steps,
+#'   then down to `final * rate`.
 #'
 #' @param final Rate at the end as a fraction of the peak.
 #' @param decay Factor a step.

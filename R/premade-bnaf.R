@@ -1,7 +1,7 @@
 #' Block neural autoregressive flow
 #'
-#' Stacks of [layer_block_autoregressive()] with FlowJAX's name and defaults, a permutation after every layer (a random one
-#' for more than two coordinates, the flip for two).
+#' Stacks of [layer_block_autoregressive()] with FlowJAX's name and defaults, a permutation after every layer (a random
+#' one for more than two coordinates, the flip for two).
 #'
 #' @inheritParams coupling_flow
 #' @param nn_depth,nn_block_dim Hidden layers, and hidden units a coordinate, of each layer's network.

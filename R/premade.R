@@ -1,7 +1,7 @@
 #' Coupling and autoregressive flows
 #'
-#' Stacks of layers as FlowJAX builds them, with its names and defaults: `flow_layers` layers with a permutation after every
-#' one (a random one for more than two coordinates, the flip for two). In a coupling flow half of the coordinates
+#' Stacks of layers as FlowJAX builds them, with its names and defaults: `flow_layers` layers with a permutation after
+#' every one (a random one for more than two coordinates, the flip for two). In a coupling flow half of the coordinates
 #' parameterise the map of the other half; in a masked autoregressive flow each coordinate's map depends on those before
 #' it.
 #'
@@ -19,8 +19,8 @@
 #' flow(coupling_flow(scalar_rq_spline(knots = 8)), d = 2)
 #' flow(masked_autoregressive_flow(flow_layers = 4, nn_width = 20), d = 3)
 #' @export
-coupling_flow <- function(scalar = scalar_affine(), flow_layers = 8, nn_width = 50, nn_depth = 1, nn_activation = "relu",
-                          invert = TRUE, init = "identity") {
+coupling_flow <- function(scalar = scalar_affine(), flow_layers = 8, nn_width = 50, nn_depth = 1,
+                          nn_activation = "relu", invert = TRUE, init = "identity") {
   net <- net_mlp(rep_len(nn_width, nn_depth), nn_depth, nn_activation, init)
   stack_flow(layer_coupling(scalar, net), flow_layers, invert)
 }
@@ -42,13 +42,14 @@ stack_flow <- function(layer, flow_layers, invert) {
 #' What fit_flow() does by default
 #'
 #' `default_layers()` is the stack that [fit_flow()] builds, and `default_control()` are the training settings, for a
-#' number of training rows and coordinates. They were chosen by held-out log density on two moons, faithful, iris and quakes
-#' (see `bench/defaults.R` in the sources).
+#' number of training rows and coordinates. They were chosen by held-out log density on two moons, faithful, iris and
+#' quakes (see `bench/defaults.R` in the sources).
 #'
-#' Layers: masked autoregressive spline layers that start at the identity, so that with the whitening layer of [fit_flow()]
-#' a fit starts at the normal distribution with the mean and covariance of the data; with conditions, behind an affine one. Training: Adam with a cosine decay, a
-#' number of steps (not epochs: small data would be undertrained), noise regularisation whose amplitude shrinks with the
-#' number of rows at the rate of a kernel density estimate's bandwidth, and the parameters of the best validation.
+#' Layers: masked autoregressive spline layers that start at the identity, so that with the whitening layer of
+#' [fit_flow()] a fit starts at the normal distribution with the mean and covariance of the data; with conditions,
+#' behind an affine one. Training: Adam with a cosine decay, a number of steps (not epochs: small data would be
+#' undertrained), noise regularisation whose amplitude shrinks with the number of rows at the rate of a kernel density
+#' estimate's bandwidth, and the parameters of the best validation.
 #'
 #' @param n Number of rows.
 #' @param d Number of coordinates.

@@ -1,5 +1,5 @@
-# What is learned from the training rows before the fit. Moments are summed over chunks of rows, so that the memory for them
-# does not grow with the data.
+# What is learned from the training rows before the fit. Moments are summed over chunks of rows, so that the memory for
+# them does not grow with the data.
 
 ROWS_PER_CHUNK <- 16384L
 
@@ -25,8 +25,8 @@ row_moments <- function(x, rows, weights = NULL) {
   list(center = center, cov = squares / effective, n = length(rows), names = colnames(x))
 }
 
-# Lower triangular root of the covariance; NULL where columns are nearly collinear, because a factor of their correlation
-# would blow up rounding errors.
+# Lower triangular root of the covariance; NULL where columns are nearly collinear, because a factor of their
+# correlation would blow up rounding errors.
 covariance_root <- function(moments) {
   scale <- sqrt(diag(moments$cov))
   root <- tryCatch(chol(moments$cov / tcrossprod(scale)), error = function(e) NULL)

@@ -1,8 +1,8 @@
-# The training loop. The core advances plain vectors by about 0.2 s of steps a call; this loop does what needs R: budget,
-# progress, callbacks, checkpoints, interrupts. Nothing depends on where the calls are cut.
+# The training loop. The core advances plain vectors by about 0.2 s of steps a call; this loop does what needs R:
+# budget, progress, callbacks, checkpoints, interrupts. Nothing depends on where the calls are cut.
 
-# A call copies the state, so a large state gets longer calls: copying stays below a few per cent. The option is for tests,
-# which cut training in unusual places.
+# A call copies the state, so a large state gets longer calls: copying stays below a few per cent. The option is for
+# tests, which cut training in unusual places.
 seconds_per_call <- function(state) {
   getOption("bijectr.seconds_per_call", max(0.2, 1.5e-7 * sum(lengths(state))))
 }
@@ -40,7 +40,8 @@ train_setup <- function(data, condition, weights, rows, control, noise_root) {
    
     record_every = max(1, ceiling(min(bounds) / 2000)), optimizer = unclass(control$optimizer),
     schedule = unclass(control$schedule), learning_rate = control$learning_rate, schedule_steps = min(bounds),
-    clip = or_zero(control$clip), noise = control$noise, noise_root = noise_root, ema = control$ema, max_failure = control$max_failures,
+    clip = or_zero(control$clip), noise = control$noise, noise_root = noise_root, ema = control$ema,
+    max_failure = control$max_failures,
     keep_best = control$keep_best && length(rows$validation) > 0, seed = 0, seconds = 0
   )
 }
@@ -58,7 +59,9 @@ run_training <- function(flow, setup, state, control, progress, snapshot, advanc
     left <- if (is.null(control$seconds)) Inf else control$seconds - elapsed()
     failures <- run$state$counters[["n_failure"]]
     step <- advance(run$state, max(0, min(seconds_per_call(run$state), left)))
-    run <- list(state = step$state, history = c(run$history, list(step$history)), status = step$outcome, seconds = elapsed())
+    run <- list(
+      state = step$state, history = c(run$history, list(step$history)), status = step$outcome, seconds = elapsed()
+    )
     if (run$state$counters[["n_failure"]] > failures) report_rollback(run$state$counters)
     progress_update(bar, run, setup)
     if (run$status == "paused" && !is.null(control$seconds) && elapsed() >= control$seconds) run$status <- "time_limit"

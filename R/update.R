@@ -1,12 +1,12 @@
 #' Go on training
 #'
-#' Continues the training of a fit where it ended, with its optimiser state and order of rows: for a constant learning rate
-#' the result is the same, bit for bit, as if the first fit had been asked for more epochs. With other schedules the
-#' schedule is stretched to the new number of steps.
+#' Continues the training of a fit where it ended, with its optimiser state and order of rows: for a constant learning
+#' rate the result is the same, bit for bit, as if the first fit had been asked for more epochs. With other schedules
+#' the schedule is stretched to the new number of steps.
 #'
 #' @param object A fit.
-#' @param epochs,steps How many more: `update(fit, epochs = +50)`. With neither, a fit that was interrupted, stopped or ran
-#'   out of time goes on to its original number.
+#' @param epochs,steps How many more: `update(fit, epochs = +50)`. With neither, a fit that was interrupted, stopped or
+#'   ran out of time goes on to its original number.
 #' @param seconds Time budget of the continuation; `NULL`: none.
 #' @param data,condition,weights The data of the fit. By default they are taken from the fit's call, as `update()` of a
 #'   linear model does.
