@@ -1,0 +1,194 @@
+#' Simulation-based inference in rounds
+#'
+#' Learns the posterior distribution of the parameters \eqn{\theta} of a simulator, whose likelihood is not known, given an
+#' observation: sequential neural posterior estimation (SNPE-C). In the first round parameters are drawn from the prior and
+#' a conditional flow \eqn{q(\theta | x)} is fitted to them by maximum likelihood. In each later round they are drawn from
+#' \eqn{q(\theta | x_o)}, so that simulations are spent where the posterior is, and the flow is trained further on the
+#' simulations of all rounds. Maximum likelihood would then learn a posterior under the wrong prior. The contrastive loss
+#' does not: the flow has to tell the \eqn{\theta_i} that produced \eqn{x_i} from other parameters \eqn{\theta_j} of its
+#' batch,
+#' \deqn{-\log \frac{q(\theta_i | x_i) / p(\theta_i)}{\sum_j q(\theta_j | x_i) / p(\theta_j)},}
+#' where the sum is over \eqn{\theta_i} and `atoms` others.
+#'
+#' A flow with density outside the support of the prior is not punished for it by the contrastive loss. Draws outside are
+#' not simulated, but layers that end inside the support are better; see the examples.
+#'
+#' @param simulator A function of a matrix of parameters, one row each, that returns a numeric matrix with a row of
+#'   simulated data for each.
+#' @param prior A list of two functions: `sample(n)` gives a matrix of parameters, `log_density(theta)` one number a row;
+#'   or an (unconditional) flow.
+#' @param observed The observation: a numeric vector, one number a column of what the simulator returns.
+#' @param rounds Number of rounds.
+#' @param simulations Number of simulations of each round.
+#' @param layers,base,standardize See [fit_flow()].
+#' @param loss Loss of the rounds after the first, [loss_contrastive()].
+#' @param control,...  Training settings of each round, see [fit_control()]; by default those of [fit_flow()], with
+#'   batches of 100 pairs for the contrastive loss, which takes `atoms + 1` densities a pair.
+#' @param progress Show progress bars.
+#' @return A `bijectr_fit` of the last round: a flow of the parameters given data, to be used with `condition = observed`.
+#'   It has the additional fields `rounds` (a list with `theta`, `data` and `history` of each round) and `observed`.
+#' @references Greenberg, Nonnenmacher, Macke (2019), *Automatic posterior transformation for likelihood-free inference*,
+#'   arXiv:1905.07488. Durkan, Murray, Papamakarios (2020), *On contrastive learning for likelihood-free inference*,
+#'   arXiv:2002.03712.
+#' @seealso [loss_contrastive()]
+#' @family inference
+#' @examples
+#' set.seed(1)
+#' simulator <- function(theta) theta + 0.5 * matrix(rnorm(length(theta)), nrow(theta))
+#' prior <- list(
+#'   sample = function(n) matrix(runif(n, 0, 4), n, 1),
+#'   log_density = function(theta) dunif(theta[, 1], 0, 4, log = TRUE)
+#' )
+#' inside <- layer_elementwise(scalar_chain(scalar_sigmoid(), scalar_affine(scale = "exp")))
+#' fit <- fit_rounds(simulator, prior, observed = 3, rounds = 2, simulations = 200, steps = 100)
+#' summary(sample(fit, 1000, condition = 3)[, 1])
+#' @export
+fit_rounds <- function(simulator, prior, observed, rounds = 2, simulations = 1000, layers = NULL, base = base_normal(),
+                       standardize = TRUE, loss = loss_contrastive(), control = NULL, progress = interactive(), ...) {
+  if (!is.function(simulator)) stop_arg("{.arg simulator} must be a function, not {.obj_type_friendly {simulator}}.")
+  prior <- check_prior(prior)
+  rounds <- check_count(rounds, "rounds")
+  simulations <- check_count(simulations, "simulations", min = 10)
+  if (check_family(loss, "loss", "loss")$kind != "contrastive") stop_arg("{.arg loss} must be {.fn loss_contrastive}.")
+  given <- list(...)
+  theta <- data <- NULL
+  log <- list()
+  fit <- layers
+  for (round in seq_len(rounds)) {
+    new <- if (round == 1) prior$sample(simulations) else sample_inside(fit, observed, prior, simulations)
+    new <- as_numeric_matrix(new, "prior$sample")
+    simulated <- check_simulated(simulator(new), nrow(new), observed)
+    theta <- rbind(theta, new)
+    data <- rbind(data, simulated)
+    settings <- make_control(control, default_control(nrow(theta), ncol(theta)), given)
+    fit <- if (round == 1) {
+      fit_matrix(as_fit_data(theta, "theta"), fit, base, data, NULL, standardize, settings, progress)
+    } else {
+      fit_contrastive(fit, theta, data, prior, loss, settings, progress, default_batch = is.null(control$batch_size) &&
+        is.null(given$batch_size))
+    }
+    log[[round]] <- list(theta = new, data = simulated, history = fit$history)
+    if (fit$status == "interrupted") break
+  }
+  fit$rounds <- log
+  fit$observed <- observed
+  fit$call <- sys.call()
+  class(fit) <- c("bijectr_rounds_fit", setdiff(class(fit), "bijectr_rounds_fit"))
+  fit
+}
+
+#' @export
+update.bijectr_rounds_fit <- function(object, ...) {
+  stop_arg("A fit in rounds cannot be trained further: give {.fn fit_rounds} more rounds or steps.")
+}
+
+check_prior <- function(prior) {
+  if (inherits(prior, "bijectr_flow")) {
+    return(list(sample = function(n) sample(prior, n), log_density = function(theta) logdensity(prior, theta)))
+  }
+  if (is.list(prior) && is.function(prior$sample) && is.function(prior$log_density)) return(prior)
+  stop_arg("{.arg prior} must be a flow, or a list of the functions {.field sample} and {.field log_density}.")
+}
+
+check_simulated <- function(data, n, observed) {
+  data <- as_numeric_matrix(data, "simulator(theta)")
+  if (nrow(data) != n || ncol(data) != length(observed)) {
+    stop_arg(c(
+      "The simulator must return a matrix of {n} row{?s} and {length(observed)} column{?s}, as {.arg observed} has values.",
+      i = "It returned {nrow(data)} row{?s} and {ncol(data)} column{?s}."
+    ))
+  }
+  check_finite_matrix(data, "simulator(theta)")
+}
+
+# Draws of q(theta | observed) inside the prior's support.
+sample_inside <- function(fit, observed, prior, n) {
+  kept <- NULL
+  for (attempt in 1:100) {
+    draws <- sample(fit, n, condition = matrix(observed, 1))
+    kept <- rbind(kept, draws[is.finite(prior$log_density(draws)), , drop = FALSE])
+    if (nrow(kept) >= n) return(kept[seq_len(n), , drop = FALSE])
+  }
+  stop_arg("Hardly a draw of the posterior lies in the support of the prior: {nrow(kept)} of {100 * n}.")
+}
+
+# ---- the contrastive loss --------------------------------------------------------------------------------------------
+
+fit_contrastive <- function(fit, theta, data, prior, loss, control, progress, default_batch = FALSE) {
+  if (default_batch) control$batch_size <- 100L
+  log_prior <- target_values(prior$log_density(theta), nrow(theta))
+  flow <- as_flow(fit)
+  condition <- scale_columns(data, flow$condition$loc, flow$condition$scale)
+  rows <- split_rows(nrow(theta), control$validation, NULL)
+  setup <- train_setup(theta, condition, NULL, rows, control, noise_root(row_moments(theta, rows$train)))
+  least <- min(length(rows$train), control$batch_size)
+  if (least <= loss$atoms) stop_arg("{.arg atoms} ({loss$atoms}) must be less than the rows of a batch ({least}).")
+  setup$validate_every <- if (setup$validate_every == 0) max(1, length(rows$train) %/% setup$batch_size) else {
+    setup$validate_every
+  }
+  setup$max_step <- setup$schedule_steps # epochs as steps: batches are drawn independently of each other
+  pairs <- list(theta = theta, condition = condition, log_prior = log_prior)
+  objective <- contrastive_objective(flow, pairs, rows$train, setup$batch_size, loss$atoms)
+  validate <- NULL
+  if (length(rows$validation) > loss$atoms) {
+    atoms <- with_seed(1, draw_atoms(length(rows$validation), loss$atoms))
+    validate <- function(params) {
+      flow["params"] <- list(params)
+      contrastive_loss(flow, pairs, rows$validation, atoms, gradient = FALSE)$loss
+    }
+  }
+  finish_fit(flow, setup, new_state(flow, control), control, progress, rows,
+    history = NULL, seconds = 0, advance = step_advance(objective, setup, control, validate)
+  )
+}
+
+contrastive_objective <- function(flow, pairs, train, batch_size, atoms) {
+  threads <- step_threads()
+  function(params, step, seed) {
+    started <- proc.time()[[3]]
+    flow["params"] <- list(params)
+    drawn <- with_seed(seed, list(
+      rows = train[sample.int(length(train), batch_size)], atoms = draw_atoms(batch_size, atoms)
+    ))
+    out <- contrastive_loss(flow, pairs, drawn$rows, drawn$atoms, threads = threads$now())
+    threads$took(proc.time()[[3]] - started)
+    list(loss = out$loss, shown = out$loss, gradient = out$gradient)
+  }
+}
+
+# n x k numbers from 1 to n: row i holds k different ones, none of them i.
+draw_atoms <- function(n, k) {
+  drawn <- t(vapply(seq_len(n), function(i) sample.int(n - 1L, k), integer(k)))
+  dim(drawn) <- c(n, k)
+  drawn + (drawn >= row(drawn))
+}
+
+# The mean loss of the pairs `rows`, where pair i is told apart from atoms[i, ] among them.
+contrastive_loss <- function(flow, pairs, rows, atoms, gradient = TRUE, threads = thread_count()) {
+  n <- length(rows)
+  given <- rep(rows, ncol(atoms) + 1)
+  candidate <- c(rows, rows[atoms])
+  theta <- pairs$theta[candidate, , drop = FALSE]
+  condition <- pairs$condition[given, , drop = FALSE]
+  log_q <- native_map(flow, theta, condition, TRUE, threads)$log_density
+  logit <- matrix(log_q - pairs$log_prior[candidate], n)
+  top <- do.call(pmax, as.data.frame(logit))
+  share <- exp(logit - top)
+  total <- rowSums(share)
+  loss <- mean(top + log(total) - logit[, 1])
+  if (!gradient) return(list(loss = loss))
+  share <- share / total
+  share[, 1] <- share[, 1] - 1
+  back <- native_vjp(flow, theta, condition, TRUE, list(log_density = as.vector(share) / n), threads)
+  list(loss = loss, gradient = back$params)
+}
+
+# Evaluates with R's generator at `seed` and leaves it as it was.
+with_seed <- function(seed, expr) {
+  before <- get0(".Random.seed", envir = globalenv(), inherits = FALSE)
+  on.exit(if (is.null(before)) rm(".Random.seed", envir = globalenv()) else {
+    assign(".Random.seed", before, envir = globalenv())
+  })
+  set.seed(seed %% .Machine$integer.max)
+  expr
+}

@@ -1,0 +1,255 @@
+#' Fit a flow to a log density
+#'
+#' Variational inference: trains a flow so that its distribution \eqn{q} comes close to the one whose log density, up to a
+#' constant, is the function `data`. The default loss is the reverse Kullback-Leibler divergence up to that constant, the
+#' mean of \eqn{\log q(x) - \log p(x)} over draws \eqn{x} of the flow; its negative is the ELBO, a lower bound of
+#' \eqn{\log Z = \log \int p}.
+#'
+#' @details
+#' A flow starts at about the standard normal distribution. A target that is far from it, or has a very different scale,
+#' is found faster with a layer [layer_standardize()] at the end of the layers that shifts and scales to roughly where the
+#' target is. A target with bounded support needs layers that end in it, as `layer_elementwise(scalar_sigmoid())` does:
+#' where a draw has log density `-Inf` the loss is infinite.
+#'
+#' Draws are cheap only in the direction in which the layers run, so premade stacks should have `invert = FALSE`, as the
+#' default layers have: spline layers as [masked_autoregressive_flow()] (for one coordinate elementwise), then an
+#' elementwise affine map.
+#'
+#' @param data The log density: a function of a matrix with one row a point and one column a coordinate that returns one
+#'   number a row. It need not be normalised.
+#' @param layers A layer, a list of layers, or a flow or fit where training is to start. `NULL` takes the layers described
+#'   below.
+#' @param ... Passed on to [fit_control()]: `steps`, `learning_rate`, `batch_size` (draws a step), `clip`, .... By default
+#'   2000 steps of Adam with 256 draws, a cosine decay from a rate of 5e-3, and gradients clipped at norm 5. Epochs,
+#'   validation and noise have no meaning here.
+#' @param d Number of coordinates; by default as many as `names` has.
+#' @param names Names of the coordinates; the target's matrix has them as column names.
+#' @param base Base distribution. Trainable parameters of a base can be trained if its draws are a differentiable function
+#'   of them: those of [base_normal()].
+#' @param gradient The derivatives of the log density: `"differences"`, central differences from one call of the target
+#'   with \eqn{(2 d + 1) n} rows a step; `"symbolic"`, from [stats::deriv()], for targets that are a formula in
+#'   `x[, 1]`, `x[, 2]`, ...; or a function that returns a matrix of the shape of its argument.
+#' @param loss One of [loss_reverse_kl()], [loss_stick_the_landing()], [loss_renyi()], [loss_importance_weighted()].
+#' @param anneal Share of the steps during which the target is flattened: its log density is multiplied by a number that
+#'   rises linearly from 0.1 to 1. It helps against modes that are missed. The losses in `history` are those of the target
+#'   itself.
+#' @param evaluate Number of draws of the final evaluation by [importance_sample()]; 0: none.
+#' @param control Training settings, see [fit_control()].
+#' @param progress Show a progress bar.
+#' @return A `bijectr_fit` (of class `bijectr_target_fit`): a flow with trained parameters, `history` (the loss), `status`,
+#'   `seconds`, `call`, and `evaluation`, a list of `elbo` and its standard error `elbo_se`, `log_z` and `log_z_se`, `ess`,
+#'   `pareto_k` and the number of draws `n`, see [importance_sample()]. `update(fit, steps = +1000)` trains it further,
+#'   with the target that its call names.
+#' @references Rezende, Mohamed (2015), *Variational inference with normalizing flows*, arXiv:1505.05770.
+#' @seealso [importance_sample()], [sample_imh()], [fit_flow()] for data.
+#' @family training
+#' @examples
+#' set.seed(1)
+#' banana <- function(x) -(x[, 1]^2 + (x[, 2] - x[, 1]^2)^2) / 2
+#' fit <- fit_flow(banana, d = 2, steps = 300, gradient = "symbolic")
+#' fit # the true log Z is log(2 pi) = 1.838
+#' sample(fit, 3)
+#' @export
+fit_flow.function <- function(data, layers = NULL, ..., d = length(names), names = NULL, base = base_normal(),
+                              gradient = "differences", loss = loss_reverse_kl(), anneal = 0, evaluate = 10000,
+                              control = NULL, progress = interactive()) {
+  control <- make_control(control, default_target_control(), list(...))
+  loss <- check_target_loss(loss, control$batch_size)
+  anneal <- check_number(anneal, "anneal", min = 0, max = 1)
+  evaluate <- check_count(evaluate, "evaluate", min = 0)
+  if (!is.null(names) && (!is.character(names) || anyDuplicated(names) || length(names) != d)) {
+    stop_arg("{.arg names} must be {d} different name{?s}, one a coordinate.")
+  }
+  flow <- start_target_flow(layers, d, base, names)
+  target <- target_with_gradient(data, gradient, flow$d, flow$names)
+  check_target_start(flow, target, control$batch_size)
+  options <- list(loss = loss, anneal = anneal, evaluate = evaluate, gradient = gradient)
+  fit <- fit_target(flow, target, options, new_state(flow, control), control, progress)
+  fit$call <- sys.call(-1)
+  fit
+}
+
+start_target_flow <- function(layers, d, base, names) {
+  if (inherits(layers, "bijectr_flow")) {
+    if (layers$d_condition > 0) stop_arg("{.arg layers} is a conditional flow, which has no log density of its own.")
+    if (d > 0 && d != layers$d) stop_arg("{.arg layers} is a flow of {layers$d} coordinate{?s}, but {.arg d} is {d}.")
+    flow <- as_flow(layers)
+    if (!is.null(names)) flow$names <- names
+    return(flow)
+  }
+  if (d == 0) stop_arg("The number of coordinates {.arg d} must be given.")
+  d <- check_count(d, "d")
+  if (is.null(layers)) layers <- default_target_layers(d)
+  new_flow(as_layer(layers, "layers"), d, check_family(base, "base", "base"), 0L, names)
+}
+
+default_target_layers <- function(d) {
+  # wide: what lies outside the splines' interval is as good as the last affine map makes it
+  spline <- scalar_rq_spline(knots = 10, interval = 10)
+  body <- if (d == 1) {
+    layer_repeat(layer_elementwise(spline), 3)
+  } else {
+    masked_autoregressive_flow(spline, flow_layers = 4, nn_width = max(32, 2 * d), invert = FALSE)
+  }
+  layer_chain(body, layer_elementwise(scalar_affine(min_scale = 0)))
+}
+
+default_target_control <- function() {
+  fit_control(
+    learning_rate = 5e-3, schedule = schedule_cosine(), batch_size = 256, steps = 2000, validation = 0, clip = 5,
+    keep_best = FALSE
+  )
+}
+
+# One look at the target before training: what is wrong there would be a fit that diverges.
+check_target_start <- function(flow, target, n) {
+  x <- native_map(flow, native_draw(flow, n, draw_seed()), NULL, inverse = FALSE)$value
+  at <- target(x)
+  bad <- which(!is.finite(at$value))
+  if (length(bad)) {
+    stop_arg(c(
+      "The target is {at$value[bad[1]]} at a draw of the initial flow: ({format(x[bad[1], ], digits = 4)}).",
+      i = "So it is at {length(bad)} of {n} draws.",
+      i = if (any(at$value == -Inf, na.rm = TRUE)) "Let the layers end inside the support of the target."
+    ))
+  }
+  bad <- which(!is.finite(rowSums(at$gradient)))
+  if (length(bad)) {
+    stop_arg("The gradient of the target is not finite at a draw of the initial flow:
+              ({format(x[bad[1], ], digits = 4)}).")
+  }
+}
+
+# `draw(flow, n, seed, step)` gives the base draws of a step; tests put fixed ones in its place.
+fit_target <- function(flow, target, options, state, control, progress, history = NULL, seconds = 0,
+                       draw = function(flow, n, seed, step, threads) native_draw(flow, n, seed, threads)) {
+  setup <- step_setup(control)
+  objective <- target_objective(flow, target, options, control, draw)
+  snapshot <- function(run) new_target_fit(flow, run, options, control, history, seconds)
+  suspendInterrupts({
+    run <- run_training(
+      flow, setup, state, control, check_flag(progress, "progress"), snapshot, step_advance(objective, setup, control)
+    )
+    fit <- snapshot(run)
+    warn_unfinished(run)
+    if (options$evaluate > 0) fit$evaluation <- evaluate_target(fit, target, options$evaluate)
+    interrupt_pending()
+  })
+  fit
+}
+
+new_target_fit <- function(flow, run, options, control, history, seconds) {
+  fit <- new_fit(flow, run, control, list(train = integer(), validation = integer()), history, seconds)
+  fit[c("epochs", "rows")] <- NULL
+  fit$options <- options
+  class(fit) <- c("bijectr_target_fit", class(fit))
+  fit
+}
+
+# Smallest factor of an annealed target.
+ANNEAL_FROM <- 0.1
+
+target_objective <- function(flow, target, options, control, draw) {
+  n <- control$batch_size
+  until <- options$anneal * control$steps
+  threads <- step_threads()
+  function(params, step, seed) {
+    started <- proc.time()[[3]]
+    flow["params"] <- list(params)
+    beta <- if (step < until) ANNEAL_FROM + (1 - ANNEAL_FROM) * step / until else 1
+    out <- reverse_gradient(flow, draw(flow, n, seed, step, threads$now()), target, options$loss, beta, threads$now())
+    threads$took(proc.time()[[3]] - started)
+    out
+  }
+}
+
+# A loss of the log weights beta log p(x) - log q(x), x = forward(z), and its gradient.
+reverse_gradient <- function(flow, z, target, loss, beta = 1, threads = thread_count()) {
+  rules <- TARGET_LOSSES[[loss$kind]]
+  out <- native_map(flow, z, NULL, FALSE, threads)
+  p <- target(out$value)
+  log_weight <- beta * p$value - out$log_density
+  share <- rules$share(loss, log_weight)
+  if (loss$path) {
+    share <- rules$path_share(loss, share)
+    score <- native_vjp(flow, out$value, NULL, TRUE, list(log_density = rep(1, nrow(z))), threads)$x
+    cotangents <- list(value = share * (score - beta * p$gradient))
+  } else {
+    cotangents <- list(value = -share * beta * p$gradient, log_density = share)
+  }
+  back <- native_vjp(flow, z, NULL, FALSE, cotangents, threads)
+  list(
+    loss = rules$value(loss, log_weight),
+    shown = rules$value(loss, p$value - out$log_density),
+    gradient = if (is.null(flow$base$trainable) || !flow$base$trainable) {
+      back$params
+    } else {
+      back$params + native_draw_vjp(flow, z, back$x)
+    }
+  )
+}
+
+evaluate_target <- function(fit, target, n) {
+  out <- weigh_draws(fit, function(x) target(x)$value, n)
+  out[c("elbo", "elbo_se", "log_z", "log_z_se", "ess", "pareto_k", "n")]
+}
+
+#' @rdname update.bijectr_fit
+#' @param target The log density that the fit was made to; by default it is taken from the fit's call.
+#' @export
+update.bijectr_target_fit <- function(object, steps = NULL, seconds = NULL, target = NULL, progress = interactive(), ...) {
+  envir <- parent.frame()
+  target <- target %||% eval(object$call[["data"]] %||% object$call[[2]], envir)
+  if (!is.function(target)) stop_arg("{.arg target} must be the log density of the fit, not {describe(target)}.")
+  options <- object$options
+  control <- object$control
+  steps <- check_count(steps, "steps", null = TRUE)
+  if (!is.null(steps)) control$steps <- as.integer(object$steps + steps)
+  control["seconds"] <- list(check_number(seconds, "seconds", above = 0, null = TRUE))
+  if (object$state$counters[["step"]] >= control$steps) return(object)
+  flow <- as_flow(object)
+  target <- target_with_gradient(target, options$gradient, flow$d, flow$names)
+  fit <- fit_target(flow, target, options, object$state, control, progress, object$history, object$seconds)
+  fit$call <- object$call
+  fit
+}
+
+# ---- printed ---------------------------------------------------------------------------------------------------------
+
+#' @export
+print.bijectr_target_fit <- function(x, ...) {
+  cat("<flow fit to a log density> ", format_coordinates(x), ", ", format_parameters(x), "\n", sep = "")
+  layers <- strwrap(format_layers(x), initial = "  layers:  ", prefix = strrep(" ", 11), width = getOption("width"))
+  cat(layers, sep = "\n")
+  steps <- paste0(format(x$steps, big.mark = ","), " step", if (x$steps != 1) "s")
+  cat("  trained: ", steps, " in ", format_seconds(x$seconds), ", status \"", x$status, "\"\n", sep = "")
+  print_evaluation(x$evaluation)
+  invisible(x)
+}
+
+print_evaluation <- function(e) {
+  if (is.null(e)) return()
+  cat("  ELBO ", format_nats(e$elbo), ", log Z ", format_nats(e$log_z), " (standard error ", format(signif(e$log_z_se, 2)),
+    ")\n", "  effective sample size ", format(signif(100 * e$ess / e$n, 3)), " % of ", format(e$n, big.mark = ","),
+    " draws, Pareto k-hat ", format(round(e$pareto_k, 2)), if (isTRUE(e$pareto_k > 0.7)) " (above 0.7: do not trust log Z)",
+    "\n",
+    sep = ""
+  )
+}
+
+#' @export
+summary.bijectr_target_fit <- function(object, ...) {
+  object$epochs <- 0
+  out <- NextMethod()
+  out$evaluation <- object$evaluation
+  class(out) <- c("summary.bijectr_target_fit", class(out))
+  out
+}
+
+#' @export
+print.summary.bijectr_target_fit <- function(x, ...) {
+  NextMethod()
+  if (!is.null(x$evaluation)) cat("\n")
+  print_evaluation(x$evaluation)
+  invisible(x)
+}

@@ -1,0 +1,107 @@
+#' Importance sampling with a fitted flow
+#'
+#' Draws from the flow \eqn{q}, weighted by \eqn{w = p(x) / q(x)}, stand for the distribution whose log density, up to a
+#' constant, is `target`: whatever the fit is like, expectations under the weights are those of the target, if the weights
+#' have a finite mean. How good they are is seen from `ess` and `pareto_k`.
+#'
+#' * `elbo`: mean of \eqn{\log w}, a lower bound of \eqn{\log Z}, with standard error `elbo_se`.
+#' * `log_z`: log of the mean of \eqn{w}, the estimate of \eqn{\log \int p}, with the standard error `log_z_se` of the mean
+#'   relative to it.
+#' * `ess`: effective sample size, \eqn{(\sum w)^2 / \sum w^2}.
+#' * `pareto_k`: shape of the generalised Pareto distribution that fits the largest weights. Below 0.5 they have a finite
+#'   variance; above 0.7 neither `log_z` nor the standard error can be trusted.
+#'
+#' @param object A flow, or a fit to a log density.
+#' @param target The log density: a function of a matrix with one row a point that returns one number a row. `NULL`: the
+#'   one that the fit's call names.
+#' @param n Number of draws.
+#' @param condition Values of the conditioning variables, one row.
+#' @param ... Not used.
+#' @return A list of class `bijectr_importance`: the numbers above, `n`, `draws` (a matrix) and `log_weights` (normalised,
+#'   so that their exponentials sum to 1).
+#' @references Vehtari, Simpson, Gelman, Yao, Gabry (2024), *Pareto smoothed importance sampling*, arXiv:1507.02646. Zhang,
+#'   Stephens (2009), *A new and efficient estimation method for the generalized Pareto distribution*, Technometrics 51(3),
+#'   doi:10.1198/tech.2009.08017.
+#' @seealso [fit_flow.function()], [sample_imh()]
+#' @family inference
+#' @examples
+#' set.seed(1)
+#' tilted <- function(x) -rowSums(x^2) / 2 + sin(x[, 1])
+#' fit <- fit_flow(tilted, d = 2, steps = 200)
+#' s <- importance_sample(fit, tilted, n = 2000)
+#' s
+#' sum(exp(s$log_weights) * s$draws[, 1]) # mean of the first coordinate
+#' @export
+importance_sample <- function(object, target = NULL, n = 10000, condition = NULL, ...) {
+  check_flow(object)
+  target <- find_target(object, target, parent.frame())
+  structure(weigh_draws(object, target, check_count(n, "n", min = 2), condition), class = "bijectr_importance")
+}
+
+# The target that was given, or that of the fit's call.
+find_target <- function(object, target, envir) {
+  if (is.null(target) && inherits(object, "bijectr_target_fit")) {
+    target <- eval(object$call[["data"]] %||% object$call[[2]], envir)
+  }
+  if (!is.function(target)) stop_arg("{.arg target} must be a function, not {.obj_type_friendly {target}}.")
+  target
+}
+
+weigh_draws <- function(flow, target, n, condition = NULL) {
+  proposal <- propose(flow, target, n, condition)
+  log_w <- proposal$log_weight
+  c(summarise_weights(log_w), list(n = n, draws = proposal$draws, log_weights = log_w - log_mean_exp(log_w) - log(n)))
+}
+
+# Draws of the flow with their log weights. Where the target is -Inf the weight is 0.
+propose <- function(flow, target, n, condition = NULL) {
+  condition <- as_conditions(condition, flow, n)
+  out <- native_map(flow, native_draw(flow, n, draw_seed()), condition, inverse = FALSE)
+  draws <- name_columns(out$value, flow$names)
+  log_p <- target_values(target(draws), n)
+  bad <- which(is.na(log_p) | log_p == Inf)
+  if (length(bad)) stop_arg("The target is {log_p[bad[1]]} at ({format(draws[bad[1], ], digits = 4)}).")
+  list(draws = draws, log_weight = log_p - out$log_density)
+}
+
+summarise_weights <- function(log_w) {
+  n <- length(log_w)
+  top <- max(log_w)
+  if (top == -Inf) stop_arg("The target is -Inf at all {n} draws of the flow.")
+  w <- exp(log_w - top)
+  list(
+    elbo = mean(log_w), elbo_se = stats::sd(log_w) / sqrt(n), log_z = top + log(mean(w)),
+    log_z_se = stats::sd(w) / mean(w) / sqrt(n), ess = sum(w)^2 / sum(w^2), pareto_k = pareto_k(log_w)
+  )
+}
+
+# Shape of the tail: the largest weights above the next smaller one, as many as Vehtari et al. take.
+pareto_k <- function(log_w) {
+  n <- length(log_w)
+  m <- ceiling(min(0.2 * n, 3 * sqrt(n)))
+  if (m < 5) return(NA_real_)
+  tail <- sort(log_w, decreasing = TRUE)[seq_len(m + 1)]
+  excess <- rev(exp(tail[seq_len(m)] - tail[1]) - exp(tail[m + 1] - tail[1]))
+  # weights that are all but equal have no tail
+  if (excess[m] - excess[1] < 1e-10) return(-Inf)
+  gpd_shape(excess)
+}
+
+# Posterior mean of the shape, with the weak prior towards 0.5 of Vehtari et al., from x in ascending order.
+gpd_shape <- function(x) {
+  n <- length(x)
+  m <- 30 + floor(sqrt(n))
+  quartile <- x[floor(n / 4 + 0.5)]
+  theta <- 1 / x[n] + (1 - sqrt(m / (seq_len(m) - 0.5))) / (3 * quartile)
+  shape <- vapply(theta, function(t) mean(log1p(-t * x)), 0)
+  log_likelihood <- n * (log(-theta / shape) - shape - 1)
+  k <- mean(log1p(-sum(theta * exp_shares(log_likelihood)) * x))
+  (n * k + 5) / (n + 10)
+}
+
+#' @export
+print.bijectr_importance <- function(x, ...) {
+  cat("<importance sample> ", format(x$n, big.mark = ","), " draws\n", sep = "")
+  print_evaluation(x)
+  invisible(x)
+}

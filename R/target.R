@@ -1,0 +1,123 @@
+# Log densities that flows are fitted to: what the user gives becomes function(x) -> list(value, gradient) for an n x d
+# matrix x; and the user's mistakes get one clear message.
+
+# `gradient` is "differences", "symbolic" or a function; `target` returns n values.
+target_with_gradient <- function(target, gradient, d, names) {
+  force(target)
+  if (is.function(gradient)) {
+    return(function(x) {
+      x <- name_columns(x, names)
+      list(value = target_values(target(x), nrow(x)), gradient = gradient_values(gradient(x), nrow(x), d))
+    })
+  }
+  gradient <- check_choice(gradient, c("differences", "symbolic"), "gradient")
+  if (gradient == "symbolic") target <- symbolic_target(target, d, names)
+  function(x) {
+    x <- name_columns(x, names)
+    if (gradient == "differences") return(difference_gradient(target, x))
+    value <- target(x)
+    list(value = target_values(value, nrow(x)), gradient = gradient_values(attr(value, "gradient"), nrow(x), d))
+  }
+}
+
+name_columns <- function(x, names) {
+  if (!is.null(names)) dimnames(x) <- list(NULL, names)
+  x
+}
+
+# Central differences: x and its 2 d neighbours are one matrix, so the target is called once. The step is that of the
+# smallest error in double precision, and the distance that is divided by is the one between the rounded points.
+difference_gradient <- function(target, x) {
+  n <- nrow(x)
+  d <- ncol(x)
+  step <- 6e-6 * pmax(1, abs(x))
+  points <- x[rep(seq_len(n), 2 * d + 1), , drop = FALSE]
+  moved <- cbind(rep(seq_len(n), d), rep(seq_len(d), each = n))
+  above <- cbind(n + seq_len(n * d), moved[, 2])
+  below <- cbind(n + n * d + seq_len(n * d), moved[, 2])
+  points[above] <- x + step
+  points[below] <- x - step
+  value <- target_values(target(points), nrow(points))
+  list(
+    value = value[seq_len(n)],
+    gradient = matrix((value[above[, 1]] - value[below[, 1]]) / (points[above] - points[below]), n, d)
+  )
+}
+
+target_values <- function(value, n) {
+  if (is.numeric(value) && length(value) == n) return(as.double(value))
+  stop_arg(c(
+    "The target must return {n} number{?s} for a matrix of {n} row{?s}, not {describe(value)}.",
+    i = "It gets a matrix with one column a coordinate, and returns one log density a row."
+  ))
+}
+
+gradient_values <- function(value, n, d) {
+  if (is.numeric(value) && length(value) == n * d) return(matrix(as.double(value), n, d))
+  stop_arg("{.arg gradient} must return a {n} x {d} matrix, not {describe(value)}.")
+}
+
+# ---- symbolic gradients ----------------------------------------------------------------------------------------------
+
+# stats::deriv() differentiates expressions of names, so x[, 1] or x[, "slope"] is replaced by a name first. What the
+# target's body defines before its last expression is put in its place.
+symbolic_target <- function(target, d, names) {
+  if (is.primitive(target) || length(formals(target)) < 1) stop_symbolic("it must be a function of one argument")
+  symbols <- paste0(".x", seq_len(d))
+  x <- names(formals(target))[1]
+  expression <- inline_body(body(target))
+  expression <- replace_columns(expression, x, symbols, names)
+  if (x %in% all.names(expression)) {
+    stop_symbolic(paste0("it may use `", x, "` only as `", x, "[, j]` with a number or a name as `j`"))
+  }
+  both <- tryCatch(stats::deriv(expression, symbols), error = function(e) stop_symbolic(conditionMessage(e)))
+  outside <- environment(target)
+  function(x) {
+    columns <- stats::setNames(lapply(seq_len(d), function(j) x[, j]), symbols)
+    value <- eval(both, columns, outside)
+    gradient <- attr(value, "gradient")
+    structure(rep_len(as.double(value), nrow(x)), gradient = gradient[rep_len(seq_len(nrow(gradient)), nrow(x)), ])
+  }
+}
+
+stop_symbolic <- function(why) {
+  stop_arg(c(
+    "The target has no symbolic gradient: {why}.",
+    i = "Write it in elementary functions of {.code x[, 1]}, {.code x[, 2]}, ..., give {.arg gradient} as a function, or
+         leave it at {.val differences}."
+  ))
+}
+
+inline_body <- function(body) {
+  known <- list()
+  put_in <- function(e) {
+    if (is.name(e) && !is.null(known[[as.character(e)]])) return(known[[as.character(e)]])
+    if (is.call(e)) e[-1] <- lapply(e[-1], function(part) if (identical(part, quote(expr = ))) part else put_in(part))
+    if (is.call(e) && identical(e[[1]], quote(`(`))) e[[2]] else e
+  }
+  last <- body
+  lines <- if (is.call(body) && identical(body[[1]], quote(`{`))) as.list(body)[-1] else list(body)
+  for (line in lines) {
+    assigns <- is.call(line) && as.character(line[[1]])[1] %in% c("<-", "=") && is.name(line[[2]])
+    if (assigns) {
+      known[[as.character(line[[2]])]] <- put_in(line[[3]])
+      last <- line[[2]]
+    } else {
+      last <- line
+    }
+  }
+  put_in(last)
+}
+
+replace_columns <- function(e, x, symbols, names) {
+  if (is.name(e) && length(symbols) == 1 && identical(as.character(e), x)) return(as.name(symbols))
+  if (!is.call(e)) return(e)
+  if (identical(e[[1]], quote(`[`)) && length(e) == 4 && identical(e[[2]], as.name(x)) && identical(e[[3]], quote(expr = ))) {
+    column <- if (is.character(e[[4]])) match(e[[4]], names) else e[[4]]
+    if (is.numeric(column) && column %in% seq_along(symbols)) return(as.name(symbols[column]))
+  }
+  if (length(e) > 1) e[-1] <- lapply(e[-1], function(part) {
+    if (identical(part, quote(expr = ))) part else replace_columns(part, x, symbols, names)
+  })
+  e
+}

@@ -1,0 +1,80 @@
+simulator <- function(theta) theta + 0.5 * matrix(rnorm(length(theta)), nrow(theta))
+normal_prior <- list(sample = function(n) matrix(rnorm(n), n), log_density = function(theta) dnorm(theta[, 1], log = TRUE))
+
+make_pairs <- function(n) {
+  theta <- matrix(rnorm(2 * n), n)
+  list(theta = theta, condition = theta + rnorm(2 * n), log_prior = rowSums(dnorm(theta, log = TRUE)))
+}
+
+test_that("the loss and its gradient against plain loops", {
+  set.seed(1)
+  f <- flow(masked_autoregressive_flow(flow_layers = 1, nn_width = 5, nn_activation = "tanh"), 2, d_condition = 2)
+  params(f) <- coef(f) + 0.3 * rnorm(length(coef(f)))
+  pairs <- make_pairs(20)
+  rows <- c(3, 7, 20, 1, 11)
+  atoms <- draw_atoms(5, 3)
+  naive <- function(p) {
+    params(f) <- p
+    ratio <- function(i, j) {
+      logdensity(f, pairs$theta[j, , drop = FALSE], pairs$condition[i, , drop = FALSE]) - pairs$log_prior[j]
+    }
+    mean(vapply(1:5, function(i) {
+      all <- vapply(c(i, atoms[i, ]), function(j) ratio(rows[i], rows[j]), 0)
+      log(sum(exp(all))) - all[1]
+    }, 0))
+  }
+  out <- contrastive_loss(f, pairs, rows, atoms)
+  expect_equal(out$loss, naive(coef(f)))
+  numeric <- vapply(seq_along(f$params), function(i) {
+    step <- replace(0 * f$params, i, 1e-5)
+    (naive(f$params + step) - naive(f$params - step)) / 2e-5
+  }, 0)
+  expect_equal(out$gradient, numeric, tolerance = 1e-6)
+  expect_identical(contrastive_loss(f, pairs, rows, atoms, gradient = FALSE)$loss, out$loss)
+})
+
+test_that("atoms are others, each once; the generator is left alone", {
+  set.seed(1)
+  before <- .Random.seed
+  atoms <- with_seed(5, draw_atoms(12, 11))
+  expect_identical(.Random.seed, before)
+  for (i in 1:12) expect_setequal(atoms[i, ], setdiff(1:12, i))
+  expect_identical(dim(draw_atoms(4, 1)), c(4L, 1L))
+})
+
+test_that("the posterior of a normal model, over rounds", {
+  set.seed(1)
+  fit <- fit_rounds(simulator, normal_prior, observed = 1.5,
+    rounds = 3, simulations = 400, layers = masked_autoregressive_flow(flow_layers = 2, nn_width = 16), steps = 500,
+    learning_rate = 3e-3
+  )
+  draws <- sample(fit, 10000, condition = 1.5)
+  expect_equal(mean(draws), 1.5 / 1.25, tolerance = 0.1)
+  expect_equal(sd(draws), sqrt(0.2), tolerance = 0.15)
+  expect_length(fit$rounds, 3)
+  # later rounds simulate where the posterior is
+  expect_lt(sd(fit$rounds[[2]]$theta), 0.7 * sd(fit$rounds[[1]]$theta))
+  expect_true(all(is.finite(fit$rounds[[3]]$history$train)))
+  expect_false(all(is.na(fit$rounds[[3]]$history$validation)))
+  expect_error(update(fit), "rounds")
+  expect_output(print(fit), "given 1")
+})
+
+test_that("a bounded prior, and a flow as a prior", {
+  set.seed(1)
+  prior <- flow(layer_elementwise(scalar_affine()), 1, base = base_uniform(-1, 1))
+  fit <- fit_rounds(simulator, prior, observed = 0.9,
+    rounds = 2, simulations = 100, layers = masked_autoregressive_flow(flow_layers = 1, nn_width = 8), steps = 50
+  )
+  expect_true(all(abs(fit$rounds[[2]]$theta) <= 1))
+})
+
+test_that("mistakes are told", {
+  expect_error(fit_rounds(1, normal_prior, 1), "simulator")
+  expect_error(fit_rounds(simulator, list(), 1), "prior")
+  expect_error(fit_rounds(function(theta) cbind(theta, theta), normal_prior, 1, simulations = 50), "1 column")
+  expect_error(fit_rounds(simulator, normal_prior, 1, loss = loss_reverse_kl()), "loss_contrastive")
+  expect_error(
+    fit_rounds(simulator, normal_prior, 1, simulations = 20, loss = loss_contrastive(60), steps = 5), "must be less"
+  )
+})

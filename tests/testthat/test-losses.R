@@ -1,0 +1,100 @@
+affine_flow <- function(d = 2, base = base_normal()) {
+  set.seed(3)
+  f <- flow(masked_autoregressive_flow(flow_layers = 2, nn_width = 6, invert = FALSE, nn_activation = "tanh"), d, base)
+  params(f) <- coef(f) + 0.3 * rnorm(length(coef(f)))
+  f
+}
+bent_target <- function(x) {
+  list(
+    value = -x[, 1]^4 / 4 - (x[, 2] - x[, 1])^2,
+    gradient = cbind(-x[, 1]^3 + 2 * (x[, 2] - x[, 1]), -2 * (x[, 2] - x[, 1]))
+  )
+}
+losses <- list(
+  loss_reverse_kl(), loss_renyi(0.5), loss_renyi(0), loss_renyi(2), loss_renyi(1), loss_importance_weighted(1),
+  loss_importance_weighted(8), loss_importance_weighted(24)
+)
+
+numeric_gradient <- function(fn, at, h = 1e-5) {
+  vapply(seq_along(at), function(i) {
+    step <- replace(0 * at, i, h)
+    (fn(at + step) - fn(at - step)) / (2 * h)
+  }, 0)
+}
+
+test_that("losses are their formulas", {
+  w <- c(-1, 0.5, 2, -0.3)
+  value <- function(loss) TARGET_LOSSES[[loss$kind]]$value(loss, w)
+  expect_equal(value(loss_reverse_kl()), -mean(w))
+  expect_equal(value(loss_renyi(0.5)), -2 * log(mean(exp(w / 2))))
+  expect_equal(value(loss_renyi(1)), -mean(w))
+  expect_equal(value(loss_importance_weighted(2)), -mean(log(c(mean(exp(w[1:2])), mean(exp(w[3:4]))))))
+  expect_equal(value(loss_importance_weighted(4)), value(loss_renyi(0)))
+  expect_equal(value(loss_importance_weighted(1)), value(loss_reverse_kl()))
+})
+
+test_that("gradients of the losses are those of their values", {
+  f <- affine_flow()
+  z <- matrix(rnorm(48), 24)
+  for (loss in losses) {
+    value <- function(p) {
+      params(f) <- p
+      out <- native_map(f, z, NULL, FALSE)
+      TARGET_LOSSES[[loss$kind]]$value(loss, 0.7 * bent_target(out$value)$value - out$log_density)
+    }
+    at <- reverse_gradient(f, z, bent_target, loss, beta = 0.7)
+    expect_equal(at$loss, value(f$params))
+    expect_equal(at$gradient, numeric_gradient(value, f$params), tolerance = 1e-7, info = format(loss))
+  }
+})
+
+test_that("path gradients have the mean of the full gradient", {
+  f <- affine_flow()
+  for (loss in list(loss_reverse_kl(), loss_renyi(0.5), loss_importance_weighted(2))) {
+    path <- loss
+    path$path <- TRUE
+    differences <- vapply(1:400, function(i) {
+      z <- native_draw(f, 200, i)
+      reverse_gradient(f, z, bent_target, path)$gradient - reverse_gradient(f, z, bent_target, loss)$gradient
+    }, f$params)
+    error <- apply(differences, 1, sd) / sqrt(ncol(differences))
+    used <- error > 0
+    # the shares of all draws are biased by O(1 / n) in the Renyi loss: both gradients are, and alike
+    expect_lt(max(abs(rowMeans(differences)[used]) / error[used]), 5)
+  }
+})
+
+test_that("sticking the landing has no noise where the flow is the target", {
+  f <- affine_flow()
+  exact <- function(x) {
+    grad <- native_vjp(f, x, NULL, TRUE, list(log_density = rep(1, nrow(x))))
+    list(value = grad$log_density + 3, gradient = grad$x)
+  }
+  z <- matrix(rnorm(200), 100)
+  expect_lt(max(abs(reverse_gradient(f, z, exact, loss_stick_the_landing())$gradient)), 1e-12)
+  expect_gt(max(abs(reverse_gradient(f, z, exact, loss_reverse_kl())$gradient)), 1e-3)
+  expect_equal(reverse_gradient(f, z, exact, loss_reverse_kl())$loss, -3)
+})
+
+test_that("parameters of the base are trained through the draws", {
+  for (parameter in c("scale", "variance")) {
+    f <- affine_flow(base = base_normal(trainable = TRUE, parameter = parameter))
+    value <- function(p) {
+      params(f) <- p
+      out <- native_map(f, native_draw(f, 70, 5), NULL, FALSE)
+      mean(out$log_density - bent_target(out$value)$value)
+    }
+    at <- reverse_gradient(f, native_draw(f, 70, 5), bent_target, loss_reverse_kl())
+    expect_equal(at$gradient, numeric_gradient(value, f$params), tolerance = 1e-7)
+  }
+  f <- affine_flow(base = base_student_t(trainable = TRUE))
+  expect_error(reverse_gradient(f, matrix(0, 5, 2), bent_target, loss_reverse_kl()), "base_student_t.*cannot be trained")
+})
+
+test_that("arguments of losses", {
+  expect_error(loss_renyi("a"), "alpha")
+  expect_error(loss_importance_weighted(0), "`k`")
+  expect_error(fit_flow(function(x) -x^2, d = 1, loss = loss_maximum_likelihood()), "for data")
+  expect_error(fit_flow(function(x) -x^2, d = 1, loss = "elbo"), "`loss` must be a loss")
+  expect_error(fit_flow(function(x) -x^2, d = 1, loss = loss_importance_weighted(7)), "multiple")
+})

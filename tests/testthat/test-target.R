@@ -1,0 +1,60 @@
+target <- function(x) {
+  r <- x[, 1] - 2
+  s <- exp(x[, 2] / 3)
+  -r^2 * s - sin(x[, 2]) - x[, 2]^4
+}
+by_hand <- function(x) {
+  r <- x[, 1] - 2
+  s <- exp(x[, 2] / 3)
+  cbind(-2 * r * s, -r^2 * s / 3 - cos(x[, 2]) - 4 * x[, 2]^3)
+}
+
+test_that("the three kinds of gradients agree", {
+  set.seed(1)
+  x <- matrix(rnorm(40), 20)
+  for (gradient in list("differences", "symbolic", by_hand)) {
+    at <- target_with_gradient(target, gradient, 2, NULL)(x)
+    expect_equal(at$value, target(x))
+    expect_equal(at$gradient, by_hand(x), tolerance = 1e-9)
+  }
+  one <- target_with_gradient(function(x) sin(5 * x) * exp(-5 * x^2), "symbolic", 1, NULL)(x[, 1, drop = FALSE])
+  expect_equal(one$gradient[, 1], (5 * cos(5 * x[, 1]) - 10 * x[, 1] * sin(5 * x[, 1])) * exp(-5 * x[, 1]^2))
+})
+
+test_that("central differences are one call of the target, relative at large arguments", {
+  calls <- 0
+  counted <- function(x) {
+    calls <<- calls + 1
+    expect_identical(dim(x), c(15L, 2L))
+    x[, 1]^2 - x[, 2]
+  }
+  at <- target_with_gradient(counted, "differences", 2, NULL)(matrix(c(1e6, 1, 0, 0, 0, 1e-3), 3))
+  expect_identical(calls, 1)
+  expect_equal(at$gradient[, 1], c(2e6, 2, 0), tolerance = 1e-8)
+  expect_equal(at$gradient[2:3, 2], c(-1, -1), tolerance = 1e-8)
+})
+
+test_that("coordinates have names", {
+  named <- function(x) -x[, "slope"]^2 * k + x[, "at"]
+  k <- 3
+  x <- matrix(c(1, 2, 3, 4), 2)
+  for (gradient in c("differences", "symbolic")) {
+    at <- target_with_gradient(named, gradient, 2, c("at", "slope"))(x)
+    expect_equal(at$gradient, cbind(1, -6 * x[, 2]), tolerance = 1e-8)
+  }
+})
+
+test_that("what has no symbolic gradient is told", {
+  expect_error(target_with_gradient(function(x) rowSums(x), "symbolic", 2, NULL), "no symbolic gradient")
+  expect_error(target_with_gradient(function(x) besselJ(x[, 1], 0), "symbolic", 1, NULL), "besselJ")
+  expect_error(target_with_gradient(function(x) x[, 3], "symbolic", 2, NULL), "no symbolic gradient")
+  expect_error(target_with_gradient(sum, "symbolic", 1, NULL), "no symbolic gradient")
+  # a constant, and a coordinate that is not used
+  at <- target_with_gradient(function(x) -x[, 2]^2, "symbolic", 2, NULL)(matrix(1, 3, 2))
+  expect_equal(at$gradient, cbind(c(0, 0, 0), -2))
+})
+
+test_that("values of the wrong shape are told", {
+  expect_error(target_with_gradient(function(x) sum(x), "differences", 2, NULL)(matrix(0, 3, 2)), "return 15 numbers")
+  expect_error(target_with_gradient(function(x) x[, 1], function(x) x[, 1], 2, NULL)(matrix(0, 3, 2)), "3 x 2 matrix")
+})
