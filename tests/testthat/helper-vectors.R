@@ -97,7 +97,7 @@ leaky_tanh_spline_parts <- function(max_val, spline) {
 vector_net <- function(h) need("net_mlp")(rep_len(h$width, h$depth), h$depth, h$activation)
 net_values <- function(p, other) list(net = plain_names(p))
 add_condition_part <- function() {
-  new_part(need("layer_additive_condition")(need("net_mlp")(depth = 0)), function(p, other) list(net = list(W1 = p$Wc)))
+  new_part(need("layer_additive_condition")(), function(p, other) p["Wc"])
 }
 
 vector_layers <- list(
