@@ -112,8 +112,8 @@ INLINE vreal planar_minus_tanh(vreal a, vreal tanh_a) {
 
 /* Turns c into the a with a + (s - 1) tanh(a) = c. The left side is odd, and for a > 0 concave (s > 1) or convex
  * (s < 1): Newton's steps from a bound on that side go to the root without passing it. Bounds: the left side lies
- * between a and s a, and between a and a + s - 1; and a - tanh(a) >= a^3 / 4.2 on [0, 1] keeps the start near where s is
- * tiny. A lane that has converged is left alone, so that a row does not depend on its neighbours. */
+ * between a and s a, and between a and a + s - 1; and a - tanh(a) >= a^3 / 4.2 on [0, 1] keeps the start near where s
+ * is tiny. A lane that has converged is left alone, so that a row does not depend on its neighbours. */
 #define PLANAR_GROUP 4 /* vectors side by side: one alone would wait for its own tanh and divisions */
 
 INLINE void planar_root(vreal *c, const vreal *s, vint *failed) {
