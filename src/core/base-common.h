@@ -1,8 +1,9 @@
-/* What base distributions with independent coordinates share. */
+/* What base distributions share. */
 #ifndef BJ_BASE_COMMON_H
 #define BJ_BASE_COMMON_H
 
 #include "protocol.h"
+#include "scalar-common.h"
 
 /* Every vector of rows of coordinate i of a pass: `at` is its place in x and gx, `row` in log_density and gp. */
 #define FOR_BASE_ROWS(base, pass, i, at, row)                                                                 \
@@ -21,6 +22,14 @@ INLINE void base_draw_pairs(const bj_base *base, uint64_t seed, uint64_t first_r
            i + 1 < base->d ? here + BJ_BLOCK : spare);
     }
   }
+}
+
+/* softplus(raw), kept where 1 / s^2 is finite, and the derivative of its logarithm */
+INLINE real base_positive(real raw, real *log_derivative) {
+  vreal sigmoid;
+  const real value = fmax(vfirst(vsoftplus_sigmoid(vset(fmax(raw, -300)), &sigmoid)), 1e-130);
+  *log_derivative = vfirst(sigmoid) / value;
+  return value;
 }
 
 #define HALF_LOG_2PI 0.91893853320467274178

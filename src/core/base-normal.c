@@ -7,7 +7,6 @@
  *   prep, a coordinate: mean, 1 / s, -log s - log(2 pi) / 2; gprep: gradient of mean and of log s
  */
 #include "base-common.h"
-#include "scalar-common.h"
 
 typedef struct {
   int trainable, variance;
@@ -40,19 +39,11 @@ static void normal_log_density_vjp(const bj_base *base, const bj_base_pass *pass
   }
 }
 
-/* softplus(raw), kept where 1 / s^2 is finite, and the derivative of its logarithm */
-INLINE real normal_positive(real raw, real *log_derivative) {
-  vreal sigmoid;
-  const real value = fmax(vfirst(vsoftplus_sigmoid(vset(fmax(raw, -300)), &sigmoid)), 1e-130);
-  *log_derivative = vfirst(sigmoid) / value;
-  return value;
-}
-
 static void normal_prepare(const bj_base *base, const real *theta, real *prep) {
   const normal *self = base->self;
   for (int i = 0; i < base->d; i++) {
     real unused, log_s = 0;
-    if (self->trainable) log_s = (self->variance ? 0.5 : 1) * log(normal_positive(theta[base->d + i], &unused));
+    if (self->trainable) log_s = (self->variance ? 0.5 : 1) * log(base_positive(theta[base->d + i], &unused));
     prep[3 * i] = self->trainable ? theta[i] : 0;
     prep[3 * i + 1] = exp(-log_s);
     prep[3 * i + 2] = -log_s - HALF_LOG_2PI;
@@ -64,7 +55,7 @@ static void normal_prepare_vjp(const bj_base *base, const real *theta, const rea
   (void)prep;
   for (int i = 0; i < base->d && self->trainable; i++) {
     real log_derivative;
-    normal_positive(theta[base->d + i], &log_derivative);
+    base_positive(theta[base->d + i], &log_derivative);
     gtheta[i] += gprep[3 * i];
     gtheta[base->d + i] += gprep[3 * i + 1] * (self->variance ? 0.5 : 1) * log_derivative;
   }

@@ -53,6 +53,11 @@
 #include "base-logistic.c"
 #include "base-student_t.c"
 #include "base-uniform.c"
+#include "base-laplace.c"
+#include "base-cauchy.c"
+#include "base-gumbel.c"
+#include "base-mvnormal.c"
+#include "base-mixture.c"
 
 #include "kinds.c"
 #include "flow.c"

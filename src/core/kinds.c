@@ -28,6 +28,11 @@ static const bj_base_kind *const base_kinds[] = {
     &base_logistic,
     &base_student_t,
     &base_uniform,
+    &base_laplace,
+    &base_cauchy,
+    &base_gumbel,
+    &base_mvnormal,
+    &base_mixture,
 };
 
 /* Finds the row of a spec's kind in one of the tables, all of whose rows start with their name. */

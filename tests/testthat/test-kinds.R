@@ -30,7 +30,12 @@ shipped_kinds <- c(
   "net/polynomial",
   "net/separate",
   "layer/radial",
-  "layer/radial_conditional"
+  "layer/radial_conditional",
+  "base/laplace",
+  "base/cauchy",
+  "base/gumbel",
+  "base/mvnormal",
+  "base/mixture"
 )
 
 test_that("every kind has a test file", {

@@ -1,0 +1,172 @@
+/* mixture: k normals with independent coordinates; weights, means and scales are trainable.
+ *
+ *   p = sum_c w_c prod_i N(x_i; mean_ci, s_ci),  w = softmax(weight),  s = softplus(scale)
+ *   e_c = log w_c + sum_i (-u_ci^2 / 2 - log s_ci - log(2 pi) / 2),  u_ci = (x_i - mean_ci) / s_ci
+ *   log p = m + log sum_c exp(e_c - m), m = max e;  share_c = exp(e_c - log p)
+ *   vjp, with g_c = gp share_c:  gx_i = -sum_c g_c u_ci / s_ci;  gmean_ci = g_c u_ci / s_ci;
+ *     glog s_ci = g_c (u_ci^2 - 1);  gweight_c = g_c - w_c gp
+ *   draw: a uniform chooses c by the cumulated weights, then mean + s N(0, 1)
+ *   prep: k sets of (log w_c + constants, cumulated weight, d means, d reciprocals of s); gprep: gradients of weight, -,
+ *   mean, log s
+ */
+#include "base-common.h"
+
+#define MIXTURE_MAX 256 /* components */
+
+typedef struct {
+  int k;
+  real spread; /* of the initial means */
+} mixture;
+
+INLINE const real *mixture_set(const bj_base *base, const real *prep, int c) { return prep + (2 + 2L * base->d) * c; }
+
+/* e_c of the rows at x into e; returns log p. */
+INLINE vreal mixture_terms(const bj_base *base, const real *prep, const real *x, vreal *e) {
+  const mixture *self = base->self;
+  vreal most = vset(-INFINITY), sum = vset(0);
+  for (int c = 0; c < self->k; c++) {
+    const real *set = mixture_set(base, prep, c), *mean = set + 2, *inverse = mean + base->d;
+    e[c] = vset(set[0]);
+    for (int i = 0; i < base->d; i++) {
+      const vreal u = (vload(x + i * BJ_BLOCK) - vset(mean[i])) * vset(inverse[i]);
+      e[c] = e[c] - vset(0.5) * u * u;
+    }
+    e[c] = vmax(vset(-1e305), e[c]);
+    most = vmax(most, e[c]);
+  }
+  for (int c = 0; c < self->k; c++) sum = sum + vexp(e[c] - most);
+  return most + vlog(sum);
+}
+
+static void mixture_log_density(const bj_base *base, const bj_base_pass *pass) {
+  FOR_BLOCK_ROWS(pass->nb, b, r) {
+    vreal e[MIXTURE_MAX];
+    real *to = pass->log_density + b * BJ_BLOCK + r;
+    vstore(to, vload(to) + mixture_terms(base, pass->prep, pass->x + (long)b * base->d * BJ_BLOCK + r, e));
+  }
+}
+
+static void mixture_log_density_vjp(const bj_base *base, const bj_base_pass *pass) {
+  const mixture *self = base->self;
+  const int d = base->d;
+  FOR_BLOCK_ROWS(pass->nb, b, r) {
+    vreal e[MIXTURE_MAX];
+    const long at = (long)b * d * BJ_BLOCK + r;
+    const vreal gp = vload(pass->gp + b * BJ_BLOCK + r), log_p = mixture_terms(base, pass->prep, pass->x + at, e);
+    for (int c = 0; c < self->k; c++) {
+      const real *set = mixture_set(base, pass->prep, c), *mean = set + 2, *inverse = mean + d;
+      real *gset = pass->gprep + (set - pass->prep);
+      const vreal g = gp * vexp(e[c] - log_p);
+      gset[0] += vsum(g);
+      gset[1] += vsum(gp);
+      for (int i = 0; i < d; i++) {
+        real *gx = pass->gx + at + i * BJ_BLOCK;
+        const vreal u = (vload(pass->x + at + i * BJ_BLOCK) - vset(mean[i])) * vset(inverse[i]);
+        const vreal gmean = g * u * vset(inverse[i]);
+        vstore(gx, vload(gx) - gmean);
+        gset[2 + i] += vsum(gmean);
+        gset[2 + d + i] += vsum(g * (u * u - vset(1)));
+      }
+    }
+  }
+}
+
+/* Parameters are [weight | mean, k x d | scale, k x d]. */
+static void mixture_prepare(const bj_base *base, const real *theta, real *prep) {
+  const mixture *self = base->self;
+  const int k = self->k, d = base->d;
+  real most = theta[0], total = 0, cumulated = 0;
+  for (int c = 1; c < k; c++) most = fmax(most, theta[c]);
+  for (int c = 0; c < k; c++) total += exp(theta[c] - most);
+  for (int c = 0; c < k; c++) {
+    real *set = prep + (2 + 2L * d) * c;
+    cumulated += exp(theta[c] - most) / total;
+    set[0] = theta[c] - most - log(total) - d * HALF_LOG_2PI;
+    set[1] = cumulated;
+    for (int i = 0; i < d; i++) {
+      real unused;
+      const real scale = base_positive(theta[k + (long)k * d + c + (long)i * k], &unused);
+      set[0] -= log(scale);
+      set[2 + i] = theta[k + c + (long)i * k];
+      set[2 + d + i] = 1 / scale;
+    }
+  }
+}
+
+static void mixture_prepare_vjp(const bj_base *base, const real *theta, const real *prep, real *gprep, real *gtheta) {
+  const mixture *self = base->self;
+  const int k = self->k, d = base->d;
+  for (int c = 0; c < k; c++) {
+    const real *gset = mixture_set(base, gprep, c);
+    const real before = c > 0 ? mixture_set(base, prep, c - 1)[1] : 0, weight = mixture_set(base, prep, c)[1] - before;
+    gtheta[c] += gset[0] - weight * gset[1];
+    for (int i = 0; i < d; i++) {
+      real dlog;
+      base_positive(theta[k + (long)k * d + c + (long)i * k], &dlog);
+      gtheta[k + c + (long)i * k] += gset[2 + i];
+      gtheta[k + (long)k * d + c + (long)i * k] += gset[2 + d + i] * dlog;
+    }
+  }
+}
+
+/* The uniform that chooses is a pair of its own behind those of the coordinates. */
+static void mixture_draw(const bj_base *base, const real *theta, const real *prep, uint64_t seed, uint64_t first_row,
+                         int nb, real *x) {
+  const mixture *self = base->self;
+  const int d = base->d;
+  (void)theta;
+  base_draw_pairs(base, seed, first_row, nb, x, random_normal2);
+  for (int b = 0; b < nb; b++) {
+    real choice[BJ_BLOCK], unused[BJ_BLOCK];
+    random_uniform2(seed, first_row + (uint64_t)b * BJ_BLOCK, (uint32_t)(d + 1) / 2, choice, unused);
+    for (int r = 0; r < BJ_BLOCK; r++) {
+      int c = 0;
+      while (c < self->k - 1 && choice[r] > mixture_set(base, prep, c)[1]) c++;
+      const real *mean = mixture_set(base, prep, c) + 2, *inverse = mean + d;
+      for (int i = 0; i < d; i++) {
+        real *here = x + ((long)b * d + i) * BJ_BLOCK + r;
+        *here = mean[i] + *here / inverse[i];
+      }
+    }
+  }
+}
+
+static void mixture_describe(const bj_base *base, bj_describe *out) {
+  const int k = ((const mixture *)base->self)->k;
+  describe_slot(out, "weight", 1, k, 0);
+  describe_slot(out, "mean", 2, k, base->d);
+  describe_slot(out, "scale", 2, k, base->d);
+}
+
+static void mixture_init(const bj_base *base, real *theta, bj_rng *rng) {
+  const mixture *self = base->self;
+  const long size = (long)self->k * base->d;
+  for (int c = 0; c < self->k; c++) theta[c] = 0;
+  for (long i = 0; i < size; i++) theta[self->k + i] = self->spread * rng_normal(rng);
+  for (long i = 0; i < size; i++) theta[self->k + size + i] = inverse_softplus(1);
+}
+
+static bj_status mixture_build(bj_base *base, const bj_spec *spec, bj_build *build) {
+  mixture *self = base->self = build_alloc(build, sizeof(mixture));
+  const double k = spec_number(spec, "components", 3);
+  if (!(k >= 1 && k <= MIXTURE_MAX)) {
+    return spec_error(build, "`components` of base_mixture() must lie between 1 and %d", MIXTURE_MAX);
+  }
+  self->k = (int)k;
+  self->spread = spec_number(spec, "spread", 1);
+  base->n_param = self->k + 2L * self->k * base->d;
+  base->n_prep = (2 + 2L * base->d) * self->k;
+  return BJ_OK;
+}
+
+static const bj_base_kind base_mixture = {
+    .name = "mixture",
+    .build = mixture_build,
+    .describe = mixture_describe,
+    .init = mixture_init,
+    .prepare = mixture_prepare,
+    .prepare_vjp = mixture_prepare_vjp,
+    .log_density = mixture_log_density,
+    .log_density_vjp = mixture_log_density_vjp,
+    .draw = mixture_draw,
+};
