@@ -1,4 +1,5 @@
-/* cauchy: log p = -log(1 + u^2) - log(pi) - log s, the slope -2 u / (1 + u^2).  draw: tan(pi (U - 1/2)) = -1 / tan(pi U) */
+/* cauchy: log p = -log(1 + u^2) - log(pi) - log s, the slope -2 u / (1 + u^2).
+ *   draw: tan(pi (U - 1/2)) = -1 / tan(pi U) */
 #include "base-loc_scale.h"
 
 #define LOG_PI 1.1447298858494001741

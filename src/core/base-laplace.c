@@ -1,5 +1,5 @@
-/* laplace: log p = -|u| - log 2 - log s, the slope -sign(u) (0 at the peak).  draw: sign(v) (-log(1 - |v|)), v = 2 U - 1,
- * where 1 - |v| = 2 min(U, 1 - U). */
+/* laplace: log p = -|u| - log 2 - log s, the slope -sign(u) (0 at the peak).
+ *   draw: sign(v) (-log(1 - |v|)), v = 2 U - 1, where 1 - |v| = 2 min(U, 1 - U). */
 #include "base-loc_scale.h"
 
 INLINE vreal laplace_shape(vreal u, vreal *slope) {

@@ -6,8 +6,8 @@
  *   vjp, with g_c = gp share_c:  gx_i = -sum_c g_c u_ci / s_ci;  gmean_ci = g_c u_ci / s_ci;
  *     glog s_ci = g_c (u_ci^2 - 1);  gweight_c = g_c - w_c gp
  *   draw: a uniform chooses c by the cumulated weights, then mean + s N(0, 1)
- *   prep: k sets of (log w_c + constants, cumulated weight, d means, d reciprocals of s); gprep: gradients of weight, -,
- *   mean, log s
+ *   prep: k sets of (log w_c + constants, cumulated weight, d means, d reciprocals of s); gprep: gradients of weight,
+ *   -, mean, log s
  */
 #include "base-common.h"
 

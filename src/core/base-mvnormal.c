@@ -1,6 +1,7 @@
 /* mvnormal: normal with trainable mean and covariance L L'.
  *
- *   L is the lower triangle of `cholesky`, its diagonal softplus of the raw one; what stands above takes part in nothing.
+ *   L is the lower triangle of `cholesky`, its diagonal softplus of the raw one; what stands above takes part in
+ *   nothing.
  *   log p = -|u|^2 / 2 - sum_i log L_ii - d log(2 pi) / 2,  u = L^{-1} (x - mean)
  *   vjp: w = L'^{-1} u:  gx = -gp w,  gmean = gp w,  gL_ij = gp (w_i u_j - [i = j] / L_ii)
  *   prep: mean, L (column-major), sum of log L_ii; gprep: gradient of mean, of L below the diagonal and of log L_ii

@@ -3,17 +3,17 @@
  *
  *   h_0 = x;  t_l = A_l h_{l-1} + b_l (+ Wc c for l = 1);  h_l = act(t_l), act(t) = tanh(t) + 0.01 t;  y = t_{depth+1}
  *   T_l = W_l below the diagonal blocks, softplus(W_l) on them, 0 above;  row i of A_l is softplus(scale_i) T_i / |T_i|
- *   dy_p/dx_p = D_L diag(act') D_{L-1} ... D_1, D_l the p-th diagonal block of A_l: a product of positive matrices. With
- *   D_l = e^(M_l) E_l, the largest entry of E_l being 1:
+ *   dy_p/dx_p = D_L diag(act') D_{L-1} ... D_1, D_l the p-th diagonal block of A_l: a product of positive matrices.
+ *   With D_l = e^(M_l) E_l, the largest entry of E_l being 1:
  *     u_1 = E_1;  g_l = u_l act'(t_l);  u_{l+1} = E_{l+1} g_l;  log|det| = sum_p (log u_L + sum_l M_l)
- *   vjp: gu_L = gl / u_L;  gh_{l-1} = A_l' gt_l, gg_{l-1} = E_l' gu_l;  gt_l = gh_l act' + gg_l u_l act'', gu_l = gg_l act';
- *     gA_l = gt_l h_{l-1}', gE_l = gu_l g_{l-1}'
+ *   vjp: gu_L = gl / u_L;  gh_{l-1} = A_l' gt_l, gg_{l-1} = E_l' gu_l;  gt_l = gh_l act' + gg_l u_l act'';
+ *     gu_l = gg_l act';  gA_l = gt_l h_{l-1}', gE_l = gu_l g_{l-1}'
  *
  * inverse: x_1, then x_2, ... from y, each the root of an increasing function whose slope lies between k 0.01^depth and
- * k 1.01^depth, k the product of the diagonal blocks. So the root is bracketed from the first evaluation, on one side of
- * the start, and Newton steps that stay inside and shrink fast enough, or bisections, reach it to the last bits.
- * inverse_vjp, with B(gy, gl) the forward vjp at x: J' v = gx + B(0, -gl) backwards through the triangle, coordinate after
- * coordinate; the gradient with respect to y is v, that of the parameters comes from B(-v, -gl).
+ * k 1.01^depth, k the product of the diagonal blocks. So the root is bracketed from the first evaluation, on one side
+ * of the start, and Newton steps that stay inside and shrink fast enough, or bisections, reach it to the last bits.
+ * inverse_vjp, with B(gy, gl) the forward vjp at x: J' v = gx + B(0, -gl) backwards through the triangle, coordinate
+ * after coordinate; the gradient with respect to y is v, that of the parameters comes from B(-v, -gl).
  */
 #include <stdio.h>
 
@@ -150,8 +150,8 @@ static bj_status block_autoregressive_inverse(const bj_layer *layer, bj_pass *pa
   return BJ_OK;
 }
 
-/* gt of the units of coordinate p in all hidden layers, from v of the coordinates from p on, and with `gx` what they say
- * of x_p. Those of later coordinates are there already. */
+/* gt of the units of coordinate p in all hidden layers, from v of the coordinates from p on, and with `gx` what they
+ * say of x_p. Those of later coordinates are there already. */
 static void blocks_solve_sweep(const bj_layer *layer, const bj_pass *pass, int p, real *gx) {
   const blocks *self = layer->self;
   for (int l = self->n_linear - 1; l >= (gx ? 0 : 1); l--) {

@@ -1,7 +1,7 @@
 /* radial: a scalar bijection on the distance from a centre, the same in all directions. Formulas in layer-radial.h.
  *
- * prep: S, the cooked parameters, F(0), and the pass that computed F(0) (rows x, y, sum, factor, then the scalar's cache),
- * which prepare_vjp() needs for the gradient of F(0).
+ * prep: S, the cooked parameters, F(0), and the pass that computed F(0) (rows x, y, sum, factor, then the scalar's
+ * cache), which prepare_vjp() needs for the gradient of F(0).
  */
 #include "layer-radial.h"
 

@@ -1,5 +1,5 @@
-/* radial_conditional: a scalar bijection on the distance from a centre, its raw parameters a net of the direction (and of
- * the condition). Formulas in layer-radial.h. F(0) is an evaluation of its own in every row.
+/* radial_conditional: a scalar bijection on the distance from a centre, its raw parameters a net of the direction (and
+ * of the condition). Formulas in layer-radial.h. F(0) is an evaluation of its own in every row.
  */
 #include "layer-radial.h"
 

@@ -6,8 +6,8 @@
  *     hermite (under N(0, 1)): a_k = 1 / sqrt(k), b_k = sqrt((k - 1) / k)
  *     legendre (under U(-1, 1)): a_k = (2k - 1) / k c_k / c_{k-1}, b_k = (k - 1) / k c_k / c_{k-2}, c_k = sqrt(2k + 1)
  *   A term is an earlier one, its parent, times h_k of the last coordinate with a degree above 0.
- *   vjp: gF = coef gy, gcoef = F gy';  from the last term back: gF_parent += gF_t h, gh += gF_t F_parent;  gx = sum_k gh_k
- *   h_k', whose recurrence is the derivative of the one above
+ *   vjp: gF = coef gy, gcoef = F gy';  from the last term back: gF_parent += gF_t h, gh += gF_t F_parent;
+ *   gx = sum_k gh_k h_k', whose recurrence is the derivative of the one above
  */
 #include "num-gemm.h"
 #include "protocol.h"

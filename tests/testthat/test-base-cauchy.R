@@ -1,13 +1,14 @@
+cauchy_density <- function(x) dcauchy(x, log = TRUE)
+cauchy_cdf <- function(x) pcauchy(x)
+
 test_that("standard, and with location and scale", {
-  expect_base_ok(base_cauchy(), function(x) dcauchy(x, log = TRUE), pcauchy)
-  theta <- c(0.7, -0.3)
-  u <- function(x) (x - 0.7) / log1p(exp(-0.3))
-  expect_base_ok(base_cauchy(trainable = TRUE), function(x) (function(x) dcauchy(x, log = TRUE))(u(x)) - log(log1p(exp(-0.3))), function(x) (pcauchy)(u(x)),
-    theta = theta
-  )
+  expect_base_ok(base_cauchy(), cauchy_density, cauchy_cdf)
+  scale <- log1p(exp(-0.3))
+  density <- function(x) cauchy_density((x - 0.7) / scale) - log(scale)
+  expect_base_ok(base_cauchy(trainable = TRUE), density, function(x) cauchy_cdf((x - 0.7) / scale), theta = c(0.7, -0.3))
   expect_length(coef(flow(layer_flip(), 2, base = base_cauchy())), 0)
   f <- flow(layer_flip(), 2, base = base_cauchy(trainable = TRUE))
-  expect_equal(logdensity(f, cbind(1, -2)), sum((function(x) dcauchy(x, log = TRUE))(c(1, -2))))
+  expect_equal(logdensity(f, cbind(1, -2)), sum(cauchy_density(c(1, -2))))
 })
 
 test_that("extreme raw parameters stay finite, never NaN", {

@@ -1,13 +1,14 @@
+gumbel_density <- function(x) -x - exp(-x)
+gumbel_cdf <- function(x) exp(-exp(-x))
+
 test_that("standard, and with location and scale", {
-  expect_base_ok(base_gumbel(), function(x) -x - exp(-x), function(x) exp(-exp(-x)))
-  theta <- c(0.7, -0.3)
-  u <- function(x) (x - 0.7) / log1p(exp(-0.3))
-  expect_base_ok(base_gumbel(trainable = TRUE), function(x) (function(x) -x - exp(-x))(u(x)) - log(log1p(exp(-0.3))), function(x) (function(x) exp(-exp(-x)))(u(x)),
-    theta = theta
-  )
+  expect_base_ok(base_gumbel(), gumbel_density, gumbel_cdf)
+  scale <- log1p(exp(-0.3))
+  density <- function(x) gumbel_density((x - 0.7) / scale) - log(scale)
+  expect_base_ok(base_gumbel(trainable = TRUE), density, function(x) gumbel_cdf((x - 0.7) / scale), theta = c(0.7, -0.3))
   expect_length(coef(flow(layer_flip(), 2, base = base_gumbel())), 0)
   f <- flow(layer_flip(), 2, base = base_gumbel(trainable = TRUE))
-  expect_equal(logdensity(f, cbind(1, -2)), sum((function(x) -x - exp(-x))(c(1, -2))))
+  expect_equal(logdensity(f, cbind(1, -2)), sum(gumbel_density(c(1, -2))))
 })
 
 test_that("extreme raw parameters stay finite, never NaN", {

@@ -1,13 +1,14 @@
+laplace_density <- function(x) -abs(x) - log(2)
+laplace_cdf <- function(x) ifelse(x < 0, exp(x) / 2, 1 - exp(-x) / 2)
+
 test_that("standard, and with location and scale", {
-  expect_base_ok(base_laplace(), function(x) -abs(x) - log(2), function(x) ifelse(x < 0, exp(x) / 2, 1 - exp(-x) / 2))
-  theta <- c(0.7, -0.3)
-  u <- function(x) (x - 0.7) / log1p(exp(-0.3))
-  expect_base_ok(base_laplace(trainable = TRUE), function(x) (function(x) -abs(x) - log(2))(u(x)) - log(log1p(exp(-0.3))), function(x) (function(x) ifelse(x < 0, exp(x) / 2, 1 - exp(-x) / 2))(u(x)),
-    theta = theta
-  )
+  expect_base_ok(base_laplace(), laplace_density, laplace_cdf)
+  scale <- log1p(exp(-0.3))
+  density <- function(x) laplace_density((x - 0.7) / scale) - log(scale)
+  expect_base_ok(base_laplace(trainable = TRUE), density, function(x) laplace_cdf((x - 0.7) / scale), theta = c(0.7, -0.3))
   expect_length(coef(flow(layer_flip(), 2, base = base_laplace())), 0)
   f <- flow(layer_flip(), 2, base = base_laplace(trainable = TRUE))
-  expect_equal(logdensity(f, cbind(1, -2)), sum((function(x) -abs(x) - log(2))(c(1, -2))))
+  expect_equal(logdensity(f, cbind(1, -2)), sum(laplace_density(c(1, -2))))
 })
 
 test_that("extreme raw parameters stay finite, never NaN", {

@@ -34,7 +34,8 @@ test_that("draws", {
   p <- params(f)$base
   w <- exp(p$weight) / sum(exp(p$weight))
   cdf <- function(x) {
-    drop(vapply(1:3, function(c) w[c] * pnorm(x, p$mean[c, 1], log1p(exp(p$scale[c, 1]))), numeric(length(x))) %*% rep(1, 3))
+    s <- log1p(exp(p$scale[, 1]))
+    rowSums(vapply(1:3, function(c) w[c] * pnorm(x, p$mean[c, 1], s[c]), numeric(length(x))))
   }
   draws <- {
     set.seed(11)

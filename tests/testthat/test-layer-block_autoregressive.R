@@ -37,7 +37,7 @@ test_that("the layer is the network, written out", {
     f <- flow(layer_block_autoregressive(depth, 3), d = 4, d_condition = 2)
     params(f) <- coef(f) + rnorm(length(coef(f)))
     p <- params(f)$layers[[1]]
-    expect_named(p, c(rbind(paste0("W", 1:(depth + 1)), paste0("scale", 1:(depth + 1)), paste0("b", 1:(depth + 1))), "Wc"))
+    expect_named(p, c(paste0(c("W", "scale", "b"), rep(1:(depth + 1), each = 3)), "Wc"))
     x <- matrix(rnorm(20), 5)
     condition <- matrix(rnorm(10), 5)
     out <- forward(f, x, condition)
