@@ -105,6 +105,10 @@ fit_matrix <- function(data, layers, base, condition, weights, standardize, cont
     flow$condition <- start$condition %||% condition_scaling(condition, rows$train)
     condition <- scale_columns(condition, flow$condition$loc, flow$condition$scale)
   }
+  if (is.null(start)) {
+    i <- rows$train
+    flow <- initialize_from_data(flow, data[i, , drop = FALSE], condition[i, , drop = FALSE], weights[i])
+  }
   check_support(flow, data, condition, weights)
   setup <- train_setup(data, condition, weights, rows, control, noise_root(moments))
   finish_fit(flow, setup, new_state(flow, control), control, progress, rows, history = NULL, seconds = 0)
