@@ -1,22 +1,24 @@
 #' Simulation-based inference in rounds
 #'
-#' Learns the posterior distribution of the parameters \eqn{\theta} of a simulator, whose likelihood is not known, given an
-#' observation: sequential neural posterior estimation (SNPE-C). In the first round parameters are drawn from the prior and
-#' a conditional flow \eqn{q(\theta | x)} is fitted to them by maximum likelihood. In each later round they are drawn from
+#' Learns the posterior distribution of the parameters \eqn{\theta} of a simulator, whose likelihood is not known, given
+#' an observation: sequential neural posterior estimation (SNPE-C). In the first round parameters are drawn from the
+#' prior and a conditional flow \eqn{q(\theta | x)} is fitted to them by maximum likelihood. In each later round they
+#' are drawn from
 #' \eqn{q(\theta | x_o)}, so that simulations are spent where the posterior is, and the flow is trained further on the
-#' simulations of all rounds. Maximum likelihood would then learn a posterior under the wrong prior. The contrastive loss
-#' does not: the flow has to tell the \eqn{\theta_i} that produced \eqn{x_i} from other parameters \eqn{\theta_j} of its
-#' batch,
+#' simulations of all rounds. Maximum likelihood would then learn a posterior under the wrong prior. The contrastive
+#' loss does not: the flow has to tell the \eqn{\theta_i} that produced \eqn{x_i} from other parameters \eqn{\theta_j}
+#' of its batch,
 #' \deqn{-\log \frac{q(\theta_i | x_i) / p(\theta_i)}{\sum_j q(\theta_j | x_i) / p(\theta_j)},}
 #' where the sum is over \eqn{\theta_i} and `atoms` others.
 #'
-#' A flow with density outside the support of the prior is not punished for it by the contrastive loss. Draws outside are
-#' not simulated, but layers that end inside the support are better; see the examples.
+#' A flow with density outside the support of the prior is not punished for it by the contrastive loss. Draws outside
+#' are not simulated, but layers that end inside the support are better; see the
+#' example. They need `noise = 0`, since noise would move parameters out of it.
 #'
 #' @param simulator A function of a matrix of parameters, one row each, that returns a numeric matrix with a row of
 #'   simulated data for each.
-#' @param prior A list of two functions: `sample(n)` gives a matrix of parameters, `log_density(theta)` one number a row;
-#'   or an (unconditional) flow.
+#' @param prior A list of two functions: `sample(n)` gives a matrix of parameters, `log_density(theta)` one number a
+#'   row; or an (unconditional) flow.
 #' @param observed The observation: a numeric vector, one number a column of what the simulator returns.
 #' @param rounds Number of rounds.
 #' @param simulations Number of simulations of each round.
@@ -25,11 +27,12 @@
 #' @param control,...  Training settings of each round, see [fit_control()]; by default those of [fit_flow()], with
 #'   batches of 100 pairs for the contrastive loss, which takes `atoms + 1` densities a pair.
 #' @param progress Show progress bars.
-#' @return A `bijectr_fit` of the last round: a flow of the parameters given data, to be used with `condition = observed`.
-#'   It has the additional fields `rounds` (a list with `theta`, `data` and `history` of each round) and `observed`.
-#' @references Greenberg, Nonnenmacher, Macke (2019), *Automatic posterior transformation for likelihood-free inference*,
-#'   arXiv:1905.07488. Durkan, Murray, Papamakarios (2020), *On contrastive learning for likelihood-free inference*,
-#'   arXiv:2002.03712.
+#' @return A `bijectr_fit` of the last round: a flow of the parameters given data, to be used with `condition =
+#'   observed`. It has the additional fields `rounds` (a list with `theta`, `data` and `history` of each round) and
+#'   `observed`.
+#' @references Greenberg, Nonnenmacher, Macke (2019), *Automatic posterior transformation for likelihood-free
+#'   inference*, arXiv:1905.07488. Durkan, Murray, Papamakarios (2020), *On contrastive learning for likelihood-free
+#'   inference*, arXiv:2002.03712.
 #' @seealso [loss_contrastive()]
 #' @family inference
 #' @examples
@@ -39,8 +42,14 @@
 #'   sample = function(n) matrix(runif(n, 0, 4), n, 1),
 #'   log_density = function(theta) dunif(theta[, 1], 0, 4, log = TRUE)
 #' )
-#' inside <- layer_elementwise(scalar_chain(scalar_sigmoid(), scalar_affine(scale = "exp")))
-#' fit <- fit_rounds(simulator, prior, observed = 3, rounds = 2, simulations = 200, steps = 100)
+#' # 4 sigmoid(t) ends inside the support of the prior
+#' layers <- layer_chain(
+#'   masked_autoregressive_flow(flow_layers = 2, nn_width = 16), layer_elementwise(scalar_sigmoid()),
+#'   layer_standardize(0, 4)
+#' )
+#' fit <- fit_rounds(simulator, prior, 3,
+#'   simulations = 200, layers = layers, standardize = "none", steps = 100, noise = 0
+#' )
 #' summary(sample(fit, 1000, condition = 3)[, 1])
 #' @export
 fit_rounds <- function(simulator, prior, observed, rounds = 2, simulations = 1000, layers = NULL, base = base_normal(),
@@ -94,7 +103,7 @@ check_simulated <- function(data, n, observed) {
   data <- as_numeric_matrix(data, "simulator(theta)")
   if (nrow(data) != n || ncol(data) != length(observed)) {
     stop_arg(c(
-      "The simulator must return a matrix of {n} row{?s} and {length(observed)} column{?s}, as {.arg observed} has values.",
+      "The simulator must return a matrix of {n} row{?s} and {length(observed)} column{?s}, as {.arg observed} has.",
       i = "It returned {nrow(data)} row{?s} and {ncol(data)} column{?s}."
     ))
   }

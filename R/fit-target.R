@@ -1,15 +1,15 @@
 #' Fit a flow to a log density
 #'
-#' Variational inference: trains a flow so that its distribution \eqn{q} comes close to the one whose log density, up to a
-#' constant, is the function `data`. The default loss is the reverse Kullback-Leibler divergence up to that constant, the
-#' mean of \eqn{\log q(x) - \log p(x)} over draws \eqn{x} of the flow; its negative is the ELBO, a lower bound of
+#' Variational inference: trains a flow so that its distribution \eqn{q} comes close to the one whose log density, up to
+#' a constant, is the function `data`. The default loss is the reverse Kullback-Leibler divergence up to that constant,
+#' the mean of \eqn{\log q(x) - \log p(x)} over draws \eqn{x} of the flow; its negative is the ELBO, a lower bound of
 #' \eqn{\log Z = \log \int p}.
 #'
 #' @details
 #' A flow starts at about the standard normal distribution. A target that is far from it, or has a very different scale,
-#' is found faster with a layer [layer_standardize()] at the end of the layers that shifts and scales to roughly where the
-#' target is. A target with bounded support needs layers that end in it, as `layer_elementwise(scalar_sigmoid())` does:
-#' where a draw has log density `-Inf` the loss is infinite.
+#' is found faster with a layer [layer_standardize()] at the end of the layers that shifts and scales to roughly where
+#' the target is. A target with bounded support needs layers that end in it, as `layer_elementwise(scalar_sigmoid())`
+#' does: where a draw has log density `-Inf` the loss is infinite.
 #'
 #' Draws are cheap only in the direction in which the layers run, so premade stacks should have `invert = FALSE`, as the
 #' default layers have: spline layers as [masked_autoregressive_flow()] (for one coordinate elementwise), then an
@@ -17,29 +17,29 @@
 #'
 #' @param data The log density: a function of a matrix with one row a point and one column a coordinate that returns one
 #'   number a row. It need not be normalised.
-#' @param layers A layer, a list of layers, or a flow or fit where training is to start. `NULL` takes the layers described
-#'   below.
-#' @param ... Passed on to [fit_control()]: `steps`, `learning_rate`, `batch_size` (draws a step), `clip`, .... By default
-#'   2000 steps of Adam with 256 draws, a cosine decay from a rate of 5e-3, and gradients clipped at norm 5. Epochs,
-#'   validation and noise have no meaning here.
+#' @param layers A layer, a list of layers, or a flow or fit where training is to start. `NULL` takes the layers
+#'   described below.
+#' @param ... Passed on to [fit_control()]: `steps`, `learning_rate`, `batch_size` (draws a step), `clip`, .... By
+#'   default 2000 steps of Adam with 256 draws, a cosine decay from a rate of 5e-3, and gradients clipped at norm 5.
+#'   Epochs, validation and noise have no meaning here.
 #' @param d Number of coordinates; by default as many as `names` has.
 #' @param names Names of the coordinates; the target's matrix has them as column names.
-#' @param base Base distribution. Trainable parameters of a base can be trained if its draws are a differentiable function
-#'   of them: those of [base_normal()].
+#' @param base Base distribution. Trainable parameters of a base can be trained if its draws are a differentiable
+#'   function of them: those of [base_normal()].
 #' @param gradient The derivatives of the log density: `"differences"`, central differences from one call of the target
 #'   with \eqn{(2 d + 1) n} rows a step; `"symbolic"`, from [stats::deriv()], for targets that are a formula in
 #'   `x[, 1]`, `x[, 2]`, ...; or a function that returns a matrix of the shape of its argument.
 #' @param loss One of [loss_reverse_kl()], [loss_stick_the_landing()], [loss_renyi()], [loss_importance_weighted()].
 #' @param anneal Share of the steps during which the target is flattened: its log density is multiplied by a number that
-#'   rises linearly from 0.1 to 1. It helps against modes that are missed. The losses in `history` are those of the target
-#'   itself.
+#'   rises linearly from 0.1 to 1. It helps against modes that are missed. The losses in `history` are those of the
+#'   target itself.
 #' @param evaluate Number of draws of the final evaluation by [importance_sample()]; 0: none.
 #' @param control Training settings, see [fit_control()].
 #' @param progress Show a progress bar.
-#' @return A `bijectr_fit` (of class `bijectr_target_fit`): a flow with trained parameters, `history` (the loss), `status`,
-#'   `seconds`, `call`, and `evaluation`, a list of `elbo` and its standard error `elbo_se`, `log_z` and `log_z_se`, `ess`,
-#'   `pareto_k` and the number of draws `n`, see [importance_sample()]. `update(fit, steps = +1000)` trains it further,
-#'   with the target that its call names.
+#' @return A `bijectr_fit` (of class `bijectr_target_fit`): a flow with trained parameters, `history` (the loss),
+#'   `status`, `seconds`, `call`, and `evaluation`, a list of `elbo` and its standard error `elbo_se`, `log_z` and
+#'   `log_z_se`, `ess`, `pareto_k` and the number of draws `n`, see [importance_sample()]. `update(fit, steps = +1000)`
+#'   trains it further, with the target that its call names.
 #' @references Rezende, Mohamed (2015), *Variational inference with normalizing flows*, arXiv:1505.05770.
 #' @seealso [importance_sample()], [sample_imh()], [fit_flow()] for data.
 #' @family training
@@ -197,7 +197,8 @@ evaluate_target <- function(fit, target, n) {
 #' @rdname update.bijectr_fit
 #' @param target The log density that the fit was made to; by default it is taken from the fit's call.
 #' @export
-update.bijectr_target_fit <- function(object, steps = NULL, seconds = NULL, target = NULL, progress = interactive(), ...) {
+update.bijectr_target_fit <- function(object, steps = NULL, seconds = NULL, target = NULL, progress = interactive(),
+                                      ...) {
   envir <- parent.frame()
   target <- target %||% eval(object$call[["data"]] %||% object$call[[2]], envir)
   if (!is.function(target)) stop_arg("{.arg target} must be the log density of the fit, not {describe(target)}.")
@@ -229,10 +230,11 @@ print.bijectr_target_fit <- function(x, ...) {
 
 print_evaluation <- function(e) {
   if (is.null(e)) return()
-  cat("  ELBO ", format_nats(e$elbo), ", log Z ", format_nats(e$log_z), " (standard error ", format(signif(e$log_z_se, 2)),
-    ")\n", "  effective sample size ", format(signif(100 * e$ess / e$n, 3)), " % of ", format(e$n, big.mark = ","),
-    " draws, Pareto k-hat ", format(round(e$pareto_k, 2)), if (isTRUE(e$pareto_k > 0.7)) " (above 0.7: do not trust log Z)",
-    "\n",
+  error <- format(signif(e$log_z_se, 2))
+  cat("  ELBO ", format_nats(e$elbo), ", log Z ", format_nats(e$log_z), " (standard error ", error, ")\n", sep = "")
+  warning <- if (isTRUE(e$pareto_k > 0.7)) " (above 0.7: do not trust log Z)"
+  cat("  effective sample size ", format(signif(100 * e$ess / e$n, 3)), " % of ", format(e$n, big.mark = ","),
+    " draws, Pareto k-hat ", format(round(e$pareto_k, 2)), warning, "\n",
     sep = ""
   )
 }

@@ -1,15 +1,15 @@
 #' Importance sampling with a fitted flow
 #'
 #' Draws from the flow \eqn{q}, weighted by \eqn{w = p(x) / q(x)}, stand for the distribution whose log density, up to a
-#' constant, is `target`: whatever the fit is like, expectations under the weights are those of the target, if the weights
-#' have a finite mean. How good they are is seen from `ess` and `pareto_k`.
+#' constant, is `target`: whatever the fit is like, expectations under the weights are those of the target, if the
+#' weights have a finite mean. How good they are is seen from `ess` and `pareto_k`.
 #'
 #' * `elbo`: mean of \eqn{\log w}, a lower bound of \eqn{\log Z}, with standard error `elbo_se`.
-#' * `log_z`: log of the mean of \eqn{w}, the estimate of \eqn{\log \int p}, with the standard error `log_z_se` of the mean
-#'   relative to it.
+#' * `log_z`: log of the mean of \eqn{w}, the estimate of \eqn{\log \int p}, with the standard error `log_z_se` of the
+#'   mean relative to it.
 #' * `ess`: effective sample size, \eqn{(\sum w)^2 / \sum w^2}.
-#' * `pareto_k`: shape of the generalised Pareto distribution that fits the largest weights. Below 0.5 they have a finite
-#'   variance; above 0.7 neither `log_z` nor the standard error can be trusted.
+#' * `pareto_k`: shape of the generalised Pareto distribution that fits the largest weights. Below 0.5 they have a
+#'   finite variance; above 0.7 neither `log_z` nor the standard error can be trusted.
 #'
 #' @param object A flow, or a fit to a log density.
 #' @param target The log density: a function of a matrix with one row a point that returns one number a row. `NULL`: the
@@ -17,11 +17,11 @@
 #' @param n Number of draws.
 #' @param condition Values of the conditioning variables, one row.
 #' @param ... Not used.
-#' @return A list of class `bijectr_importance`: the numbers above, `n`, `draws` (a matrix) and `log_weights` (normalised,
-#'   so that their exponentials sum to 1).
-#' @references Vehtari, Simpson, Gelman, Yao, Gabry (2024), *Pareto smoothed importance sampling*, arXiv:1507.02646. Zhang,
-#'   Stephens (2009), *A new and efficient estimation method for the generalized Pareto distribution*, Technometrics 51(3),
-#'   doi:10.1198/tech.2009.08017.
+#' @return A list of class `bijectr_importance`: the numbers above, `n`, `draws` (a matrix) and `log_weights`
+#'   (normalised, so that their exponentials sum to 1).
+#' @references Vehtari, Simpson, Gelman, Yao, Gabry (2024), *Pareto smoothed importance sampling*, arXiv:1507.02646.
+#'   Zhang, Stephens (2009), *A new and efficient estimation method for the generalized Pareto distribution*,
+#'   Technometrics 51(3), doi:10.1198/tech.2009.08017.
 #' @seealso [fit_flow.function()], [sample_imh()]
 #' @family inference
 #' @examples

@@ -10,31 +10,31 @@
 #' | `loss_reverse_kl()` | \eqn{-\frac1n \sum_i w_i}, the negative ELBO | through the draws and through \eqn{\log q} |
 #' | `loss_stick_the_landing()` | the same | through the draws only |
 #' | `loss_renyi(alpha)` | \eqn{-\frac1{1-\alpha} \log \frac1n \sum_i e^{(1-\alpha) w_i}} | either |
-#' | `loss_importance_weighted(k)` | \eqn{-\log \frac1k \sum_{i \le k} e^{w_i}}, averaged over groups of `k` draws | either |
-#' | `loss_contrastive(atoms)` | \eqn{-\log \frac{q(\theta_i | x_i) / p(\theta_i)}{\sum_j q(\theta_j | x_i) / p(\theta_j)}} | all of it |
+#' | `loss_importance_weighted(k)` | \eqn{-\log \frac1k \sum_{i \le k} e^{w_i}}, mean over groups | either |
+#' | `loss_contrastive(atoms)` | \eqn{-\log (r_{ii} / \sum_j r_{ij})}, see [fit_rounds()] | all of it |
 #'
-#' The score, the derivative of \eqn{\log q} with respect to the parameters at fixed draws, has mean zero. A path gradient
-#' leaves it out (`path = TRUE`; `loss_stick_the_landing()` is `loss_reverse_kl(path = TRUE)`): its variance falls to zero
-#' as the flow comes to equal the target, where that of the full gradient does not. It needs one more pass through the
-#' layers, against their direction. For `loss_renyi()` and `loss_importance_weighted()` it is the doubly reparameterised
-#' gradient.
+#' The score, the derivative of \eqn{\log q} with respect to the parameters at fixed draws, has mean zero. A path
+#' gradient leaves it out (`path = TRUE`; `loss_stick_the_landing()` is `loss_reverse_kl(path = TRUE)`): its variance
+#' falls to zero as the flow comes to equal the target, where that of the full gradient does not. It needs one more pass
+#' through the layers, against their direction. For `loss_renyi()` and `loss_importance_weighted()` it is the doubly
+#' reparameterised gradient.
 #'
 #' The reverse Kullback-Leibler divergence prefers a flow that misses a mode of the target to one that covers the gaps
 #' between them; `alpha` below 1, and larger `k`, cover more.
 #'
 #' @param path Take the path gradient.
-#' @param alpha Order \eqn{\alpha}: a number, 0 for the importance-weighted loss of all draws of a step, 1 for the reverse
-#'   Kullback-Leibler divergence; below 0 upper bounds of \eqn{\log Z} are minimised.
+#' @param alpha Order \eqn{\alpha}: a number, 0 for the importance-weighted loss of all draws of a step, 1 for the
+#'   reverse Kullback-Leibler divergence; below 0 upper bounds of \eqn{\log Z} are minimised.
 #' @param k Draws of a group. It must divide the draws of a step (`batch_size`).
 #' @param atoms Number of other parameters \eqn{\theta_j} that each pair of a batch is told apart from, drawn from the
 #'   batch; see [fit_rounds()].
 #' @return A loss: an object of class `bijectr_loss`.
-#' @references Roeder, Wu, Duvenaud (2017), *Sticking the landing*, arXiv:1703.09194. Li, Turner (2016), *Renyi divergence
-#'   variational inference*, arXiv:1602.02311. Burda, Grosse, Salakhutdinov (2016), *Importance weighted autoencoders*,
-#'   arXiv:1509.00519. Tucker, Lawson, Gu, Maddison (2019), *Doubly reparameterized gradient estimators for Monte Carlo
-#'   objectives*, arXiv:1810.04152. Greenberg, Nonnenmacher, Macke (2019), *Automatic posterior transformation for
-#'   likelihood-free inference*, arXiv:1905.07488. Durkan, Murray, Papamakarios (2020), *On contrastive learning for
-#'   likelihood-free inference*, arXiv:2002.03712.
+#' @references Roeder, Wu, Duvenaud (2017), *Sticking the landing*, arXiv:1703.09194. Li, Turner (2016), *Renyi
+#'   divergence variational inference*, arXiv:1602.02311. Burda, Grosse, Salakhutdinov (2016), *Importance weighted
+#'   autoencoders*, arXiv:1509.00519. Tucker, Lawson, Gu, Maddison (2019), *Doubly reparameterized gradient estimators
+#'   for Monte Carlo objectives*, arXiv:1810.04152. Greenberg, Nonnenmacher, Macke (2019), *Automatic posterior
+#'   transformation for likelihood-free inference*, arXiv:1905.07488. Durkan, Murray, Papamakarios (2020), *On
+#'   contrastive learning for likelihood-free inference*, arXiv:2002.03712.
 #' @family training
 #' @examples
 #' wave <- function(x) sin(2 * x[, 1]) - x[, 1]^2 / 2
@@ -69,9 +69,10 @@ loss_contrastive <- function(atoms = 10) new_spec("loss", "contrastive", atoms =
 #' @export
 loss_maximum_likelihood <- function() new_spec("loss", "maximum_likelihood")
 
-# The losses of log weights w. `value`: the loss. `share`: minus its derivative with respect to w, which sums to 1 where the
-# loss is a bound of log Z. `path_share`: the factor of the path gradient instead; the score at fixed draws enters w also
-# through the shares, and by reparameterisation that becomes, for share s of order alpha, alpha s + (1 - alpha) s^2.
+# The losses of log weights w. `value`: the loss. `share`: minus its derivative with respect to w, which sums to 1 where
+# the loss is a bound of log Z. `path_share`: the factor of the path gradient instead; the score at fixed draws enters w
+# also through the shares, and by reparameterisation that becomes, for share s of order alpha, alpha s + (1 - alpha)
+# s^2.
 TARGET_LOSSES <- list(
   reverse_kl = list(
     value = function(loss, w) -mean(w),

@@ -112,7 +112,8 @@ inline_body <- function(body) {
 replace_columns <- function(e, x, symbols, names) {
   if (is.name(e) && length(symbols) == 1 && identical(as.character(e), x)) return(as.name(symbols))
   if (!is.call(e)) return(e)
-  if (identical(e[[1]], quote(`[`)) && length(e) == 4 && identical(e[[2]], as.name(x)) && identical(e[[3]], quote(expr = ))) {
+  of_x <- identical(e[[1]], quote(`[`)) && length(e) == 4 && identical(e[[2]], as.name(x))
+  if (of_x && identical(e[[3]], quote(expr = ))) {
     column <- if (is.character(e[[4]])) match(e[[4]], names) else e[[4]]
     if (is.numeric(column) && column %in% seq_along(symbols)) return(as.name(symbols[column]))
   }

@@ -1,9 +1,9 @@
 # Training a step at a time from R, for losses that need R: those of a log density that the user wrote, and contrastive
 # ones. What the core does in a step of maximum likelihood, here with a gradient that comes from an objective.
 
-# An objective is function(params, step, seed) -> list(loss, shown, gradient): the loss that the gradient belongs to, and
-# the one that goes into the history. Its draws are a function of `seed`, which differs between steps. `validate(params)`
-# gives a validation loss. Returns what run_training() calls.
+# An objective is function(params, step, seed) -> list(loss, shown, gradient): the loss that the gradient belongs to,
+# and the one that goes into the history. Its draws are a function of `seed`, which differs between steps.
+# `validate(params)` gives a validation loss. Returns what run_training() calls.
 step_advance <- function(objective, setup, control, validate = NULL) {
   clip <- if (is.null(control$clip)) 0 else control$clip
   function(state, seconds) {

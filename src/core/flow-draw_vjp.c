@@ -1,5 +1,5 @@
-/* Gradients through draws z of the base with respect to its parameters, for losses over draws. Small beside the rest of a
- * step, so it runs on one thread. */
+/* Gradients through draws z of the base with respect to its parameters, for losses over draws. Small beside the rest of
+ * a step, so it runs on one thread. */
 #include "flow.h"
 
 static bj_status flow_draw_vjp(const bj_flow *flow, const double *theta, long n, const double *z, const double *grad_z,

@@ -1,5 +1,8 @@
 simulator <- function(theta) theta + 0.5 * matrix(rnorm(length(theta)), nrow(theta))
-normal_prior <- list(sample = function(n) matrix(rnorm(n), n), log_density = function(theta) dnorm(theta[, 1], log = TRUE))
+normal_prior <- list(
+  sample = function(n) matrix(rnorm(n), n),
+  log_density = function(theta) dnorm(theta[, 1], log = TRUE)
+)
 
 make_pairs <- function(n) {
   theta <- matrix(rnorm(2 * n), n)

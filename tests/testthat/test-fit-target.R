@@ -187,7 +187,9 @@ test_that("methods", {
 
 # The losses and parameters of a reference run, whose base draws take the place of ours.
 expect_reference_run <- function(model, target, z, learning_rate, losses, params, id) {
-  control <- fit_control(opt_adam(), learning_rate, schedule_constant(), steps = length(losses), batch_size = nrow(z[[1]]))
+  control <- fit_control(opt_adam(), learning_rate, schedule_constant(),
+    steps = length(losses), batch_size = nrow(z[[1]])
+  )
   options <- list(loss = loss_reverse_kl(), anneal = 0, evaluate = 0)
   fit <- fit_target(model$flow, target, options, new_state(model$flow, control), control, FALSE,
     draw = function(flow, n, seed, step, threads) z[[step + 1]]

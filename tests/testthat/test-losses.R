@@ -88,7 +88,7 @@ test_that("parameters of the base are trained through the draws", {
     expect_equal(at$gradient, numeric_gradient(value, f$params), tolerance = 1e-7)
   }
   f <- affine_flow(base = base_student_t(trainable = TRUE))
-  expect_error(reverse_gradient(f, matrix(0, 5, 2), bent_target, loss_reverse_kl()), "base_student_t.*cannot be trained")
+  expect_error(reverse_gradient(f, matrix(0, 5, 2), bent_target, loss_reverse_kl()), "base_student_t.*cannot be")
 })
 
 test_that("arguments of losses", {
