@@ -196,8 +196,8 @@ typedef struct bj_core {
   int (*optimizer_moments)(const char *name); /* moments a parameter, or -1 for an unknown name */
   bj_status (*train)(const bj_flow *flow, const bj_train_setup *setup, bj_train_state *state, const bj_memory *memory,
                      const bj_workers *workers, bj_train_status *outcome, bj_error *error);
-  /* One step of an optimiser for losses that the host computes; the gradient is clipped in place. Returns its norm before
-   * clipping; where that is not finite nothing is changed. t counts steps from 1 since the moments were zero. */
+  /* One step of an optimiser for losses that the host computes; the gradient is clipped in place. Returns its norm
+   * before clipping; where that is not finite nothing is changed. t counts steps from 1 since the moments were zero. */
   double (*optimize)(const bj_optimizer *optimizer, long n, double rate, double t, double clip, double *theta,
                      double *moment, double *gradient);
   double (*schedule_rate)(const bj_schedule *schedule, double step);

@@ -2,12 +2,25 @@
 #include "protocol.h"
 
 static const bj_scalar_kind *const scalar_kinds[] = {
-    &scalar_affine,   &scalar_rq_spline, &scalar_tanh_affine, &scalar_leaky_relu,
-    &scalar_leaky_tanh, &scalar_tanh,     &scalar_sigmoid,     &scalar_softplus,
-    &scalar_exp,      &scalar_power,     &scalar_chain,
+    &scalar_affine,
+    &scalar_rq_spline,
+    &scalar_tanh_affine,
+    &scalar_leaky_relu,
+    &scalar_leaky_tanh,
+    &scalar_tanh,
+    &scalar_sigmoid,
+    &scalar_softplus,
+    &scalar_exp,
+    &scalar_power,
+    &scalar_chain,
     &scalar_invert,
-    &scalar_cubic_conjugation, &scalar_sinh_conjugation, &scalar_cubic_rational, &scalar_sinh,
-    &scalar_tan, &scalar_gaussian_cdf, &scalar_beta_stretch,
+    &scalar_cubic_conjugation,
+    &scalar_sinh_conjugation,
+    &scalar_cubic_rational,
+    &scalar_sinh,
+    &scalar_tan,
+    &scalar_gaussian_cdf,
+    &scalar_beta_stretch,
 };
 static const bj_net_kind *const net_kinds[] = {
     &net_mlp,
@@ -16,23 +29,25 @@ static const bj_net_kind *const net_kinds[] = {
     &net_separate,
 };
 static const bj_layer_kind *const layer_kinds[] = {
-    &layer_chain,       &layer_invert,   &layer_permute,        &layer_standardize,
-    &layer_elementwise, &layer_coupling, &layer_autoregressive,
+    &layer_chain,
+    &layer_invert,
+    &layer_permute,
+    &layer_standardize,
+    &layer_elementwise,
+    &layer_coupling,
+    &layer_autoregressive,
     &layer_block_autoregressive,
-    &layer_planar,      &layer_triangular_affine, &layer_additive_condition, &layer_householder, &layer_lu_linear,
+    &layer_planar,
+    &layer_triangular_affine,
+    &layer_additive_condition,
+    &layer_householder,
+    &layer_lu_linear,
     &layer_radial,
     &layer_radial_conditional,
 };
 static const bj_base_kind *const base_kinds[] = {
-    &base_normal,
-    &base_logistic,
-    &base_student_t,
-    &base_uniform,
-    &base_laplace,
-    &base_cauchy,
-    &base_gumbel,
-    &base_mvnormal,
-    &base_mixture,
+    &base_normal, &base_logistic, &base_student_t, &base_uniform, &base_laplace,
+    &base_cauchy, &base_gumbel,   &base_mvnormal,  &base_mixture,
 };
 
 /* Finds the row of a spec's kind in one of the tables, all of whose rows start with their name. */

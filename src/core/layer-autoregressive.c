@@ -1,9 +1,10 @@
 /* autoregressive: y_i = f(x_i; theta(x_1, ..., x_{i-1}, c)) with a masked net (Germain et al. 2015; Papamakarios et al.
  * 2017). log|det| = sum_i log f'.
  *
- * forward is one net evaluation. inverse finds x_1, then x_2, ...: the masks order the units by rank, so that after x_i is
- * known only the units of rank i are computed; all d steps together cost one net evaluation. The vjp of the inverse runs
- * the same steps backwards: the cotangent of x_i is complete once the parameters of all later coordinates are done.
+ * forward is one net evaluation. inverse finds x_1, then x_2, ...: the masks order the units by rank, so that after
+ * x_i is known only the units of rank i are computed; all d steps together cost one net evaluation. The vjp of the
+ * inverse runs the same steps backwards: the cotangent of x_i is complete once the parameters of all later coordinates
+ * are done.
  */
 #include "layer-conditioned.h"
 

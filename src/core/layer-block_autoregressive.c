@@ -205,7 +205,7 @@ static bj_status block_autoregressive_inverse_vjp(const bj_layer *layer, bj_pass
 
 static void block_autoregressive_describe(const bj_layer *layer, bj_describe *out) {
   const blocks *self = layer->self;
-  char name[16];
+  char name[24];
   for (int l = 0; l < self->n_linear; l++) {
     snprintf(name, sizeof name, "W%d", l + 1);
     describe_slot(out, name, 2, self->linear[l].m, self->linear[l].k);

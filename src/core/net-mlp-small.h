@@ -1,7 +1,8 @@
 /* mlp with one hidden layer of relu units, few inputs and few outputs, in one sweep:
  *
  *   t_j = b1_j + sum_k W1_jk x_k,   h_j = max(0, t_j),   y_o = b2_o + sum_j W2_oj h_j
- *   vjp: gh_j = [t_j > 0] sum_o W2_oj gy_o;   gW2_oj += gy_o h_j,  gb1_j += gh_j,  gW1_jk += gh_j x_k,  gx_k += W1_jk gh_j
+ *   vjp: gh_j = [t_j > 0] sum_o W2_oj gy_o;   gW2_oj += gy_o h_j,  gb1_j += gh_j,  gW1_jk += gh_j x_k,  gx_k += W1_jk
+ *   gh_j
  *
  * h is never stored: a unit costs n_in products, which is less than to write and read it again, and products with an
  * inner dimension of one or two spend their time on the edges of tiles. Forward keeps some rows of y in registers and

@@ -2,10 +2,11 @@
  *
  *   h_0 = x;  h_l = act(W_l h_{l-1} + b_l), l = 1..depth;  y = W_{depth+1} h_depth + b_{depth+1} + offset
  *
- * Masks (Germain et al. 2015, "MADE"): hidden unit j has the rank j mod (n_rank - 1) (with conditions: j mod n_rank - 1),
- * and a weight is kept where rank(out) >= rank(in), in the last matrix where rank(out) > rank(in). Units are sorted by
- * rank in prep, so that every row of a masked matrix is a prefix of kept weights followed by zeros: the products skip
- * the tiles of zeros, and the units of one rank are a range, which is what forward_rank() and vjp_rank() compute.
+ * Masks (Germain et al. 2015, "MADE"): hidden unit j has the rank j mod (n_rank - 1) (with conditions: j mod n_rank -
+ * 1), and a weight is kept where rank(out) >= rank(in), in the last matrix where rank(out) > rank(in). Units are
+ * sorted by rank in prep, so that every row of a masked matrix is a prefix of kept weights followed by zeros: the
+ * products skip the tiles of zeros, and the units of one rank are a range, which is what forward_rank() and vjp_rank()
+ * compute.
  *
  * Dense relu nets of depth 1 with few inputs and outputs have kernels of their own: net-mlp-small.h.
  */

@@ -3,14 +3,14 @@
  *   gemm_weight_grad  g(i, k)  +=  sum_b sum_r gy[b][i][r] x[b][k][r]
  *   gemm_bias_grad    gb[i]    +=  sum_b sum_r gy[b][i][r]
  *
- * Sums run over rows, which are the lanes of our vectors. Either gy is transposed first, so that the lanes are rows of W
- * (outer products), or the lanes are summed up at the end (dot products). The order of the sums is a function of m, kn,
- * nb and the ranges.
+ * Sums run over rows, which are the lanes of our vectors. Either gy is transposed first, so that the lanes are rows of
+ * W (outer products), or the lanes are summed up at the end (dot products). The order of the sums is a function of m,
+ * kn, nb and the ranges.
  */
 #include "num-gemm.h"
 
-/* Outer products: width of a panel in vectors, columns of a tile by its width, blocks of a panel. With 16 registers, 3 x 4
- * sums would leave none over, and gcc then keeps some of them in memory, where each waits for its own store. */
+/* Outer products: width of a panel in vectors, columns of a tile by its width, blocks of a panel. With 16 registers, 3
+ * x 4 sums would leave none over, and gcc then keeps some of them in memory, where each waits for its own store. */
 #if GEMM_REGISTERS == 32
 #define OUTER_WIDE 3
 #define OUTER_HIGH(wide) 8
@@ -29,8 +29,8 @@
 
 /* ---- the weight gradient as outer products ----------------------------------------------------------------------- */
 
-/* The first n lanes. A function of its own: inlined, gcc takes the memory that it needs here as the home of the sum, which
- * then waits for its own store at every step of the loop before. */
+/* The first n lanes. A function of its own: inlined, gcc takes the memory that it needs here as the home of the sum,
+ * which then waits for its own store at every step of the loop before. */
 NOINLINE void add_lanes(real *to, vreal sum, int n) {
   real lane[BJ_LANES];
   vstore(lane, sum);

@@ -8,6 +8,7 @@ one_flow <- function(base, layers = layer_elementwise(scalar_affine())) {
 bases <- list(
   normal = base_normal(), trained_normal = base_normal(TRUE), variance = base_normal(TRUE, "variance"),
   student_t = base_student_t(3), trained_t = base_student_t(4, trainable = TRUE), logistic = base_logistic(),
+  cauchy = base_cauchy(TRUE), laplace = base_laplace(TRUE), gumbel = base_gumbel(TRUE),
   uniform = base_uniform(-3, 5)
 )
 
