@@ -17,7 +17,7 @@
 #' @param noise Noise regularisation: in each step every row of the batch is moved by a fresh normal draw, `noise`
 #'   standard deviations large in the standardised data (it is drawn with the covariance of the training rows). The
 #'   noise falls to 0 along a cosine over the steps, so early parameters are smooth and late ones sharp, and validation
-#'   chooses between them; 0: none.
+#'   chooses between them; 0: none. There is none either where it would move data out of the range of the layers.
 #' @param max_failures Number of rollbacks after a loss or gradient that is not finite before the fit is given up with
 #'   status "diverged". Each halves the rate.
 #' @param checkpoint File to which the training state is written about every `checkpoint_seconds`, to a temporary name

@@ -110,7 +110,9 @@ fit_matrix <- function(data, layers, base, condition, weights, standardize, cont
     flow <- initialize_from_data(flow, data[i, , drop = FALSE], condition[i, , drop = FALSE], weights[i])
   }
   check_support(flow, data, condition, weights)
-  setup <- train_setup(data, condition, weights, rows, control, noise_root(moments))
+  root <- noise_root(moments)
+  if (control$noise > 0 && noise_leaves_support(flow, data, condition, control$noise * root)) control$noise <- 0
+  setup <- train_setup(data, condition, weights, rows, control, root)
   finish_fit(flow, setup, new_state(flow, control), control, progress, rows, history = NULL, seconds = 0)
 }
 
@@ -249,4 +251,12 @@ check_support <- function(flow, data, condition, weights) {
       i = "{length(bad)} row{?s} {?is/are} outside the range of the layers or of the base."
     ))
   }
+}
+
+# Noise would push data near the ends of bounded layers out of their range, where there is nothing to learn from: then
+# there is none. A few thousand rows tell.
+noise_leaves_support <- function(flow, data, condition, root) {
+  i <- unique(round(seq(1, nrow(data), length.out = min(nrow(data), 5000))))
+  moved <- data[i, , drop = FALSE] + matrix(stats::rnorm(length(i) * ncol(data)), length(i)) %*% t(root)
+  !all(is.finite(native_log_density(flow, moved, condition[i, , drop = FALSE])))
 }

@@ -186,3 +186,12 @@ test_that("unknown arguments are refused by name", {
   expect_error(fit_flow(faithful, weights = 1:3), "weights")
   expect_error(fit_flow(faithful, condition = 1:3), "condition")
 })
+
+test_that("noise does not move data out of bounded layers", {
+  set.seed(16)
+  x <- matrix(rbeta(400, 1, 5), 200)
+  layers <- layer_chain(small(), layer_elementwise(scalar_sigmoid()))
+  expect_silent(fit <- fit_flow(x, layers, standardize = FALSE, steps = 50, noise = 0.5))
+  expect_identical(fit$status, "finished")
+  expect_identical(fit$control$noise, 0)
+})
