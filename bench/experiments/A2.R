@@ -38,6 +38,8 @@ run <- function(setting, start, steps, rate = 1e-2, batch = 512, schedule = sche
 }
 
 if (!exists("define_only")) {
-  run("bijx: 64 cubic, m = 3", function() radial(3, 64), 5000, schedule = schedule_constant(), original = "-0.587, 61 s")
+  run("bijx: 64 cubic, m = 3", function() radial(3, 64), 5000,
+    schedule = schedule_constant(), original = "-0.587, 61 s"
+  )
   run("locations spread over the radii", function() radial(3, 64, spread = 3), 5000, original = "-0.587, 61 s")
 }

@@ -26,7 +26,8 @@ run <- function(setting, at, layers, original = "", batch_size = 50000, schedule
 mlp_original <- c("0.027 / 0.075, 95 s", "0.036 / 0.023, 95 s", "0.054 / 0.455, 95 s")
 # The polynomials' initial coefficients, 0.1 N(0, 1), are too large for the tails of unbounded exponentials.
 hermite <- function(shrink, ...) {
-  f <- flow(realnvp_flow(net = net_polynomial(3), ...), d = 4, base = base_normal(trainable = TRUE, parameter = "variance"))
+  base <- base_normal(trainable = TRUE, parameter = "variance")
+  f <- flow(realnvp_flow(net = net_polynomial(3), ...), d = 4, base = base)
   p <- coef(f)
   at <- grepl("coef", names(p))
   p[at] <- shrink * p[at]
