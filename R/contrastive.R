@@ -132,9 +132,7 @@ fit_contrastive <- function(fit, theta, data, prior, loss, control, progress, de
   setup <- train_setup(theta, condition, NULL, rows, control, noise_root(row_moments(theta, rows$train)))
   least <- min(length(rows$train), control$batch_size)
   if (least <= loss$atoms) stop_arg("{.arg atoms} ({loss$atoms}) must be less than the rows of a batch ({least}).")
-  setup$validate_every <- if (setup$validate_every == 0) max(1, length(rows$train) %/% setup$batch_size) else {
-    setup$validate_every
-  }
+  if (setup$validate_every == 0) setup$validate_every <- max(1, length(rows$train) %/% setup$batch_size)
   setup$max_step <- setup$schedule_steps # epochs as steps: batches are drawn independently of each other
   pairs <- list(theta = theta, condition = condition, log_prior = log_prior)
   objective <- contrastive_objective(flow, pairs, rows$train, setup$batch_size, loss$atoms)
@@ -195,9 +193,13 @@ contrastive_loss <- function(flow, pairs, rows, atoms, gradient = TRUE, threads 
 # Evaluates with R's generator at `seed` and leaves it as it was.
 with_seed <- function(seed, expr) {
   before <- get0(".Random.seed", envir = globalenv(), inherits = FALSE)
-  on.exit(if (is.null(before)) rm(".Random.seed", envir = globalenv()) else {
-    assign(".Random.seed", before, envir = globalenv())
-  })
+  on.exit(
+    if (is.null(before)) {
+      rm(".Random.seed", envir = globalenv())
+    } else {
+      assign(".Random.seed", before, envir = globalenv())
+    }
+  )
   set.seed(seed %% .Machine$integer.max)
   expr
 }

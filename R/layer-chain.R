@@ -24,10 +24,6 @@ layer_chain <- function(...) {
 
 #' @rdname layer_chain
 #' @export
-layer_invert <- function(layer) new_spec("layer", "invert", layer = as_layer(layer, "layer"))
-
-#' @rdname layer_chain
-#' @export
 layer_repeat <- function(layer, times) {
   new_spec("layer", "repeat", layer = as_layer(layer, "layer"), times = check_count(times, "times"))
 }

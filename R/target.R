@@ -92,7 +92,7 @@ inline_body <- function(body) {
   known <- list()
   put_in <- function(e) {
     if (is.name(e) && !is.null(known[[as.character(e)]])) return(known[[as.character(e)]])
-    if (is.call(e)) e[-1] <- lapply(e[-1], function(part) if (identical(part, quote(expr = ))) part else put_in(part))
+    if (is.call(e)) e[-1] <- lapply(e[-1], function(part) if (is_empty_argument(part)) part else put_in(part))
     if (is.call(e) && identical(e[[1]], quote(`(`))) e[[2]] else e
   }
   last <- body
@@ -113,12 +113,15 @@ replace_columns <- function(e, x, symbols, names) {
   if (is.name(e) && length(symbols) == 1 && identical(as.character(e), x)) return(as.name(symbols))
   if (!is.call(e)) return(e)
   of_x <- identical(e[[1]], quote(`[`)) && length(e) == 4 && identical(e[[2]], as.name(x))
-  if (of_x && identical(e[[3]], quote(expr = ))) {
+  if (of_x && is_empty_argument(e[[3]])) {
     column <- if (is.character(e[[4]])) match(e[[4]], names) else e[[4]]
     if (is.numeric(column) && column %in% seq_along(symbols)) return(as.name(symbols[column]))
   }
   if (length(e) > 1) e[-1] <- lapply(e[-1], function(part) {
-    if (identical(part, quote(expr = ))) part else replace_columns(part, x, symbols, names)
+    if (is_empty_argument(part)) part else replace_columns(part, x, symbols, names)
   })
   e
 }
+
+# The nothing before a comma, as in x[, 1].
+is_empty_argument <- function(e) is.symbol(e) && !nzchar(as.character(e))

@@ -36,8 +36,8 @@ train_setup <- function(data, condition, weights, rows, control, noise_root) {
     data = data, condition = condition, weight = weights, train_row = rows$train - 1L,
     validation_row = rows$validation - 1L, batch_size = batch_size, max_step = or_zero(control$steps),
     max_epoch = or_zero(control$max_epochs), validate_every = or_zero(control$validate_every),
-    patience = if (is.null(control$patience)) 0 else control$patience + 1, # of the core: stale validations that end it
-   
+    # the core wants the number of stale validations that ends it
+    patience = if (is.null(control$patience)) 0 else control$patience + 1,
     record_every = max(1, ceiling(min(bounds) / 2000)), optimizer = unclass(control$optimizer),
     schedule = unclass(control$schedule), learning_rate = control$learning_rate, schedule_steps = min(bounds),
     clip = or_zero(control$clip), noise = control$noise, noise_root = noise_root, ema = control$ema,

@@ -125,7 +125,8 @@ test_that("budgets and statuses", {
   expect_identical(status(steps = 1e6, callback = function(fit, record) FALSE), "stopped")
   set.seed(12)
   expect_identical(
-    status(max_epochs = 1000, patience = 2, learning_rate = 0.05, schedule = schedule_constant(), seconds = 20), "converged"
+    status(max_epochs = 1000, patience = 2, learning_rate = 0.05, schedule = schedule_constant(), seconds = 20),
+    "converged"
   )
 })
 
@@ -150,7 +151,9 @@ test_that("epochs use every row once, the last partial batch included", {
 
 test_that("the best parameters are kept", {
   set.seed(14)
-  control <- fit_control(steps = 300, batch_size = 64, learning_rate = 0.1, validate_every = 10, schedule = schedule_constant())
+  control <- fit_control(
+    steps = 300, batch_size = 64, learning_rate = 0.1, validate_every = 10, schedule = schedule_constant()
+  )
   fit <- fit_flow(faithful, small(), control = control)
   held_out <- as.matrix(faithful)[fit$rows$validation, ]
   expect_equal(-mean(logdensity(fit, held_out)), min(fit$history$validation, na.rm = TRUE), tolerance = 1e-10)

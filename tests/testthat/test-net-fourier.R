@@ -14,7 +14,8 @@ test_that("the net is its formula", {
     x <- cbind(rnorm(5), rnorm(5), 0, 0)
     loc <- forward(f, x)$value[, 3:4]
     v <- (atan2(x[, 2], x[, 1]) + pi) / (2 * pi)
-    features <- cbind(sapply(1:4, function(k) sin(2 * pi * k * v) / k), sapply(1:4, function(k) cos(2 * pi * k * v) / k), 1)
+    wave <- function(shape) sapply(1:4, function(k) shape(2 * pi * k * v) / k)
+    features <- cbind(wave(sin), wave(cos), 1)
     weight <- if (is.null(hidden)) p$weight else p$weight %*% p$hidden_weight
     raw <- features %*% t(weight)
     expect_equal(loc, raw[, c(1, 3)], tolerance = 1e-12)

@@ -4,7 +4,8 @@ test_that("a conditioner like any other", {
   expect_layer_ok(layer_coupling(scalar_affine(), net_polynomial(2)), d = 3, x = x, spread = 0.2)
   expect_layer_ok(layer_coupling(scalar_affine(), net_polynomial(3, basis = "legendre")), d = 3, x = x, spread = 0.2)
   x <- matrix(seq(-1, 1, length.out = 24), 6)
-  expect_layer_ok(layer_coupling(scalar_tanh_affine(), net_polynomial(2, 3)), d = 4, d_condition = 2, x = x, spread = 0.2)
+  layer <- layer_coupling(scalar_tanh_affine(), net_polynomial(2, 3))
+  expect_layer_ok(layer, d = 4, d_condition = 2, x = x, spread = 0.2)
   expect_layer_ok(layer_coupling(scalar_affine(), net_polynomial(0)), d = 2)
 })
 

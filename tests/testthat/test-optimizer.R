@@ -28,7 +28,8 @@ trained <- function(optimizer, f, x, steps = 12, rate = 0.02, clip = NULL) {
 
 set.seed(1)
 # 19 parameters: whole vectors and a tail for every instruction set
-f <- flow(layer_chain(layer_autoregressive(net = net_mlp(1, init = "uniform")), layer_elementwise(scalar_affine())), d = 3)
+masked <- layer_autoregressive(net = net_mlp(1, init = "uniform"))
+f <- flow(layer_chain(masked, layer_elementwise(scalar_affine())), d = 3)
 x <- matrix(rnorm(60, 1), 20)
 gradient <- function(theta) {
   f$params <- theta
