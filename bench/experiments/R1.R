@@ -1,5 +1,5 @@
-# R1: RealNVP on N(mu, L L'), d = 4, 50000 points; AdamW 1e-3 with weight decay 0.1, 1000 full batches. Relative errors of
-# mean and covariance of 100000 draws. Originals on three random targets (not these three; from 1000 draws): MLP
+# R1: RealNVP on N(mu, L L'), d = 4, 50000 points; AdamW 1e-3 with weight decay 0.1, 1000 full batches. Relative errors
+# of mean and covariance of 100000 draws. Originals on three random targets (not these three; from 1000 draws): MLP
 # 0.027/0.075, 0.036/0.023, 0.054/0.455, 95 ms a step in double precision; Hermite polynomials NaN within 30 steps.
 source("bench/experiments/common.R")
 

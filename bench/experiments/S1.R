@@ -14,7 +14,7 @@ block <- function(l) {
     layer_coupling(scalar_tanh_affine(), net_mlp(4, activation = "tanh"), mask = 1:2 == 2 - l %% 2)
   )
 }
-# The original's start: slopes from U(0, 0.9), weights of a variance of 1 / inputs (the net has two, one of them masked).
+# The original's start: slopes from U(0, 0.9), weights of a variance of 1 / inputs (the net has two, one masked).
 start <- function() {
   f <- flow(layer_invert(layer_chain(do.call(c, lapply(1:9, block)))), d = 2)
   p <- coef(f)
