@@ -20,7 +20,7 @@
 #' @examples
 #' set.seed(1)
 #' tilted <- function(x) -rowSums(x^2) / 2 + sin(x[, 1])
-#' fit <- fit_flow(tilted, names = c("a", "b"), steps = 200)
+#' fit <- fit_flow(tilted, names = c("a", "b"), steps = 80)
 #' chains <- sample_imh(fit, tilted, size = 500)
 #' dim(chains)
 #' attr(chains, "acceptance")

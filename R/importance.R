@@ -27,7 +27,7 @@
 #' @examples
 #' set.seed(1)
 #' tilted <- function(x) -rowSums(x^2) / 2 + sin(x[, 1])
-#' fit <- fit_flow(tilted, d = 2, steps = 200)
+#' fit <- fit_flow(tilted, d = 2, steps = 80)
 #' s <- importance_sample(fit, tilted, n = 2000)
 #' s
 #' sum(exp(s$log_weights) * s$draws[, 1]) # mean of the first coordinate

@@ -38,8 +38,8 @@
 #' @family training
 #' @examples
 #' wave <- function(x) sin(2 * x[, 1]) - x[, 1]^2 / 2
-#' fit_flow(wave, d = 1, steps = 200, loss = loss_stick_the_landing())
-#' fit_flow(wave, d = 1, steps = 200, loss = loss_importance_weighted(k = 16))
+#' fit_flow(wave, d = 1, steps = 40, loss = loss_stick_the_landing())
+#' fit_flow(wave, d = 1, steps = 40, loss = loss_importance_weighted(k = 16))
 #' @export
 loss_reverse_kl <- function(path = FALSE) new_spec("loss", "reverse_kl", path = check_flag(path, "path"))
 
