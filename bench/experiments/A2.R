@@ -42,4 +42,5 @@ if (!exists("define_only")) {
     schedule = schedule_constant(), original = "-0.587, 61 s"
   )
   run("locations spread over the radii", function() radial(3, 64, spread = 3), 5000, original = "-0.587, 61 s")
+  run("two layers of 32, clipped", function() radial(3, 32, 2, spread = 3), 12000, batch = 256, clip = 1)
 }
