@@ -77,7 +77,11 @@ make_control <- function(control, default, given) {
     ))
   }
   # a budget in other units replaces the default one
-  if (any(c("steps", "max_epochs") %in% names(given))) control[c("steps", "max_epochs")] <- list(NULL)
+  if (any(c("steps", "max_epochs") %in% names(given))) {
+    control[c("steps", "max_epochs")] <- list(NULL)
+    # a hundred validations in all, or one an epoch: the unit of patience follows that of the budget
+    control["validate_every"] <- list(if (is.numeric(given$steps)) max(1, given$steps %/% 100))
+  }
   control[names(given)] <- given
   do.call(fit_control, unclass(control))
 }

@@ -198,3 +198,9 @@ test_that("noise does not move data out of bounded layers", {
   expect_identical(fit$status, "finished")
   expect_identical(fit$control$noise, 0)
 })
+
+test_that("validations follow the budget that is given", {
+  expect_null(fit_flow(faithful, small(), max_epochs = 1)$control$validate_every)
+  expect_equal(fit_flow(faithful, small(), steps = 300)$control$validate_every, 3)
+  expect_equal(fit_flow(faithful, small(), steps = 300, validate_every = 50)$control$validate_every, 50)
+})
