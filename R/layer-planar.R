@@ -17,7 +17,7 @@
 #' so that \eqn{w = 0} gives \eqn{y = x + u\, h(b)}.
 #'
 #' @section Parameters:
-#' Without conditions `w` and `u` (\eqn{d} numbers each) and `b`, all as they are, drawn from \eqn{0.01\, N(0, 1)}. With
+#' Without conditions `w` and `u` (\eqn{d} numbers each) and `b`, all as they are; see `init`. With
 #' conditions these \eqn{2 d + 1} numbers are, in this order, the outputs of `net` (its parameters: `net`).
 #'
 #' @param activation `"tanh"` or `"leaky_relu"`.
@@ -25,6 +25,9 @@
 #' @param net Where the flow has conditions: the net that gives the parameters, see [net_mlp()]. `NULL` is a net of one
 #'   hidden layer of 50 units. A net that starts at zero would make \eqn{w = u = b = 0}, where all gradients vanish, so
 #'   `init = "identity"` is taken as `"uniform"`. Without conditions it is not used.
+#' @param init Initial values without conditions: `"identity"` draws `w` and `b` from N(0, 1) and takes the `u` with
+#'   which \eqn{\hat u = 0}; `"small"` draws all from \eqn{0.01\, N(0, 1)}, as FlowJAX does, which makes each layer
+#'   contract by a half along `w`.
 #' @return A layer: an object of class `bijectr_layer`.
 #' @references Rezende, Mohamed (2015), *Variational inference with normalizing flows*, arXiv:1505.05770.
 #' @family layers
@@ -35,12 +38,14 @@
 #' y
 #' inverse(f, y)$value
 #' @export
-layer_planar <- function(activation = c("tanh", "leaky_relu"), negative_slope = 0.01, net = NULL) {
+layer_planar <- function(activation = c("tanh", "leaky_relu"), negative_slope = 0.01, net = NULL,
+                         init = c("identity", "small")) {
   activation <- check_choice(activation, c("tanh", "leaky_relu"), "activation")
   negative_slope <- check_number(negative_slope, "negative_slope", min = 0, max = 1)
   if (!is.null(net)) net <- start_away_from_zero(check_family(net, "net", "net"))
   new_spec("layer", "planar",
-    activation = activation, negative_slope = if (activation == "leaky_relu") negative_slope, net = net
+    activation = activation, negative_slope = if (activation == "leaky_relu") negative_slope, net = net,
+    init = check_choice(init, c("identity", "small"), "init")
   )
 }
 

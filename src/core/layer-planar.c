@@ -17,9 +17,10 @@
 
 #include "layer-conditioned.h"
 #include "layer-planar.h"
+#include "scalar-common.h"
 
 typedef struct {
-  int is_tanh;
+  int is_tanh, start_small;
   real slope;  /* of the leaky rectifier below 0 */
   bj_net *net; /* NULL: one set for all rows */
   /* offsets a block in cache and work; the cache begins with tanh(a), or a of a leaky rectifier */
@@ -294,13 +295,18 @@ static void planar_prepare_vjp(const bj_layer *layer, const real *theta, const r
   }
 }
 
+/* The identity, whatever w: u = t w / |w|^2 with m(t) = 0, that is softplus(t) = e - 1, makes u^ = 0. */
 static void planar_init(const bj_layer *layer, real *theta, bj_rng *rng) {
   const planar *self = layer->self;
+  const int d = layer->d;
   if (self->net) {
     self->net->kind->init(self->net, theta, rng);
-  } else {
-    for (int j = 0; j < 2 * layer->d + 1; j++) theta[j] = 0.01 * rng_normal(rng);
+    return;
   }
+  real norm = 0;
+  for (int j = 0; j < 2 * d + 1; j++) theta[j] = (self->start_small ? 0.01 : 1) * rng_normal(rng);
+  for (int j = 0; j < d; j++) norm += theta[j] * theta[j];
+  for (int j = 0; j < d && !self->start_small; j++) theta[d + j] = inverse_softplus(exp(1) - 1) * theta[j] / norm;
 }
 
 static void planar_describe(const bj_layer *layer, bj_describe *out) {
@@ -320,6 +326,7 @@ static bj_status planar_build(bj_layer *layer, const bj_spec *spec, bj_build *bu
   planar *self = layer->self = build_alloc(build, sizeof(planar));
   const int d = layer->d;
   self->is_tanh = !strcmp(spec_string(spec, "activation", "tanh"), "tanh");
+  self->start_small = !strcmp(spec_string(spec, "init", "identity"), "small");
   self->slope = spec_number(spec, "negative_slope", 0.01);
   if (!(self->slope >= 0 && self->slope <= 1)) return spec_error(build, "`negative_slope` must lie in [0, 1]");
   self->cache_set = BJ_BLOCK;
