@@ -35,22 +35,7 @@ flops <- function(layers, d, n) {
   6 * n * count(params(f)) * (if (any(unlist(f$layers) == "autoregressive")) 0.5 else 1)
 }
 
-step_time <- function(layers, d, n) {
-  set.seed(1)
-  x <- matrix(rnorm(n * d), n)
-  run <- function(steps) {
-    control <- fit_control(
-      steps = steps, batch_size = n, validation = 0, keep_best = FALSE, schedule = schedule_constant(),
-      learning_rate = 1e-4
-    )
-    fit <- fit_flow(x, layers, standardize = "none", progress = FALSE, control = control)
-    1e6 * fit$seconds / fit$steps
-  }
-  guess <- run(3)
-  steps <- max(4, min(500, round(3e4 / guess)))
-  repeats <- max(12, min(60, round(3e6 / (steps * guess))))
-  min(replicate(repeats, run(steps)))
-}
+source("bench/lib/step-time.R") # from the root of the sources
 
 named <- commandArgs(TRUE)
 if (length(named)) workloads <- workloads[named]
