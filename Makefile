@@ -3,7 +3,7 @@
 
 export R_LIBS := $(CURDIR)/.lib
 
-.PHONY: demo test check document lint format sanitize valgrind gctorture bench core-check clean
+.PHONY: demo test check document lint format sanitize valgrind gctorture bench vignettes core-check clean
 
 demo: # fit a flow to the faithful data; writes demo-density.png
 	@sh tools/install-deps.sh demo
@@ -44,9 +44,13 @@ bench:
 	@sh tools/install.sh .lib
 	@for f in bench/*.R; do echo "== $$f"; Rscript --vanilla "$$f" || exit 1; done
 
+vignettes: # renders them into doc/; FILTER=layers renders those whose names match, FULL=1 computes long runs anew
+	@sh tools/install.sh .lib
+	@BIJECTR_FULL=$(FULL) Rscript --vanilla tools/vignettes.R $(FILTER)
+
 core-check: # the core without R
 	@bash tools/core-check.sh
 
 clean:
-	rm -rf .lib .lib-* .check demo-density.png
+	rm -rf .lib .lib-* .check doc demo-density.png
 	rm -f src/*.o src/*.so src/*.dll

@@ -3,12 +3,7 @@
 # units, as the reference figures are. FlowJAX 19.1.2 with the first settings: 1.541, 1.528, 1.545; mclust 1.490 in 220 s;
 # ks::kde 1.541 in 3 s; the entropy of the distribution is 1.488.
 library(bijectr)
-
-two_moons <- function(n, noise = 0.2) {
-  angle <- runif(n, 0, 2 * pi)
-  centre <- ifelse(angle > pi, 1, -1)
-  cbind(x = 2 * cos(angle) + centre, y = 2 * sin(angle)) + noise * matrix(rnorm(2 * n), n)
-}
+source("vignettes/toy-data.R")
 
 # The true density: the angle is integrated out by the trapezoidal rule, which is exact here to machine precision.
 true_log_density <- function(x, noise = 0.2, n_angle = 2000) {

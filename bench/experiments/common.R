@@ -1,16 +1,7 @@
 # Shared by the experiments, which source it from the root of the sources.
 suppressPackageStartupMessages(library(bijectr))
 
-two_moons <- function(n, noise = 0.2) {
-  angle <- runif(n, 0, 2 * pi)
-  centre <- ifelse(angle > pi, 1, -1)
-  cbind(x = 2 * cos(angle) + centre, y = 2 * sin(angle)) + noise * matrix(rnorm(2 * n), n)
-}
-
-spiral <- function(n) {
-  t <- runif(n, 0, 5 * pi)
-  cbind(x = t * cos(t), y = t * sin(t)) / 20 + 0.02 * matrix(rnorm(2 * n), n)
-}
+source("vignettes/toy-data.R")
 
 standardizer <- function(x) {
   centre <- colMeans(x)
