@@ -14,6 +14,7 @@
 #include "scalar-leaky_relu.c"
 #include "scalar-leaky_tanh.c"
 #include "scalar-tanh.c"
+#include "scalar-tanh_plus_linear.c"
 #include "scalar-sigmoid.c"
 #include "scalar-softplus.c"
 #include "scalar-exp.c"

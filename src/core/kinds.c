@@ -8,6 +8,7 @@ static const bj_scalar_kind *const scalar_kinds[] = {
     &scalar_leaky_relu,
     &scalar_leaky_tanh,
     &scalar_tanh,
+    &scalar_tanh_plus_linear,
     &scalar_sigmoid,
     &scalar_softplus,
     &scalar_exp,

@@ -17,6 +17,7 @@
 
 #include "layer-conditioned.h"
 #include "layer-planar.h"
+#include "num-tanh_root.h"
 #include "scalar-common.h"
 
 typedef struct {
@@ -54,15 +55,15 @@ INLINE void planar_map_block(const planar *self, const real *x, const real *set,
     if (direction == BJ_INVERSE && !is_tanh) a = a / planar_point_of(a, s, 0, self->slope).det;
     vstore(kept + r, a);
   }
-  for (int first = 0; direction == BJ_INVERSE && is_tanh && first < BJ_BLOCK; first += PLANAR_GROUP * BJ_LANES) {
-    vreal a[PLANAR_GROUP], s[PLANAR_GROUP];
-    for (int k = 0; k < PLANAR_GROUP; k++) {
+  for (int first = 0; direction == BJ_INVERSE && is_tanh && first < BJ_BLOCK; first += TANH_ROOT_MOST * BJ_LANES) {
+    vreal a[TANH_ROOT_MOST], s[TANH_ROOT_MOST];
+    for (int k = 0; k < TANH_ROOT_MOST; k++) {
       const int r = first + k * BJ_LANES;
       a[k] = vload(kept + r);
       s[k] = PLANAR_AT(set, 2 * d + 1);
     }
-    planar_root(a, s, failed);
-    for (int k = 0; k < PLANAR_GROUP; k++) vstore(kept + first + k * BJ_LANES, a[k]);
+    tanh_root(a, s, TANH_ROOT_MOST, failed);
+    for (int k = 0; k < TANH_ROOT_MOST; k++) vstore(kept + first + k * BJ_LANES, a[k]);
   }
   if (is_tanh) planar_tanh_row(kept);
   FOR_ROWS(r) {

@@ -1,5 +1,5 @@
 /* The formulas of planar layers for a vector of rows (see layer-planar.c): raw parameters to sets and back, the
- * activation, the root. */
+ * activation. */
 #ifndef BJ_LAYER_PLANAR_H
 #define BJ_LAYER_PLANAR_H
 
@@ -98,48 +98,6 @@ INLINE planar_point planar_point_of(vreal kept, vreal s, int is_tanh, real leak)
   const vint negative = vlt(kept, vset(0));
   const vreal slope = vselect(negative, vset(leak), vset(1));
   return (planar_point){kept * slope, slope, vselect(negative, vset(1 - leak), vset(0)) + slope * s};
-}
-
-/* a - tanh(a) for a >= 0: near 0, where the difference cancels, from the Pade approximant [7/6] of tanh. */
-INLINE vreal planar_minus_tanh(vreal a, vreal tanh_a) {
-  const vreal z = a * a;
-  const vreal above = z * (45045.0 + z * (2772.0 + z * 27.0));
-  const vreal below = 135135.0 + z * (62370.0 + z * (3150.0 + z * 28.0));
-  return vselect(vlt(a, vset(0.35)), a * above / below, a - tanh_a);
-}
-
-#define PLANAR_MAX_STEPS 100
-
-/* Turns c into the a with a + (s - 1) tanh(a) = c. The left side is odd, and for a > 0 concave (s > 1) or convex
- * (s < 1): Newton's steps from a bound on that side go to the root without passing it. Bounds: the left side lies
- * between a and s a, and between a and a + s - 1; and a - tanh(a) >= a^3 / 4.2 on [0, 1] keeps the start near where s
- * is tiny. A lane that has converged is left alone, so that a row does not depend on its neighbours. */
-#define PLANAR_GROUP 4 /* vectors side by side: one alone would wait for its own tanh and divisions */
-
-INLINE void planar_root(vreal *c, const vreal *s, vint *failed) {
-  vreal a[PLANAR_GROUP], size[PLANAR_GROUP];
-  vint active[PLANAR_GROUP], any = (vint)vset(0);
-  UNROLL for (int k = 0; k < PLANAR_GROUP; k++) {
-    size[k] = vabs(c[k]);
-    const vreal line = size[k] - (s[k] - 1.0), ratio = size[k] / s[k];
-    const vreal cube = vexp(vlog(4.2 * size[k] / (1.0 - s[k])) * (1.0 / 3));
-    const vreal convex = vmin(vselect(vlt(cube, vset(1)), cube, line), vmin(line, ratio));
-    a[k] = vselect(vlt(s[k], vset(1)), convex, vmax(line, ratio));
-    active[k] = vle(vset(0), size[k]); /* not for NaN */
-    any |= active[k];
-  }
-  for (int i = 0; i < PLANAR_MAX_STEPS && vany(any); i++) {
-    any = (vint)vset(0);
-    UNROLL for (int k = 0; k < PLANAR_GROUP; k++) {
-      const vreal h = vtanh(a[k]), square = h * h;
-      const vreal step = (planar_minus_tanh(a[k], h) + s[k] * h - size[k]) / (square + (1.0 - square) * s[k]);
-      a[k] = vselect(active[k], vmax(vset(0), a[k] - step), a[k]);
-      active[k] &= vlt(a[k] * 1e-12, vabs(step));
-      any |= active[k];
-    }
-  }
-  *failed |= any;
-  UNROLL for (int k = 0; k < PLANAR_GROUP; k++) c[k] = vcopysign(a[k], c[k]);
 }
 
 #endif

@@ -23,11 +23,13 @@ INLINE vreal activation_value(mlp_activation kind, vreal t, vreal *derivative) {
       v = vexpm1(vmin(t, vset(0)));
       *derivative = vselect(vlt(vset(0), t), vset(1), v + vset(1));
       return vselect(vlt(vset(0), t), t, v);
-    case GELU:
-      s = vtanh(vset(0.7978845608028654) * (t + vset(0.044715) * t * t * t));
-      *derivative = vset(0.5) * (vset(1) + s) + vset(0.5) * t * (vset(1) - s * s) * vset(0.7978845608028654) *
-                                                    (vset(1) + vset(3 * 0.044715) * t * t);
+    case GELU: {
+      const vreal near = vmax(vset(-100), vmin(vset(100), t)); /* tanh is +-1 there; a far t would overflow */
+      s = vtanh(vset(0.7978845608028654) * (near + vset(0.044715) * near * near * near));
+      *derivative = vset(0.5) * (vset(1) + s) + vset(0.5) * near * (vset(1) - s * s) * vset(0.7978845608028654) *
+                                                    (vset(1) + vset(3 * 0.044715) * near * near);
       return vset(0.5) * t * (vset(1) + s);
+    }
     case SILU:
       s = vsigmoid(t);
       *derivative = s * (vset(1) + t * (vset(1) - s));

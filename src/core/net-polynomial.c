@@ -21,6 +21,7 @@ typedef struct {
 
 typedef struct {
   int degree, n_term;
+  real init; /* standard deviation of the initial coefficients */
   const real *offset;
   const polynomial_term *terms;
   real a[POLYNOMIAL_MAX_DEGREE + 1], b[POLYNOMIAL_MAX_DEGREE + 1];
@@ -111,7 +112,8 @@ static void polynomial_describe(const bj_net *net, bj_describe *out) {
 }
 
 static void polynomial_init(const bj_net *net, real *theta, bj_rng *rng) {
-  for (long i = 0; i < net->n_param; i++) theta[i] = 0.1 * rng_normal(rng);
+  const real scale = ((const polynomial *)net->self)->init;
+  for (long i = 0; i < net->n_param; i++) theta[i] = scale * rng_normal(rng);
 }
 
 /* ---- building ---------------------------------------------------------------------------------------------------- */
@@ -174,6 +176,7 @@ static bj_status polynomial_build(bj_net *net, const bj_spec *spec, const bj_net
                       POLYNOMIAL_MAX_DEGREE);
   }
   self->degree = (int)degree;
+  self->init = spec_number(spec, "init", 0.1);
   self->offset = request->offset;
   for (int k = 1; k <= self->degree; k++) {
     const real c = sqrt(2.0 * k + 1), c1 = sqrt(2.0 * k - 1), c2 = k > 1 ? sqrt(2.0 * k - 3) : 1;

@@ -25,6 +25,12 @@ INLINE vreal fixed_outside(vint inside, vreal y, bj_logdet *logdet, long at) {
 /* atanh a for 0 <= a < 1: accurate at both ends, as 1 - a is exact where it is small. */
 INLINE vreal fixed_atanh(vreal a) { return 0.5 * vlog1p(2.0 * a / (1.0 - a)); }
 
+/* d tanh x / dx, with relative accuracy in the tails. */
+INLINE vreal fixed_tanh_slope(vreal x) {
+  const vreal e = vexp(-2.0 * vabs(x)), over = 1.0 / (1.0 + e);
+  return 4.0 * e * over * over;
+}
+
 static void fixed_init(const bj_scalar *scalar, real *raw, bj_rng *rng) { (void)scalar, (void)raw, (void)rng; }
 static void fixed_describe(const bj_scalar *scalar, void (*visit)(void *, const char *, int), void *host) {
   (void)scalar, (void)visit, (void)host;

@@ -12,11 +12,6 @@ typedef struct {
   real max, tanh_max, slope;
 } leaky_tanh;
 
-INLINE vreal leaky_tanh_slope_inside(vreal x) {
-  const vreal e = vexp(-2.0 * vabs(x)), over = 1.0 / (1.0 + e);
-  return 4.0 * e * over * over;
-}
-
 /* |y| where it is on the curve, 0 elsewhere */
 INLINE vreal leaky_tanh_inner(const leaky_tanh *self, vreal y, vint *inside) {
   *inside = vlt(vabs(y), vset(self->tanh_max));
@@ -28,7 +23,7 @@ INLINE vreal leaky_tanh_value(const bj_scalar *scalar, vreal x, bj_direction dir
   vint inside;
   if (direction == BJ_FORWARD) {
     inside = vlt(vabs(x), vset(self->max));
-    logdet_multiply(logdet, at, vselect(inside, leaky_tanh_slope_inside(x), vset(self->slope)));
+    logdet_multiply(logdet, at, vselect(inside, fixed_tanh_slope(x), vset(self->slope)));
     const vreal line = self->tanh_max + self->slope * (vabs(x) - self->max);
     return vselect(inside, vtanh(x), vcopysign(line, x));
   }
@@ -44,8 +39,7 @@ INLINE fixed_slope leaky_tanh_slope(const bj_scalar *scalar, vreal x, vreal y, b
   vint inside;
   if (direction == BJ_FORWARD) {
     inside = vlt(vabs(x), vset(self->max));
-    return (fixed_slope){vselect(inside, leaky_tanh_slope_inside(x), vset(self->slope)),
-                         vselect(inside, -2.0 * y, zero)};
+    return (fixed_slope){vselect(inside, fixed_tanh_slope(x), vset(self->slope)), vselect(inside, -2.0 * y, zero)};
   }
   const vreal inner = leaky_tanh_inner(self, x, &inside);
   const vreal slope = 1.0 / vselect(inside, (1.0 - inner) * (1.0 + inner), vset(self->slope));

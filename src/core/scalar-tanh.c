@@ -25,10 +25,7 @@ INLINE vreal tanh_value(const bj_scalar *scalar, vreal x, bj_direction direction
 
 INLINE fixed_slope tanh_slope(const bj_scalar *scalar, vreal x, vreal y, bj_direction direction) {
   (void)scalar;
-  if (direction == BJ_FORWARD) {
-    const vreal e = vexp(-2.0 * vabs(x)), over = 1.0 / (1.0 + e);
-    return (fixed_slope){4.0 * e * over * over, -2.0 * y};
-  }
+  if (direction == BJ_FORWARD) return (fixed_slope){fixed_tanh_slope(x), -2.0 * y};
   vint inside;
   const vreal inner = tanh_inner(x, &inside);
   const vreal slope = vselect(inside, 1.0 / ((1.0 - inner) * (1.0 + inner)), vset(0));

@@ -87,8 +87,8 @@ expect_rows_alone <- function(f, x, y) {
 # The gradient of sum(value) + sum(logdet), straight from the core: the public functions take no inputs beyond 1e150,
 # but inside a flow a scalar may meet them.
 core_vjp <- function(f, x, inverse) {
-  one <- rep(1, nrow(x))
-  native_vjp(f, x, as_conditions(NULL, f, nrow(x)), inverse, list(value = one, logdet = one))
+  one <- list(value = matrix(1, nrow(x), ncol(x)), logdet = rep(1, nrow(x)))
+  native_vjp(f, x, as_conditions(NULL, f, nrow(x)), inverse, one)
 }
 
 extreme_inputs <- function(within) {

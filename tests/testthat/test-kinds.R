@@ -22,7 +22,7 @@ shipped_kinds <- c(
   "scalar/affine", "scalar/rq_spline", "scalar/tanh_affine", "scalar/leaky_relu", "scalar/leaky_tanh", "scalar/tanh",
   "scalar/sigmoid", "scalar/softplus", "scalar/exp", "scalar/power",
   "scalar/cubic_conjugation", "scalar/sinh_conjugation", "scalar/cubic_rational", "scalar/sinh", "scalar/tan",
-  "scalar/gaussian_cdf", "scalar/beta_stretch", "scalar/chain", "net/mlp", "layer/chain",
+  "scalar/gaussian_cdf", "scalar/beta_stretch", "scalar/tanh_plus_linear", "scalar/chain", "net/mlp", "layer/chain",
   "layer/invert", "layer/permute", "layer/standardize", "layer/elementwise", "layer/coupling", "layer/autoregressive",
   "base/normal", "base/logistic", "base/student_t", "base/uniform",
   "layer/block_autoregressive",

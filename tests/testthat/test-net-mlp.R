@@ -44,8 +44,8 @@ test_that("activations survive any input", {
   for (activation in activations) {
     set.seed(1)
     f <- flow(layer_coupling(scalar_tanh_affine(), net_mlp(4, activation = activation, init = "uniform")), 2)
-    x <- rbind(c(1e100, 1), c(-1e100, 1), c(1e150, 1), c(-1e150, 1))
-    out <- flow_vjp(f, x, FALSE, list(value = x / abs(x), logdet = rep(1, 4)))
+    x <- cbind(c(-1, 1) * rep(c(1e100, 1e150, 1e155, 1e300), each = 2), 1)
+    out <- core_vjp(f, x, inverse = FALSE)
     expect_true(all(is.finite(out$value)), info = activation)
     expect_true(all(is.finite(out$x)), info = activation)
     expect_true(all(is.finite(out$params)), info = activation)

@@ -52,8 +52,29 @@ test_that("initial coefficients are small normal draws", {
   expect_equal(sd(coef(f)), 0.1, tolerance = 0.05)
 })
 
+test_that("`init` is the size of the initial coefficients, and 0 the identity", {
+  size <- function(init) {
+    set.seed(1)
+    coef(flow(layer_coupling(scalar_affine("exp"), net_polynomial(6, init = init)), 8))
+  }
+  expect_equal(size(0.02), 0.2 * size(0.1))
+  f <- flow(realnvp_flow(net = net_polynomial(3, init = 0)), 4)
+  x <- matrix(seq(-30, 30, length.out = 20), 5)
+  expect_identical(forward(f, x)$value, x)
+})
+
+test_that("flows saved without `init` start as before", {
+  set.seed(1)
+  layer <- layer_coupling(scalar_affine("exp"), net_polynomial(2))
+  new <- coef(flow(layer, 4))
+  layer$net$init <- NULL
+  set.seed(1)
+  expect_identical(coef(flow(layer, 4)), new)
+})
+
 test_that("wrong arguments are named", {
   expect_error(net_polynomial(-1), "degree", class = "bijectr_error_argument")
   expect_error(net_polynomial(basis = "chebyshev"), "basis", class = "bijectr_error_argument")
+  expect_error(net_polynomial(init = -1), "init", class = "bijectr_error_argument")
   expect_error(flow(layer_coupling(net = net_polynomial(30)), 20), "terms")
 })
