@@ -83,17 +83,26 @@ pick_columns <- function(x, names, name) {
   x[, names, drop = FALSE]
 }
 
-# Conditions as the core wants them: n rows, standardised as in the fit. NULL where the flow has none.
-as_conditions <- function(condition, flow, n) {
+# Conditions as the core wants them: n rows, standardised as in the fit. NULL where the flow has none. For a fit by
+# formula they may stand in `newdata`, the points.
+as_conditions <- function(condition, flow, n, newdata = NULL) {
   if (flow$d_condition == 0) {
     if (!is.null(condition)) stop_arg("{.arg condition} was given, but the flow has no conditioning variables.")
     return(NULL)
   }
+  scaling <- flow$condition
+  d <- flow$d_condition
+  if (!is.null(scaling$model)) {
+    found <- is.null(condition) && has_columns(newdata, scaling$model$variables)
+    if (found || !is.null(condition)) {
+      condition <- model_conditions(
+        if (found) newdata else condition, scaling$model, scaling$names, if (found) "newdata" else "condition"
+      )
+    }
+  }
   if (is.null(condition)) {
     stop_arg("{.arg condition} is missing: the flow is conditional on {flow$d_condition} variable{?s}.")
   }
-  scaling <- flow$condition
-  d <- flow$d_condition
   if (is.null(dim(condition)) && is.numeric(condition) && length(condition) == d && d > 1) {
     condition <- matrix(condition, 1, dimnames = list(NULL, names(condition)))
   }

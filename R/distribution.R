@@ -27,7 +27,8 @@ dflow <- function(x, object, condition = NULL, log = FALSE) {
   check_flow(object)
   check_flag(log, "log")
   points <- as_points(x, object, "x")
-  value <- native_map(object, points, as_conditions(condition, object, nrow(points)), inverse = TRUE)$log_density
+  condition <- as_conditions(condition, object, nrow(points), x)
+  value <- native_map(object, points, condition, inverse = TRUE)$log_density
   if (log) value else exp(value)
 }
 
@@ -61,7 +62,7 @@ flow_cdf <- function(flow, q, condition, name, lower_tail = TRUE, log_p = FALSE)
   end_value <- if (length(ends)) q[ends]
   if (length(ends)) q[ends] <- 0
   x <- as_points(q, flow, name)
-  condition <- as_conditions(condition, flow, nrow(x))
+  condition <- as_conditions(condition, flow, nrow(x), q)
   if (nrow(x) == 0) return(numeric())
   back <- native_map(flow, x, condition, inverse = TRUE)
   z <- back$value[, 1]

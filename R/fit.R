@@ -12,7 +12,7 @@
 #' @param d Number of coordinates: needed for a log density, see [fit_flow.function()]; data tell it themselves.
 #' @param base Base distribution, one of the `base_*` functions.
 #' @param condition Conditioning variables: a numeric matrix or data frame with as many rows as `data`. The flow is
-#'   then a distribution of the data given these.
+#'   then a distribution of the data given these. With a formula they stand on its right side.
 #' @param weights Case weights: one non-negative number a row.
 #' @param standardize The frozen layer next to the data, learned from the training rows: `"whiten"` (mean 0 and identity
 #'   covariance), `"scale"` (mean 0 and variance 1), or `"none"`. `TRUE` is `"whiten"`, `FALSE` is `"none"`.
@@ -35,8 +35,14 @@
 #' fit
 #' logdensity(fit, data.frame(eruptions = 4, waiting = 80))
 #' sample(fit, 3)
+#'
+#' # flower sizes given the species
+#' fit <- fit_flow(cbind(Sepal.Length, Sepal.Width) ~ Species, data = iris, steps = 200)
+#' sample(fit, 3, condition = data.frame(Species = "setosa"))
 #' @export
-fit_flow <- function(data, ..., d) UseMethod("fit_flow", data) # else `d =` would be taken for an abbreviated `data =`
+fit_flow <- function(data, ..., d) { # `d` stands here, else `d =` would be taken for an abbreviated `data =`
+  UseMethod("fit_flow", formula_or_data(data, ...))
+}
 
 #' @rdname fit_flow
 #' @export
@@ -86,7 +92,8 @@ make_control <- function(control, default, given) {
   do.call(fit_control, unclass(control))
 }
 
-fit_matrix <- function(data, layers, base, condition, weights, standardize, control, progress) {
+# `model` is that of a formula.
+fit_matrix <- function(data, layers, base, condition, weights, standardize, control, progress, model = NULL) {
   n <- nrow(data)
   weights <- check_weights(weights, n)
   condition <- as_fit_condition(condition, n)
@@ -107,6 +114,7 @@ fit_matrix <- function(data, layers, base, condition, weights, standardize, cont
   if (!is.null(start)) flow["params"] <- list(start$params) # a standardising layer has none
   if (!is.null(condition)) {
     flow$condition <- start$condition %||% condition_scaling(condition, rows$train)
+    flow$condition$model <- model %||% flow$condition$model
     condition <- scale_columns(condition, flow$condition$loc, flow$condition$scale)
   }
   if (is.null(start)) {

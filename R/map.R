@@ -29,8 +29,8 @@ forward.bijectr_flow <- function(object, x, condition = NULL, ...) map_points(ob
 inverse.bijectr_flow <- function(object, x, condition = NULL, ...) map_points(object, x, condition, inverse = TRUE)
 
 map_points <- function(flow, x, condition, inverse) {
-  x <- as_points(x, flow, "x")
-  out <- native_map(flow, x, as_conditions(condition, flow, nrow(x)), inverse)
+  points <- as_points(x, flow, "x")
+  out <- native_map(flow, points, as_conditions(condition, flow, nrow(points), x), inverse)
   colnames(out$value) <- flow$names
   out[c("value", "logdet")]
 }
@@ -60,5 +60,5 @@ logdensity <- function(object, newdata, ...) UseMethod("logdensity")
 #' @export
 logdensity.bijectr_flow <- function(object, newdata, condition = NULL, ...) {
   x <- as_points(newdata, object, "newdata")
-  native_log_density(object, x, as_conditions(condition, object, nrow(x)))
+  native_log_density(object, x, as_conditions(condition, object, nrow(x), newdata))
 }

@@ -46,7 +46,7 @@ predict.bijectr_flow <- function(object, newdata,
 
 latent_points <- function(flow, newdata, condition) {
   x <- as_points(newdata, flow, "newdata")
-  z <- native_map(flow, x, as_conditions(condition, flow, nrow(x)), inverse = TRUE)$value
+  z <- native_map(flow, x, as_conditions(condition, flow, nrow(x), newdata), inverse = TRUE)$value
   colnames(z) <- flow$names
   z
 }

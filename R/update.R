@@ -22,7 +22,18 @@ update.bijectr_fit <- function(object, epochs = NULL, steps = NULL, seconds = NU
                                weights = NULL, progress = interactive(), ...) {
   envir <- parent.frame()
   from_call <- function(given, name) if (is.null(given)) eval(object$call[[name]], envir) else given
-  if (is.null(data)) data <- eval(object$call[["data"]] %||% object$call[[2]], envir)
+  if (is.null(object$formula)) {
+    if (is.null(data)) data <- eval(object$call[["data"]] %||% object$call[[2]], envir)
+  } else {
+    formula <- eval(object$formula, envir)
+    table <- from_call(data, "data")
+    data <- formula_parts(formula, table)$data
+    if (object$d_condition > 0) {
+      table <- table %||% mget(object$condition$model$variables, envir, inherits = TRUE)
+      if (!is.matrix(table)) table <- list2DF(table)
+      condition <- model_conditions(table, object$condition$model, object$condition$names, "data")
+    }
+  }
   data <- as_fit_data(data)
   n <- nrow(data)
   rows <- object$rows
