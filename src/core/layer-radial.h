@@ -66,6 +66,7 @@ static bj_scalar_pass radial_scalar_pass(const bj_layer *layer, const bj_pass *p
       .global = pass->theta + 2 * layer->d,
       .cache = pass->cache + (origin ? self->cache_scalar0 : self->cache_scalar) * nb,
       .cache_stride = (long)scalar->n_cache * BJ_BLOCK,
+      .twin = self->net && !origin ? pass->cache + self->cache_scalar0 * nb : NULL, /* F(0) comes first */
   };
   if (!pass->gy) return one;
   one.gy = pass->work + (origin ? self->work_gorigin : self->work_gout) * nb;

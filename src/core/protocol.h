@@ -107,6 +107,9 @@ typedef struct {
   const real *global;
   real *cache; /* [n_cache][BJ_BLOCK], blocks cache_stride apart; what the vjp wants to find again */
   long cache_stride;
+  /* ROWWISE: the cache of an earlier call with the same parameters (same stride), from which their constrained values
+   * may be taken, in the vjp too; NULL if there was none */
+  const real *twin;
   /* vjp only */
   const real *gy;
   const real *gl; /* [block][BJ_BLOCK] */

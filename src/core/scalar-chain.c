@@ -36,6 +36,7 @@ INLINE bj_scalar_pass chain_pass(const chain *self, const bj_scalar_pass *pass, 
       .global = pass->global + member->global,
       .cache = scalar_cache(pass, b, member->cache),
       .cache_stride = pass->cache_stride,
+      .twin = pass->twin ? pass->twin + b * pass->cache_stride + member->cache * BJ_BLOCK : NULL,
   };
   return one;
 }

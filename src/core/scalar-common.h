@@ -24,6 +24,10 @@ INLINE real *scalar_gpar(const bj_scalar_pass *pass, int b, int j) {
 INLINE real *scalar_cache(const bj_scalar_pass *pass, int b, int j) {
   return pass->cache + b * pass->cache_stride + j * BJ_BLOCK;
 }
+/* The same row of the cache that has the constrained parameters. */
+INLINE const real *scalar_kept(const bj_scalar_pass *pass, int b, int j) {
+  return (pass->twin ? pass->twin : pass->cache) + b * pass->cache_stride + j * BJ_BLOCK;
+}
 
 INLINE real vfirst(vreal v) {
   real lanes[BJ_LANES];

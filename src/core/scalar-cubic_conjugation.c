@@ -15,7 +15,9 @@
 #include "scalar-common.h"
 
 /* Vectors that are worked on side by side. */
-#define CUBIC_CONJUGATION_WIDE (BJ_BLOCK / BJ_LANES < 4 ? BJ_BLOCK / BJ_LANES : 4)
+#define CUBIC_CONJUGATION_MOST 4
+#define CUBIC_CONJUGATION_WIDE \
+  (BJ_BLOCK / BJ_LANES < CUBIC_CONJUGATION_MOST ? BJ_BLOCK / BJ_LANES : CUBIC_CONJUGATION_MOST)
 /* Beyond these a row is `large`: they keep |g(u) + beta| within 2^303, its square and cubic_roots() from overflow. */
 #define CUBIC_CONJUGATION_MAX_U 0x1p99
 #define CUBIC_CONJUGATION_MAX_BETA 0x1p300
@@ -30,14 +32,20 @@ typedef struct {
   vreal loc, beta, a, b, inverse_a, c; /* c = b / a^3; beta has the sign of the direction */
 } cubic_conjugation_par;
 
-/* exp(2 tanh(raw / 2)) and its derivative. With p = 1 / (1 + e^raw), tanh(raw / 2) is 1 - 2 p. */
-INLINE vreal cubic_conjugation_bounded(vreal raw, vreal *derivative) {
-  const vreal p = 1.0 / (1.0 + vexp(raw));
-  vreal r; /* an argument between -2 and 2 needs none of vexp's care */
-  const vreal shifted = exp_split(2.0 - 4.0 * p, &r);
-  const vreal value = (1.0 + exp_polynomial(r)) * exp_scale(shifted, 0);
-  *derivative = value * (4.0 * p * (1.0 - p));
-  return value;
+/* value = exp(2 tanh(raw / 2)) and its derivative for n raw numbers, side by side. With e = e^raw and p = 1 / (1 + e),
+ * tanh(raw / 2) is 1 - 2 p. Arguments between -300 and 300, and between -2 and 2, need none of vexp's care. */
+INLINE void cubic_conjugation_bounded(int n, const vreal *raw, vreal *value, vreal *derivative) {
+  vreal r[CUBIC_CONJUGATION_MOST], e[CUBIC_CONJUGATION_MOST], p[CUBIC_CONJUGATION_MOST];
+#define EACH UNROLL for (int k = 0; k < n; k++)
+  EACH e[k] = exp_split(vmax(vset(-300), vmin(vset(300), raw[k])), r + k);
+  EACH p[k] = exp_polynomial(r[k]);
+  EACH e[k] = (1.0 + p[k]) * exp_scale(e[k], 0);
+  EACH p[k] = 1.0 / (1.0 + e[k]);
+  EACH derivative[k] = exp_split(2.0 - 4.0 * p[k], r + k);
+  EACH value[k] = exp_polynomial(r[k]);
+  EACH value[k] = (1.0 + value[k]) * exp_scale(derivative[k], 0);
+  EACH derivative[k] = value[k] * (4.0 * p[k] * (1.0 - p[k]));
+#undef EACH
 }
 
 INLINE cubic_conjugation_par cubic_conjugation_shared(const bj_scalar_pass *pass, bj_direction direction) {
@@ -47,21 +55,30 @@ INLINE cubic_conjugation_par cubic_conjugation_shared(const bj_scalar_pass *pass
                                  vset(par[4]), vset(par[5])};
 }
 
-/* cache: 0: 1 / Dw; ROWWISE also 1, 2: a, b; 3, 4: their derivatives */
+/* cache: 0: 1 / Dw; ROWWISE also 1, 2: a, b; 3, 4: their derivatives, unless the twin has them */
+INLINE void cubic_conjugation_constrain(const bj_scalar_pass *pass, int b) {
+  for (int i = 0; i < BJ_BLOCK; i += CUBIC_CONJUGATION_WIDE * BJ_LANES) {
+    vreal raw[CUBIC_CONJUGATION_MOST], value[CUBIC_CONJUGATION_MOST], derivative[CUBIC_CONJUGATION_MOST];
+    for (int j = 0; j < 2; j++) {
+      UNROLL for (int k = 0; k < CUBIC_CONJUGATION_WIDE; k++) raw[k] = scalar_par(pass, b, 2 + j, i + k * BJ_LANES);
+      cubic_conjugation_bounded(CUBIC_CONJUGATION_WIDE, raw, value, derivative);
+      UNROLL for (int k = 0; k < CUBIC_CONJUGATION_WIDE; k++) {
+        vstore(scalar_cache(pass, b, 1 + j) + i + k * BJ_LANES, value[k]);
+        vstore(scalar_cache(pass, b, 3 + j) + i + k * BJ_LANES, derivative[k]);
+      }
+    }
+  }
+}
+
 INLINE cubic_conjugation_par cubic_conjugation_rowwise(const bj_scalar_pass *pass, int b, int r,
                                                        bj_direction direction) {
   cubic_conjugation_par par;
-  vreal da, db;
   par.loc = scalar_par(pass, b, 0, r);
   par.beta = direction == BJ_FORWARD ? scalar_par(pass, b, 1, r) : -scalar_par(pass, b, 1, r);
-  par.a = cubic_conjugation_bounded(scalar_par(pass, b, 2, r), &da);
-  par.b = cubic_conjugation_bounded(scalar_par(pass, b, 3, r), &db);
+  par.a = vload(scalar_kept(pass, b, 1) + r);
+  par.b = vload(scalar_kept(pass, b, 2) + r);
   par.inverse_a = 1.0 / par.a;
   par.c = par.b * par.inverse_a * par.inverse_a * par.inverse_a;
-  vstore(scalar_cache(pass, b, 1) + r, par.a);
-  vstore(scalar_cache(pass, b, 2) + r, par.b);
-  vstore(scalar_cache(pass, b, 3) + r, da);
-  vstore(scalar_cache(pass, b, 4) + r, db);
   return par;
 }
 
@@ -76,8 +93,7 @@ static cubic_conjugation_row cubic_conjugation_one(const bj_scalar_pass *pass, i
   const real sign = direction == BJ_FORWARD ? 1 : -1;
   if (mode == SHARED) return (cubic_conjugation_row){pass->par[0], sign * pass->par[1], pass->par[2], pass->par[3]};
   const real *par = pass->par + b * pass->par_stride + r;
-  return (cubic_conjugation_row){par[0], sign * par[BJ_BLOCK], scalar_cache(pass, b, 1)[r],
-                                 scalar_cache(pass, b, 2)[r]};
+  return (cubic_conjugation_row){par[0], sign * par[BJ_BLOCK], scalar_kept(pass, b, 1)[r], scalar_kept(pass, b, 2)[r]};
 }
 
 /* The values of large rows. a is nothing beside b m^2 there. */
@@ -112,8 +128,8 @@ NOINLINE void cubic_conjugation_large_vjp(const bj_scalar_pass *pass, bj_sharing
                  gw / dw * apart * q - par.a / par.b * difference};
     pass->gx[at] = gx;
     if (mode == ROWWISE) {
-      g[2] *= scalar_cache(pass, b, 3)[r];
-      g[3] *= scalar_cache(pass, b, 4)[r];
+      g[2] *= scalar_kept(pass, b, 3)[r];
+      g[3] *= scalar_kept(pass, b, 4)[r];
     }
     for (int j = 0; j < 4; j++) {
       if (mode == SHARED)
@@ -177,6 +193,7 @@ INLINE void cubic_conjugation_map(const bj_scalar *scalar, const bj_scalar_pass 
     }
   } else {
     for (int b = 0; b < pass->nb; b++) {
+      if (!pass->twin) cubic_conjugation_constrain(pass, b);
       for (int r = 0; r < BJ_BLOCK; r += step) {
         UNROLL for (int k = 0; k < CUBIC_CONJUGATION_WIDE; k++) {
           par[k] = cubic_conjugation_rowwise(pass, b, r + k * BJ_LANES, direction);
@@ -199,7 +216,7 @@ INLINE void cubic_conjugation_vjp(const bj_scalar *scalar, const bj_scalar_pass 
   FOR_BLOCK_ROWS(pass->nb, b, r) {
     if (mode == ROWWISE) {
       par.loc = scalar_par(pass, b, 0, r);
-      par.a = vload(scalar_cache(pass, b, 1) + r), par.b = vload(scalar_cache(pass, b, 2) + r);
+      par.a = vload(scalar_kept(pass, b, 1) + r), par.b = vload(scalar_kept(pass, b, 2) + r);
     }
     const vreal u_all = scalar_x(pass, b, r) - par.loc, w_all = scalar_y(pass, b, r) - par.loc;
     const vint small =
@@ -224,8 +241,8 @@ INLINE void cubic_conjugation_vjp(const bj_scalar *scalar, const bj_scalar_pass 
     } else {
       vstore(scalar_gpar(pass, b, 0) + r, gy - gx);
       vstore(scalar_gpar(pass, b, 1) + r, direction == BJ_FORWARD ? gv : -gv);
-      vstore(scalar_gpar(pass, b, 2) + r, (apart + ga) * vload(scalar_cache(pass, b, 3) + r));
-      vstore(scalar_gpar(pass, b, 3) + r, (gb - par.a / par.b * apart) * vload(scalar_cache(pass, b, 4) + r));
+      vstore(scalar_gpar(pass, b, 2) + r, (apart + ga) * vload(scalar_kept(pass, b, 3) + r));
+      vstore(scalar_gpar(pass, b, 3) + r, (gb - par.a / par.b * apart) * vload(scalar_kept(pass, b, 4) + r));
     }
   }
   if (mode == SHARED) {
@@ -241,12 +258,14 @@ INLINE void cubic_conjugation_vjp(const bj_scalar *scalar, const bj_scalar_pass 
 SCALAR_MODES(cubic_conjugation)
 
 static void cubic_conjugation_cook(const bj_scalar *scalar, const real *raw, real *cooked) {
-  vreal derivative;
   (void)scalar;
   cooked[0] = raw[0];
   cooked[1] = raw[1];
-  cooked[2] = vfirst(cubic_conjugation_bounded(vset(raw[2]), &derivative));
-  cooked[3] = vfirst(cubic_conjugation_bounded(vset(raw[3]), &derivative));
+  for (int j = 2; j < 4; j++) {
+    vreal value, derivative, one = vset(raw[j]);
+    cubic_conjugation_bounded(1, &one, &value, &derivative);
+    cooked[j] = vfirst(value);
+  }
   cooked[4] = 1 / cooked[2];
   cooked[5] = cooked[3] * cooked[4] * cooked[4] * cooked[4];
   cooked[6] = 1 / cooked[3];
@@ -258,8 +277,8 @@ static void cubic_conjugation_cook_vjp(const bj_scalar *scalar, const real *raw,
   graw[0] += gcooked[0];
   graw[1] += gcooked[1];
   for (int j = 2; j < 4; j++) {
-    vreal derivative;
-    cubic_conjugation_bounded(vset(raw[j]), &derivative);
+    vreal value, derivative, one = vset(raw[j]);
+    cubic_conjugation_bounded(1, &one, &value, &derivative);
     graw[j] += gcooked[j] * vfirst(derivative);
   }
 }
