@@ -101,7 +101,9 @@ as_conditions <- function(condition, flow, n, newdata = NULL) {
     }
   }
   if (is.null(condition)) {
-    stop_arg("{.arg condition} is missing: the flow is conditional on {flow$d_condition} variable{?s}.")
+    variables <- scaling$model$variables
+    if (!is.null(variables)) stop_arg("{.arg condition} is missing: the flow is conditional on {.field {variables}}.")
+    stop_arg("{.arg condition} is missing: the flow is conditional on {d} variable{?s}.")
   }
   if (is.null(dim(condition)) && is.numeric(condition) && length(condition) == d && d > 1) {
     condition <- matrix(condition, 1, dimnames = list(NULL, names(condition)))

@@ -1,8 +1,8 @@
 #' Go on training
 #'
 #' Continues the training of a fit where it ended, with its optimiser state and order of rows: for a constant learning
-#' rate the result is the same, bit for bit, as if the first fit had been asked for more epochs. With other schedules
-#' the schedule is stretched to the new number of steps.
+#' rate and without noise the result is the same, bit for bit, as if the first fit had been asked for more epochs (and
+#' for validation at the same steps). Other schedules, and noise that fades, are stretched to the new number of steps.
 #'
 #' @param object A fit.
 #' @param epochs,steps How many more: `update(fit, epochs = +50)`. With neither, a fit that was interrupted, stopped or

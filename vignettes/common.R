@@ -11,7 +11,7 @@ knitr::opts_chunk$set(
 
 # Plots start from these settings; a chunk may change them.
 knitr::knit_hooks$set(theme = function(before, options, envir) {
-  if (before) par(mar = c(3.6, 4, 1.8, 0.8), mgp = c(2.2, 0.6, 0), tcl = -0.3, las = 1, cex.main = 1, font.main = 1)
+  if (before) par(mar = c(3.8, 4.4, 1.8, 0.8), mgp = c(2.6, 0.6, 0), tcl = -0.3, las = 1, cex.main = 1, font.main = 1)
 })
 
 # Colours that differ in lightness, so that a grey print keeps them apart.

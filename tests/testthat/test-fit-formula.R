@@ -82,7 +82,8 @@ test_that("conditions come from data frames: given ones, or those of newdata", {
     sample(...)
   }
   expect_identical(draw(fit, 2, condition = some), draw(plain, 2, condition = same))
-  expect_no_error(plot(fit, "samples", condition = some[1, ], data = table))
+  withr::local_pdf(withr::local_tempfile())
+  expect_identical(colnames(plot(fit, "samples", condition = some[1, ], data = table)), c("y1", "y2"))
 })
 
 test_that("one coordinate: distribution functions find their conditions too", {
@@ -177,7 +178,7 @@ test_that("what cannot be used is named", {
   refused(few(y1 ~ x, table, condition = table$x), "conditions stand on its right side")
   refused(few(y1 ~ x, "table"), "must be a data frame")
   fit <- from_seed(y1 ~ x + f, table)
-  refused(logdensity(fit, table["y1"]), "condition` is missing")
+  refused(logdensity(fit, table["y1"]), "`condition` is missing: the flow is conditional on x and f")
   refused(logdensity(fit, 1, data.frame(x = 1)), "`condition` lacks the column f")
   refused(logdensity(fit, 1, data.frame(x = 1, f = "z")), "new level")
   refused(logdensity(fit, 1, data.frame(x = 1, f = 2)), "does not fit the formula")
