@@ -1,10 +1,10 @@
 # The training loop. The core advances plain vectors by about 0.2 s of steps a call; this loop does what needs R:
 # budget, progress, callbacks, checkpoints, interrupts. Nothing depends on where the calls are cut.
 
-# A call copies the state, so a large state gets longer calls: copying stays below a few per cent. The option is for
-# tests, which cut training in unusual places.
-seconds_per_call <- function(state) {
-  getOption("bijectr.seconds_per_call", max(0.2, 1.5e-7 * sum(lengths(state))))
+# A call copies the state and shuffles the rows of the epoch it is in, so a large state or many rows get longer calls:
+# both stay below a few per cent of it. The option is for tests, which cut training in unusual places.
+seconds_per_call <- function(state, n_row) {
+  getOption("bijectr.seconds_per_call", max(0.2, 1.5e-7 * sum(lengths(state)), 1e-6 * n_row))
 }
 
 # Names of state$counters, in the order of ffi-train.c.
@@ -58,7 +58,7 @@ run_training <- function(flow, setup, state, control, progress, snapshot, advanc
   while (run$status == "paused") {
     left <- if (is.null(control$seconds)) Inf else control$seconds - elapsed()
     failures <- run$state$counters[["n_failure"]]
-    step <- advance(run$state, max(0, min(seconds_per_call(run$state), left)))
+    step <- advance(run$state, max(0, min(seconds_per_call(run$state, length(setup$train_row)), left)))
     run <- list(
       state = step$state, history = c(run$history, list(step$history)), status = step$outcome, seconds = elapsed()
     )
