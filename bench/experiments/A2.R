@@ -1,46 +1,62 @@
-# A2: a radial layer on a spiral, fresh points in every step: one data set, one epoch. Loss of 50000 fresh points.
-# bijx: -0.587, the training loss over the last 50 of 5000 steps of Adam 1e-2 with batch 512, 12.2 ms a step in double
-# precision. mclust (G = 30) with 10000 points: -0.821 in 110 s; ks::kde: -0.592 in 3 s. The entropy is -0.864.
+# A2: radial layers on a spiral. bijx: one layer, a fresh batch of 512 in every step (here one pass over 5000 of them),
+# Adam 1e-2, 5000 steps: -0.587, the training loss of the last 50, 12.2 ms a step in double precision. mclust (G = 30)
+# with 10000 points: -0.821 in 110 s; ks::kde: -0.592 in 3 s. The entropy is -0.864.
+# Loss of 50000 fresh points, and how far that is above the true density of the same points with its standard error;
+# seconds of the fit on one thread, and those of the processor for the whole call.
 source("bench/experiments/common.R")
-set.seed(1)
-fresh <- spiral(50000)
+options(bijectr.threads = 1)
 
-# Deformations act around their own `loc`: spread over the radii, in no particular order. The last feature is constant.
-radial <- function(m, depth, layers = 1, spread = NULL, hidden = NULL) {
-  net <- net_fourier(m, hidden, init = if (is.null(spread) || !is.null(hidden)) "uniform" else "identity")
-  f <- flow(
-    radial_flow(depth = depth, flow_layers = layers, net = net, center = c(-0.5, -1)),
-    d = 2
-  )
-  if (is.null(spread)) return(f)
+# The position along the spiral is integrated out: a step of the grid is at most a third of the noise.
+spiral_log_density <- function(x, noise = 0.02, n_grid = 4000) {
+  t <- (seq_len(n_grid) - 0.5) * 5 * pi / n_grid
+  one <- function(i) {
+    squares <- outer(x[i, 1], t * cos(t) / 20, "-")^2 + outer(x[i, 2], t * sin(t) / 20, "-")^2
+    log(rowMeans(exp(-squares / (2 * noise^2)))) - log(2 * pi * noise^2)
+  }
+  unlist(lapply(split(seq_len(nrow(x)), (seq_len(nrow(x)) - 1) %/% 1000), one))
+}
+
+# A deformation acts around its own `loc`: spread over the radii, in no particular order, others in each layer. The last
+# feature of the net is constant.
+radial <- function(layers, depth, spread) {
+  f <- flow(radial_flow(depth = depth, flow_layers = layers, net = net_fourier(3), center = c(-0.5, -1)), d = 2)
+  one <- coef(flow(layer_elementwise(scalar_cubic_conjugation()), d = 1))
+  at_loc <- length(one) * (seq_len(depth) - 1) + grep("loc", names(one))
   p <- params(f)
-  row_of_loc <- 4 * (seq_len(depth) - 1) + LOC
   for (i in seq_along(p$layers)) {
     weight <- p$layers[[i]]$net$weight
-    weight[row_of_loc, ncol(weight)] <- spread * ((seq_len(depth) * 0.618034) %% 1)
+    weight[at_loc, ncol(weight)] <- spread * ((seq_len(depth) * 0.618034 + 0.37 * (i - 1)) %% 1)
     p$layers[[i]]$net$weight <- weight
   }
   params(f) <- p
   f
 }
-# Which of a, b, beta and loc comes where among the parameters of one deformation.
-one <- coef(flow(layer_elementwise(scalar_cubic_conjugation()), d = 1))
-LOC <- grep("loc", names(one))
 
-run <- function(setting, start, steps, rate = 1e-2, batch = 512, schedule = schedule_cosine(), original = "", ...) {
-  set.seed(2)
-  fit <- fit_flow(spiral(steps * batch), start(),
-    standardize = "none", validation = 0, batch_size = batch, max_epochs = 1, learning_rate = rate,
-    schedule = schedule, noise = 0, keep_best = FALSE, ...
-  )
-  report("A2", setting, nats(fresh_loss(fit, fresh)), fit, original)
-  invisible(fit)
+bijx <- function() {
+  flow(radial_flow(depth = 64, net = net_fourier(3, init = "uniform"), center = c(-0.5, -1)), d = 2)
 }
 
-if (!exists("define_only")) {
-  run("bijx: 64 cubic, m = 3", function() radial(3, 64), 5000,
-    schedule = schedule_constant(), original = "-0.587, 61 s"
+run <- function(setting, start, steps, batch, data, seed = 2, schedule = schedule_cosine(), original = "", ...) {
+  set.seed(seed)
+  train <- spiral(data)
+  start <- start()
+  cpu <- system.time(fit <- fit_flow(train, start,
+    standardize = "none", validation = 0, noise = 0, keep_best = FALSE, learning_rate = 1e-2, schedule = schedule,
+    steps = steps, batch_size = batch, ...
+  ))[["user.self"]]
+  excess <- truth - logdensity(fit, fresh)
+  figure <- sprintf(
+    "%.4f, %.4f (%.4f) above the truth, %.1f s of the processor", fresh_loss(fit, fresh), mean(excess),
+    sd(excess) / sqrt(nrow(fresh)), cpu
   )
-  run("locations spread over the radii", function() radial(3, 64, spread = 3), 5000, original = "-0.587, 61 s")
-  run("two layers of 32, clipped", function() radial(3, 32, 2, spread = 3), 12000, batch = 256, clip = 1)
+  report("A2", sprintf("%s, seed %d", setting, seed), figure, fit, original)
 }
+
+# The setting of the last line was chosen with other fresh points (seed 101) and the seeds 2 and 3.
+set.seed(202)
+fresh <- spiral(50000)
+truth <- spiral_log_density(fresh)
+cat(sprintf("A2 | the true density | %.4f (%.4f)\n", -mean(truth), sd(truth) / sqrt(nrow(fresh))))
+run("bijx: 64 cubic", bijx, 5000, 512, data = 5000 * 512, schedule = schedule_constant(), original = "-0.587, 61 s")
+run("locations spread", function() radial(1, 64, 3), 5000, 512, data = 5000 * 512, original = "-0.587, 61 s")
+for (seed in 11:15) run("two layers of 32", function() radial(2, 32, 3), 12000, 256, data = 3e5, seed = seed, clip = 1)
