@@ -15,6 +15,10 @@
 #' default layers have: spline layers as [masked_autoregressive_flow()] (for one coordinate elementwise), then an
 #' elementwise affine map.
 #'
+#' **What the evaluation cannot see.** ELBO, `log_z`, `ess` and `pareto_k` come from draws of the fitted flow. Where the
+#' flow does not draw, because training left out a tail or a mode of the target, nothing shows: `log_z` is then too low
+#' and `ess` looks perfect. See [importance_sample()] for what to compare with.
+#'
 #' @param data The log density: a function of a matrix with one row a point and one column a coordinate that returns one
 #'   number a row. It need not be normalised.
 #' @param layers A layer, a list of layers, or a flow or fit where training is to start. `NULL` takes the layers
@@ -25,7 +29,7 @@
 #' @param d Number of coordinates; by default as many as `names` has.
 #' @param names Names of the coordinates; the target's matrix has them as column names.
 #' @param base Base distribution. Trainable parameters of a base can be trained if its draws are a differentiable
-#'   function of them: those of [base_normal()].
+#'   function of them: those of all but [base_student_t()].
 #' @param gradient The derivatives of the log density: `"differences"`, central differences from one call of the target
 #'   with \eqn{(2 d + 1) n} rows a step; `"symbolic"`, from [stats::deriv()], for targets that are a formula in
 #'   `x[, 1]`, `x[, 2]`, ...; or a function that returns a matrix of the shape of its argument.
@@ -181,7 +185,7 @@ reverse_gradient <- function(flow, z, target, loss, beta = 1, threads = thread_c
   list(
     loss = rules$value(loss, log_weight),
     shown = rules$value(loss, p$value - out$log_density),
-    gradient = if (is.null(flow$base$trainable) || !flow$base$trainable) {
+    gradient = if (isFALSE(flow$base$trainable)) {
       back$params
     } else {
       back$params + native_draw_vjp(flow, z, back$x)

@@ -11,6 +11,14 @@
 #' * `pareto_k`: shape of the generalised Pareto distribution that fits the largest weights. Below 0.5 they have a
 #'   finite variance; above 0.7 neither `log_z` nor the standard error can be trusted.
 #'
+#' @section What the numbers cannot see:
+#' All of them are computed from draws of the flow, so they know nothing of places where the flow does not draw. A fit
+#' by reverse Kullback-Leibler divergence tends to leave out tails and whole modes of the target. Then `log_z` is too
+#' low by the logarithm of the share that is covered, all expectations are those of the covered part, and still `ess` is
+#' near `n`, `pareto_k` is small and `log_z_se` is tiny. Good numbers are necessary, not sufficient: compare with draws
+#' of another sampler, or with fits from other starts, with a base distribution of heavier tails ([base_student_t()]) or
+#' with `anneal`. Of two fits whose `pareto_k` is small, the one with the larger `log_z` covers more.
+#'
 #' @param object A flow, or a fit to a log density.
 #' @param target The log density: a function of a matrix with one row a point that returns one number a row. `NULL`: the
 #'   one that the fit's call names.

@@ -6,10 +6,17 @@
  *   vjp, with g_c = gp share_c:  gx_i = -sum_c g_c u_ci / s_ci;  gmean_ci = g_c u_ci / s_ci;
  *     glog s_ci = g_c (u_ci^2 - 1);  gweight_c = g_c - w_c gp
  *   draw: a uniform chooses c by the cumulated weights, then mean + s N(0, 1)
- *   prep: k sets of (log w_c + constants, cumulated weight, d means, d reciprocals of s); gprep: gradients of weight,
- *   -, mean, log s
+ *   vjp of draws (Figurnov, Mohamed, Mnih 2018): a draw moves with the parameters so that its conditional distribution
+ *     functions stay what they are. F_i = sum_c r_ci Phi(u_ci), where r_ci is the share of component c given the
+ *     coordinates before i; p_i = sum_c r_ci phi(u_ci) / s_ci. From the last coordinate back, with l = gx_i / p_i and
+ *     h_c = l r_ci (Phi(u_ci) - F_i):
+ *       gmean_ci += l r_ci phi(u_ci) / s_ci;  glog s_ci += l r_ci phi(u_ci) u_ci;  gweight_c -= h_c;  and for j < i
+ *       gmean_cj -= h_c u_cj / s_cj;  glog s_cj -= h_c (u_cj^2 - 1);  gx_j += sum_c h_c u_cj / s_cj
+ *   prep: k sets of (log w_c + constants, cumulated weight, d means, d reciprocals of s, d numbers log w_c + constants
+ *   of the first 0, 1, ... coordinates); gprep: gradients of weight, -, mean, log s, -
  */
 #include "base-common.h"
+#include "num-special.h"
 
 #define MIXTURE_MAX 256 /* components */
 
@@ -18,7 +25,7 @@ typedef struct {
   real spread; /* of the initial means */
 } mixture;
 
-INLINE const real *mixture_set(const bj_base *base, const real *prep, int c) { return prep + (2 + 2L * base->d) * c; }
+INLINE const real *mixture_set(const bj_base *base, const real *prep, int c) { return prep + (2 + 3L * base->d) * c; }
 
 /* e_c of the rows at x into e; returns log p. */
 INLINE vreal mixture_terms(const bj_base *base, const real *prep, const real *x, vreal *e) {
@@ -79,14 +86,15 @@ static void mixture_prepare(const bj_base *base, const real *theta, real *prep) 
   for (int c = 1; c < k; c++) most = fmax(most, theta[c]);
   for (int c = 0; c < k; c++) total += exp(theta[c] - most);
   for (int c = 0; c < k; c++) {
-    real *set = prep + (2 + 2L * d) * c;
+    real *set = prep + (2 + 3L * d) * c;
     cumulated += exp(theta[c] - most) / total;
-    set[0] = theta[c] - most - log(total) - d * HALF_LOG_2PI;
+    set[0] = theta[c] - most - log(total);
     set[1] = cumulated;
     for (int i = 0; i < d; i++) {
       real unused;
       const real scale = base_positive(theta[k + (long)k * d + c + (long)i * k], &unused);
-      set[0] -= log(scale);
+      set[2 + 2 * d + i] = set[0];
+      set[0] -= log(scale) + HALF_LOG_2PI;
       set[2 + i] = theta[k + c + (long)i * k];
       set[2 + d + i] = 1 / scale;
     }
@@ -131,6 +139,74 @@ static void mixture_draw(const bj_base *base, const real *theta, const real *pre
   }
 }
 
+/* r_ci and Phi(u_ci) of one coordinate. Returns p_i; `apart` becomes Phi(u_ci) - F_i, from the smaller tail. */
+INLINE vreal mixture_conditional(const bj_base *base, const real *prep, const real *x, int i, vreal *share,
+                                 vreal *apart) {
+  const mixture *self = base->self;
+  const int d = base->d;
+  vreal most = vset(-INFINITY), sum = vset(0), density = vset(0), lower = vset(0), upper = vset(0);
+  for (int c = 0; c < self->k; c++) {
+    const real *set = mixture_set(base, prep, c), *mean = set + 2, *inverse = mean + d;
+    share[c] = vset(inverse[d + i]);
+    for (int j = 0; j < i; j++) {
+      const vreal u = (vload(x + j * BJ_BLOCK) - vset(mean[j])) * vset(inverse[j]);
+      share[c] = share[c] - vset(0.5) * u * u;
+    }
+    share[c] = vmax(vset(-1e305), share[c]);
+    most = vmax(most, share[c]);
+  }
+  for (int c = 0; c < self->k; c++) {
+    share[c] = vexp(share[c] - most);
+    sum = sum + share[c];
+  }
+  for (int c = 0; c < self->k; c++) {
+    const real *set = mixture_set(base, prep, c), *mean = set + 2, *inverse = mean + d;
+    const vreal u = (vload(x + i * BJ_BLOCK) - vset(mean[i])) * vset(inverse[i]);
+    share[c] = share[c] / sum;
+    density = density + share[c] * vset(inverse[i]) * vexp(vset(-0.5) * u * u - vset(HALF_LOG_2PI));
+    lower = lower + share[c] * vpnorm(u);
+    upper = upper + share[c] * vpnorm(-u);
+  }
+  const vint below = vlt(lower, upper);
+  for (int c = 0; c < self->k; c++) {
+    const real *mean = mixture_set(base, prep, c) + 2, *inverse = mean + d;
+    const vreal u = (vload(x + i * BJ_BLOCK) - vset(mean[i])) * vset(inverse[i]);
+    apart[c] = vselect(below, vpnorm(u) - lower, upper - vpnorm(-u));
+  }
+  return density;
+}
+
+static void mixture_draw_vjp(const bj_base *base, const bj_base_pass *pass) {
+  const mixture *self = base->self;
+  const int d = base->d;
+  FOR_BLOCK_ROWS(pass->nb, b, r) {
+    const real *x = pass->x + (long)b * d * BJ_BLOCK + r;
+    real *gx = pass->gx + (long)b * d * BJ_BLOCK + r;
+    for (int i = d - 1; i >= 0; i--) {
+      vreal share[MIXTURE_MAX], apart[MIXTURE_MAX];
+      const vreal density = mixture_conditional(base, pass->prep, x, i, share, apart);
+      const vreal l = vload(gx + i * BJ_BLOCK) / vmax(vset(1e-300), density);
+      for (int c = 0; c < self->k; c++) {
+        const real *set = mixture_set(base, pass->prep, c), *mean = set + 2, *inverse = mean + d;
+        real *gset = pass->gprep + (set - pass->prep);
+        const vreal u = (vload(x + i * BJ_BLOCK) - vset(mean[i])) * vset(inverse[i]);
+        const vreal here = l * (share[c] * vexp(vset(-0.5) * u * u - vset(HALF_LOG_2PI))),
+                    h = l * (share[c] * apart[c]);
+        gset[0] -= vsum(h);
+        gset[2 + i] += vsum(here * vset(inverse[i]));
+        gset[2 + d + i] += vsum(here * u);
+        for (int j = 0; j < i; j++) {
+          const vreal before = (vload(x + j * BJ_BLOCK) - vset(mean[j])) * vset(inverse[j]);
+          const vreal g = h * before * vset(inverse[j]);
+          gset[2 + j] -= vsum(g);
+          gset[2 + d + j] -= vsum(h * (before * before - vset(1)));
+          vstore(gx + j * BJ_BLOCK, vload(gx + j * BJ_BLOCK) + g);
+        }
+      }
+    }
+  }
+}
+
 static void mixture_describe(const bj_base *base, bj_describe *out) {
   const int k = ((const mixture *)base->self)->k;
   describe_slot(out, "weight", 1, k, 0);
@@ -155,7 +231,7 @@ static bj_status mixture_build(bj_base *base, const bj_spec *spec, bj_build *bui
   self->k = (int)k;
   self->spread = spec_number(spec, "spread", 1);
   base->n_param = self->k + 2L * self->k * base->d;
-  base->n_prep = (2 + 2L * base->d) * self->k;
+  base->n_prep = (2 + 3L * base->d) * self->k;
   return BJ_OK;
 }
 
@@ -169,4 +245,5 @@ static const bj_base_kind base_mixture = {
     .log_density = mixture_log_density,
     .log_density_vjp = mixture_log_density_vjp,
     .draw = mixture_draw,
+    .draw_vjp = mixture_draw_vjp,
 };

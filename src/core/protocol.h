@@ -273,8 +273,8 @@ typedef struct {
   /* Draws rows first_row ... of the stream `seed` into x ([block][d][BJ_BLOCK], nb blocks). */
   void (*draw)(const bj_base *base, const real *theta, const real *prep, uint64_t seed, uint64_t first_row, int nb,
                real *x);
-  /* Adds to gtheta and gprep the gradient of sum(gx * x) for draws x (gx is read here). NULL: the draws are not a
-   * differentiable function of the parameters, which then cannot be trained against a log density. */
+  /* Adds to gtheta and gprep the gradient of sum(gx * x) for draws x (gx is read here, then scratch). NULL: the draws
+   * are not a differentiable function of the parameters, which then cannot be trained against a log density. */
   void (*draw_vjp)(const bj_base *base, const bj_base_pass *pass);
 } bj_base_kind;
 

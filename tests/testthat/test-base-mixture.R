@@ -71,3 +71,81 @@ test_that("wrong arguments are named", {
   expect_error(base_mixture(0), "components", class = "bijectr_error_argument")
   expect_error(base_mixture(spread = -1), "spread", class = "bijectr_error_argument")
 })
+
+test_that("draws move with the parameters so that their conditional distribution functions stay", {
+  # a draw from the uniform numbers z by the inverses of the conditional distribution functions
+  draw_of <- function(p, z) {
+    s <- log1p(exp(p$scale))
+    share <- exp(p$weight) / sum(exp(p$weight))
+    x <- numeric(length(z))
+    for (i in seq_along(z)) {
+      cdf <- function(at) sum(share * pnorm(at, p$mean[, i], s[, i]))
+      x[i] <- uniroot(function(at) cdf(at) - z[i], c(-60, 60), tol = 1e-14)$root
+      share <- share * dnorm(x[i], p$mean[, i], s[, i])
+      share <- share / sum(share)
+    }
+    x
+  }
+  uniform_of <- function(p, x) {
+    s <- log1p(exp(p$scale))
+    share <- exp(p$weight) / sum(exp(p$weight))
+    z <- numeric(length(x))
+    for (i in seq_along(x)) {
+      z[i] <- sum(share * pnorm(x[i], p$mean[, i], s[, i]))
+      share <- share * dnorm(x[i], p$mean[, i], s[, i])
+      share <- share / sum(share)
+    }
+    z
+  }
+  for (d in 1:3) {
+    f <- random_mixture(d, 3, d)
+    set.seed(5)
+    x <- sample(f, 5)
+    a <- matrix(rnorm(5 * d), 5)
+    exact <- native_draw_vjp(f, x, a)
+    z <- lapply(1:5, function(r) uniform_of(params(f)$base, x[r, ]))
+    moved <- function(theta) {
+      params(f) <- theta
+      sum(vapply(1:5, function(r) sum(a[r, ] * draw_of(params(f)$base, z[[r]])), 0))
+    }
+    theta <- unname(coef(f))
+    numeric <- vapply(seq_along(theta), function(i) {
+      derivative(function(step) moved(replace(theta, i, theta[i] + step)), 1e-4)
+    }, 0)
+    expect_lt(near(exact, numeric), 1e-6)
+  }
+})
+
+test_that("it is trained against a log density", {
+  target <- function(x) log(0.3 * dnorm(x[, 1], -2, 0.5) + 0.7 * dnorm(x[, 1], 1.5, 1))
+  set.seed(1)
+  f <- flow(layer_permute(1), 1, base = base_mixture(2, spread = 2))
+  params(f) <- c(0, 0, -1, 1, 0, 0)
+  fit <- fit_flow(target, f, d = 1, steps = 800, learning_rate = 0.03, evaluate = 0, progress = FALSE)
+  p <- params(fit)$base
+  expect_equal(exp(p$weight) / sum(exp(p$weight)), c(0.3, 0.7), tolerance = 0.05)
+  expect_equal(c(p$mean), c(-2, 1.5), tolerance = 0.05)
+  expect_equal(c(log1p(exp(p$scale))), c(0.5, 1), tolerance = 0.05)
+})
+
+test_that("distribution and quantile functions", {
+  f <- random_mixture(1, 3, 7)
+  x <- c(-40, -3, -0.5, 0.3, 2, 30)
+  p <- params(f)$base
+  cdf <- function(x, lower) {
+    w <- exp(p$weight) / sum(exp(p$weight))
+    sum(w * pnorm(x, p$mean[, 1], log1p(exp(p$scale[, 1])), lower))
+  }
+  expect_equal(pflow(x, f), vapply(x, cdf, 0, TRUE), tolerance = 1e-13)
+  upper <- vapply(x, cdf, 0, FALSE)
+  expect_equal(pflow(x, f, lower.tail = FALSE, log.p = TRUE), log(upper), tolerance = 1e-13)
+  q <- c(0, 1e-300, 1e-20, 0.1, 0.5, 0.51, 1 - 1e-9, 1)
+  expect_equal(pflow(qflow(q, f), f) / c(1, q[-1]), c(0, rep(1, 7)), tolerance = 1e-12)
+  log_q <- c(-1e4, -800, -1, -1e-4, -1e-20)
+  for (lower in c(TRUE, FALSE)) {
+    expect_equal(pflow(qflow(log_q, f, NULL, lower, TRUE), f, NULL, lower, TRUE) / log_q, rep(1, 5), tolerance = 1e-12)
+  }
+  # two distant members: nearly no density between them
+  params(f) <- c(0, 0, 0, -50, 50, 60, rep(log(expm1(1)), 3))
+  expect_equal(pflow(qflow(1:8 / 9, f), f), 1:8 / 9, tolerance = 1e-13)
+})

@@ -52,3 +52,22 @@ test_that("extreme raw parameters stay finite, never NaN", {
   }
   expect_error(flow(layer_flip(), 65, base = base_mvnormal()), "at most 64")
 })
+
+test_that("distribution and quantile functions of one coordinate", {
+  f <- flow(layer_permute(1), 1, base = base_mvnormal())
+  params(f) <- c(2, -0.4)
+  x <- c(-20, 1, 2.5, 9)
+  expect_equal(pflow(x, f, log.p = TRUE), pnorm(x, 2, log1p(exp(-0.4)), log.p = TRUE), tolerance = 1e-14)
+  expect_equal(qflow(c(1e-9, 0.3, 1), f), qnorm(c(1e-9, 0.3, 1), 2, log1p(exp(-0.4))), tolerance = 1e-14)
+})
+
+test_that("it is trained against a log density", {
+  target <- function(x) -(((x[, 1] - 1) / 2)^2 + ((x[, 2] + x[, 1]) / 0.5)^2) / 2
+  set.seed(1)
+  f <- flow(layer_permute(1:2), 2, base = base_mvnormal())
+  fit <- fit_flow(target, f, d = 2, steps = 800, learning_rate = 0.03, evaluate = 0, progress = FALSE)
+  p <- params(fit)$base
+  expect_equal(p$mean, c(1, -1), tolerance = 0.05)
+  expect_equal(log1p(exp(diag(p$cholesky))), c(2, 0.5), tolerance = 0.02)
+  expect_equal(p$cholesky[2, 1], -2, tolerance = 0.02)
+})
