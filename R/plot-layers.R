@@ -12,24 +12,30 @@ prefix_flow <- function(flow, k) {
 }
 
 # Numbers of layers after which there is something to see: a permutation goes with the layer that follows.
-visible_layers <- function(flow, at_most = 15) {
+visible_layers <- function(flow, at_most) {
   kind <- vapply(flow$layers$layers, function(layer) if (layer$kind == "invert") layer$layer$kind else layer$kind, "")
   k <- which(kind != "permute" | seq_along(kind) == length(kind))
   if (length(k) > at_most) k <- k[unique(round(seq(1, length(k), length.out = at_most)))]
   k
 }
 
-plot_layers <- function(flow, n, condition, which, main) {
-  if (length(which) > 2) stop_arg("{.arg coordinates} must be one or two for {.code type = \"layers\"}.")
-  k <- visible_layers(flow)
+# The draws in the base and after each visible layer, under titles that say which.
+layer_stages <- function(flow, n, condition, at_most = 15) {
+  k <- visible_layers(flow, at_most)
   condition <- as_conditions(condition, flow, n)
   z <- native_draw(flow, n, draw_seed())
   colnames(z) <- NULL
   stages <- c(list(z), lapply(k, function(i) native_map(prefix_flow(flow, i), z, condition, inverse = FALSE)$value))
   layer_title <- function(i) paste0(i, ": ", brief_layer(flow$layers$layers[[i]]))
-  titles <- c(paste(flow$base$kind, "base"), vapply(k, layer_title, ""))
-  names(stages) <- titles
-  last <- if (length(k)) k[length(k)] == length(flow$layers$layers) else TRUE
+  names(stages) <- c(paste(flow$base$kind, "base"), vapply(k, layer_title, ""))
+  stages
+}
+
+plot_layers <- function(flow, n, condition, which, main) {
+  if (length(which) > 2) stop_arg("{.arg coordinates} must be one or two for {.code type = \"layers\"}.")
+  stages <- layer_stages(flow, n, condition)
+  titles <- names(stages)
+  z <- stages[[1]]
   old <- graphics::par(no.readonly = TRUE)
   on.exit(graphics::par(old))
   graphics::par(
@@ -38,7 +44,7 @@ plot_layers <- function(flow, n, condition, which, main) {
   )
   fill <- base_colors(z[, which[1]])
   for (s in seq_along(stages)) {
-    labels <- if (s == length(stages) && last) coordinate_labels(flow) else paste0("coordinate ", seq_len(flow$d))
+    labels <- stage_labels(flow, s == length(stages))
     if (length(which) == 1) {
       layer_panel_1d(z[, which], stages[[s]][, which], fill, labels[which], titles[s])
     } else {
@@ -48,6 +54,9 @@ plot_layers <- function(flow, n, condition, which, main) {
   if (!is.null(main)) graphics::mtext(main, outer = TRUE, font = 2)
   stages
 }
+
+# Only after the last layer are coordinates those of the data.
+stage_labels <- function(flow, last) if (last) coordinate_labels(flow) else paste("coordinate", seq_len(flow$d))
 
 # Rows and columns of n panels, wider than high and without empty rows.
 panel_grid <- function(n) {
