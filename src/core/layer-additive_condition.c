@@ -75,18 +75,7 @@ static bj_status additive_run_vjp(const bj_layer *layer, const bj_pass *pass, bj
   return BJ_OK;
 }
 
-static bj_status additive_forward(const bj_layer *layer, bj_pass *pass) {
-  return additive_run(layer, pass, BJ_FORWARD);
-}
-static bj_status additive_inverse(const bj_layer *layer, bj_pass *pass) {
-  return additive_run(layer, pass, BJ_INVERSE);
-}
-static bj_status additive_forward_vjp(const bj_layer *layer, bj_pass *pass) {
-  return additive_run_vjp(layer, pass, BJ_FORWARD);
-}
-static bj_status additive_inverse_vjp(const bj_layer *layer, bj_pass *pass) {
-  return additive_run_vjp(layer, pass, BJ_INVERSE);
-}
+LAYER_DIRECTIONS(additive, additive_run)
 
 /* Wc starts at 0: the identity. */
 static void additive_init(const bj_layer *layer, real *theta, bj_rng *rng) {
@@ -151,8 +140,5 @@ static const bj_layer_kind layer_additive_condition = {
     .init = additive_init,
     .prepare = additive_prepare,
     .prepare_vjp = additive_prepare_vjp,
-    .forward = additive_forward,
-    .inverse = additive_inverse,
-    .forward_vjp = additive_forward_vjp,
-    .inverse_vjp = additive_inverse_vjp,
+    LAYER_TABLE(additive),
 };

@@ -62,14 +62,7 @@ static bj_status layers_run_vjp(const bj_layer *layer, bj_pass *pass, bj_directi
   return BJ_OK;
 }
 
-static bj_status layers_forward(const bj_layer *layer, bj_pass *pass) { return layers_run(layer, pass, BJ_FORWARD); }
-static bj_status layers_inverse(const bj_layer *layer, bj_pass *pass) { return layers_run(layer, pass, BJ_INVERSE); }
-static bj_status layers_forward_vjp(const bj_layer *layer, bj_pass *pass) {
-  return layers_run_vjp(layer, pass, BJ_FORWARD);
-}
-static bj_status layers_inverse_vjp(const bj_layer *layer, bj_pass *pass) {
-  return layers_run_vjp(layer, pass, BJ_INVERSE);
-}
+LAYER_DIRECTIONS(layers, layers_run)
 
 static void layers_describe(const bj_layer *layer, bj_describe *out) {
   const layer_list *self = layer->self;
@@ -136,8 +129,5 @@ static const bj_layer_kind layer_chain = {
     .init = layers_init,
     .prepare = layers_prepare,
     .prepare_vjp = layers_prepare_vjp,
-    .forward = layers_forward,
-    .inverse = layers_inverse,
-    .forward_vjp = layers_forward_vjp,
-    .inverse_vjp = layers_inverse_vjp,
+    LAYER_TABLE(layers),
 };

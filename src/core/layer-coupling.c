@@ -27,7 +27,7 @@ static void coupling_net_input(const bj_layer *layer, const bj_pass *pass) {
   }
 }
 
-static void coupling_run(const bj_layer *layer, const bj_pass *pass, bj_direction direction) {
+static bj_status coupling_run(const bj_layer *layer, const bj_pass *pass, bj_direction direction) {
   const coupling *self = layer->self;
   const bj_scalar *scalar = self->base.scalar;
   const bj_net_pass net = conditioned_net_pass(layer, &self->base, pass);
@@ -37,9 +37,10 @@ static void coupling_run(const bj_layer *layer, const bj_pass *pass, bj_directio
     const bj_scalar_pass one = conditioned_scalar_pass(layer, &self->base, pass, j, NULL);
     (direction == BJ_FORWARD ? scalar->kind->forward : scalar->kind->inverse)[ROWWISE](scalar, &one);
   }
+  return BJ_OK;
 }
 
-static void coupling_run_vjp(const bj_layer *layer, const bj_pass *pass, bj_direction direction) {
+static bj_status coupling_run_vjp(const bj_layer *layer, const bj_pass *pass, bj_direction direction) {
   const coupling *self = layer->self;
   const bj_scalar *scalar = self->base.scalar;
   const bj_net_pass net = conditioned_net_pass(layer, &self->base, pass);
@@ -58,24 +59,10 @@ static void coupling_run_vjp(const bj_layer *layer, const bj_pass *pass, bj_dire
     add_rows(pass->nb, net.gx + (long)self->n_unchanged * BJ_BLOCK, in, pass->gcondition,
              (long)layer->n_condition * BJ_BLOCK, layer->n_condition);
   }
+  return BJ_OK;
 }
 
-static bj_status coupling_forward(const bj_layer *layer, bj_pass *pass) {
-  coupling_run(layer, pass, BJ_FORWARD);
-  return BJ_OK;
-}
-static bj_status coupling_inverse(const bj_layer *layer, bj_pass *pass) {
-  coupling_run(layer, pass, BJ_INVERSE);
-  return BJ_OK;
-}
-static bj_status coupling_forward_vjp(const bj_layer *layer, bj_pass *pass) {
-  coupling_run_vjp(layer, pass, BJ_FORWARD);
-  return BJ_OK;
-}
-static bj_status coupling_inverse_vjp(const bj_layer *layer, bj_pass *pass) {
-  coupling_run_vjp(layer, pass, BJ_INVERSE);
-  return BJ_OK;
-}
+LAYER_DIRECTIONS(coupling, coupling_run)
 
 static bj_status coupling_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
   coupling *self = layer->self = build_alloc(build, sizeof(coupling));
@@ -111,8 +98,5 @@ static const bj_layer_kind layer_coupling = {
     .init = conditioned_init,
     .prepare = conditioned_prepare,
     .prepare_vjp = conditioned_prepare_vjp,
-    .forward = coupling_forward,
-    .inverse = coupling_inverse,
-    .forward_vjp = coupling_forward_vjp,
-    .inverse_vjp = coupling_inverse_vjp,
+    LAYER_TABLE(coupling),
 };

@@ -12,7 +12,7 @@ typedef struct {
   real *scratch; /* one set of initial values, used by init alone */
 } elementwise;
 
-static void elementwise_run(const bj_layer *layer, bj_pass *pass, bj_direction direction, int vjp) {
+static void elementwise_each(const bj_layer *layer, const bj_pass *pass, bj_direction direction, int vjp) {
   const elementwise *self = layer->self;
   const bj_scalar *scalar = self->scalar;
   const bj_scalar_kind *kind = scalar->kind;
@@ -43,22 +43,15 @@ static void elementwise_run(const bj_layer *layer, bj_pass *pass, bj_direction d
   }
 }
 
-static bj_status elementwise_forward(const bj_layer *layer, bj_pass *pass) {
-  elementwise_run(layer, pass, BJ_FORWARD, 0);
+static bj_status elementwise_run(const bj_layer *layer, const bj_pass *pass, bj_direction direction) {
+  elementwise_each(layer, pass, direction, 0);
   return BJ_OK;
 }
-static bj_status elementwise_inverse(const bj_layer *layer, bj_pass *pass) {
-  elementwise_run(layer, pass, BJ_INVERSE, 0);
+static bj_status elementwise_run_vjp(const bj_layer *layer, const bj_pass *pass, bj_direction direction) {
+  elementwise_each(layer, pass, direction, 1);
   return BJ_OK;
 }
-static bj_status elementwise_forward_vjp(const bj_layer *layer, bj_pass *pass) {
-  elementwise_run(layer, pass, BJ_FORWARD, 1);
-  return BJ_OK;
-}
-static bj_status elementwise_inverse_vjp(const bj_layer *layer, bj_pass *pass) {
-  elementwise_run(layer, pass, BJ_INVERSE, 1);
-  return BJ_OK;
-}
+LAYER_DIRECTIONS(elementwise, elementwise_run)
 
 static void elementwise_prepare(const bj_layer *layer, const real *theta, real *prep) {
   const elementwise *self = layer->self;
@@ -134,8 +127,5 @@ static const bj_layer_kind layer_elementwise = {
     .init = elementwise_init,
     .prepare = elementwise_prepare,
     .prepare_vjp = elementwise_prepare_vjp,
-    .forward = elementwise_forward,
-    .inverse = elementwise_inverse,
-    .forward_vjp = elementwise_forward_vjp,
-    .inverse_vjp = elementwise_inverse_vjp,
+    LAYER_TABLE(elementwise),
 };

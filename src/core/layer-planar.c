@@ -266,14 +266,7 @@ INLINE bj_status planar_call_vjp(const bj_layer *layer, const bj_pass *pass, bj_
   return BJ_OK;
 }
 
-static bj_status planar_forward(const bj_layer *layer, bj_pass *pass) { return planar_call(layer, pass, BJ_FORWARD); }
-static bj_status planar_inverse(const bj_layer *layer, bj_pass *pass) { return planar_call(layer, pass, BJ_INVERSE); }
-static bj_status planar_forward_vjp(const bj_layer *layer, bj_pass *pass) {
-  return planar_call_vjp(layer, pass, BJ_FORWARD);
-}
-static bj_status planar_inverse_vjp(const bj_layer *layer, bj_pass *pass) {
-  return planar_call_vjp(layer, pass, BJ_INVERSE);
-}
+LAYER_DIRECTIONS(planar, planar_call)
 
 /* ---- parameters and building ------------------------------------------------------------------------------------- */
 
@@ -360,8 +353,5 @@ static const bj_layer_kind layer_planar = {
     .init = planar_init,
     .prepare = planar_prepare,
     .prepare_vjp = planar_prepare_vjp,
-    .forward = planar_forward,
-    .inverse = planar_inverse,
-    .forward_vjp = planar_forward_vjp,
-    .inverse_vjp = planar_inverse_vjp,
+    LAYER_TABLE(planar),
 };

@@ -89,8 +89,5 @@ static const bj_layer_kind layer_radial = {
     .init = radial_init,
     .prepare = radial_prepare,
     .prepare_vjp = radial_prepare_vjp,
-    .forward = radial_forward,
-    .inverse = radial_inverse,
-    .forward_vjp = radial_forward_vjp,
-    .inverse_vjp = radial_inverse_vjp,
+    LAYER_TABLE(radial),
 };

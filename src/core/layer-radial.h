@@ -132,7 +132,7 @@ static void radial_direction(const bj_layer *layer, const bj_pass *pass) {
   self->scalar->kind->forward[ROWWISE](self->scalar, &origin);
 }
 
-static void radial_run(const bj_layer *layer, bj_pass *pass, bj_direction way) {
+static bj_status radial_run(const bj_layer *layer, bj_pass *pass, bj_direction way) {
   const radial *self = layer->self;
   const bj_scalar_kind *kind = self->scalar->kind;
   const int d = layer->d, nb = pass->nb, sharing = self->net ? ROWWISE : SHARED;
@@ -167,6 +167,7 @@ static void radial_run(const bj_layer *layer, bj_pass *pass, bj_direction way) {
     }
     logdet_add(pass->logdet, (long)b * BJ_BLOCK + r, d > 1 ? log_slope + vset(d - 1) * vlog(ratio) : log_slope);
   }
+  return BJ_OK;
 }
 
 /* Gradient of the parameters of the directions: F at r and at 0 share them. */
@@ -188,7 +189,7 @@ static void radial_net_vjp(const bj_layer *layer, const bj_pass *pass) {
   }
 }
 
-static void radial_run_vjp(const bj_layer *layer, bj_pass *pass, bj_direction way) {
+static bj_status radial_run_vjp(const bj_layer *layer, bj_pass *pass, bj_direction way) {
   const radial *self = layer->self;
   const bj_scalar_kind *kind = self->scalar->kind;
   const int d = layer->d, nb = pass->nb, sharing = self->net ? ROWWISE : SHARED;
@@ -243,26 +244,12 @@ static void radial_run_vjp(const bj_layer *layer, bj_pass *pass, bj_direction wa
     pass->gtheta[i] += vsum(sum_center);
     pass->gtheta[d + i] += vsum(sum_scale);
   }
+  return BJ_OK;
 }
 
 /* ---- the layer's table ------------------------------------------------------------------------------------------- */
 
-static bj_status radial_forward(const bj_layer *layer, bj_pass *pass) {
-  radial_run(layer, pass, BJ_FORWARD);
-  return BJ_OK;
-}
-static bj_status radial_inverse(const bj_layer *layer, bj_pass *pass) {
-  radial_run(layer, pass, BJ_INVERSE);
-  return BJ_OK;
-}
-static bj_status radial_forward_vjp(const bj_layer *layer, bj_pass *pass) {
-  radial_run_vjp(layer, pass, BJ_FORWARD);
-  return BJ_OK;
-}
-static bj_status radial_inverse_vjp(const bj_layer *layer, bj_pass *pass) {
-  radial_run_vjp(layer, pass, BJ_INVERSE);
-  return BJ_OK;
-}
+LAYER_DIRECTIONS(radial, radial_run)
 
 static void radial_describe_one(void *host, const char *name, int length) {
   describe_slot(host, name, length > 1, length, 0);

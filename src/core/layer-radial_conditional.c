@@ -67,8 +67,5 @@ static const bj_layer_kind layer_radial_conditional = {
     .init = radial_conditional_init,
     .prepare = radial_conditional_prepare,
     .prepare_vjp = radial_conditional_prepare_vjp,
-    .forward = radial_forward,
-    .inverse = radial_inverse,
-    .forward_vjp = radial_forward_vjp,
-    .inverse_vjp = radial_inverse_vjp,
+    LAYER_TABLE(radial),
 };

@@ -37,7 +37,7 @@ static void standardize_diagonal_run(const bj_layer *layer, const bj_pass *pass,
   }
 }
 
-static void standardize_run(const bj_layer *layer, const bj_pass *pass, bj_direction direction) {
+static bj_status standardize_run(const bj_layer *layer, const bj_pass *pass, bj_direction direction) {
   const standardize *self = layer->self;
   if (self->full) {
     triangular_affine_blocks(direction == BJ_FORWARD ? TRIANGULAR_MULTIPLY : TRIANGULAR_SOLVE, self->scale, self->loc,
@@ -50,9 +50,10 @@ static void standardize_run(const bj_layer *layer, const bj_pass *pass, bj_direc
       logdet_add(pass->logdet, b * BJ_BLOCK + r, vset(direction == BJ_FORWARD ? self->log_det : -self->log_det));
     }
   }
+  return BJ_OK;
 }
 
-static void standardize_run_vjp(const bj_layer *layer, const bj_pass *pass, bj_direction direction) {
+static bj_status standardize_run_vjp(const bj_layer *layer, const bj_pass *pass, bj_direction direction) {
   const standardize *self = layer->self;
   const long size = (long)layer->d * BJ_BLOCK;
   for (int b = 0; b < pass->nb; b++) {
@@ -64,24 +65,10 @@ static void standardize_run_vjp(const bj_layer *layer, const bj_pass *pass, bj_d
       standardize_diagonal(self, layer->d, direction, gy, pass->gx + b * size);
     }
   }
+  return BJ_OK;
 }
 
-static bj_status standardize_forward(const bj_layer *layer, bj_pass *pass) {
-  standardize_run(layer, pass, BJ_FORWARD);
-  return BJ_OK;
-}
-static bj_status standardize_inverse(const bj_layer *layer, bj_pass *pass) {
-  standardize_run(layer, pass, BJ_INVERSE);
-  return BJ_OK;
-}
-static bj_status standardize_forward_vjp(const bj_layer *layer, bj_pass *pass) {
-  standardize_run_vjp(layer, pass, BJ_FORWARD);
-  return BJ_OK;
-}
-static bj_status standardize_inverse_vjp(const bj_layer *layer, bj_pass *pass) {
-  standardize_run_vjp(layer, pass, BJ_INVERSE);
-  return BJ_OK;
-}
+LAYER_DIRECTIONS(standardize, standardize_run)
 
 static bj_status standardize_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
   standardize *self = layer->self = build_alloc(build, sizeof(standardize));
@@ -105,8 +92,5 @@ static bj_status standardize_build(bj_layer *layer, const bj_spec *spec, bj_buil
 static const bj_layer_kind layer_standardize = {
     .name = "standardize",
     .build = standardize_build,
-    .forward = standardize_forward,
-    .inverse = standardize_inverse,
-    .forward_vjp = standardize_forward_vjp,
-    .inverse_vjp = standardize_inverse_vjp,
+    LAYER_TABLE(standardize),
 };

@@ -77,7 +77,7 @@ static void triangular_prepare_vjp(const bj_layer *layer, const real *theta, con
   }
 }
 
-static void triangular_run(const bj_layer *layer, const bj_pass *pass, bj_direction direction) {
+static bj_status triangular_run(const bj_layer *layer, const bj_pass *pass, bj_direction direction) {
   const triangular_affine *self = layer->self;
   const real log_det = pass->prep[(long)layer->d * layer->d];
   triangular_affine_blocks(direction == BJ_FORWARD ? TRIANGULAR_MULTIPLY : TRIANGULAR_SOLVE, pass->prep, pass->theta,
@@ -85,9 +85,10 @@ static void triangular_run(const bj_layer *layer, const bj_pass *pass, bj_direct
   FOR_BLOCK_ROWS(pass->nb, b, r) {
     logdet_add(pass->logdet, b * BJ_BLOCK + r, vset(direction == BJ_FORWARD ? log_det : -log_det));
   }
+  return BJ_OK;
 }
 
-static void triangular_run_vjp(const bj_layer *layer, const bj_pass *pass, bj_direction direction) {
+static bj_status triangular_run_vjp(const bj_layer *layer, const bj_pass *pass, bj_direction direction) {
   const triangular_affine *self = layer->self;
   const int d = layer->d, nb = pass->nb;
   const long size = (long)d * BJ_BLOCK;
@@ -105,24 +106,10 @@ static void triangular_run_vjp(const bj_layer *layer, const bj_pass *pass, bj_di
   gemm_weight_grad(d, d, nb, g, size, x, size, pass->gprep, d, NULL, NULL);
   gemm_bias_grad(d, nb, g, size, pass->gtheta);
   pass->gprep[(long)d * d] += direction == BJ_FORWARD ? gl : -gl;
+  return BJ_OK;
 }
 
-static bj_status triangular_forward(const bj_layer *layer, bj_pass *pass) {
-  triangular_run(layer, pass, BJ_FORWARD);
-  return BJ_OK;
-}
-static bj_status triangular_inverse(const bj_layer *layer, bj_pass *pass) {
-  triangular_run(layer, pass, BJ_INVERSE);
-  return BJ_OK;
-}
-static bj_status triangular_forward_vjp(const bj_layer *layer, bj_pass *pass) {
-  triangular_run_vjp(layer, pass, BJ_FORWARD);
-  return BJ_OK;
-}
-static bj_status triangular_inverse_vjp(const bj_layer *layer, bj_pass *pass) {
-  triangular_run_vjp(layer, pass, BJ_INVERSE);
-  return BJ_OK;
-}
+LAYER_DIRECTIONS(triangular, triangular_run)
 
 /* Unit diagonal and scale; off the diagonal 0, or U(-b, b) with Glorot and Bengio's b = sqrt(6 / (d + d)). */
 static void triangular_init(const bj_layer *layer, real *theta, bj_rng *rng) {
@@ -170,8 +157,5 @@ static const bj_layer_kind layer_triangular_affine = {
     .init = triangular_init,
     .prepare = triangular_prepare,
     .prepare_vjp = triangular_prepare_vjp,
-    .forward = triangular_forward,
-    .inverse = triangular_inverse,
-    .forward_vjp = triangular_forward_vjp,
-    .inverse_vjp = triangular_inverse_vjp,
+    LAYER_TABLE(triangular),
 };

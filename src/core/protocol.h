@@ -234,6 +234,22 @@ typedef struct {
   bj_status (*inverse_vjp)(const bj_layer *layer, bj_pass *pass);
 } bj_layer_kind; /* describe, init, prepare, prepare_vjp may be NULL: nothing to do */
 
+/* A kind that has one function for both directions, run(layer, pass, direction), and run_vjp: the four functions of its
+ * table, and their rows. */
+#define LAYER_DIRECTION(name, run, direction_name, direction)                            \
+  static bj_status name##_##direction_name(const bj_layer *layer, bj_pass *pass) {       \
+    return run(layer, pass, direction);                                                  \
+  }                                                                                      \
+  static bj_status name##_##direction_name##_vjp(const bj_layer *layer, bj_pass *pass) { \
+    return run##_vjp(layer, pass, direction);                                            \
+  }
+#define LAYER_DIRECTIONS(name, run)               \
+  LAYER_DIRECTION(name, run, forward, BJ_FORWARD) \
+  LAYER_DIRECTION(name, run, inverse, BJ_INVERSE)
+#define LAYER_TABLE(name)                                                                  \
+  .forward = name##_forward, .inverse = name##_inverse, .forward_vjp = name##_forward_vjp, \
+  .inverse_vjp = name##_inverse_vjp
+
 struct bj_layer {
   const bj_layer_kind *kind;
   int d, n_condition;
