@@ -3,7 +3,7 @@
 
 export R_LIBS := $(CURDIR)/.lib
 
-.PHONY: demo test check document lint format sanitize valgrind gctorture bench vignettes core-check clean
+.PHONY: demo test check document lint format sanitize valgrind gctorture bench vignettes figures core-check clean
 
 demo: # fit a flow to the faithful data; writes demo-density.png
 	@sh tools/install-deps.sh demo
@@ -47,6 +47,10 @@ bench:
 vignettes: # renders them into doc/; FILTER=layers renders those whose names match, FULL=1 computes long runs anew
 	@sh tools/install.sh .lib
 	@BIJECTR_FULL=$(FULL) Rscript --vanilla tools/vignettes.R $(FILTER)
+
+figures: # those of README.md
+	@sh tools/install.sh .lib
+	@Rscript --vanilla tools/figures.R
 
 core-check: # the core without R
 	@bash tools/core-check.sh
