@@ -3,7 +3,8 @@
 
 export R_LIBS := $(CURDIR)/.lib
 
-.PHONY: demo test check document lint format sanitize valgrind gctorture bench vignettes figures core-check clean
+.PHONY: demo test check document lint format sanitize valgrind gctorture bench vignettes figures check-extending \
+  core-check clean
 
 demo: # fit a flow to the faithful data; writes demo-density.png
 	@sh tools/install-deps.sh demo
@@ -51,6 +52,9 @@ vignettes: # renders them into doc/; FILTER=layers renders those whose names mat
 figures: # those of README.md
 	@sh tools/install.sh .lib
 	@Rscript --vanilla tools/figures.R
+
+check-extending: # does in a copy of the sources what vignettes/extending.Rmd says; SAVE=1 stores what it shows
+	@Rscript --vanilla tools/check-extending.R $(if $(SAVE),save)
 
 core-check: # the core without R
 	@bash tools/core-check.sh
