@@ -21,7 +21,10 @@ plot_density_1d <- function(flow, draws, data, condition, grid, window) {
 }
 
 # Freedman-Diaconis widths; bounded, because heavy tails would ask for a million bars.
-density_bars <- function(x) graphics::hist(x, breaks = max(5, min(grDevices::nclass.FD(x), 80)), plot = FALSE)
+density_bars <- function(x) {
+  bars <- if (min(x) < max(x)) grDevices::nclass.FD(x) else 1
+  graphics::hist(x, breaks = max(5, min(bars, 80)), plot = FALSE)
+}
 
 draw_bars <- function(bars, fill, border) {
   graphics::rect(utils::head(bars$breaks, -1), 0, bars$breaks[-1], bars$density, col = fill, border = border)

@@ -40,17 +40,21 @@
 plot.bijectr_flow <- function(x, type = c("density", "samples", "pairs", "layers"), data = NULL, condition = NULL,
                               n = 1000, coordinates = NULL, grid = 151, xlim = NULL, ylim = NULL, asp = NULL,
                               colors = grDevices::hcl.colors(64, "YlGnBu", rev = TRUE), main = NULL, ...) {
+  check_unused(...)
   type <- check_choice(type, c("density", "samples", "pairs", "layers"), "type")
   n <- check_count(n, "n", min = 10)
   grid <- check_count(grid, "grid", min = 2)
   if (!is.null(data)) data <- as_points(data, x, "data")
+  if (!is.null(data) && nrow(data) == 0) stop_arg("{.arg data} has no rows.")
   if (x$d > 2 && type %in% c("density", "samples")) type <- "pairs"
   one_row <- NROW(condition) <= 1 || (is.null(dim(condition)) && length(condition) == x$d_condition)
   if (!one_row) {
     stop_arg("{.arg condition} must be one row for a plot, not {NROW(condition)}.")
   }
   draws <- if (type != "layers") sample.bijectr_flow(x, n, condition)
-  window <- list(xlim = check_limits(xlim, "xlim"), ylim = check_limits(ylim, "ylim"), asp = asp, main = main)
+  window <- list(
+    xlim = check_limits(xlim, "xlim"), ylim = check_limits(ylim, "ylim"), asp = check_aspect(asp), main = main
+  )
   shown <- switch(type,
     density = if (x$d == 1) {
       plot_density_1d(x, draws, data, condition, grid, window)
@@ -83,7 +87,12 @@ check_limits <- function(x, name) {
   if (!is.numeric(x) || length(x) != 2 || !all(is.finite(x)) || x[1] == x[2]) {
     stop_arg("{.arg {name}} must be two different finite numbers, not {describe(x)}.")
   }
-  x
+  sort(x)
+}
+
+# NA is for plot(): no fixed ratio.
+check_aspect <- function(asp) {
+  if (is.null(asp) || identical(asp, NA)) asp else check_number(asp, "asp", above = 0, below = Inf)
 }
 
 # Columns to show, as numbers.
@@ -101,6 +110,7 @@ coordinate_labels <- function(flow) if (is.null(flow$names)) paste0("x", seq_len
 
 # The range to show of one coordinate: all data, else the central 99 percent of draws, and a margin.
 shown_range <- function(draws, data) {
+  if (!is.null(data) && min(data) == max(data)) data <- c(data, draws) # one point has no range
   values <- if (is.null(data)) stats::quantile(draws, c(0.005, 0.995), names = FALSE) else range(data)
   grDevices::extendrange(values, f = if (is.null(data)) 0.15 else 0.08)
 }
@@ -123,6 +133,7 @@ legend_draws <- function(...) {
 }
 
 plot_loss <- function(fit, main = NULL, ...) {
+  check_unused(...)
   history <- fit$history
   shown <- c(history$train, history$validation)
   shown <- shown[is.finite(shown)]

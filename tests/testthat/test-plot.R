@@ -112,3 +112,15 @@ test_that("errors name the argument", {
   expect_error(drawn(plot(fit, xlim = 3)), "`xlim` must be two different finite numbers, not 3")
   expect_error(drawn(plot(fit, "pairs", coordinates = "a")), "`coordinates` must be names or numbers of the 2")
 })
+
+test_that("data of one row, of none, and limits in either order", {
+  expect_type(drawn(plot(fit, data = faithful[1, ], grid = 20)), "list")
+  expect_s3_class(drawn(plot(one, data = faithful$waiting[1])), "data.frame")
+  expect_error(drawn(plot(fit, data = faithful[0, ])), "`data` has no rows")
+  set.seed(3)
+  reversed <- drawn(plot(fit, xlim = c(6, 1), ylim = c(100, 40), grid = 20))
+  set.seed(3)
+  expect_equal(reversed, drawn(plot(fit, xlim = c(1, 6), ylim = c(40, 100), grid = 20)))
+  expect_error(drawn(plot(fit, asp = "a")), "`asp` must be one number", class = "bijectr_error_argument")
+  expect_type(drawn(plot(fit, asp = NA, grid = 20)), "list")
+})
