@@ -56,6 +56,7 @@ fit_rounds <- function(simulator, prior, observed, rounds = 2, simulations = 100
                        standardize = TRUE, loss = loss_contrastive(), control = NULL, progress = interactive(), ...) {
   if (!is.function(simulator)) stop_arg("{.arg simulator} must be a function, not {.obj_type_friendly {simulator}}.")
   prior <- check_prior(prior)
+  observed <- check_observed(observed)
   rounds <- check_count(rounds, "rounds")
   simulations <- check_count(simulations, "simulations", min = 10)
   if (check_family(loss, "loss", "loss")$kind != "contrastive") stop_arg("{.arg loss} must be {.fn loss_contrastive}.")
@@ -89,6 +90,15 @@ fit_rounds <- function(simulator, prior, observed, rounds = 2, simulations = 100
 #' @export
 update.bijectr_rounds_fit <- function(object, ...) {
   stop_arg("A fit in rounds cannot be trained further: give {.fn fit_rounds} more rounds or steps.")
+}
+
+# Numbers; a row of a matrix or of a data frame is as good.
+check_observed <- function(observed) {
+  if (length(dim(observed)) == 2 && nrow(observed) == 1) observed <- as_numeric_matrix(observed, "observed")
+  if (!is.numeric(observed) || !length(observed) || !(is.null(dim(observed)) || nrow(observed) == 1)) {
+    stop_arg("{.arg observed} must be a numeric vector, not {describe(observed)}.")
+  }
+  as.double(check_finite_matrix(matrix(observed, 1), "observed"))
 }
 
 check_prior <- function(prior) {

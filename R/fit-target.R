@@ -81,8 +81,8 @@ start_target_flow <- function(layers, d, base, names) {
     if (!is.null(names)) flow$names <- names
     return(flow)
   }
+  d <- check_count(d, "d", min = 0)
   if (d == 0) stop_arg("The number of coordinates {.arg d} must be given.")
-  d <- check_count(d, "d")
   if (is.null(layers)) layers <- default_target_layers(d)
   new_flow(as_layer(layers, "layers"), d, check_family(base, "base", "base"), 0L, names)
 }
@@ -203,6 +203,7 @@ evaluate_target <- function(fit, target, n) {
 #' @export
 update.bijectr_target_fit <- function(object, steps = NULL, seconds = NULL, target = NULL, progress = interactive(),
                                       ...) {
+  check_unused(...)
   envir <- parent.frame()
   target <- target %||% eval(object$call[["data"]] %||% object$call[[2]], envir)
   if (!is.function(target)) stop_arg("{.arg target} must be the log density of the fit, not {describe(target)}.")

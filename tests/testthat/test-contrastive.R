@@ -72,11 +72,22 @@ test_that("a bounded prior, and a flow as a prior", {
   expect_true(all(abs(fit$rounds[[2]]$theta) <= 1))
 })
 
+test_that("an observation may be a row of a data frame", {
+  fit <- fit_rounds(simulator, normal_prior, data.frame(x = 1.5), rounds = 1, simulations = 20, steps = 2)
+  expect_identical(fit$observed, 1.5)
+})
+
 test_that("mistakes are told", {
   expect_error(fit_rounds(1, normal_prior, 1), "simulator")
   expect_error(fit_rounds(simulator, list(), 1), "prior")
   expect_error(fit_rounds(function(theta) cbind(theta, theta), normal_prior, 1, simulations = 50), "1 column")
   expect_error(fit_rounds(simulator, normal_prior, 1, loss = loss_reverse_kl()), "loss_contrastive")
+  # before anything is simulated
+  never <- function(theta) stop("simulated")
+  expect_error(fit_rounds(never, normal_prior, "a"), "`observed` must be a numeric vector, not \"a\"")
+  expect_error(fit_rounds(never, normal_prior, numeric()), "`observed` must be a numeric vector")
+  expect_error(fit_rounds(never, normal_prior, c(1, NA)), "`observed` has a value that cannot be used")
+  expect_error(fit_rounds(never, normal_prior, diag(2)), "`observed` must be a numeric vector")
   expect_error(
     fit_rounds(simulator, normal_prior, 1, simulations = 20, loss = loss_contrastive(60), steps = 5), "must be less"
   )

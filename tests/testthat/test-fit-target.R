@@ -148,6 +148,7 @@ test_that("annealing flattens the target at first; the history is of the target 
 
 test_that("mistakes are told before training", {
   expect_error(fit_flow(gaussian), "`d` must be given")
+  expect_error(fit_flow(gaussian, d = NA), "`d` must be one whole number, not NA", class = "bijectr_error_argument")
   expect_error(fit_flow(gaussian, d = 1.5), "`d`")
   expect_error(fit_flow(gaussian, d = 2, names = "a"), "`names`")
   expect_error(fit_flow(function(x) 0, d = 2), "must return 1280 numbers")
