@@ -1,0 +1,53 @@
+#' Fits as data frames
+#'
+#' Methods for the generics [generics::glance()], [generics::tidy()] and [generics::augment()], which the tidymodels
+#' packages and broom use. They exist once generics, or a package that exports its functions, is loaded.
+#'
+#' @param x A fit, for `tidy()` and `augment()` also a flow.
+#' @param data Points, as `newdata` of [logdensity()].
+#' @param condition Values of the conditioning variables, as in [logdensity()].
+#' @param ... Not used.
+#' @return `glance()`: a data frame of one row: number of parameters `df`, `nobs`, `logLik`, `AIC`, `BIC`, mean log
+#'   densities of held-out rows under the fit (`held_out`) and under a fitted normal distribution (`held_out_normal`),
+#'   `status`, `steps`, `seconds`. `tidy()`: `term` and `estimate` of each raw parameter. `augment()`: `data` as a data
+#'   frame with the log density of each row in `.logdensity`.
+#' @family methods
+#' @examplesIf requireNamespace("generics", quietly = TRUE)
+#' set.seed(1)
+#' fit <- fit_flow(faithful, steps = 100)
+#' generics::glance(fit)
+#' head(generics::augment(fit, faithful))
+#' @name fit-tidiers
+NULL
+
+#' @rdname fit-tidiers
+#' @exportS3Method generics::glance
+glance.bijectr_fit <- function(x, ...) {
+  check_unused(...)
+  loglik <- logLik.bijectr_fit(x)
+  reference <- x$reference
+  data.frame(
+    df = attr(loglik, "df"), nobs = x$nobs, logLik = as.double(loglik), AIC = stats::AIC(loglik),
+    BIC = stats::BIC(loglik), held_out = reference$flow %||% NA_real_, held_out_normal = reference$normal %||% NA_real_,
+    status = x$status, steps = x$steps, seconds = x$seconds
+  )
+}
+
+#' @rdname fit-tidiers
+#' @exportS3Method generics::tidy
+tidy.bijectr_flow <- function(x, ...) {
+  check_unused(...)
+  estimate <- coef.bijectr_flow(x)
+  data.frame(term = as.character(names(estimate)), estimate = unname(estimate))
+}
+
+#' @rdname fit-tidiers
+#' @exportS3Method generics::augment
+augment.bijectr_flow <- function(x, data, condition = NULL, ...) {
+  check_unused(...)
+  if (missing(data)) stop_arg("{.arg data} is missing: a fit does not keep its data.")
+  density <- logdensity(x, data, condition)
+  out <- if (is.data.frame(data)) data else as.data.frame(as_points(data, x, "data"))
+  out$.logdensity <- density
+  out
+}
