@@ -60,6 +60,16 @@ check_choice <- function(x, choices, name) {
   x[1]
 }
 
+# For methods that take no further arguments: a misspelt one must not be swallowed by their dots.
+check_unused <- function(...) {
+  n <- ...length()
+  if (n == 0) return(invisible())
+  names <- names(substitute(list(...)))[-1]
+  named <- names[nzchar(names)]
+  if (length(named)) stop_arg("Unknown argument{?s} {.arg {named}}.")
+  stop_arg("{n} argument{?s} too many.")
+}
+
 check_flow <- function(object) {
   if (inherits(object, "bijectr_flow")) return(object)
   stop_arg("{.arg object} must be a flow or a fit, not {.obj_type_friendly {object}}.")

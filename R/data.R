@@ -24,12 +24,16 @@ as_numeric_matrix <- function(x, name) {
     stop_arg("{.arg {name}} must have two dimensions, not {length(dim(x))}.")
   }
   if (!is.double(x)) storage.mode(x) <- "double"
+  if (!are_names(colnames(x))) colnames(x) <- NULL
   # only what is needed is copied: large data are mostly plain matrices already
   plain <- list(dim = dim(x), dimnames = if (!is.null(colnames(x))) list(NULL, colnames(x)))
   plain <- plain[lengths(plain) > 0]
   if (!identical(attributes(x)[names(plain)], plain) || length(attributes(x)) != length(plain)) attributes(x) <- plain
   x
 }
+
+# Columns are found by name: names that are missing, empty or repeated, as those of `cbind(x, x^2)`, find none.
+are_names <- function(names) is.null(names) || !(anyNA(names) || any(names == "") || anyDuplicated(names))
 
 # The bits of a 64-bit integer read as a double mean nothing.
 is_plain_column <- function(x) is.numeric(x) && is.null(dim(x)) && !is.factor(x) && !inherits(x, "integer64")

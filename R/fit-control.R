@@ -51,6 +51,9 @@ fit_control <- function(optimizer = opt_adam(), learning_rate = 5e-3, schedule =
   if (!is.null(checkpoint) && !(is.character(checkpoint) && length(checkpoint) == 1)) {
     stop_arg("{.arg checkpoint} must be the name of a file.")
   }
+  if (!is.null(checkpoint) && !dir.exists(dirname(checkpoint))) {
+    stop_arg("There is no folder {.file {dirname(checkpoint)}} for {.arg checkpoint}.")
+  }
   if (!is.null(callback) && !is.function(callback)) stop_arg("{.arg callback} must be a function.")
   structure(
     list(

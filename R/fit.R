@@ -206,6 +206,8 @@ check_weights <- function(weights, n) {
   }
   bad <- which(!is.finite(weights) | weights < 0)
   if (length(bad)) stop_arg("{.arg weights} must be finite and not negative; element {bad[1]} is {weights[bad[1]]}.")
+  bad <- which(weights > LARGEST)
+  if (length(bad)) stop_arg("{.arg weights} must not exceed {LARGEST}; element {bad[1]} is {weights[bad[1]]}.")
   if (sum(weights > 0) < 2) stop_arg("{.arg weights} must be positive for at least two rows.")
   as.double(weights)
 }
@@ -213,6 +215,7 @@ check_weights <- function(weights, n) {
 as_fit_condition <- function(condition, n) {
   if (is.null(condition)) return(NULL)
   condition <- as_numeric_matrix(condition, "condition")
+  if (ncol(condition) == 0) stop_arg("{.arg condition} has no columns.")
   if (nrow(condition) != n) {
     stop_arg("{.arg condition} must have as many rows as {.arg data} ({n}), not {nrow(condition)}.")
   }

@@ -26,6 +26,7 @@
 #' attr(chains, "acceptance")
 #' @export
 sample_imh <- function(object, target = NULL, size = 1000, chains = 4, warmup = 100, condition = NULL, ...) {
+  check_unused(...)
   check_flow(object)
   target <- find_target(object, target, parent.frame())
   size <- check_count(size, "size")

@@ -41,6 +41,7 @@
 #' sum(exp(s$log_weights) * s$draws[, 1]) # mean of the first coordinate
 #' @export
 importance_sample <- function(object, target = NULL, n = 10000, condition = NULL, ...) {
+  check_unused(...)
   check_flow(object)
   target <- find_target(object, target, parent.frame())
   structure(weigh_draws(object, target, check_count(n, "n", min = 2), condition), class = "bijectr_importance")

@@ -22,11 +22,17 @@ inverse <- function(object, x, ...) UseMethod("inverse")
 
 #' @rdname forward
 #' @export
-forward.bijectr_flow <- function(object, x, condition = NULL, ...) map_points(object, x, condition, inverse = FALSE)
+forward.bijectr_flow <- function(object, x, condition = NULL, ...) {
+  check_unused(...)
+  map_points(object, x, condition, inverse = FALSE)
+}
 
 #' @rdname forward
 #' @export
-inverse.bijectr_flow <- function(object, x, condition = NULL, ...) map_points(object, x, condition, inverse = TRUE)
+inverse.bijectr_flow <- function(object, x, condition = NULL, ...) {
+  check_unused(...)
+  map_points(object, x, condition, inverse = TRUE)
+}
 
 map_points <- function(flow, x, condition, inverse) {
   points <- as_points(x, flow, "x")
@@ -59,6 +65,7 @@ logdensity <- function(object, newdata, ...) UseMethod("logdensity")
 #' @rdname logdensity
 #' @export
 logdensity.bijectr_flow <- function(object, newdata, condition = NULL, ...) {
+  check_unused(...)
   x <- as_points(newdata, object, "newdata")
   native_log_density(object, x, as_conditions(condition, object, nrow(x), newdata))
 }

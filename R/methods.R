@@ -54,6 +54,7 @@ nobs.bijectr_fit <- function(object, ...) {
 #' @importFrom stats coef logLik
 #' @export
 logLik.bijectr_fit <- function(object, newdata = NULL, condition = NULL, ...) {
+  check_unused(...)
   if (is.null(newdata)) {
     if (!is.null(condition)) stop_arg("{.arg condition} was given without {.arg newdata}.")
     if (is.null(object[["loglik"]])) stop_arg("This fit was not made from data: {.arg newdata} must be given.")

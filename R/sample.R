@@ -23,6 +23,7 @@ sample.default <- function(x, size, ...) base::sample(x, size, ...)
 #' @rdname sample
 #' @export
 sample.bijectr_flow <- function(x, size = 1, condition = NULL, ...) {
+  check_unused(...)
   size <- check_count(size, "size", min = 0)
   if (size == 0) return(matrix(0, 0, x$d, dimnames = list(NULL, x$names)))
   condition <- as_conditions(condition, x, size)
@@ -49,6 +50,7 @@ sample.bijectr_flow <- function(x, size = 1, condition = NULL, ...) {
 #' @importFrom stats simulate
 #' @export
 simulate.bijectr_flow <- function(object, nsim = 1, seed = NULL, n = object$nobs, condition = NULL, ...) {
+  check_unused(...)
   nsim <- check_count(nsim, "nsim")
   if (is.null(n)) stop_arg("{.arg n} must be given: this flow was not fitted to data.")
   n <- check_count(n, "n")

@@ -126,8 +126,15 @@ last_record <- function(run) {
 # A name of its own in the same folder, then a rename: a reader, or a kill, never meets half a file.
 write_checkpoint <- function(object, file) {
   part <- tempfile("bijectr-", tmpdir = dirname(file))
-  saveRDS(object, part, compress = FALSE)
-  if (!file.rename(part, file)) {
+  written <- tryCatch(
+    {
+      suppressWarnings(saveRDS(object, part, compress = FALSE))
+      suppressWarnings(file.rename(part, file))
+    },
+    error = function(e) FALSE
+  )
+  if (!written) {
+    # a full disk must not cost the training
     unlink(part)
     cli::cli_warn("The checkpoint {.file {file}} could not be written.")
   }

@@ -20,6 +20,7 @@
 #' @export
 update.bijectr_fit <- function(object, epochs = NULL, steps = NULL, seconds = NULL, data = NULL, condition = NULL,
                                weights = NULL, progress = interactive(), ...) {
+  check_unused(...)
   envir <- parent.frame()
   from_call <- function(given, name) if (is.null(given)) eval(object$call[[name]], envir) else given
   if (is.null(object$formula)) {

@@ -206,6 +206,52 @@ test_that("other arguments of fit_flow()", {
   expect_argument_error(fit_flow(faithful, progress = NA), "`progress` must be TRUE or FALSE, not NA.")
 })
 
+test_that("arguments that no method takes are not swallowed", {
+  expect_argument_error(logdensity(given, 3, conditon = 70), "Unknown argument `conditon`.")
+  expect_argument_error(logdensity(fit, faithful, NULL, 1, 2), "2 arguments too many.")
+  expect_argument_error(forward(fit, faithful, condtion = 1), "Unknown argument `condtion`.")
+  expect_argument_error(inverse(fit, faithful, condtion = 1), "Unknown argument `condtion`.")
+  expect_argument_error(predict(fit, faithful, se.fit = TRUE), "Unknown argument `se.fit`.")
+  expect_argument_error(sample(fit, 3, replace = TRUE), "Unknown argument `replace`.")
+  expect_argument_error(simulate(fit, 1, nrow = 3), "Unknown argument `nrow`.")
+  expect_argument_error(logLik(fit, REML = TRUE), "Unknown argument `REML`.")
+  expect_argument_error(update(fit, learning_rate = 1), "Unknown argument `learning_rate`.")
+  expect_argument_error(importance_sample(fit, dnorm, size = 3), "Unknown argument `size`.")
+  expect_argument_error(sample_imh(fit, dnorm, n = 3), "Unknown argument `n`.")
+  expect_argument_error(plot(fit, lwd = 2), "Unknown argument `lwd`.")
+  expect_argument_error(plot(fit, "loss", lwd = 2), "Unknown argument `lwd`.")
+  # base::sample() is untouched
+  expect_length(sample(5, 7, replace = TRUE), 7)
+})
+
+test_that("weights and checkpoints that cannot be used", {
+  expect_argument_error(fit_flow(faithful, weights = rep(1e300, 272)), "`weights` must not exceed 1e+150; element 1 is ")
+  nowhere <- file.path(tempdir(), "nowhere", "fit.rds")
+  expect_argument_error(fit_flow(faithful, checkpoint = nowhere), "There is no folder ", "for `checkpoint`")
+  expect_argument_error(
+    fit_flow(faithful["eruptions"], condition = faithful[, 0]),
+    "`condition` has no columns."
+  )
+})
+
+test_that("column names that are empty or repeated find nothing: columns are taken in order", {
+  for (names in list(c("a", ""), c("a", "a"), c("a", NA))) {
+    x <- as.matrix(faithful)
+    colnames(x) <- names
+    set.seed(1)
+    fit <- fit_flow(x, steps = 2)
+    expect_null(fit$names)
+    at <- logdensity(fit, unname(x[1:3, ]))
+    expect_identical(logdensity(fit, x[1:3, ]), at)
+    expect_identical(logdensity(fit, as.data.frame(x[1:3, ])), at)
+    # and points with such names, where the data had good ones
+    colnames(x) <- names
+    set.seed(1)
+    named <- fit_flow(faithful, steps = 2)
+    expect_identical(logdensity(named, x[1:3, ]), at)
+  }
+})
+
 test_that("errors of arguments have a class and the call of the user", {
   problem <- tryCatch(fit_flow(faithful[0, ]), error = identity)
   expect_s3_class(problem, "bijectr_error_argument")

@@ -157,6 +157,14 @@ test_that("checkpoints are whole files that update() can go on from", {
   expect_length(list.files(dirname(file), pattern = "^bijectr-"), 0)
 })
 
+test_that("a checkpoint that cannot be written costs a warning, not the fit", {
+  folder <- withr::local_tempdir()
+  control <- fit_control(steps = 3, checkpoint = file.path(folder, "fit.rds"), checkpoint_seconds = 0)
+  unlink(folder, recursive = TRUE)
+  expect_warning(fit <- fit_flow(data(), layers(), control = control), "could not be written")
+  expect_equal(fit$steps, 3)
+})
+
 test_that("a process that is killed leaves a readable checkpoint", {
   skip_if_not(nzchar(Sys.getenv("BIJECTR_SLOW")), "BIJECTR_SLOW is not set")
   skip_if_not_installed("callr")
