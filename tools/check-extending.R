@@ -1,11 +1,11 @@
 # Does what vignettes/extending.Rmd says: copies the sources, applies the code blocks of the vignette to the copy, and
-# there writes the documentation, installs, lints, formats, tests, and runs the sessions that the page shows. So no block
-# of the page can rot unseen.
+# there writes the documentation, installs, lints, formats, tests, and runs the sessions that the page shows. So no
+# block of the page can rot unseen.
 #
 #   Rscript --vanilla tools/check-extending.R [save]
 #
-# A block with `file=` is a file or the next piece of one; with `after=` too, lines to be inserted after the first line of
-# an existing file that has this text. A block with `run=` is a session: what it prints, and the objects that `keep=`
+# A block with `file=` is a file or the next piece of one; with `after=` too, lines to be inserted after the first line
+# of an existing file that has this text. A block with `run=` is a session: what it prints, and the objects that `keep=`
 # names, are stored in vignettes/precomputed/extending.rds if "save" is given; the vignette shows them.
 script <- sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)[1])
 root <- normalizePath(file.path(dirname(script), ".."))
@@ -89,7 +89,10 @@ for (b in blocks) {
   if (is.na(b$run)) next
   keep <- if (!is.na(b$keep)) strsplit(b$keep, " ")[[1]]
   file <- tempfile(fileext = ".rds")
-  code <- c("options(width = 88)", "suppressMessages(library(bijectr))", b$lines, sprintf("saveRDS(mget(%s), '%s')", deparse(as.character(keep)), file))
+  code <- c(
+    "options(width = 88)", "suppressMessages(library(bijectr))", b$lines,
+    sprintf("saveRDS(mget(%s), '%s')", deparse(as.character(keep)), file)
+  )
   out <- step(b$run, rscript, run(code))
   shown[[b$run]] <- if (length(keep)) lapply(readRDS(file), round, digits = 4) else out
 }

@@ -225,7 +225,10 @@ test_that("arguments that no method takes are not swallowed", {
 })
 
 test_that("weights and checkpoints that cannot be used", {
-  expect_argument_error(fit_flow(faithful, weights = rep(1e300, 272)), "`weights` must not exceed 1e+150; element 1 is ")
+  expect_argument_error(
+    fit_flow(faithful, weights = rep(1e300, 272)),
+    "`weights` must not exceed 1e+150; element 1 is "
+  )
   nowhere <- file.path(tempdir(), "nowhere", "fit.rds")
   expect_argument_error(fit_flow(faithful, checkpoint = nowhere), "There is no folder ", "for `checkpoint`")
   expect_argument_error(
