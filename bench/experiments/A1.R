@@ -1,7 +1,8 @@
 # A1: 64 stacked scalar bijections on N(0, 1) against log p(x) = sin(5x) exp(-5x^2) + 2 cos(10x) - 0.2 x^4 by reverse
 # KL. Loss over a grid of 20000 quantiles (the best possible is -log Z = -1.8374), seconds on one thread, steps.
-# bijx, 20000 steps of Adam 1e-2 with clipping and cosine decay: cubic -1.818, sinh -1.682, rational -1.568.
-library(bijectr)
+# The settings were chosen with other seeds (1 to 6, 21). bijx, 20000 steps of Adam 1e-2 with clipping and cosine decay: cubic
+# -1.818, sinh -1.682, rational -1.568.
+suppressPackageStartupMessages(library(bijectr))
 options(bijectr.threads = 1)
 
 target <- function(x) sin(5 * x[, 1]) * exp(-5 * x[, 1]^2) + 2 * cos(10 * x[, 1]) - 0.2 * x[, 1]^4
@@ -23,7 +24,7 @@ stack <- function(scalar, layers = 64, spread = 2) {
 
 run <- function(kind, ...) {
   scalar <- get(paste0("scalar_", kind), envir = asNamespace("bijectr"))()
-  for (seed in 1:3) {
+  for (seed in 31:33) {
     set.seed(seed)
     cpu <- system.time(
       fit <- fit_flow(target, stack(scalar), d = 1, gradient = "symbolic", clip = 5, evaluate = 0, ...)
@@ -36,5 +37,5 @@ run <- function(kind, ...) {
 }
 
 run("cubic_conjugation", learning_rate = 3e-2, steps = 8000)
-run("sinh_conjugation", learning_rate = 3e-2, steps = 6000)
-run("cubic_rational", learning_rate = 3e-2, steps = 4000)
+run("sinh_conjugation", learning_rate = 3e-2, steps = 6000, anneal = 0.5)
+run("cubic_rational", learning_rate = 3e-2, steps = 8000, anneal = 0.5)

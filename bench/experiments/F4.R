@@ -1,7 +1,7 @@
 # F4: posterior of intercept and slope of a linear regression (prior N(0, I), noise sd 0.5, 20 points) by an affine
 # masked autoregressive flow, 400 steps of 100 draws at a rate of 1e-3, on three data sets. KL(q, exact posterior) in
 # nats, seconds. FlowJAX: 0.023, 0.025, 0.009.
-library(bijectr)
+suppressPackageStartupMessages(library(bijectr))
 options(bijectr.threads = 1)
 
 regression <- function(seed) {

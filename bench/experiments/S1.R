@@ -1,7 +1,8 @@
 # S1: x2 = 4 N, x1 = x2^2 / 4 + N; nine blocks of a leaky rectifier and a coupling with a net of 4 units and a bounded
-# scale, from data to base. Loss of the 1024 training points, then of 100000 fresh ones; the entropy is 4.2242. The luck
-# of 1024 points moves the first by 0.03: compare with the true density of the same points.
-# The original: 4.189 on its own training points after 50000 steps of AdamW 1e-4, 309 us a step.
+# scale, from data to base. Loss of the 1024 training points, of 100000 fresh ones, and of these without the thousandth
+# that has the lowest densities; each less the loss of the true density on the same points, which takes off the luck of
+# the points (0.03 for 1024 of them). Below 0 on training points is overfitting.
+# The original: 4.189 on its own training points after 50000 steps of AdamW 1e-4, 309 us a step; the entropy is 4.2242.
 source("bench/experiments/common.R")
 
 simple <- function(n) {
@@ -28,6 +29,15 @@ start <- function() {
 set.seed(1)
 train <- simple(1024)
 fresh <- simple(100000)
+truth <- function(x) dnorm(x[, 2], 0, 4, log = TRUE) + dnorm(x[, 1], x[, 2]^2 / 4, log = TRUE)
+above_truth <- function(fit) {
+  density <- logdensity(fit, fresh)
+  usual <- density > quantile(density, 0.001)
+  nats(
+    mean(truth(train) - logdensity(fit, train)), mean(truth(fresh) - density),
+    mean(truth(fresh)[usual] - density[usual])
+  )
+}
 run <- function(setting, steps, rate, schedule, original = "", standardize = "none", seeds = 2:4) {
   for (seed in seeds) {
     set.seed(seed)
@@ -35,13 +45,11 @@ run <- function(setting, steps, rate, schedule, original = "", standardize = "no
       standardize = standardize, optimizer = opt_adamw(), learning_rate = rate, schedule = schedule,
       batch_size = 1024, steps = steps, validation = 0, noise = 0, keep_best = FALSE
     )
-    losses <- nats(fresh_loss(fit, train), fresh_loss(fit, fresh))
-    report("S1", sprintf("%s, start %d", setting, seed), losses, fit, original)
+    report("S1", sprintf("%s, start %d", setting, seed), above_truth(fit), fit, original)
   }
 }
-truth <- function(x) -mean(dnorm(x[, 2], 0, 4, log = TRUE) + dnorm(x[, 1], x[, 2]^2 / 4, log = TRUE))
-cat("S1 | the true density                    |", nats(truth(train), truth(fresh)), "\n")
+cat("S1 | loss of the true density            |", nats(-mean(truth(train)), -mean(truth(fresh))), "\n")
 fit <- fit_flow(train)
-report("S1", "fit_flow(train)", nats(fresh_loss(fit, train), fresh_loss(fit, fresh)), fit)
+report("S1", "fit_flow(train)", above_truth(fit), fit)
 run("AdamW 5e-3, cosine, whitened", 20000, 5e-3, schedule_cosine(), standardize = "whiten")
-run("AdamW 1e-4", 50000, 1e-4, schedule_constant(), "4.189, 15 s")
+run("AdamW 1e-4", 50000, 1e-4, schedule_constant(), "4.189 - 4.224 = -0.035, 15 s")
