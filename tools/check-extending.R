@@ -4,16 +4,17 @@
 #
 #   Rscript --vanilla tools/check-extending.R [save]
 #
-# A block with `file=` is a file or the next piece of one; with `after=` too, lines to be inserted after the first line
-# of an existing file that has this text. A block with `run=` is a session: what it prints, and the objects that `keep=`
-# names, are stored in vignettes/precomputed/extending.rds if "save" is given; the vignette shows them.
+# A block with `data-file=` is a file or the next piece of one; with `data-after=` too, lines to be inserted after the
+# first line of an existing file that has this text. A block with `data-run=` is a session: what it prints, and the
+# objects that `data-keep=` names, are stored in vignettes/precomputed/extending.rds if "save" is given; the vignette
+# shows them.
 script <- sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)[1])
 root <- normalizePath(file.path(dirname(script), ".."))
 save <- "save" %in% commandArgs(TRUE)
 page <- readLines(file.path(root, "vignettes/extending.Rmd"), encoding = "UTF-8")
 
 attribute <- function(head, name) {
-  found <- regmatches(head, regexec(paste0(" ", name, "=\"([^\"]*)\""), head))[[1]]
+  found <- regmatches(head, regexec(paste0(" data-", name, "=\"([^\"]*)\""), head))[[1]]
   if (length(found)) found[2] else NA
 }
 open <- grep("^```\\{\\.[a-z]+ ", page)
