@@ -72,7 +72,9 @@ fit_rounds <- function(simulator, prior, observed, rounds = 2, simulations = 100
     data <- rbind(data, simulated)
     settings <- make_control(control, default_control(nrow(theta), ncol(theta)), given)
     fit <- if (round == 1) {
-      fit_matrix(as_fit_data(theta, "theta"), fit, base, data, NULL, standardize, settings, progress)
+      fit_matrix(
+        as_fit_data(theta, "theta"), fit, base, data, NULL, standardize, loss_maximum_likelihood(), settings, progress
+      )
     } else {
       fit_contrastive(fit, theta, data, prior, loss, settings, progress, default_batch = is.null(control$batch_size) &&
         is.null(given$batch_size))

@@ -17,7 +17,8 @@
 #'   variables in `newdata`, if it has them.
 #' @export
 fit_flow.formula <- function(formula, data = NULL, layers = NULL, ..., d = NULL, base = base_normal(), weights = NULL,
-                             standardize = TRUE, control = NULL, progress = interactive()) {
+                             standardize = TRUE, loss = loss_maximum_likelihood(), control = NULL,
+                             progress = interactive()) {
   call <- sys.call(-1)
   if (inherits(data, "formula")) { # data |> fit_flow(y ~ x)
     swapped <- data
@@ -35,7 +36,9 @@ fit_flow.formula <- function(formula, data = NULL, layers = NULL, ..., d = NULL,
     stop_arg("{.arg condition} was given beside {.arg formula}: conditions stand on its right side.")
   }
   control <- make_control(control, default_control(nrow(y), ncol(y)), list(...))
-  fit <- fit_matrix(y, layers, base, parts$condition, weights, standardize, control, progress, parts$model)
+  fit <- fit_matrix(
+    y, layers, base, parts$condition, weights, standardize, check_data_loss(loss), control, progress, parts$model
+  )
   fit$formula <- as.call(as.list(formula)) # without its environment
   fit$call <- match.call(fit_flow.formula, call)
   fit

@@ -16,12 +16,13 @@
 #' @param weights Case weights: one non-negative number a row.
 #' @param standardize The frozen layer next to the data, learned from the training rows: `"whiten"` (mean 0 and identity
 #'   covariance), `"scale"` (mean 0 and variance 1), or `"none"`. `TRUE` is `"whiten"`, `FALSE` is `"none"`.
+#' @param loss [loss_maximum_likelihood()], or [loss_flow_matching()] for flows of one [layer_continuous()].
 #' @param control Training settings, see [fit_control()]. `NULL` takes [default_control()].
 #' @param progress Show a progress bar.
 #' @param ... Passed on to [fit_control()], with the default settings for what is not given:
 #'   `fit_flow(data, steps = 500)`.
 #' @return A `bijectr_fit`: a flow with trained parameters and, beside the fields of [flow()], `history` (a data frame
-#'   of losses: mean negative log density in the units of the data), `status` (`"finished"`, `"max_epochs"`,
+#'   of losses: mean negative log density in the units of the data, or what `loss` says), `status` (`"finished"`, `"max_epochs"`,
 #'   `"converged"`, `"time_limit"`, `"stopped"`, `"interrupted"` or `"diverged"`), `loglik`, `nobs`, `seconds` and
 #'   `call`. It is a plain list that [saveRDS()] keeps.
 #' @section Interrupts: an interrupt ends the training, not the call: the fit so far is returned, with status
@@ -47,13 +48,14 @@ fit_flow <- function(data, ..., d) { # `d` stands here, else `d =` would be take
 #' @rdname fit_flow
 #' @export
 fit_flow.data.frame <- function(data, layers = NULL, ..., d = NULL, base = base_normal(), condition = NULL,
-                                weights = NULL, standardize = TRUE, control = NULL, progress = interactive()) {
+                                weights = NULL, standardize = TRUE, loss = loss_maximum_likelihood(), control = NULL,
+                                progress = interactive()) {
   data <- as_fit_data(data)
   if (!is.null(d) && check_count(d, "d") != ncol(data)) {
     stop_arg("{.arg d} is {d}, but {.arg data} has {ncol(data)} column{?s}.")
   }
   control <- make_control(control, default_control(nrow(data), ncol(data)), list(...))
-  fit <- fit_matrix(data, layers, base, condition, weights, standardize, control, progress)
+  fit <- fit_matrix(data, layers, base, condition, weights, standardize, check_data_loss(loss), control, progress)
   fit$call <- sys.call(-1)
   fit
 }
@@ -93,7 +95,7 @@ make_control <- function(control, default, given) {
 }
 
 # `model` is that of a formula.
-fit_matrix <- function(data, layers, base, condition, weights, standardize, control, progress, model = NULL) {
+fit_matrix <- function(data, layers, base, condition, weights, standardize, loss, control, progress, model = NULL) {
   n <- nrow(data)
   weights <- check_weights(weights, n)
   condition <- as_fit_condition(condition, n)
@@ -122,9 +124,10 @@ fit_matrix <- function(data, layers, base, condition, weights, standardize, cont
     flow <- initialize_from_data(flow, data[i, , drop = FALSE], condition[i, , drop = FALSE], weights[i])
   }
   check_support(flow, data, condition, weights)
+  if (loss$kind == "flow_matching") check_matching(flow)
   root <- noise_root(moments)
   if (control$noise > 0 && noise_leaves_support(flow, data, condition, control$noise * root)) control$noise <- 0
-  setup <- train_setup(data, condition, weights, rows, control, root)
+  setup <- train_setup(data, condition, weights, rows, control, root, loss)
   finish_fit(flow, setup, new_state(flow, control), control, progress, rows, history = NULL, seconds = 0)
 }
 
@@ -141,7 +144,11 @@ finish_fit <- function(...) {
 train_and_evaluate <- function(flow, setup, state, control, progress, rows, history, seconds,
                                advance = native_advance(flow, setup)) {
   setup$seed <- state$seed
-  snapshot <- function(run) new_fit(flow, run, control, rows, history, seconds)
+  snapshot <- function(run) {
+    fit <- new_fit(flow, run, control, rows, history, seconds)
+    fit$loss <- setup$loss
+    fit
+  }
   run <- run_training(flow, setup, state, control, check_flag(progress, "progress"), snapshot, advance)
   fit <- snapshot(run)
   warn_unfinished(run)

@@ -11,7 +11,14 @@
 #' | `loss_stick_the_landing()` | the same | through the draws only |
 #' | `loss_renyi(alpha)` | \eqn{-\frac1{1-\alpha} \log \frac1n \sum_i e^{(1-\alpha) w_i}} | either |
 #' | `loss_importance_weighted(k)` | \eqn{-\log \frac1k \sum_{i \le k} e^{w_i}}, mean over groups | either |
+#' | `loss_flow_matching()` | \eqn{|f(t, (1-u) z + u x) - (x - z) / (t_1 - t_0)|^2}, mean over the data | all of it |
 #' | `loss_contrastive(atoms)` | \eqn{-\log (r_{ii} / \sum_j r_{ij})}, see [fit_rounds()] | all of it |
+#'
+#' Flow matching trains the vector field \eqn{f} of one [layer_continuous()] without solving its equation: each row
+#' \eqn{x} of the data is paired with a draw \eqn{z} of the base and a random \eqn{u \sim U(0, 1)}, \eqn{t = t_0 + u
+#' (t_1 - t_0)}, and the field is regressed on the straight way from one to the other. A step costs one evaluation of the
+#' field. Other layers must have no parameters, and the base's are not trained. Losses in the history are not log
+#' densities; `logLik()` and [logdensity()] solve the equation.
 #'
 #' The score, the derivative of \eqn{\log q} with respect to the parameters at fixed draws, has mean zero. A path
 #' gradient leaves it out (`path = TRUE`; `loss_stick_the_landing()` is `loss_reverse_kl(path = TRUE)`): its variance
@@ -34,7 +41,8 @@
 #'   autoencoders*, arXiv:1509.00519. Tucker, Lawson, Gu, Maddison (2019), *Doubly reparameterized gradient estimators
 #'   for Monte Carlo objectives*, arXiv:1810.04152. Greenberg, Nonnenmacher, Macke (2019), *Automatic posterior
 #'   transformation for likelihood-free inference*, arXiv:1905.07488. Durkan, Murray, Papamakarios (2020), *On
-#'   contrastive learning for likelihood-free inference*, arXiv:2002.03712.
+#'   contrastive learning for likelihood-free inference*, arXiv:2002.03712. Lipman, Chen, Ben-Hamu, Nickel, Le (2023),
+#'   *Flow matching for generative modeling*, arXiv:2210.02747.
 #' @family training
 #' @examples
 #' wave <- function(x) sin(2 * x[, 1]) - x[, 1]^2 / 2
@@ -68,6 +76,10 @@ loss_contrastive <- function(atoms = 10) new_spec("loss", "contrastive", atoms =
 #' @rdname loss_reverse_kl
 #' @export
 loss_maximum_likelihood <- function() new_spec("loss", "maximum_likelihood")
+
+#' @rdname loss_reverse_kl
+#' @export
+loss_flow_matching <- function() new_spec("loss", "flow_matching")
 
 # The losses of log weights w. `value`: the loss. `share`: minus its derivative with respect to w, which sums to 1 where
 # the loss is a bound of log Z. `path_share`: the factor of the path gradient instead; the score at fixed draws enters w
@@ -106,6 +118,25 @@ log_mean_exp <- function(w) {
 exp_shares <- function(w) {
   e <- exp(w - max(w))
   e / sum(e)
+}
+
+check_data_loss <- function(loss) {
+  check_family(loss, "loss", "loss")
+  if (loss$kind %in% c("maximum_likelihood", "flow_matching")) return(loss)
+  stop_arg("{.arg loss} must be one for data, not {.fn loss_{loss$kind}}.")
+}
+
+# Flow matching trains one continuous layer and nothing else.
+check_matching <- function(flow) {
+  kinds <- vapply(flow$layers$layers, `[[`, "", "kind")
+  slots <- Filter(function(slot) slot$path[1] == "layers", param_slots(flow))
+  trained <- unique(vapply(slots, function(slot) as.integer(slot$path[2]), 1L))
+  if (sum(kinds == "continuous") != 1 || !identical(kinds[trained], "continuous")) {
+    stop_arg(c(
+      "{.fn loss_flow_matching} trains one {.fn layer_continuous}, and other layers must have no parameters.",
+      i = "The layers are: {toString(kinds)}."
+    ))
+  }
 }
 
 check_target_loss <- function(loss, batch_size) {

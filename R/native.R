@@ -23,10 +23,11 @@ native_log_density <- function(flow, x, condition) {
   )$log_density
 }
 
-native_vjp <- function(flow, x, condition, inverse, cotangents, threads = thread_count()) {
+# With a seed as in a step of training: layers draw their random numbers from it and add their penalties.
+native_vjp <- function(flow, x, condition, inverse, cotangents, threads = thread_count(), seed = NULL) {
   .Call(
     ffi_flow_vjp, flow$base, flow$layers, flow$d, flow$d_condition, flow$params, inverse, x, condition,
-    cotangents, threads
+    cotangents, threads, seed
   )
 }
 

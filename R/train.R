@@ -26,7 +26,7 @@ new_state <- function(flow, control) {
 }
 
 # What the core needs to know: data, rows, budgets.
-train_setup <- function(data, condition, weights, rows, control, noise_root) {
+train_setup <- function(data, condition, weights, rows, control, noise_root, loss = NULL) {
   n <- length(rows$train)
   batch_size <- min(control$batch_size, n)
   per_epoch <- ceiling(n / batch_size)
@@ -42,7 +42,8 @@ train_setup <- function(data, condition, weights, rows, control, noise_root) {
     schedule = unclass(control$schedule), learning_rate = control$learning_rate, schedule_steps = min(bounds),
     clip = or_zero(control$clip), noise = control$noise, noise_root = noise_root, ema = control$ema,
     max_failure = control$max_failures,
-    keep_best = control$keep_best && length(rows$validation) > 0, seed = 0, seconds = 0
+    keep_best = control$keep_best && length(rows$validation) > 0, seed = 0, seconds = 0,
+    loss = loss, matching = identical(loss$kind, "flow_matching")
   )
 }
 

@@ -61,7 +61,8 @@ update.bijectr_fit <- function(object, epochs = NULL, steps = NULL, seconds = NU
     if (is.null(epochs)) control["max_epochs"] <- list(NULL)
   }
   control["seconds"] <- list(check_number(seconds, "seconds", above = 0, null = TRUE))
-  setup <- train_setup(data, condition, weights, rows, control, noise_root(row_moments(data, rows$train, weights)))
+  root <- noise_root(row_moments(data, rows$train, weights))
+  setup <- train_setup(data, condition, weights, rows, control, root, object$loss)
   fit <- finish_fit(as_flow(object), setup, object$state, control, progress, rows, object$history, object$seconds)
   fit$call <- object$call
   fit

@@ -93,6 +93,7 @@ SEXP ffi_flow_map(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP theta, 
         .y = value ? REAL(VECTOR_ELT(out, 0)) + first : NULL,
         .logdet = REAL(VECTOR_ELT(out, 1)) + first,
         .log_density = REAL(VECTOR_ELT(out, 2)) + first,
+        .first_row = first,
     };
     bj_error error = {""};
     const void *mark = vmaxget();
@@ -113,11 +114,13 @@ static const double *cotangent(SEXP list, const char *name, R_xlen_t n) {
   return REAL(value);
 }
 
-/* list(value, logdet, log_density, params, x, condition): the map, and the gradient of
- * sum(cot$value * value) + sum(cot$logdet * logdet) + sum(cot$log_density * log_density) */
+/* list(value, logdet, log_density, params, x, condition, penalty): the map, and the gradient of
+ * sum(cot$value * value) + sum(cot$logdet * logdet) + sum(cot$log_density * log_density). With a seed, layers do what
+ * they do in training, and the mean of the penalties of the rows is added to it. */
 SEXP ffi_flow_vjp(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP theta, SEXP inverse, SEXP x, SEXP condition,
-                  SEXP cotangents, SEXP threads) {
-  const char *names[] = {"value", "logdet", "log_density", "params", "x", "condition", ""};
+                  SEXP cotangents, SEXP threads, SEXP seed) {
+  const char *names[] = {"value", "logdet", "log_density", "params", "x", "condition", "penalty", ""};
+  const int train = seed != R_NilValue;
   const ffi_built built = ffi_build(base, layers, d, n_condition);
   const bj_workers workers = ffi_workers(threads);
   const long n = (long)check_map(&built, theta, x, condition);
@@ -128,6 +131,7 @@ SEXP ffi_flow_vjp(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP theta, 
   SET_VECTOR_ELT(out, 3, Rf_allocVector(REALSXP, built.size.n_param));
   SET_VECTOR_ELT(out, 4, Rf_allocMatrix(REALSXP, (int)n, built.size.d));
   SET_VECTOR_ELT(out, 5, Rf_allocMatrix(REALSXP, (int)n, built.size.n_condition));
+  SET_VECTOR_ELT(out, 6, Rf_allocVector(REALSXP, train ? n : 0));
   const bj_map_job job = {
       .n = n,
       .ld = n,
@@ -142,6 +146,10 @@ SEXP ffi_flow_vjp(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP theta, 
       .grad_param = REAL(VECTOR_ELT(out, 3)),
       .grad_x = REAL(VECTOR_ELT(out, 4)),
       .grad_condition = built.size.n_condition > 0 ? REAL(VECTOR_ELT(out, 5)) : NULL,
+      .train = train,
+      .seed = train ? (uint64_t)Rf_asReal(seed) : 0,
+      .cot_penalty = 1.0 / (double)n,
+      .penalty = train ? REAL(VECTOR_ELT(out, 6)) : NULL,
   };
   bj_error error = {""};
   const bj_status status = built.core->flow_map(

@@ -43,6 +43,7 @@ static bj_train_setup read_setup(SEXP list) {
       .ema = ffi_number(list, "ema"),
       .max_failure = (int)ffi_number(list, "max_failure"),
       .keep_best = ffi_number(list, "keep_best") != 0,
+      .matching = ffi_number(list, "matching") != 0,
       .seed = (uint64_t)ffi_number(list, "seed"),
       .seconds = ffi_number(list, "seconds"),
       .clock = ffi_clock,

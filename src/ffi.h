@@ -40,7 +40,7 @@ SEXP ffi_flow_init(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP seed);
 SEXP ffi_flow_map(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP theta, SEXP inverse, SEXP x, SEXP condition,
                   SEXP want_value, SEXP threads);
 SEXP ffi_flow_vjp(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP theta, SEXP inverse, SEXP x, SEXP condition,
-                  SEXP cotangents, SEXP threads);
+                  SEXP cotangents, SEXP threads, SEXP seed);
 SEXP ffi_flow_draw(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP theta, SEXP n, SEXP seed, SEXP threads);
 SEXP ffi_flow_draw_vjp(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP theta, SEXP z, SEXP grad_z);
 SEXP ffi_optimizer_moments(SEXP name);

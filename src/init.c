@@ -10,7 +10,7 @@ static const R_CallMethodDef call_entries[] = {
     ENTRY(ffi_flow_describe, 4),
     ENTRY(ffi_flow_init, 5),
     ENTRY(ffi_flow_map, 10),
-    ENTRY(ffi_flow_vjp, 10),
+    ENTRY(ffi_flow_vjp, 11),
     ENTRY(ffi_flow_draw, 8),
     ENTRY(ffi_optimizer_moments, 1),
     ENTRY(ffi_train, 7),

@@ -34,6 +34,13 @@
 #include "net-polynomial.c"
 #include "net-separate.c"
 
+#include "field-planar.c"
+#include "field-mlp.c"
+
+#include "solver-tsit5.c"
+#include "solver-rk4.c"
+#include "solver-euler.c"
+
 #include "layer-chain.c"
 #include "layer-invert.c"
 #include "layer-permute.c"
@@ -49,6 +56,7 @@
 #include "layer-block_autoregressive.c"
 #include "layer-radial.c"
 #include "layer-radial_conditional.c"
+#include "layer-continuous.c"
 
 #include "base-normal.c"
 #include "base-logistic.c"

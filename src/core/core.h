@@ -96,11 +96,18 @@ typedef struct {
   double *y;               /* n x d */
   double *logdet;          /* n */
   double *log_density;     /* n: BJ_INVERSE only, log density of x under the flow */
+  long first_row;          /* row i of the job is row first_row + i of those that layers draw numbers for */
   /* gradient of sum(cot_y * y) + sum(cot_l * logdet) + sum(cot_p * log_density); wanted if grad_param != NULL */
   const double *cot_y, *cot_l, *cot_p;
   double *grad_param;     /* n_param, overwritten */
   double *grad_x;         /* n x d, overwritten */
   double *grad_condition; /* n x n_condition, overwritten */
+  /* With a gradient, and `train`, layers do what they do in a step of training, with random numbers from `seed`: the
+   * gradient is then also that of cot_penalty * sum(penalty). */
+  int train;
+  uint64_t seed;
+  double cot_penalty;
+  double *penalty; /* n, only with `train` */
 } bj_map_job;
 
 typedef struct {
@@ -152,7 +159,8 @@ typedef struct {
   double ema;               /* decay of the average of the parameters; 0: no averaging */
   int max_failure;          /* rollbacks before the fit is given up */
   int keep_best;
-  uint64_t seed;  /* shuffles */
+  int matching;   /* flow matching instead of maximum likelihood */
+  uint64_t seed;  /* shuffles, noise, what layers draw */
   double seconds; /* of this call */
   double (*clock)(void);
 } bj_train_setup;

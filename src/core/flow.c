@@ -40,8 +40,9 @@ static void flow_init(const bj_flow *flow, uint64_t seed, double *theta) {
   layer_init(flow->layer, theta + flow->base->n_param, &rng);
 }
 
-static void flow_prepare(const bj_flow *flow, const real *theta, real *prep) {
+static void flow_prepare(const bj_flow *flow, const bj_run *run, const real *theta, real *prep) {
   if (flow->base->kind->prepare) flow->base->kind->prepare(flow->base, theta, prep);
+  layer_start(flow->layer, run, prep + flow->base->n_prep);
   layer_prepare(flow->layer, theta + flow->base->n_param, prep + flow->base->n_prep);
 }
 
@@ -79,6 +80,8 @@ static size_t space_carve(flow_space *space, const bj_flow *flow, int gradient, 
     used = space_take(&space->gl, memory, used, rows);
     used = space_take(&space->gp, memory, used, rows);
     used = space_take(&space->gcondition, memory, used, rows * flow->n_condition);
+    used = space_take(&space->penalty, memory, used, rows);
+    used = space_take(&space->gpenalty, memory, used, rows);
   }
   return used;
 }
@@ -142,8 +145,10 @@ static void pack_cotangent(const double *matrix, long ld, int columns, long firs
 
 /* ---- one chunk --------------------------------------------------------------------------------------------------- */
 
-static bj_pass chunk_pass(const flow_params *params, flow_space *space, int nb, bj_logdet *logdet) {
+/* `row` numbers the first row, for what layers draw. The space has a penalty where it has gradients. */
+static bj_pass chunk_pass(const flow_params *params, flow_space *space, uint64_t row, int nb, bj_logdet *logdet) {
   const bj_base *base = params->flow->base;
+  const int penalized = params->run.purpose == RUN_TRAIN;
   return (bj_pass){
       .nb = nb,
       .theta = params->theta + base->n_param,
@@ -154,6 +159,10 @@ static bj_pass chunk_pass(const flow_params *params, flow_space *space, int nb, 
       .logdet = logdet,
       .cache = space->cache,
       .work = space->work,
+      .run = &params->run,
+      .row = row,
+      .penalty = penalized ? space->penalty : NULL,
+      .gpenalty = penalized ? space->gpenalty : NULL,
       .error = &space->error,
   };
 }
@@ -173,13 +182,15 @@ static bj_base_pass chunk_base_pass(const flow_params *params, flow_space *space
 }
 
 /* y and sum (the log-determinant of the call) from x; log_density is that of the data side, whichever that is. */
-static bj_status chunk_run(const flow_params *params, flow_space *space, int nb, bj_direction direction) {
+static bj_status chunk_run(const flow_params *params, flow_space *space, uint64_t row, int nb) {
+  const bj_direction direction = params->run.direction;
   const bj_flow *flow = params->flow;
   const bj_layer_kind *kind = flow->layer->kind;
   bj_logdet logdet = {space->sum, space->factor, 0};
-  bj_pass pass = chunk_pass(params, space, nb, &logdet);
+  bj_pass pass = chunk_pass(params, space, row, nb, &logdet);
   const bj_base_pass base = chunk_base_pass(params, space, nb, direction);
   logdet_start(&logdet, nb);
+  if (pass.penalty) memset(pass.penalty, 0, sizeof(real) * (size_t)nb * BJ_BLOCK);
   const bj_status status = (direction == BJ_FORWARD ? kind->forward : kind->inverse)(flow->layer, &pass);
   if (status != BJ_OK) return status;
   logdet_finish(&logdet, nb);
@@ -191,12 +202,14 @@ static bj_status chunk_run(const flow_params *params, flow_space *space, int nb,
   return BJ_OK;
 }
 
-/* Gradient of sum(gy y) + sum(gl logdet) + sum(gp log_density), after chunk_run. gy and gl are changed on the way. */
-static bj_status chunk_vjp(const flow_params *params, flow_space *space, int nb, bj_direction direction) {
+/* Gradient of sum(gy y) + sum(gl logdet) + sum(gp log_density) + sum(gpenalty penalty), after chunk_run. gy and gl are
+ * changed on the way. */
+static bj_status chunk_vjp(const flow_params *params, flow_space *space, uint64_t row, int nb) {
+  const bj_direction direction = params->run.direction;
   const bj_flow *flow = params->flow;
   const bj_layer_kind *kind = flow->layer->kind;
   bj_logdet unused = {0};
-  bj_pass pass = chunk_pass(params, space, nb, &unused);
+  bj_pass pass = chunk_pass(params, space, row, nb, &unused);
   const bj_base_pass base = chunk_base_pass(params, space, nb, direction);
   pass.gy = space->gy;
   pass.gl = space->gl;
@@ -245,7 +258,6 @@ static int slot_count(const bj_flow *flow, long n_row) {
 
 typedef struct {
   flow_params params;
-  bj_direction direction;
   const bj_map_job *job;
   flow_space *spaces;
   int n_slot;
@@ -257,17 +269,20 @@ static void map_chunk(const map_call *call, flow_space *space, long first, int n
   const int nb = (n + BJ_BLOCK - 1) / BJ_BLOCK;
   pack_rows(job->x, job->ld, flow->d, first, n, nb, space->x);
   if (flow->n_condition > 0) pack_rows(job->condition, job->ld, flow->n_condition, first, n, nb, space->condition);
-  space->status = chunk_run(&call->params, space, nb, call->direction);
+  const uint64_t row = (uint64_t)(job->first_row + first);
+  space->status = chunk_run(&call->params, space, row, nb);
   if (space->status != BJ_OK) return;
   if (job->y) unpack_rows(space->y, flow->d, n, job->y, job->ld, first);
   if (job->logdet) unpack_rows(space->sum, 1, n, job->logdet, job->ld, first);
   if (job->log_density) unpack_rows(space->log_density, 1, n, job->log_density, job->ld, first);
+  if (job->penalty) unpack_rows(space->penalty, 1, n, job->penalty, job->ld, first);
   if (!job->grad_param) return;
   pack_cotangent(job->cot_y, job->ld, flow->d, first, n, nb, space->gy);
   pack_cotangent(job->cot_l, job->ld, 1, first, n, nb, space->gl);
   pack_cotangent(job->cot_p, job->ld, 1, first, n, nb, space->gp);
   memset(space->gcondition, 0, sizeof(real) * (size_t)nb * (size_t)flow->n_condition * BJ_BLOCK);
-  space->status = chunk_vjp(&call->params, space, nb, call->direction);
+  for (int i = 0; i < nb * BJ_BLOCK; i++) space->gpenalty[i] = i < n ? job->cot_penalty : 0;
+  space->status = chunk_vjp(&call->params, space, row, nb);
   if (job->grad_x) unpack_rows(space->gx, flow->d, n, job->grad_x, job->ld, first);
   if (job->grad_condition) {
     unpack_rows(space->gcondition, flow->n_condition, n, job->grad_condition, job->ld, first);
@@ -289,8 +304,9 @@ static bj_status flow_map(const bj_flow *flow, const double *theta, bj_direction
                           const bj_memory *memory, const bj_workers *workers, bj_error *error) {
   real *prep = memory->alloc(memory->host, sizeof(real) * (size_t)(flow->n_prep + 1));
   const int n_slot = slot_count(flow, job->n), gradient = job->grad_param != NULL;
-  map_call call = {{flow, theta, prep}, direction, job, spaces_make(flow, n_slot, gradient, memory, workers), n_slot};
-  flow_prepare(flow, theta, prep);
+  const bj_run run = {job->train && gradient ? RUN_TRAIN : RUN_EVALUATE, direction, job->seed, 0};
+  map_call call = {{flow, theta, prep, run}, job, spaces_make(flow, n_slot, gradient, memory, workers), n_slot};
+  flow_prepare(flow, &run, theta, prep);
   workers->run(workers->host, n_slot, map_slot, &call);
   for (int s = 0; s < n_slot; s++) {
     if (call.spaces[s].status == BJ_OK) continue;
@@ -332,7 +348,8 @@ static void flow_draw(const bj_flow *flow, const double *theta, const bj_draw_jo
   real *prep = memory->alloc(memory->host, sizeof(real) * (size_t)(flow->n_prep + 1));
   const int n_slot = slot_count(flow, job->n);
   const size_t size = (size_t)n_slot * BJ_CHUNK * BJ_BLOCK * (size_t)flow->d;
-  draw_call call = {{flow, theta, prep}, job, memory->alloc(memory->host, sizeof(real) * size), n_slot};
-  flow_prepare(flow, theta, prep);
+  draw_call call = {
+      {.flow = flow, .theta = theta, .prep = prep}, job, memory->alloc(memory->host, sizeof(real) * size), n_slot};
+  if (flow->base->kind->prepare) flow->base->kind->prepare(flow->base, theta, prep);
   workers->run(workers->host, n_slot, draw_slot, &call);
 }

@@ -16,6 +16,7 @@ typedef struct {
   real *x, *y, *condition;
   real *sum, *factor, *log_density;
   real *gy, *gx, *gl, *gp, *gcondition;
+  real *penalty, *gpenalty;
   real *cache, *work;
   real *gtheta, *gprep; /* gradient of the slot: n_param + n_prep, contiguous */
   real loss, weight;    /* sums of the slot */
@@ -30,6 +31,7 @@ typedef struct {
 typedef struct {
   const bj_flow *flow;
   const real *theta, *prep;
+  bj_run run;
 } flow_params;
 
 #endif

@@ -45,7 +45,10 @@ static const bj_layer_kind *const layer_kinds[] = {
     &layer_lu_linear,
     &layer_radial,
     &layer_radial_conditional,
+    &layer_continuous,
 };
+static const bj_vector_field_kind *const field_kinds[] = {&field_planar, &field_mlp};
+static const bj_solver *const solver_kinds[] = {&solver_tsit5, &solver_rk4, &solver_euler};
 static const bj_base_kind *const base_kinds[] = {
     &base_normal, &base_logistic, &base_student_t, &base_uniform, &base_laplace,
     &base_cauchy, &base_gumbel,   &base_mvnormal,  &base_mixture,
@@ -82,6 +85,29 @@ static bj_status net_build(bj_build *build, const bj_spec *spec, const bj_net_re
   return net->kind->build(net, spec, request, build);
 }
 
+static bj_status field_build(bj_build *build, const bj_spec *spec, int d, int n_condition, int n_node,
+                             const char *where, bj_vector_field **out) {
+  bj_vector_field *field = *out = build_alloc(build, sizeof(bj_vector_field));
+  if (!spec) return spec_error(build, "%s needs a `field`", where);
+  field->kind = FIND_KIND(field_kinds, spec);
+  if (!field->kind) return spec_error(build, "there is no field \"%s\"", spec->kind);
+  field->d = d;
+  field->n_condition = n_condition;
+  field->n_node = n_node;
+  field->group = BJ_CHUNK;
+  return field->kind->build(field, spec, build);
+}
+
+static const bj_solver *solver_find(bj_build *build, const bj_spec *spec, const char *where) {
+  const bj_solver *solver = spec ? FIND_KIND(solver_kinds, spec) : NULL;
+  if (!spec) {
+    spec_error(build, "%s needs a `solver`", where);
+  } else if (!solver) {
+    spec_error(build, "there is no solver \"%s\"", spec->kind);
+  }
+  return solver;
+}
+
 static bj_status layer_build(bj_build *build, const bj_spec *spec, int d, int n_condition, bj_layer **out) {
   bj_layer *layer = *out = build_alloc(build, sizeof(bj_layer));
   layer->kind = FIND_KIND(layer_kinds, spec);
@@ -104,6 +130,9 @@ static void layer_describe(const bj_layer *layer, bj_describe *out) {
 }
 static void layer_init(const bj_layer *layer, real *theta, bj_rng *rng) {
   if (layer->kind->init) layer->kind->init(layer, theta, rng);
+}
+static void layer_start(const bj_layer *layer, const bj_run *run, real *prep) {
+  if (layer->kind->start) layer->kind->start(layer, run, prep);
 }
 static void layer_prepare(const bj_layer *layer, const real *theta, real *prep) {
   if (layer->kind->prepare) layer->kind->prepare(layer, theta, prep);

@@ -80,6 +80,11 @@ static void layers_init(const bj_layer *layer, real *theta, bj_rng *rng) {
   for (int i = 0; i < self->n; i++) layer_init(self->layers[i], theta + self->theta_at[i], rng);
 }
 
+static void layers_start(const bj_layer *layer, const bj_run *run, real *prep) {
+  const layer_list *self = layer->self;
+  for (int i = 0; i < self->n; i++) layer_start(self->layers[i], run, prep + self->prep_at[i]);
+}
+
 static void layers_prepare(const bj_layer *layer, const real *theta, real *prep) {
   const layer_list *self = layer->self;
   for (int i = 0; i < self->n; i++) {
@@ -93,6 +98,32 @@ static void layers_prepare_vjp(const bj_layer *layer, const real *theta, const r
     layer_prepare_vjp(self->layers[i], theta + self->theta_at[i], prep + self->prep_at[i], gprep + self->prep_at[i],
                       gtheta + self->theta_at[i]);
   }
+}
+
+/* Flow matching trains one member: the data come to it through the members behind it, the draws through those before. */
+static bj_status layers_match(const bj_layer *layer, bj_pass *pass) {
+  const layer_list *self = layer->self;
+  int at = 0;
+  while (!self->layers[at]->kind->match) at++; /* there is one: layers_build has looked */
+  bj_pass drawn = *pass;
+  drawn.x = pass->y;
+  for (int i = 0; i < at; i++) {
+    bj_pass child = layers_child(layer, &drawn, i, BJ_FORWARD);
+    const bj_status status = self->layers[i]->kind->forward(self->layers[i], &child);
+    if (status != BJ_OK) return status;
+  }
+  for (int i = self->n - 1; i > at; i--) {
+    bj_pass child = layers_child(layer, pass, i, BJ_INVERSE);
+    const bj_status status = self->layers[i]->kind->inverse(self->layers[i], &child);
+    if (status != BJ_OK) return status;
+  }
+  bj_pass child = layers_child(layer, pass, at, BJ_INVERSE);
+  if (at > 0) child.y = layers_between(layer, pass, at);
+  if (pass->gpenalty) {
+    child.gtheta += self->theta_at[at];
+    child.gprep += self->prep_at[at];
+  }
+  return self->layers[at]->kind->match(self->layers[at], &child);
 }
 
 static bj_status layers_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
@@ -129,5 +160,7 @@ static const bj_layer_kind layer_chain = {
     .init = layers_init,
     .prepare = layers_prepare,
     .prepare_vjp = layers_prepare_vjp,
+    .start = layers_start,
+    .match = layers_match,
     LAYER_TABLE(layers),
 };

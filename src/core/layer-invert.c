@@ -20,6 +20,11 @@ static bj_status invert_inverse_vjp(const bj_layer *layer, bj_pass *pass) {
 }
 static void invert_describe(const bj_layer *layer, bj_describe *out) { layer_describe(layer->self, out); }
 static void invert_init(const bj_layer *layer, real *theta, bj_rng *rng) { layer_init(layer->self, theta, rng); }
+static void invert_start(const bj_layer *layer, const bj_run *run, real *prep) {
+  bj_run inner = *run;
+  inner.direction = run->direction == BJ_FORWARD ? BJ_INVERSE : BJ_FORWARD;
+  layer_start(layer->self, &inner, prep);
+}
 static void invert_prepare(const bj_layer *layer, const real *theta, real *prep) {
   layer_prepare(layer->self, theta, prep);
 }
@@ -52,4 +57,5 @@ static const bj_layer_kind layer_invert = {
     .inverse = invert_inverse,
     .forward_vjp = invert_forward_vjp,
     .inverse_vjp = invert_inverse_vjp,
+    .start = invert_start,
 };

@@ -31,21 +31,6 @@ typedef struct {
 
 /* ---- kernels ----------------------------------------------------------------------------------------------------- */
 
-/* tanh of one row in place: four vectors side by side, statement by statement, because one alone is a long chain of
- * dependent operations. The same numbers as vtanh. */
-INLINE void planar_tanh_row(real *row) {
-  for (int r = 0; r < BJ_BLOCK; r += 4 * BJ_LANES) {
-    vreal a[4], rest[4], shifted[4], t[4];
-    UNROLL for (int k = 0; k < 4; k++) a[k] = vload(row + r + k * BJ_LANES);
-    UNROLL for (int k = 0; k < 4; k++) shifted[k] = exp_split(2.0 * vmin(vset(20.0), vabs(a[k])), rest + k);
-    UNROLL for (int k = 0; k < 4; k++) t[k] = exp_polynomial(rest[k]);
-    UNROLL for (int k = 0; k < 4; k++) rest[k] = exp_scale(shifted[k], -1);
-    UNROLL for (int k = 0; k < 4; k++) t[k] = rest[k] * t[k] + (rest[k] - 0.5);
-    UNROLL for (int k = 0; k < 4; k++) t[k] = t[k] / (t[k] + 1.0);
-    UNROLL for (int k = 0; k < 4; k++) vstore(row + r + k * BJ_LANES, vcopysign(t[k], a[k]));
-  }
-}
-
 INLINE void planar_map_block(const planar *self, const real *x, const real *set, real *y, real *kept, bj_logdet *logdet,
                              long at, vint *failed, bj_direction direction, int is_tanh, int d, int rowwise) {
   FOR_ROWS(r) {
@@ -65,7 +50,7 @@ INLINE void planar_map_block(const planar *self, const real *x, const real *set,
     tanh_root(a, s, TANH_ROOT_MOST, failed);
     for (int k = 0; k < TANH_ROOT_MOST; k++) vstore(kept + first + k * BJ_LANES, a[k]);
   }
-  if (is_tanh) planar_tanh_row(kept);
+  if (is_tanh) vtanh_row(kept);
   FOR_ROWS(r) {
     const planar_point p = planar_point_of(vload(kept + r), PLANAR_AT(set, 2 * d + 1), is_tanh, self->slope);
     const vreal h = direction == BJ_FORWARD ? p.h : -p.h;
@@ -289,7 +274,6 @@ static void planar_prepare_vjp(const bj_layer *layer, const real *theta, const r
   }
 }
 
-/* The identity, whatever w: u = t w / |w|^2 with m(t) = 0, that is softplus(t) = e - 1, makes u^ = 0. */
 static void planar_init(const bj_layer *layer, real *theta, bj_rng *rng) {
   const planar *self = layer->self;
   const int d = layer->d;
@@ -297,10 +281,8 @@ static void planar_init(const bj_layer *layer, real *theta, bj_rng *rng) {
     self->net->kind->init(self->net, theta, rng);
     return;
   }
-  real norm = 0;
   for (int j = 0; j < 2 * d + 1; j++) theta[j] = (self->start_small ? 0.01 : 1) * rng_normal(rng);
-  for (int j = 0; j < d; j++) norm += theta[j] * theta[j];
-  for (int j = 0; j < d && !self->start_small; j++) theta[d + j] = inverse_softplus(exp(1) - 1) * theta[j] / norm;
+  if (!self->start_small) planar_still(theta, theta + d, d, 1);
 }
 
 static void planar_describe(const bj_layer *layer, bj_describe *out) {

@@ -45,6 +45,24 @@ INLINE vreal activation_value(mlp_activation kind, vreal t, vreal *derivative) {
   }
 }
 
+/* The second derivative, from t and what activation_value() gave; for the smooth ones that vector fields take. */
+INLINE vreal activation_bend(mlp_activation kind, vreal t, vreal value, vreal slope) {
+  vreal s;
+  switch (kind) {
+    case TANH:
+      return -2.0 * value * slope;
+    case ELU:
+      return vselect(vlt(vset(0), t), vset(0), slope);
+    case SILU:
+      s = vsigmoid(t);
+      return s * (1.0 - s) * (2.0 + t * (1.0 - 2.0 * s));
+    case SOFTPLUS:
+      return slope * (1.0 - slope);
+    default: /* SINE */
+      return -value;
+  }
+}
+
 /* In place on rows lo..hi of `units` units: t becomes act(t), and act'(t) is written `units` rows further on. */
 #define ACTIVATION_INSTANCE(name, kind)                                                          \
   NOINLINE void activate_##name(real *t, int units, int lo, int hi, int nb, long block_stride) { \

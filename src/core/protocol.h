@@ -40,6 +40,18 @@ static int spec_flag(const bj_spec *spec, const char *name, int otherwise);
 static const char *spec_string(const bj_spec *spec, const char *name, const char *otherwise);
 static const bj_spec *spec_child(const bj_spec *spec, const char *name); /* NULL if absent */
 
+/* ---- one call ---------------------------------------------------------------------------------------------------- */
+
+/* What a call is for. Layers that draw random numbers do so in training, where a validation draws the same ones every
+ * time; an evaluation is a function of the points. */
+typedef enum { RUN_EVALUATE, RUN_VALIDATE, RUN_TRAIN } bj_purpose;
+
+typedef struct {
+  bj_purpose purpose;
+  bj_direction direction; /* in which the layer will be called */
+  uint64_t seed, step;    /* of what layers draw; step counts the steps of a training */
+} bj_run;
+
 /* ---- names of parameters ----------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -202,6 +214,80 @@ struct bj_net {
 static bj_status net_build(bj_build *build, const bj_spec *spec, const bj_net_request *request, const char *where,
                            bj_net **out);
 
+/* ---- vector fields ----------------------------------------------------------------------------------------------- */
+
+/* The right side f(t, z) of a differential equation dz/dt = f, with the trace of its Jacobian J = df/dz. */
+typedef struct bj_vector_field bj_vector_field;
+
+typedef struct {
+  int nb;
+  long stride; /* of z, f, trace and square between blocks */
+  const real *theta, *prep;
+  /* The time: one for all rows, number `node` of those that prepare_nodes() was given, or one a row. */
+  int node;
+  real time;
+  const real *times;     /* NULL, or [block][BJ_BLOCK]: then node and time are not used */
+  const real *condition; /* [block][n_condition][BJ_BLOCK] */
+  const real *z;
+  real *f;
+  real *trace;       /* tr J, or with a probe e' J e; NULL: not wanted */
+  real *square;      /* |J|^2, the sum of the squares of its entries, or with a probe |J e|^2; NULL: not wanted */
+  const real *probe; /* [block][d][BJ_BLOCK] or NULL */
+  real *cache, *work;
+  /* vjp only, strides as above */
+  const real *gf, *gtrace, *gsquare; /* gtrace, gsquare: [block][BJ_BLOCK], NULL if trace, square are */
+  real *gz;                          /* overwritten */
+  real *gtheta, *gprep, *gcondition; /* added to; gcondition may be NULL */
+} bj_field_pass;
+
+typedef struct {
+  const char *name;
+  bj_status (*build)(bj_vector_field *field, const bj_spec *spec, bj_build *build);
+  void (*describe)(const bj_vector_field *field, bj_describe *out);
+  void (*init)(const bj_vector_field *field, real *theta, bj_rng *rng);
+  void (*prepare)(const bj_vector_field *field, const real *theta, real *prep);
+  void (*prepare_vjp)(const bj_vector_field *field, const real *theta, const real *prep, real *gprep, real *gtheta);
+  /* What depends on the time alone, for the nodes first .. first + n - 1, after prepare; its vjp comes before
+   * prepare_vjp. NULL: nothing does. */
+  void (*prepare_nodes)(const bj_vector_field *field, const real *theta, real *prep, int first, int n,
+                        const real *times);
+  void (*prepare_nodes_vjp)(const bj_vector_field *field, const real *theta, const real *prep, real *gprep,
+                            real *gtheta, int first, int n, const real *times);
+  void (*value)(const bj_vector_field *field, const bj_field_pass *pass);
+  void (*vjp)(const bj_vector_field *field, const bj_field_pass *pass);
+} bj_vector_field_kind;
+
+struct bj_vector_field {
+  const bj_vector_field_kind *kind;
+  int d, n_condition;
+  int n_node; /* nodes at most */
+  int group;  /* blocks that are best taken side by side */
+  long n_param, n_prep;
+  long n_cache, n_work; /* reals a block */
+  void *self;
+};
+
+/* n_node and the sizes of the layer are given. */
+static bj_status field_build(bj_build *build, const bj_spec *spec, int d, int n_condition, int n_node,
+                             const char *where, bj_vector_field **out);
+
+/* ---- Runge-Kutta methods ----------------------------------------------------------------------------------------- */
+
+#define SOLVER_MAX_STAGES 7
+
+/* Explicit: y_i = z + h sum_{j < i} a[i][j] k_j, k_i = f(t + c[i] h, y_i), z' = z + h sum b[i] k_i. The estimated error
+ * is h sum error[i] k_i, where k[n_stage] is f at the end of the step, with which the next one begins. */
+typedef struct {
+  const char *name;
+  int n_stage, order;
+  real a[SOLVER_MAX_STAGES][SOLVER_MAX_STAGES], b[SOLVER_MAX_STAGES], c[SOLVER_MAX_STAGES];
+  int embedded; /* has error estimates */
+  real error[SOLVER_MAX_STAGES + 1];
+} bj_solver;
+
+static const bj_solver *solver_find(bj_build *build, const bj_spec *spec,
+                                    const char *where); /* NULL: none, with error */
+
 /* ---- layers ------------------------------------------------------------------------------------------------------ */
 
 typedef struct bj_layer bj_layer;
@@ -217,6 +303,11 @@ typedef struct {
   const real *gy, *gl;
   real *gx, *gtheta, *gprep;
   real *gcondition; /* NULL: not wanted */
+  /* Random numbers of row r of block b are numbered row + b * BJ_BLOCK + r. */
+  const bj_run *run;
+  uint64_t row;
+  real *penalty;        /* [block][BJ_BLOCK], what a layer adds to the loss of each row in training; NULL: not wanted */
+  const real *gpenalty; /* in a vjp, the cotangent of penalty, or NULL */
   bj_error *error;
 } bj_pass;
 
@@ -232,7 +323,12 @@ typedef struct {
   bj_status (*inverse)(const bj_layer *layer, bj_pass *pass);
   bj_status (*forward_vjp)(const bj_layer *layer, bj_pass *pass);
   bj_status (*inverse_vjp)(const bj_layer *layer, bj_pass *pass);
-} bj_layer_kind; /* describe, init, prepare, prepare_vjp may be NULL: nothing to do */
+  /* Before prepare: takes what it needs to know of the call into prep. */
+  void (*start)(const bj_layer *layer, const bj_run *run, real *prep);
+  /* Flow matching: adds its loss for the pairs of x, on the data side, and y, drawn from the base, to penalty, and where
+   * gpenalty is given the gradient to gtheta and gprep. NULL: not for this kind. */
+  bj_status (*match)(const bj_layer *layer, bj_pass *pass);
+} bj_layer_kind; /* describe, init, start, prepare, prepare_vjp may be NULL: nothing to do */
 
 /* A kind that has one function for both directions, run(layer, pass, direction), and run_vjp: the four functions of its
  * table, and their rows. */
@@ -260,6 +356,7 @@ struct bj_layer {
 static bj_status layer_build(bj_build *build, const bj_spec *spec, int d, int n_condition, bj_layer **out);
 static void layer_describe(const bj_layer *layer, bj_describe *out);
 static void layer_init(const bj_layer *layer, real *theta, bj_rng *rng);
+static void layer_start(const bj_layer *layer, const bj_run *run, real *prep);
 static void layer_prepare(const bj_layer *layer, const real *theta, real *prep);
 static void layer_prepare_vjp(const bj_layer *layer, const real *theta, const real *prep, real *gprep, real *gtheta);
 

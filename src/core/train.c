@@ -39,8 +39,11 @@ typedef struct {
   int trial_steps[2];
 } trainer;
 
-/* Keeps the noise apart from draws of the base under the same seed. */
+/* Keep the noise, and the draws of flow matching, apart from other draws under the same seed; and those of a
+ * validation, which are always the same, from those of a step. */
 #define NOISE_STREAM UINT64_C(0x6e6f697365)
+#define PAIR_STREAM UINT64_C(0x70616972)
+#define VALIDATE_STREAM UINT64_C(0x76616c6964617465)
 
 /* ---- loss of a set of rows --------------------------------------------------------------------------------------- */
 
@@ -77,6 +80,25 @@ static void add_noise(const trainer *t, real *x, long first, int nb) {
   }
 }
 
+/* The loss of a row is -log p + penalty, or the penalty alone, which is then that of flow matching for the row and a draw
+ * from the base. */
+static bj_status train_chunk_loss(const trainer *t, flow_space *space, uint64_t row, int nb) {
+  const bj_base *base = t->params.flow->base;
+  const bj_layer *layer = t->params.flow->layer;
+  bj_logdet logdet = {space->sum, space->factor, 0};
+  if (!t->setup->matching) return chunk_run(&t->params, space, row, nb);
+  bj_pass pass = chunk_pass(&t->params, space, row, nb, &logdet);
+  base->kind->draw(base, t->params.theta, t->params.prep, t->params.run.seed ^ PAIR_STREAM, row, nb, space->y);
+  memset(space->penalty, 0, sizeof(real) * (size_t)nb * BJ_BLOCK);
+  memset(space->log_density, 0, sizeof(real) * (size_t)nb * BJ_BLOCK);
+  logdet_start(&logdet, nb);
+  pass.penalty = space->penalty;
+  pass.gcondition = space->gcondition;
+  pass.gtheta = space->gtheta + base->n_param;
+  pass.gprep = space->gprep + base->n_prep;
+  return layer->kind->match(layer, &pass);
+}
+
 /* Adds the chunk's weighted loss, its weight, and the gradient of the loss. `first` is its first row in the batch. */
 static void train_chunk(const trainer *t, flow_space *space, long first, int n) {
   const int *rows = t->rows + first;
@@ -88,21 +110,26 @@ static void train_chunk(const trainer *t, flow_space *space, long first, int n) 
     gather_rows(setup->condition, setup->n_row, flow->n_condition, rows, n, nb, space->condition);
   }
   if (t->gradient && setup->noise > 0) add_noise(t, space->x, first, nb);
-  space->status = chunk_run(&t->params, space, nb, BJ_INVERSE);
-  if (space->status != BJ_OK) return;
+  const uint64_t row = (uint64_t)t->params.run.step * (uint64_t)setup->n + (uint64_t)first;
   for (int i = 0; i < nb * BJ_BLOCK; i++) {
-    const real weight = i < n ? (setup->weight ? setup->weight[rows[i]] : 1) : 0;
+    space->gpenalty[i] = i < n ? (setup->weight ? setup->weight[rows[i]] : 1) : 0;
+  }
+  space->status = train_chunk_loss(t, space, row, nb);
+  if (space->status != BJ_OK) return;
+  const int penalized = t->gradient || setup->matching;
+  for (int i = 0; i < nb * BJ_BLOCK; i++) {
+    const real weight = space->gpenalty[i];
     if (t->gradient) {
       space->gp[i] = -weight;
       space->gl[i] = 0;
     }
     if (weight == 0) continue; /* 0 * Inf is not 0 */
-    space->loss -= weight * space->log_density[i];
+    space->loss += weight * ((penalized ? space->penalty[i] : 0) - space->log_density[i]);
     space->weight += weight;
   }
-  if (!t->gradient) return;
+  if (!t->gradient || setup->matching) return;
   memset(space->gy, 0, sizeof(real) * (size_t)nb * (size_t)flow->d * BJ_BLOCK);
-  space->status = chunk_vjp(&t->params, space, nb, BJ_INVERSE);
+  space->status = chunk_vjp(&t->params, space, row, nb);
 }
 
 static void train_slot(void *arg, int slot) {
@@ -130,14 +157,18 @@ static bj_status train_loss(trainer *t, const real *theta, const int *rows, long
   t->n_row = n;
   t->gradient = gradient;
   t->n_slot = slot_count(t->params.flow, n);
-  flow_prepare(t->params.flow, theta, t->prep);
+  t->params.run = gradient ? (bj_run){RUN_TRAIN, BJ_INVERSE, t->setup->seed, (uint64_t)t->state->step}
+                           : (bj_run){RUN_VALIDATE, BJ_INVERSE, t->setup->seed ^ VALIDATE_STREAM, 0};
+  flow_prepare(t->params.flow, &t->params.run, theta, t->prep);
   (t->threaded ? t->workers->run : run_serially)(t->workers->host, t->n_slot, train_slot, t);
   *loss = *weight = 0;
   for (int s = 0; s < t->n_slot; s++) {
-    if (t->spaces[s].status != BJ_OK) {
+    const bj_status status = t->spaces[s].status;
+    if (status == BJ_BAD_SPEC || (status != BJ_OK && t->state->step == 0)) {
       *error = t->spaces[s].error;
-      return t->spaces[s].status;
+      return status;
     }
+    if (status != BJ_OK) t->spaces[s].loss = NAN; /* parameters that a solver cannot follow are bad ones */
     *loss += t->spaces[s].loss;
     *weight += t->spaces[s].weight;
   }
@@ -318,7 +349,7 @@ static bj_status train(const bj_flow *flow, const bj_train_setup *setup, bj_trai
       flow, setup->batch_size < setup->n && setup->n_validation <= setup->batch_size ? setup->batch_size : most);
   trainer t = {.setup = setup, .state = state, .optimizer = optimizer_find(setup->optimizer.name), .workers = workers};
   t.prep = memory->alloc(memory->host, sizeof(real) * (size_t)(flow->n_prep + 1));
-  t.params = (flow_params){flow, state->theta, t.prep};
+  t.params = (flow_params){.flow = flow, .theta = state->theta, .prep = t.prep};
   t.spaces = spaces_make(flow, n_slot, 1, memory, workers);
   t.order = memory->alloc(memory->host, sizeof(int) * (size_t)setup->n);
   t.order_epoch = -1;

@@ -167,6 +167,29 @@ expect_machines_ok <- function(f, x, condition, inverse) {
   }
 }
 
+# ---- solvers -------------------------------------------------------------------------------------------------------
+
+# The error against a solution of many steps must fall with the power of the method's order.
+expect_order_ok <- function(solver, order, steps) {
+  set.seed(1)
+  at <- function(solver) flow(layer_continuous(field_mlp(8, init = "uniform"), solver), 2)
+  f <- at(solver_tsit5(step = 0.004))
+  theta <- 2 * unname(coef(f))
+  params(f) <- theta
+  x <- matrix(rnorm(20), 10)
+  exact <- forward(f, x)
+  for (what in c("value", "logdet")) {
+    error <- vapply(steps, function(step) {
+      g <- at(solver(step = step))
+      params(g) <- theta
+      sqrt(mean((forward(g, x)[[what]] - exact[[what]])^2))
+    }, 1)
+    slope <- stats::coef(stats::lm(log(error) ~ log(steps)))[[2]]
+    expect_gt(slope, order - 0.35)
+    expect_lt(slope, order + 0.75)
+  }
+}
+
 # ---- base distributions --------------------------------------------------------------------------------------------
 
 # `density` and `cdf` are functions of one coordinate at the parameters that the base has here; `x` points where it is

@@ -220,16 +220,32 @@ ray_parts <- function(h) {
   })
 }
 
-continuous_parts <- function(h, n_hidden) {
-  field <- if (h$field == "planar") {
-    need("field_planar")(units = h$units, width = h$gate_widths, activation = h$gate_activation)
-  } else {
-    need("field_mlp")(width = n_hidden, activation = "tanh")
+# The gates of a case are stacked: the first dimension is the unit.
+gate_values <- function(gate) {
+  unit <- function(x, i) {
+    dims <- dim(x)
+    if (length(dims) == 3) matrix(x[i, , ], dims[2], dims[3]) else c(x[i, ])
   }
+  lapply(seq_len(nrow(gate$b1)), function(i) lapply(gate, unit, i = i))
+}
+
+# With `t` the value of the field at that time, as one step of length 1 of Euler's method: y = z + f, logdet = trace.
+continuous_parts <- function(h, n_hidden, probe = NULL, t = NULL) {
+  field <- if (h$field == "planar") {
+    need("field_planar")(units = h$units, gate = need("net_mlp")(h$gate_widths, activation = h$gate_activation))
+  } else {
+    need("field_mlp")(width = unname(n_hidden), activation = "tanh")
+  }
+  if (!is.null(t)) h[c("solver", "step")] <- list("euler", 1)
   solver <- need(paste0("solver_", h$solver))
-  solver <- if (is.null(h$step)) solver(rtol = h$rtol, atol = h$atol) else solver(step = h$step)
-  if (h$trace != "exact") need("continuous_probe") # probes that are given: there is no way in yet
-  new_part(need("layer_continuous")(field, solver, trace = h$trace), function(p, other) list(field = p))
+  solver <- if (is.null(h$step)) solver(rtol = h$rtol, atol = h$atol) else solver(step = abs(h$step))
+  given <- list(field, solver)
+  if (!is.null(probe)) given[c("trace", "probe")] <- list("hutchinson", probe)
+  if (!is.null(t)) given[c("t0", "t1")] <- list(t, t + 1)
+  new_part(do.call(need("layer_continuous"), given), function(p, other) {
+    if (!is.null(p$gate)) p$gate <- gate_values(p$gate)
+    list(field = p)
+  })
 }
 
 # ---- models --------------------------------------------------------------------------------------------------------

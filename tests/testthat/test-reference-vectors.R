@@ -362,13 +362,44 @@ test_that("RealNVP with two nets", {
   })
 })
 
+# f, its divergence and their gradients: every row of a case has a time of its own, and one step of Euler's method.
+check_field <- function(case) {
+  h <- case$hyper
+  rows <- lapply(seq_along(case$t), function(i) {
+    model <- new_model(continuous_parts(h, lengths(case$params[c("b1", "b2")]), t = case$t[i]), h$d)
+    model <- set_values(model, case$params)
+    cotangents <- list(value = case$cot_f[i, ], logdet = case$cot_divergence[i])
+    grad <- flow_vjp(model$flow, case$z[i, , drop = FALSE], FALSE, cotangents)
+    grad$expected <- flat_values(model, case$grad_params, NA)
+    grad
+  })
+  bind <- function(name) do.call(rbind, lapply(rows, `[[`, name))
+  near <- function(actual, expected, field) expect_near(actual, expected, 1e-9, paste(case$id, field))
+  near(bind("value") - case$z, case$f, "f")
+  near(bind("logdet"), case$divergence, "divergence")
+  near(colSums(bind("params")), rows[[1]]$expected, "grad_params")
+  near(bind("x") - case$cot_f, case$grad_z, "grad_z")
+}
+
+# One batch a step, with its probes.
+check_continuous_training <- function(case, model) {
+  steps <- case$training
+  run <- train_by_hand(model, length(steps$losses), steps$learning_rate, function(f, t) {
+    if (!is.null(steps$probe)) f$layers$layers[[1]]$probe_values <- steps$probe[t, , ]
+    mean_loss(f, steps$x[t, , ])
+  })
+  expect_near(run$losses, steps$losses, 1e-9, paste(case$id, "losses"))
+  expect_near(run$params, flat_values(model, steps$final_params, NA), 1e-8, paste(case$id, "final_params"))
+}
+
 test_that("continuous flows", {
   check_file("continuous", function(case) {
     h <- case$hyper
-    if (startsWith(case$id, "field/")) need("field_value")
-    model <- new_model(continuous_parts(h, length(case$params$b1)), h$d)
+    if (startsWith(case$id, "field/")) return(check_field(case))
+    probe <- if (is.null(case$training$probe)) case$probe else case$training$probe[1, , ]
+    model <- new_model(continuous_parts(h, lengths(case$params[c("b1", "b2")]), probe), h$d)
     model <- set_values(model, case$params)
-    if (startsWith(case$id, "training/")) return(check_training(case, model))
+    if (startsWith(case$id, "training/")) return(check_continuous_training(case, model))
     if (is.null(case$y)) {
       if (!is.null(case$z_exact)) {
         out <- inverse(model$flow, case$x)

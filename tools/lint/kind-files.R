@@ -2,7 +2,7 @@
 # its conformance test. Base distributions, a few lines each, may share R/base.R and tests/testthat/test-base.R.
 function() {
   no_kind <- c("scalar-common", "layer-common", "net-common", "field-common", "base-common")
-  kinds <- sub("\\.c$", "", basename(project_files("^src/core/(layer|scalar|net|field|base)-[^/]*\\.c$")))
+  kinds <- sub("\\.c$", "", basename(project_files("^src/core/(layer|scalar|net|field|solver|base)-[^/]*\\.c$")))
   kinds <- setdiff(kinds, no_kind)
   need <- function(pattern) {
     path <- sprintf(pattern, kinds)

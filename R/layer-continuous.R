@@ -1,0 +1,84 @@
+#' Continuous layer
+#'
+#' Moves points along a vector field: \eqn{dz/dt = f(t, z)} from \eqn{t_0} on the side of the base to \eqn{t_1} on the
+#' side of the data. The log-determinant is the integral of the trace of the Jacobian along the way,
+#' \eqn{\int \mathrm{tr}\,(\partial f / \partial z)\, dt}. `inverse()` solves the equation back from \eqn{t_1} to
+#' \eqn{t_0}; it is the inverse up to the solver's error.
+#'
+#' @section Trace:
+#' `"exact"` sums up the diagonal of the Jacobian: free for [field_planar()], as many passes as coordinates for
+#' [field_mlp()]. `"hutchinson"` takes \eqn{e^\top J e} with one random probe \eqn{e} a row and solve: one pass, an
+#' unbiased estimate of the log density and of its gradient. Probes are drawn in training only (a validation draws the
+#' same ones every time); [logdensity()], [forward()] and [inverse()] take the exact trace whatever `trace` is, so that
+#' they are functions of the point. A matrix given as `probe` is used in every call: row \eqn{i} of the data takes its
+#' row \eqn{(i - 1) \bmod n + 1}.
+#'
+#' @section Gradients:
+#' `"discrete"` differentiates the steps that the solver took: the gradient is that of the computed loss, up to the
+#' dependence of adaptive step lengths on the parameters, which is of the order of the tolerance. It keeps the state at
+#' the beginning of every step, of up to 64 steps all, of more one in every \eqn{\sqrt{n}} and solves the stretches
+#' between again; memory within a step does not grow with the number of steps. `"adjoint"` solves the adjoint equation
+#' back over the same steps and keeps no states; its gradient is off by the solver's error.
+#'
+#' @section Regularisers:
+#' In training, `kinetic` and `jacobian` times \eqn{\int |f|^2 dt} and \eqn{\int |J|_F^2 dt} (with probes
+#' \eqn{|J e|^2}) are added to the loss of each row: ways become straight and speeds even, and solvers need fewer steps.
+#' `steer` shifts the end of the solve by \eqn{U(-steer, steer)}, anew in each step.
+#'
+#' @section Parameters:
+#' Those of the field, under `field`.
+#'
+#' @param field The vector field: [field_mlp()] or [field_planar()].
+#' @param solver The solver, see [solver_tsit5()].
+#' @param trace `"exact"` or `"hutchinson"`. `NULL` is exact for [field_planar()] and for up to three coordinates.
+#' @param probe Distribution of the probes: `"rademacher"` (\eqn{\pm 1}) or `"gaussian"`; or a matrix with a row a probe
+#'   and a column a coordinate.
+#' @param gradient `"discrete"` or `"adjoint"`.
+#' @param t0,t1 Times at the base and at the data.
+#' @param kinetic,jacobian Weights of the regularisers, 0 for none.
+#' @param steer Largest shift of the end of the solve in training, below \eqn{|t_1 - t_0|}.
+#' @return A layer: an object of class `bijectr_layer`.
+#' @references Chen, Rubanova, Bettencourt, Duvenaud (2018), *Neural ordinary differential equations*,
+#'   arXiv:1806.07366. Grathwohl et al. (2019), *FFJORD*, arXiv:1810.01367. Finlay, Jacobsen, Nurbekyan, Oberman (2020),
+#'   *How to train your neural ODE*, arXiv:2002.02798. Ghosh, Behl, Dupont, Torr, Namboodiri (2020), *STEER: simple
+#'   temporal regularization for neural ODEs*, arXiv:2006.10711.
+#' @seealso [continuous_flow()] for a whole flow, [loss_flow_matching()] to train one without solving.
+#' @family layers
+#' @family continuous flows
+#' @examples
+#' set.seed(1)
+#' f <- flow(layer_continuous(field_mlp(8, init = "uniform"), solver_tsit5(step = 0.1)), d = 2)
+#' there <- forward(f, cbind(0, 1))
+#' inverse(f, there$value)$value
+#' @export
+layer_continuous <- function(field = field_mlp(), solver = solver_tsit5(), trace = NULL, probe = "rademacher",
+                             gradient = c("discrete", "adjoint"), t0 = 0, t1 = 1, kinetic = 0, jacobian = 0,
+                             steer = 0) {
+  t0 <- check_number(t0, "t0", above = -Inf, below = Inf)
+  t1 <- check_number(t1, "t1", above = -Inf, below = Inf)
+  if (t0 == t1) stop_arg("{.arg t0} and {.arg t1} must differ; both are {t0}.")
+  weight <- function(x, name) {
+    x <- check_number(x, name, min = 0, below = Inf)
+    if (x > 0) x
+  }
+  given <- is.numeric(probe)
+  if (given) probe <- check_finite_matrix(as_numeric_matrix(probe, "probe"), "probe")
+  steer <- check_number(steer, "steer", min = 0, below = abs(t1 - t0))
+  new_spec("layer", "continuous",
+    field = check_family(field, "field", "field"), solver = check_family(solver, "solver", "solver"),
+    trace = if (!is.null(trace)) check_choice(trace, c("exact", "hutchinson"), "trace"),
+    probe = if (!given) check_choice(probe, c("rademacher", "gaussian"), "probe"),
+    probe_values = if (given) unname(probe),
+    gradient = check_choice(gradient, c("discrete", "adjoint"), "gradient"), t0 = t0, t1 = t1,
+    kinetic = weight(kinetic, "kinetic"), jacobian = weight(jacobian, "jacobian"), steer = if (steer > 0) steer
+  )
+}
+
+# Exact where that is cheap.
+resolve_continuous <- function(layer, d) {
+  if (!is.null(layer$probe_values) && ncol(layer$probe_values) != d) {
+    stop_arg("{.arg probe} must have {d} column{?s}, one a coordinate, not {ncol(layer$probe_values)}.")
+  }
+  layer$trace <- layer$trace %||% if (layer$field$kind == "planar" || d <= 3) "exact" else "hutchinson"
+  layer
+}

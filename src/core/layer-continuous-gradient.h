@@ -1,0 +1,207 @@
+/* Gradients of the continuous layer's solves (see layer-continuous.c): of the discrete solver, and the adjoint equation.
+ */
+#ifndef BJ_LAYER_CONTINUOUS_GRADIENT_H
+#define BJ_LAYER_CONTINUOUS_GRADIENT_H
+
+#include "layer-continuous-solve.h"
+
+/* ---- steps backwards --------------------------------------------------------------------------------------------- */
+
+/* Time and length of a step as the solve took it; returns whether any row moved. */
+static int solve_recall_step(const solve *s, int step) {
+  if (!s->self->adaptive) {
+    solve_fixed_step(s, step);
+    return 1;
+  }
+  vint moved = (vint)vset(0);
+  for (int b = 0; b < s->nb; b++) {
+    const real *taken = solve_taken(s, b, step);
+    FOR_ROWS(r) {
+      vstore(s->t + (long)b * BJ_BLOCK + r, vload(taken + r));
+      vstore(s->h + (long)b * BJ_BLOCK + r, vload(taken + BJ_BLOCK + r));
+      moved |= ~veq(vload(taken + BJ_BLOCK + r), vset(0));
+    }
+  }
+  return vany(moved);
+}
+
+/* z at the beginning of the steps first .. last, from the kept one of `first`. */
+static void solve_segment(const solve *s, int first, int last) {
+  const int d = s->layer->d;
+  const long size = (long)s->nb * d * BJ_BLOCK;
+  for (int b = 0; b < s->nb; b++) {
+    solve_copy_z(s, solve_kept(s, b, first / s->self->every), s->state + b * solve_stride(s));
+  }
+  for (int step = first; step <= last; step++) {
+    for (int b = 0; b < s->nb; b++) {
+      solve_copy_z(s, s->state + b * solve_stride(s), s->segment + (step - first) * size + (long)b * d * BJ_BLOCK);
+    }
+    if (step == last || !solve_recall_step(s, step)) continue;
+    solve_stages(s, step, 0, 0);
+    solve_combine(s, s->state, s->self->solver->b, s->self->solver->n_stage, d, s->state);
+  }
+}
+
+static void solve_restore(const solve *s, int i) {
+  const int d = s->layer->d;
+  for (int b = 0; b < s->nb; b++) {
+    solve_copy_z(s, s->segment + ((long)i * s->nb + b) * d * BJ_BLOCK, s->state + b * solve_stride(s));
+  }
+}
+
+/* ---- one evaluation ---------------------------------------------------------------------------------------------- */
+
+/* The vjp of one evaluation whose derivatives enter the result with the weight h b: `gf` comes with what reaches f
+ * through z, and gets the penalty's share; the log-determinant and the penalty enter by their integrals alone. */
+static void solve_evaluate_vjp(const solve *s, const real *z, real *k, int node, real c, real b_weight, real *gf,
+                               real *gz, real *cache) {
+  const continuous *self = s->self;
+  const bj_pass *pass = s->pass;
+  const int d = s->layer->d, penalized = s->want_penalty && pass->gpenalty != NULL;
+  bj_field_pass field = solve_field_pass(s, z, k, node, c, cache);
+  for (int b = 0; b < s->nb; b++) {
+    FOR_ROWS(r) {
+      const long row = (long)b * BJ_BLOCK + r, row_of_pass = (long)s->first * BJ_BLOCK + row;
+      const vreal weight = b_weight * vload(s->h + row);
+      vstore(s->gtrace + row, weight * vload(pass->gl + row_of_pass));
+      if (!penalized) {
+        vstore(s->gsquare + row, vset(0));
+        continue;
+      }
+      const vreal gp = (s->end < s->start ? -weight : weight) * vload(pass->gpenalty + row_of_pass);
+      vstore(s->gsquare + row, self->jacobian * gp);
+      for (int j = 0; j < d && self->kinetic > 0; j++) {
+        const long at = b * solve_stride(s) + (long)j * BJ_BLOCK + r;
+        vstore(gf + at, vload(gf + at) + 2 * self->kinetic * gp * vload(k + at));
+      }
+    }
+  }
+  field.gf = gf;
+  field.gtrace = field.trace ? s->gtrace : NULL;
+  field.gsquare = field.square ? s->gsquare : NULL;
+  field.gz = gz;
+  field.gtheta = pass->gtheta;
+  field.gprep = pass->gprep + self->prep_field;
+  field.gcondition = pass->gcondition ? pass->gcondition + (long)s->first * s->layer->n_condition * BJ_BLOCK : NULL;
+  self->field->kind->vjp(self->field, &field);
+}
+
+/* to = a1 from + h (weight lambda + sum_j coefficients mu_j) on the rows of z; from may be NULL. */
+static void solve_cotangent(const solve *s, const real *from, real weight, const real *lambda, int first, int n,
+                            real coefficients[], real *to) {
+  for (int b = 0; b < s->nb; b++) {
+    FOR_ROWS(r) {
+      const vreal h = vload(s->h + (long)b * BJ_BLOCK + r);
+      for (int i = 0; i < s->layer->d; i++) {
+        const long at = b * solve_stride(s) + (long)i * BJ_BLOCK + r;
+        vreal sum = lambda ? weight * vload(lambda + at) : vset(0);
+        for (int j = first; j < n; j++) sum += coefficients[j] * vload(s->mu[j] + at);
+        vstore(to + at, from ? vload(from + at) + h * sum : h * sum);
+      }
+    }
+  }
+}
+
+/* ---- the discrete solver ----------------------------------------------------------------------------------------- */
+
+/* lambda is the cotangent of z behind the step, then before it:
+ *   cotangent of k_i = h (b_i lambda + sum_{j > i} a_ji mu_j), mu_i = its vjp at y_i;  lambda += sum mu_i */
+static void solve_step_vjp(const solve *s, int step) {
+  const bj_solver *solver = s->self->solver;
+  solve_stages(s, step, 0, 1);
+  for (int i = solver->n_stage - 1; i >= 0; i--) {
+    real a[SOLVER_MAX_STAGES] = {0};
+    for (int j = i + 1; j < solver->n_stage; j++) a[j] = solver->a[j][i];
+    solve_cotangent(s, NULL, solver->b[i], s->lambda, i + 1, solver->n_stage, a, s->gf);
+    const real *z = s->state;
+    if (i > 0) {
+      solve_combine(s, s->state, solver->a[i], i, s->layer->d, s->stage);
+      z = s->stage;
+    }
+    solve_evaluate_vjp(s, z, s->k[i], solve_node(s, s->direction, step, i), solver->c[i], solver->b[i], s->gf, s->mu[i],
+                       s->cache + (long)i * s->nb * s->self->field->n_cache);
+  }
+  for (int b = 0; b < s->nb; b++) {
+    for (long j = 0; j < (long)s->layer->d * BJ_BLOCK; j += BJ_LANES) {
+      real *to = s->lambda + b * solve_stride(s) + j;
+      vreal sum = vload(to);
+      for (int i = 0; i < solver->n_stage; i++) sum += vload(s->mu[i] + b * solve_stride(s) + j);
+      vstore(to, sum);
+    }
+  }
+}
+
+/* ---- the adjoint equation ---------------------------------------------------------------------------------------- */
+
+/* d lambda/dt = -J' lambda - ..., solved together with z from the end back over the same steps, with their lengths
+ * reversed; the gradient of the parameters is the integral by the same method. A stage's vjp is asked for with the
+ * weight h b_i of that integral, and divided by it for the stage's own derivative. */
+static void solve_step_adjoint(const solve *s, int step) {
+  const continuous *self = s->self;
+  const bj_solver *solver = self->solver;
+  const int n_step = self->n_step, stages = solver->n_stage;
+  for (long i = 0; i < (long)s->nb * BJ_BLOCK; i += BJ_LANES) { /* the step from its other end */
+    vstore(s->t + i, vload(s->t + i) + vload(s->h + i));
+    vstore(s->h + i, -vload(s->h + i));
+  }
+  for (int i = 0; i < stages; i++) {
+    const int node = solve_node(s, 1 - s->direction, n_step - 1 - step, i);
+    solve_combine(s, s->state, solver->a[i], i, s->layer->d, s->stage);
+    solve_evaluate(s, s->stage, s->k[i], node, solver->c[i], s->cache);
+    /* lambda at the stage: mu holds J' lambda + ..., so that lambda runs with -mu, and with -h as z does */
+    real a[SOLVER_MAX_STAGES] = {0};
+    for (int j = 0; j < i; j++) a[j] = -solver->a[i][j];
+    solve_cotangent(s, s->lambda, 0, NULL, 0, i, a, s->next);
+    for (int b = 0; b < s->nb; b++) {
+      FOR_ROWS(r) {
+        const vreal weight = -solver->b[i] * vload(s->h + (long)b * BJ_BLOCK + r);
+        for (int j = 0; j < s->layer->d; j++) {
+          const long at = b * solve_stride(s) + (long)j * BJ_BLOCK + r;
+          vstore(s->gf + at, weight * vload(s->next + at));
+        }
+      }
+    }
+    solve_evaluate_vjp(s, s->stage, s->k[i], node, solver->c[i], -solver->b[i], s->gf, s->mu[i], s->cache);
+    for (int b = 0; b < s->nb; b++) {
+      FOR_ROWS(r) {
+        const vreal weight = -solver->b[i] * vload(s->h + (long)b * BJ_BLOCK + r);
+        const vint still = veq(weight, vset(0));
+        for (int j = 0; j < s->layer->d; j++) {
+          real *mu = s->mu[i] + b * solve_stride(s) + (long)j * BJ_BLOCK + r;
+          vstore(mu, vselect(still, vset(0), vload(mu) / vselect(still, vset(1), weight)));
+        }
+      }
+    }
+  }
+  solve_combine(s, s->state, solver->b, stages, s->layer->d, s->state);
+  real b[SOLVER_MAX_STAGES];
+  for (int i = 0; i < stages; i++) b[i] = -solver->b[i];
+  solve_cotangent(s, s->lambda, 0, NULL, 0, stages, b, s->lambda);
+}
+
+/* ---- a whole solve ----------------------------------------------------------------------------------------------- */
+
+/* lambda comes as the cotangent of the result and leaves as that of the start; n_step is what the solve took. */
+static void solve_vjp(const solve *s, int n_step, const real *result) {
+  const continuous *self = s->self;
+  const int every = self->every, d = s->layer->d;
+  if (self->adjoint) {
+    for (int b = 0; b < s->nb; b++) {
+      solve_copy_z(s, result + (long)b * d * BJ_BLOCK, s->state + b * solve_stride(s));
+    }
+    for (int step = n_step - 1; step >= 0; step--) {
+      if (solve_recall_step(s, step)) solve_step_adjoint(s, step);
+    }
+    return;
+  }
+  for (int first = (n_step - 1) / every * every; first >= 0; first -= every) {
+    const int last = first + every < n_step ? first + every - 1 : n_step - 1;
+    solve_segment(s, first, last);
+    for (int step = last; step >= first; step--) {
+      solve_restore(s, step - first);
+      if (solve_recall_step(s, step)) solve_step_vjp(s, step);
+    }
+  }
+}
+
+#endif
