@@ -16,8 +16,8 @@
 #'
 #' Flow matching trains the vector field \eqn{f} of one [layer_continuous()] without solving its equation: each row
 #' \eqn{x} of the data is paired with a draw \eqn{z} of the base and a random \eqn{u \sim U(0, 1)}, \eqn{t = t_0 + u
-#' (t_1 - t_0)}, and the field is regressed on the straight way from one to the other. A step costs one evaluation of the
-#' field. Other layers must have no parameters, and the base's are not trained. Losses in the history are not log
+#' (t_1 - t_0)}, and the field is regressed on the straight way from one to the other. A step costs one evaluation of
+#' the field. Other layers must have no parameters, and the base's are not trained. Losses in the history are not log
 #' densities; `logLik()` and [logdensity()] solve the equation.
 #'
 #' The score, the derivative of \eqn{\log q} with respect to the parameters at fixed draws, has mean zero. A path

@@ -26,7 +26,10 @@ wanted <- list(
   training = c("^coupling_flow/affine/clip_adam", "^masked_autoregressive_flow/affine/adamw"),
   analytic = c("^cubic_rational/2", "^sinh_conjugation/2", "^cubic_conjugation/2", "^sinh_conjugation/extreme/1"),
   radial = c("^radial/", "^radial_conditional/.*/hidden$"),
-  simple2d = "^initial"
+  simple2d = "^initial",
+  continuous = c(
+    "^field/planar/d3", "^log_density/planar/d3/tsit5/hutchinson", "^log_density/mlp/d2/tsit5/exact", "^sample/mlp/d3"
+  )
 )
 
 # JSON of what fromJSON(simplifyVector = FALSE) returns; toJSON() writes 15 digits at most.

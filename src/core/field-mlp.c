@@ -3,7 +3,8 @@
  *   u = (z, tau(t), c), tau = (t, sin(pi k t), cos(pi k t), k = 1..m)
  *   a_0 = u;  p_l = W_l a_{l-1} + b_l, a_l = act(p_l), l = 1..depth;  f = W a_depth + b
  *
- * J e, for a direction e of z, goes through the same weights: da_0 = (e, 0), dp_l = W_l da_{l-1}, da_l = act'(p_l) dp_l.
+ * J e, for a direction e of z, goes through the same weights: da_0 = (e, 0), dp_l = W_l da_{l-1},
+ * da_l = act'(p_l) dp_l.
  * The trace is e'(J e) for a probe e, or the sum over the d unit vectors, one after another, so that memory does not
  * depend on d.
  *   vjp of one direction, with g the cotangent of J e: gda = W' g, then for l = depth..1: gp_l += act''(p_l) dp_l gda,
@@ -267,7 +268,7 @@ static void field_net_describe(const bj_vector_field *field, bj_describe *out) {
   }
 }
 
-/* As net_mlp: U(-1/sqrt(fan_in), 1/sqrt(fan_in)); "identity" starts the last layer at zero, where the flow stands still. */
+/* As net_mlp: U(-1/sqrt(fan_in), 1/sqrt(fan_in)); "identity" starts the last layer at zero. */
 static void field_net_init(const bj_vector_field *field, real *theta, bj_rng *rng) {
   const field_net *self = field->self;
   for (int l = 0; l <= self->depth; l++) {

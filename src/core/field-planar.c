@@ -312,8 +312,8 @@ static void field_units_describe(const bj_vector_field *field, bj_describe *out)
   describe_leave(out, mark);
 }
 
-/* "small": w, u, b ~ 0.01 N(0, 1), as FlowJAX's planar layers. Else u^ = 0, see planar_still(). The gates start as their
- * nets do. */
+/* "small": w, u, b ~ 0.01 N(0, 1), as FlowJAX's planar layers. Else u^ = 0, see planar_still(). Gates start as their nets
+ * do. */
 static void field_units_init(const bj_vector_field *field, real *theta, bj_rng *rng) {
   const field_units *self = field->self;
   const int units = self->units;

@@ -100,11 +100,15 @@ static void layers_prepare_vjp(const bj_layer *layer, const real *theta, const r
   }
 }
 
-/* Flow matching trains one member: the data come to it through the members behind it, the draws through those before. */
+/* Flow matching trains one member: data come to it through the members behind it, draws through those before. */
 static bj_status layers_match(const bj_layer *layer, bj_pass *pass) {
   const layer_list *self = layer->self;
   int at = 0;
-  while (!self->layers[at]->kind->match) at++; /* there is one: layers_build has looked */
+  while (at < self->n && !self->layers[at]->kind->match) at++;
+  if (at == self->n) {
+    snprintf(pass->error->message, sizeof pass->error->message, "flow matching needs a continuous layer");
+    return BJ_BAD_SPEC;
+  }
   bj_pass drawn = *pass;
   drawn.x = pass->y;
   for (int i = 0; i < at; i++) {

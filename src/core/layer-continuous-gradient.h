@@ -1,5 +1,5 @@
-/* Gradients of the continuous layer's solves (see layer-continuous.c): of the discrete solver, and the adjoint equation.
- */
+/* Gradients of the continuous layer's solves (see layer-continuous.c): of the discrete solver, and of the adjoint
+ * equation. */
 #ifndef BJ_LAYER_CONTINUOUS_GRADIENT_H
 #define BJ_LAYER_CONTINUOUS_GRADIENT_H
 

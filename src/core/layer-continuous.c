@@ -4,8 +4,8 @@
  *
  * Forward is the solve from t0 to t1, inverse that from t1 to t0: inverse to each other up to the solver's error.
  *
- * Gradients are those of the discrete solver, with the steps taken as given: exact for the computed loss. They need z at
- * the beginning of every step; up to KEEP_ALL steps all are kept, else one in every sqrt(n), and the others are solved
+ * Gradients are those of the discrete solver, with the steps taken as given: exact for the computed loss. They need z
+ * at the beginning of every step; up to KEEP_ALL steps all are kept, else one in every sqrt(n), and the others are solved
  * for again, stretch by stretch: 2 sqrt(n) states a row. The stages of one step are computed again in any case, so the
  * memory of what happens within a field does not grow with the steps. The adjoint equation keeps no states at all; its
  * gradient is exact up to the solver's error.

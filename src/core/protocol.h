@@ -325,8 +325,8 @@ typedef struct {
   bj_status (*inverse_vjp)(const bj_layer *layer, bj_pass *pass);
   /* Before prepare: takes what it needs to know of the call into prep. */
   void (*start)(const bj_layer *layer, const bj_run *run, real *prep);
-  /* Flow matching: adds its loss for the pairs of x, on the data side, and y, drawn from the base, to penalty, and where
-   * gpenalty is given the gradient to gtheta and gprep. NULL: not for this kind. */
+  /* Flow matching: adds its loss for the pairs of x, on the data side, and y, drawn from the base, to penalty, and
+   * where gpenalty is given the gradient to gtheta and gprep. NULL: not for this kind. */
   bj_status (*match)(const bj_layer *layer, bj_pass *pass);
 } bj_layer_kind; /* describe, init, start, prepare, prepare_vjp may be NULL: nothing to do */
 

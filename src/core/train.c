@@ -80,8 +80,8 @@ static void add_noise(const trainer *t, real *x, long first, int nb) {
   }
 }
 
-/* The loss of a row is -log p + penalty, or the penalty alone, which is then that of flow matching for the row and a draw
- * from the base. */
+/* The loss of a row is -log p + penalty, or the penalty alone, which is then that of flow matching for the row and a
+ * draw from the base. */
 static bj_status train_chunk_loss(const trainer *t, flow_space *space, uint64_t row, int nb) {
   const bj_base *base = t->params.flow->base;
   const bj_layer *layer = t->params.flow->layer;

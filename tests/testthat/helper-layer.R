@@ -186,7 +186,7 @@ expect_order_ok <- function(solver, order, steps) {
     }, 1)
     slope <- stats::coef(stats::lm(log(error) ~ log(steps)))[[2]]
     expect_gt(slope, order - 0.35)
-    expect_lt(slope, order + 0.75)
+    expect_lt(slope, order + 1.25)
   }
 }
 

@@ -5,7 +5,7 @@ test_that("perceptrons as fields pass the battery", {
   for (activation in c("tanh", "softplus", "silu", "sin")) {
     expect_layer_ok(layer_continuous(field_mlp(5, activation), fine), d = 2, spread = 0.3)
   }
-  # the second derivative of elu jumps at 0, where differences must not be taken: few evaluations, none of which meets it
+  # the second derivative of elu jumps at 0, where differences must not be taken: few evaluations, none meets it
   expect_layer_ok(layer_continuous(field_mlp(5, "elu"), solver_rk4(step = 0.5)), d = 2, spread = 0.3, round_trip = 0.1)
   for (d in c(1, 3)) {
     expect_layer_ok(layer_continuous(field_mlp(c(5, 4), frequencies = 2), fine), d = d, d_condition = 2, spread = 0.2)

@@ -35,7 +35,8 @@ shipped_kinds <- c(
   "base/cauchy",
   "base/gumbel",
   "base/mvnormal",
-  "base/mixture"
+  "base/mixture",
+  "layer/continuous", "field/planar", "field/mlp", "solver/tsit5", "solver/rk4", "solver/euler"
 )
 
 test_that("every kind has a test file", {

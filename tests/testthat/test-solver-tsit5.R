@@ -1,4 +1,6 @@
-test_that("tsit5 is of order 5", expect_order_ok(solver_tsit5, 5, c(0.5, 1 / 3, 0.25, 0.125)))
+test_that("tsit5 is of order 5", {
+  expect_order_ok(solver_tsit5, 5, c(0.5, 1 / 3, 0.25, 0.125))
+})
 
 # dz/dt = a z + b, by weights of a perceptron that is nearly linear: small weights, then undone.
 linear_flow <- function(a, b, solver, t0 = 0, t1 = 1) {
@@ -68,8 +70,8 @@ test_that("agrees with deSolve", {
   }
   theirs <- deSolve::ode(c(x, 0), c(0, 1), right, NULL, method = "lsoda", rtol = 1e-12, atol = 1e-12)[2, -1]
   ours <- forward(f, rbind(x))
-  expect_equal(c(ours$value), unname(theirs[1:2]), tolerance = 1e-8)
-  expect_equal(ours$logdet, theirs[[3]], tolerance = 1e-8)
+  expect_lt(layer_gap(c(ours$value), unname(theirs[1:2])), 1e-8)
+  expect_lt(layer_gap(ours$logdet, theirs[[3]]), 1e-8)
 })
 
 test_that("arguments are checked", {
