@@ -23,8 +23,8 @@
 #'   `fit_flow(data, steps = 500)`.
 #' @return A `bijectr_fit`: a flow with trained parameters and, beside the fields of [flow()], `history` (a data frame
 #'   of losses: mean negative log density in the units of the data, or what `loss` says), `status` (`"finished"`,
-#'   `"max_epochs"`, `"converged"`, `"time_limit"`, `"stopped"`, `"interrupted"` or `"diverged"`), `loglik`, `nobs`, `seconds` and
-#'   `call`. It is a plain list that [saveRDS()] keeps.
+#'   `"max_epochs"`, `"converged"`, `"time_limit"`, `"stopped"`, `"interrupted"` or `"diverged"`), `loglik`,
+#'   `nobs`, `seconds` and `call`. It is a plain list that [saveRDS()] keeps.
 #' @section Interrupts: an interrupt ends the training, not the call: the fit so far is returned, with status
 #'   `"interrupted"` and a warning of class `bijectr_warning_interrupted`. `update()` goes on from there.
 #' @references Papamakarios, Nalisnick, Rezende, Mohamed, Lakshminarayanan (2021), *Normalizing flows for probabilistic

@@ -13,7 +13,7 @@
  */
 #include "net-mlp-activation.h"
 #include "num-gemm.h"
-#include "protocol.h"
+#include "field.h"
 
 #define FIELD_MAX_DEPTH 16
 

@@ -12,124 +12,52 @@
  * The gates g_i are nets of the time (and of the conditions, where there are any). Times that all rows share are nodes:
  * their gates are a table, made once a step of training, so that a net runs once a node and not once a row.
  */
-#include "field-planar.h"
+#include "field-planar-rows.h"
+#include "field-planar-small.h"
 
-/* ---- rows -------------------------------------------------------------------------------------------------------- */
+/* ---- passes ------------------------------------------------------------------------------------------------------- */
 
-/* One block of a pass: where its rows are. */
-typedef struct {
-  const real *w, *u, *b, *c; /* W, U: element (i, j) at i + j units */
-  const real *gate;          /* rows, or one number a unit */
-  const real *z, *probe;
-  real *h, *one, *two, *r, *e, *je;
-} unit_block;
+static int units_are_small(const bj_vector_field *field, const bj_field_pass *pass) {
+  return field->d <= SMALL_UNITS_MAX_D && !gates_are_rows(field, pass) && !pass->square;
+}
 
-static unit_block unit_block_of(const bj_vector_field *field, const bj_field_pass *pass, int b) {
+static small_units small_units_of(const bj_vector_field *field, const bj_field_pass *pass, int b) {
   const field_units *self = field->self;
-  real *work = pass->work + b * self->work_in, *cache = pass->cache + b * field->n_cache;
-  return (unit_block){
-      .w = pass->prep + self->prep_w,
-      .u = pass->prep + self->prep_u,
-      .b = pass->prep + self->prep_b,
-      .c = pass->prep + self->prep_c,
-      .gate = gates_are_rows(field, pass) ? cache + self->cache_gate
-                                          : pass->prep + self->prep_table + (long)pass->node * self->units,
-      .z = pass->z + b * pass->stride,
-      .probe = pass->probe ? pass->probe + (long)b * field->d * BJ_BLOCK : NULL,
-      .h = cache + self->cache_h,
-      .one = work + self->work_1,
-      .two = work + self->work_2,
-      .r = work + self->work_r,
-      .e = work + self->work_e,
-      .je = work + self->work_je,
+  const unit_block block = unit_block_of(field, pass, b);
+  small_units at = {
+      .units = self->units,
+      .w = block.w,
+      .u = block.u,
+      .b = block.b,
+      .c = block.c,
+      .gate = block.gate,
+      .z = block.z,
+      .probe = pass->trace ? block.probe : NULL,
+      .f = pass->f + b * pass->stride,
+      .trace = pass->trace ? pass->trace + b * pass->stride : NULL,
+      .h = block.h,
   };
-}
-
-#define GATE(i) (rowwise ? vload(at->gate + (long)(i)*BJ_BLOCK + r) : vset(at->gate[i]))
-#define ROW(p, i) ((p) + (long)(i)*BJ_BLOCK + r)
-
-/* rows(m) = M x, M the units x d matrix or its transpose */
-static void unit_product(const real *matrix, int units, int d, int transposed, const real *bias, const real *x,
-                         real *y) {
-  gemm(GEMM_SET, transposed ? d : units, transposed ? units : d, matrix, transposed ? units : 1, transposed ? 1 : units,
-       bias, 1, x, 0, y, 0, NULL, NULL, NULL);
-}
-
-/* J e for one direction, into je; q g p stays in `two`, p in `one`. */
-INLINE void unit_direction(const field_units *self, const unit_block *at, const real *e, int d, int rowwise) {
-  unit_product(at->w, self->units, d, 0, NULL, e, at->one);
-  vreal total[BJ_BLOCK / BJ_LANES];
-  FOR_ROWS(r) total[r / BJ_LANES] = vset(0);
-  for (int i = 0; i < self->units; i++) {
-    FOR_ROWS(r) {
-      const vreal h = vload(ROW(at->h, i)), g = GATE(i);
-      total[r / BJ_LANES] += g;
-      vstore(ROW(at->two, i), g * (1.0 - h * h) * vload(ROW(at->one, i)));
-    }
-  }
-  unit_product(at->u, self->units, d, 1, NULL, at->two, at->je);
-  for (int j = 0; j < d; j++) {
-    FOR_ROWS(r) vstore(ROW(at->je, j), vload(ROW(at->je, j)) + total[r / BJ_LANES] * vload(ROW(e, j)));
-  }
-}
-
-/* The probe, or unit vector i. */
-static const real *unit_direction_of(const unit_block *at, int d, int i) {
-  if (at->probe) return at->probe;
-  memset(at->e, 0, sizeof(real) * (size_t)d * BJ_BLOCK);
-  for (int r = 0; r < BJ_BLOCK; r++) at->e[(long)i * BJ_BLOCK + r] = 1;
-  return at->e;
-}
-
-/* Directions that are gone through: with the trace alone, and exact, none. */
-static int unit_directions(const bj_vector_field *field, const bj_field_pass *pass) {
-  if (pass->probe && (pass->trace || pass->square)) return 1;
-  return pass->square ? field->d : 0;
-}
-
-INLINE void unit_value(const bj_vector_field *field, const bj_field_pass *pass, int b, int rowwise) {
-  const field_units *self = field->self;
-  const int d = field->d, units = self->units;
-  const unit_block block = unit_block_of(field, pass, b), *at = &block;
-  real *f = pass->f + b * pass->stride;
-  unit_product(at->w, units, d, 0, at->b, at->z, at->h);
-  vreal total[BJ_BLOCK / BJ_LANES], trace[BJ_BLOCK / BJ_LANES];
-  FOR_ROWS(r) total[r / BJ_LANES] = trace[r / BJ_LANES] = vset(0);
-  for (int i = 0; i < units; i++) {
-    vtanh_row(at->h + (long)i * BJ_BLOCK);
-    FOR_ROWS(r) {
-      const vreal h = vload(ROW(at->h, i)), g = GATE(i);
-      total[r / BJ_LANES] += g;
-      trace[r / BJ_LANES] += g * at->c[i] * (1.0 - h * h);
-      vstore(ROW(at->one, i), g * h);
-    }
-  }
-  unit_product(at->u, units, d, 1, NULL, at->one, f);
-  FOR_ROWS(r) {
-    const vreal sum = total[r / BJ_LANES];
-    for (int j = 0; j < d; j++) vstore(ROW(f, j), vload(ROW(f, j)) + sum * vload(ROW(at->z, j)));
-    if (pass->trace) vstore(pass->trace + b * pass->stride + r, (real)d * sum + trace[r / BJ_LANES]);
-    if (pass->square) vstore(pass->square + b * pass->stride + r, vset(0));
-  }
-  for (int k = 0; k < unit_directions(field, pass); k++) {
-    const real *e = unit_direction_of(at, d, k);
-    unit_direction(self, at, e, d, rowwise);
-    FOR_ROWS(r) {
-      vreal along = vset(0), square = vset(0);
-      for (int j = 0; j < d; j++) {
-        const vreal v = vload(ROW(at->je, j));
-        along += v * vload(ROW(e, j));
-        square += v * v;
-      }
-      if (pass->trace && pass->probe) vstore(pass->trace + b * pass->stride + r, along);
-      real *to = pass->square ? pass->square + b * pass->stride + r : NULL;
-      if (to) vstore(to, vload(to) + square);
-    }
-  }
+  if (!pass->gf) return at;
+  at.gf = pass->gf + b * pass->stride;
+  at.gt = pass->trace ? pass->gtrace + (long)b * BJ_BLOCK : NULL;
+  at.gz = pass->gz + b * pass->stride;
+  at.gw = pass->gprep + self->prep_w;
+  at.gu = pass->gprep + self->prep_u;
+  at.gb = pass->gprep + self->prep_b;
+  at.gc = pass->gprep + self->prep_c;
+  at.ggate = pass->gprep + self->prep_table + (long)pass->node * self->units;
+  return at;
 }
 
 static void field_units_value(const bj_vector_field *field, const bj_field_pass *pass) {
   const int rowwise = gates_are_rows(field, pass);
+  if (units_are_small(field, pass)) {
+    for (int b = 0; b < pass->nb; b++) {
+      const small_units at = small_units_of(field, pass, b);
+      small_units_value[field->d - 1](&at);
+    }
+    return;
+  }
   if (rowwise) field_units_row_gates(field, pass);
   for (int b = 0; b < pass->nb; b++) {
     if (rowwise) {
@@ -140,92 +68,15 @@ static void field_units_value(const bj_vector_field *field, const bj_field_pass 
   }
 }
 
-/* ---- gradients --------------------------------------------------------------------------------------------------- */
-
-/* Adds what one direction gives; gh and gg are rows of units. */
-INLINE void unit_direction_vjp(const bj_vector_field *field, const bj_field_pass *pass, int b, const unit_block *at,
-                               int k, real *gh, real *gg, int rowwise) {
-  const field_units *self = field->self;
-  const int d = field->d, units = self->units;
-  const real *e = unit_direction_of(at, d, k);
-  unit_direction(self, at, e, d, rowwise);
-  vreal along[BJ_BLOCK / BJ_LANES];
-  FOR_ROWS(r) {
-    const vreal gt = pass->trace && pass->probe ? vload(pass->gtrace + (long)b * BJ_BLOCK + r) : vset(0);
-    const vreal gs = pass->square ? 2.0 * vload(pass->gsquare + (long)b * BJ_BLOCK + r) : vset(0);
-    along[r / BJ_LANES] = vset(0);
-    for (int j = 0; j < d; j++) {
-      const vreal cotangent = gt * vload(ROW(e, j)) + gs * vload(ROW(at->je, j));
-      vstore(ROW(at->je, j), cotangent);
-      along[r / BJ_LANES] += cotangent * vload(ROW(e, j));
-    }
-  }
-  gemm_weight_grad(units, d, 1, at->two, 0, at->je, 0, pass->gprep + self->prep_u, units, NULL, NULL);
-  unit_product(at->u, units, d, 0, NULL, at->je, at->r); /* v */
-  for (int i = 0; i < units; i++) {
-    FOR_ROWS(r) {
-      const vreal h = vload(ROW(at->h, i)), q = 1.0 - h * h, g = GATE(i), v = vload(ROW(at->r, i));
-      const vreal pv = vload(ROW(at->one, i)) * v;
-      vstore(ROW(gh, i), vload(ROW(gh, i)) - 2.0 * h * g * pv);
-      vstore(ROW(gg, i), vload(ROW(gg, i)) + along[r / BJ_LANES] + q * pv);
-      vstore(ROW(at->two, i), g * q * v);
-    }
-  }
-  gemm_weight_grad(units, d, 1, at->two, 0, e, 0, pass->gprep + self->prep_w, units, NULL, NULL);
-}
-
-INLINE void unit_vjp(const bj_vector_field *field, const bj_field_pass *pass, int b, int rowwise) {
-  const field_units *self = field->self;
-  const int d = field->d, units = self->units, exact = pass->trace && !pass->probe;
-  const unit_block block = unit_block_of(field, pass, b), *at = &block;
-  real *gh = pass->work + b * self->work_in + self->work_gh, *gg = pass->work + b * self->work_in + self->work_gg;
-  const real *gf = pass->gf + b * pass->stride;
-  real *gz = pass->gz + b * pass->stride;
-  vreal total[BJ_BLOCK / BJ_LANES], along[BJ_BLOCK / BJ_LANES], gt[BJ_BLOCK / BJ_LANES];
-  FOR_ROWS(r) {
-    gt[r / BJ_LANES] = exact ? vload(pass->gtrace + (long)b * BJ_BLOCK + r) : vset(0);
-    total[r / BJ_LANES] = vset(0);
-    along[r / BJ_LANES] = (real)d * gt[r / BJ_LANES];
-    for (int j = 0; j < d; j++) along[r / BJ_LANES] += vload(ROW(gf, j)) * vload(ROW(at->z, j));
-  }
-  unit_product(at->u, units, d, 0, NULL, gf, at->r);
-  for (int i = 0; i < units; i++) {
-    vreal gc = vset(0);
-    FOR_ROWS(r) {
-      const vreal h = vload(ROW(at->h, i)), q = 1.0 - h * h, g = GATE(i), uf = vload(ROW(at->r, i));
-      const vreal qt = q * gt[r / BJ_LANES];
-      total[r / BJ_LANES] += g;
-      gc += g * qt;
-      vstore(ROW(gg, i), along[r / BJ_LANES] + h * uf + at->c[i] * qt);
-      vstore(ROW(gh, i), g * (uf - 2.0 * h * at->c[i] * gt[r / BJ_LANES]));
-      vstore(ROW(at->one, i), g * h);
-    }
-    if (exact) pass->gprep[self->prep_c + i] += vsum(gc);
-  }
-  gemm_weight_grad(units, d, 1, at->one, 0, gf, 0, pass->gprep + self->prep_u, units, NULL, NULL);
-  for (int k = 0; k < unit_directions(field, pass); k++) {
-    unit_direction_vjp(field, pass, b, at, k, gh, gg, rowwise);
-  }
-  for (int i = 0; i < units; i++) {
-    vreal sum = vset(0), ggate = vset(0);
-    FOR_ROWS(r) {
-      const vreal h = vload(ROW(at->h, i)), ga = vload(ROW(gh, i)) * (1.0 - h * h);
-      vstore(ROW(gh, i), ga);
-      sum += ga;
-      if (!rowwise) ggate += vload(ROW(gg, i));
-    }
-    pass->gprep[self->prep_b + i] += vsum(sum);
-    if (!rowwise) pass->gprep[self->prep_table + (long)pass->node * units + i] += vsum(ggate);
-  }
-  gemm_weight_grad(units, d, 1, gh, 0, at->z, 0, pass->gprep + self->prep_w, units, NULL, NULL);
-  unit_product(at->w, units, d, 1, NULL, gh, gz);
-  for (int j = 0; j < d; j++) {
-    FOR_ROWS(r) vstore(ROW(gz, j), vload(ROW(gz, j)) + total[r / BJ_LANES] * vload(ROW(gf, j)));
-  }
-}
-
 static void field_units_vjp(const bj_vector_field *field, const bj_field_pass *pass) {
   const int rowwise = gates_are_rows(field, pass);
+  if (units_are_small(field, pass)) {
+    for (int b = 0; b < pass->nb; b++) {
+      const small_units at = small_units_of(field, pass, b);
+      small_units_vjp[field->d - 1](&at);
+    }
+    return;
+  }
   for (int b = 0; b < pass->nb; b++) {
     if (rowwise) {
       unit_vjp(field, pass, b, 1);
@@ -235,9 +86,6 @@ static void field_units_vjp(const bj_vector_field *field, const bj_field_pass *p
   }
   if (rowwise) field_units_row_gates_vjp(field, pass);
 }
-#undef GATE
-#undef ROW
-
 /* ---- parameters -------------------------------------------------------------------------------------------------- */
 
 /* Raw parameters of unit i in the order of num-planar.h: w, u, b. */
@@ -312,8 +160,8 @@ static void field_units_describe(const bj_vector_field *field, bj_describe *out)
   describe_leave(out, mark);
 }
 
-/* "small": w, u, b ~ 0.01 N(0, 1), as FlowJAX's planar layers. Else u^ = 0, see planar_still(). Gates start as their nets
- * do. */
+/* "small": w, u, b ~ 0.01 N(0, 1), as FlowJAX's planar layers. Else u^ = 0, see planar_still(). Gates start as their
+ * nets do. */
 static void field_units_init(const bj_vector_field *field, real *theta, bj_rng *rng) {
   const field_units *self = field->self;
   const int units = self->units;

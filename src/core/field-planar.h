@@ -4,7 +4,7 @@
 
 #include "num-planar.h"
 #include "num-gemm.h"
-#include "protocol.h"
+#include "field.h"
 
 #define FIELD_NODE_BLOCKS 4 /* blocks of nodes that go through a gate's net at once */
 

@@ -1,4 +1,5 @@
 /* The tables of kinds: one row each. Everything else reaches a kind through its row. */
+#include "field.h"
 #include "protocol.h"
 
 static const bj_scalar_kind *const scalar_kinds[] = {

@@ -108,18 +108,21 @@ static void solve_cotangent(const solve *s, const real *from, real weight, const
  *   cotangent of k_i = h (b_i lambda + sum_{j > i} a_ji mu_j), mu_i = its vjp at y_i;  lambda += sum mu_i */
 static void solve_step_vjp(const solve *s, int step) {
   const bj_solver *solver = s->self->solver;
-  solve_stages(s, step, 0, 1);
+  const int tape = s->self->tape;
+  if (!tape) solve_stages(s, step, 0, 1);
   for (int i = solver->n_stage - 1; i >= 0; i--) {
     real a[SOLVER_MAX_STAGES] = {0};
     for (int j = i + 1; j < solver->n_stage; j++) a[j] = solver->a[j][i];
     solve_cotangent(s, NULL, solver->b[i], s->lambda, i + 1, solver->n_stage, a, s->gf);
-    const real *z = s->state;
-    if (i > 0) {
-      solve_combine(s, s->state, solver->a[i], i, s->layer->d, s->stage);
-      z = s->stage;
+    real *z = i > 0 ? s->stage : s->state, *cache = s->cache + (long)i * s->nb * s->self->field->n_cache;
+    if (tape) {
+      z = solve_tape(s, step, i);
+      cache = z + s->nb * solve_stride(s);
+    } else if (i > 0) {
+      solve_combine(s, s->state, solver->a[i], i, s->layer->d, z);
     }
     solve_evaluate_vjp(s, z, s->k[i], solve_node(s, s->direction, step, i), solver->c[i], solver->b[i], s->gf, s->mu[i],
-                       s->cache + (long)i * s->nb * s->self->field->n_cache);
+                       cache);
   }
   for (int b = 0; b < s->nb; b++) {
     for (long j = 0; j < (long)s->layer->d * BJ_BLOCK; j += BJ_LANES) {
@@ -191,6 +194,13 @@ static void solve_vjp(const solve *s, int n_step, const real *result) {
     }
     for (int step = n_step - 1; step >= 0; step--) {
       if (solve_recall_step(s, step)) solve_step_adjoint(s, step);
+    }
+    return;
+  }
+  if (self->tape) {
+    for (int step = n_step - 1; step >= 0; step--) {
+      solve_recall_step(s, step);
+      solve_step_vjp(s, step);
     }
     return;
   }

@@ -17,7 +17,7 @@ INLINE void solve_copy_z(const solve *s, const real *from, real *to) {
 }
 
 static void solve_keep(const solve *s, int step) {
-  if (s->self->adjoint || step % s->self->every != 0) return;
+  if (s->self->n_kept == 0 || step % s->self->every != 0) return;
   for (int b = 0; b < s->nb; b++) {
     solve_copy_z(s, s->state + b * solve_stride(s), solve_kept(s, b, step / s->self->every));
   }

@@ -5,10 +5,10 @@
  * Forward is the solve from t0 to t1, inverse that from t1 to t0: inverse to each other up to the solver's error.
  *
  * Gradients are those of the discrete solver, with the steps taken as given: exact for the computed loss. They need z
- * at the beginning of every step; up to KEEP_ALL steps all are kept, else one in every sqrt(n), and the others are solved
- * for again, stretch by stretch: 2 sqrt(n) states a row. The stages of one step are computed again in any case, so the
- * memory of what happens within a field does not grow with the steps. The adjoint equation keeps no states at all; its
- * gradient is exact up to the solver's error.
+ * at the beginning of every step; up to KEEP_ALL steps all are kept, else one in every sqrt(n), and the others are
+ * solved for again, stretch by stretch: 2 sqrt(n) states a row. The stages of one step are computed again in any case,
+ * so the memory of what happens within a field does not grow with the steps; only where all of it is small, it is kept.
+ * The adjoint equation keeps no states at all; its gradient is exact up to the solver's error.
  *
  * In training: probes for the trace (Hutchinson 1990), penalties, the integrals of kinetic |f|^2 and jacobian |J e|^2
  * along the way (Finlay et al. 2020, "How to train your neural ODE", arXiv:2002.02798), and a random shift of the end
@@ -18,6 +18,8 @@
 #include "layer-continuous-gradient.h"
 
 #define KEEP_ALL 64
+/* Reals a block of all stages' states and caches up to which they are kept, and nothing is computed again. */
+#define TAPE_ALL (1L << 18)
 
 #define STEER_STREAM UINT64_C(0x5354454552)
 #define MATCH_STREAM UINT64_C(0x6d61746368)
@@ -37,12 +39,6 @@ static solve solve_begin(const bj_layer *layer, bj_pass *pass, int first, bj_dir
   return s;
 }
 
-/* Number of steps of the group that begins at block `first`, behind its taken steps. */
-INLINE real *continuous_taken(const bj_layer *layer, const bj_pass *pass, int first) {
-  const continuous *self = layer->self;
-  return pass->cache + first * layer->n_cache + self->cache_time + 2L * self->n_step * BJ_BLOCK;
-}
-
 static bj_status continuous_run(const bj_layer *layer, bj_pass *pass, bj_direction direction) {
   const continuous *self = layer->self;
   const int d = layer->d;
@@ -56,7 +52,7 @@ static bj_status continuous_run(const bj_layer *layer, bj_pass *pass, bj_directi
       int n_step;
       const bj_status status = solve_adaptive(&s, &n_step);
       if (status != BJ_OK) return status;
-      *continuous_taken(layer, pass, first) = n_step;
+      *solve_taken(&s, 0, self->n_step) = n_step;
     } else {
       solve_fixed(&s);
     }
@@ -79,7 +75,7 @@ static bj_status continuous_run_vjp(const bj_layer *layer, bj_pass *pass, bj_dir
   const int d = layer->d;
   for (int first = 0; first < pass->nb; first += self->field->group) {
     const solve s = solve_begin(layer, pass, first, direction);
-    const int n_step = self->adaptive ? (int)*continuous_taken(layer, pass, first) : self->n_step;
+    const int n_step = self->adaptive ? (int)*solve_taken(&s, 0, self->n_step) : self->n_step;
     for (int b = 0; b < s.nb; b++) {
       solve_copy_z(&s, pass->gy + (long)(first + b) * d * BJ_BLOCK, s.lambda + b * solve_stride(&s));
     }
@@ -91,18 +87,7 @@ static bj_status continuous_run_vjp(const bj_layer *layer, bj_pass *pass, bj_dir
   return BJ_OK;
 }
 
-static bj_status continuous_forward(const bj_layer *layer, bj_pass *pass) {
-  return continuous_run(layer, pass, BJ_FORWARD);
-}
-static bj_status continuous_inverse(const bj_layer *layer, bj_pass *pass) {
-  return continuous_run(layer, pass, BJ_INVERSE);
-}
-static bj_status continuous_forward_vjp(const bj_layer *layer, bj_pass *pass) {
-  return continuous_run_vjp(layer, pass, BJ_FORWARD);
-}
-static bj_status continuous_inverse_vjp(const bj_layer *layer, bj_pass *pass) {
-  return continuous_run_vjp(layer, pass, BJ_INVERSE);
-}
+LAYER_DIRECTIONS(continuous, continuous_run)
 
 /* ---- flow matching ----------------------------------------------------------------------------------------------- */
 
@@ -254,7 +239,6 @@ static bj_status continuous_build_solver(continuous *self, const bj_spec *spec, 
   }
   self->every = 1;
   if (self->n_step > KEEP_ALL) self->every = (int)ceil(sqrt(self->n_step));
-  self->n_kept = self->adjoint ? 0 : (self->n_step + self->every - 1) / self->every;
   return BJ_OK;
 }
 
@@ -281,12 +265,17 @@ static bj_status continuous_build(bj_layer *layer, const bj_spec *spec, bj_build
                        &self->field);
   if (status != BJ_OK) return status;
   self->n_state = d + 1 + (self->kinetic > 0 || self->jacobian > 0);
+  const long tape = (long)self->n_step * self->solver->n_stage * solve_tape_size(self);
+  /* the kinetic penalty wants the derivatives of all stages in its vjp, which are not on the tape */
+  self->tape = !self->adaptive && !self->adjoint && self->kinetic == 0 && tape <= TAPE_ALL;
+  if (!self->adjoint && !self->tape) self->n_kept = (self->n_step + self->every - 1) / self->every;
   self->prep_times = 8;
   self->prep_field = (self->prep_times + 2 * self->n_node + 7) / 8 * 8;
   layer->n_param = self->field->n_param;
   layer->n_prep = self->prep_field + self->field->n_prep;
-  self->cache_time = (long)self->n_kept * d * BJ_BLOCK;
-  layer->n_cache = self->cache_time + (self->adaptive ? (2L * self->n_step + 1) * BJ_BLOCK : 0);
+  self->cache_time = self->tape ? tape : (long)self->n_kept * d * BJ_BLOCK;
+  layer->n_cache =
+      self->cache_time + (self->adaptive ? (2L * self->n_step + 1) * BJ_BLOCK : 0); /* the last: their number */
   layer->n_work = solve_rows(self, d) * BJ_BLOCK + self->solver->n_stage * self->field->n_cache + self->field->n_work;
   return BJ_OK;
 }
@@ -298,10 +287,7 @@ static const bj_layer_kind layer_continuous = {
     .init = continuous_init,
     .prepare = continuous_prepare,
     .prepare_vjp = continuous_prepare_vjp,
-    .forward = continuous_forward,
-    .inverse = continuous_inverse,
-    .forward_vjp = continuous_forward_vjp,
-    .inverse_vjp = continuous_inverse_vjp,
+    LAYER_TABLE(continuous),
     .start = continuous_start,
     .match = continuous_match,
 };

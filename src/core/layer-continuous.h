@@ -7,7 +7,7 @@
 #ifndef BJ_LAYER_CONTINUOUS_H
 #define BJ_LAYER_CONTINUOUS_H
 
-#include "protocol.h"
+#include "field.h"
 
 typedef struct {
   bj_vector_field *field;
@@ -17,6 +17,7 @@ typedef struct {
   real first, rtol, atol;
   int n_state;       /* q */
   int every, n_kept; /* states kept for the vjp: one in every so many steps */
+  int tape;          /* states and caches of all stages are kept */
   int *node;         /* number of the time of (step, stage) among the nodes of one direction */
   int n_node;
   real *fraction;         /* of the nodes: (t - start) / (end - start) */
@@ -58,6 +59,9 @@ static long solve_rows(const continuous *self, int d) {
   return (3L + 2 * STAGES + 2) * self->n_state + 7 + d + (long)self->every * d;
 }
 
+/* Reals of one stage and block on the tape: the state, and the field's cache. */
+INLINE long solve_tape_size(const continuous *self) { return (long)self->n_state * BJ_BLOCK + self->field->n_cache; }
+
 INLINE real *solve_take(real **work, const solve *s, long rows) {
   real *array = *work;
   *work += rows * s->nb * BJ_BLOCK;
@@ -87,12 +91,17 @@ static void solve_carve(solve *s) {
   s->work = s->cache + s->nb * s->self->solver->n_stage * s->self->field->n_cache;
 }
 
-/* Kept states, and the steps of adaptive solves, of block b of the group. */
+/* The group's part of the cache: kept states, then the steps of adaptive solves and their number; or the tape. */
+INLINE real *solve_cache(const solve *s, long at) { return s->pass->cache + s->first * s->layer->n_cache + at * s->nb; }
 INLINE real *solve_kept(const solve *s, int b, int i) {
-  return s->pass->cache + (s->first + b) * s->layer->n_cache + (long)i * s->layer->d * BJ_BLOCK;
+  return solve_cache(s, (long)i * s->layer->d * BJ_BLOCK) + (long)b * s->layer->d * BJ_BLOCK;
 }
 INLINE real *solve_taken(const solve *s, int b, int step) {
-  return s->pass->cache + (s->first + b) * s->layer->n_cache + s->self->cache_time + (long)step * 2 * BJ_BLOCK;
+  return solve_cache(s, s->self->cache_time + (long)step * 2 * BJ_BLOCK) + (long)b * 2 * BJ_BLOCK;
+}
+INLINE real *solve_tape(const solve *s, int step, int stage) {
+  const long size = solve_tape_size(s->self);
+  return solve_cache(s, ((long)step * s->self->solver->n_stage + stage) * size);
 }
 
 /* ---- probes ------------------------------------------------------------------------------------------------------ */
@@ -208,15 +217,22 @@ INLINE int solve_node(const solve *s, int direction, int step, int stage) {
 
 /* All stages of one step from `state`; stage 0 is known already where `from` is 1. With `keep` each has a cache. */
 static void solve_stages(const solve *s, int step, int from, int keep) {
-  const bj_solver *solver = s->self->solver;
+  const continuous *self = s->self;
+  const bj_solver *solver = self->solver;
   for (int i = from; i < solver->n_stage; i++) {
-    const real *z = s->state;
-    if (i > 0) {
-      solve_combine(s, s->state, solver->a[i], i, s->layer->d, s->stage);
-      z = s->stage;
+    real *z = i > 0 ? s->stage : s->state, *cache = s->cache;
+    if (self->tape) {
+      z = solve_tape(s, step, i);
+      cache = z + s->nb * solve_stride(s);
+    } else if (keep) {
+      cache += (long)i * s->nb * self->field->n_cache;
     }
-    solve_evaluate(s, z, s->k[i], solve_node(s, s->direction, step, i), solver->c[i],
-                   s->cache + (keep ? (long)i * s->nb * s->self->field->n_cache : 0));
+    if (i > 0) {
+      solve_combine(s, s->state, solver->a[i], i, s->layer->d, z);
+    } else if (self->tape) {
+      memcpy(z, s->state, sizeof(real) * (size_t)(s->nb * solve_stride(s)));
+    }
+    solve_evaluate(s, z, s->k[i], solve_node(s, s->direction, step, i), solver->c[i], cache);
   }
 }
 

@@ -164,18 +164,26 @@ INLINE vreal vtanh(vreal x) {
   return vcopysign(t / (t + 1.0), x);
 }
 
-/* tanh of one row in place: four vectors side by side, statement by statement, because one alone is a long chain of
- * dependent operations. The same numbers as vtanh. */
+/* tanh of several vectors side by side, statement by statement, because one alone is a long chain of dependent
+ * operations. The same numbers as vtanh. */
+#define TANH_WAYS 4
+INLINE void vtanh_ways(vreal *a) {
+  vreal rest[TANH_WAYS], shifted[TANH_WAYS], t[TANH_WAYS];
+  UNROLL for (int k = 0; k < TANH_WAYS; k++) shifted[k] = exp_split(2.0 * vmin(vset(20.0), vabs(a[k])), rest + k);
+  UNROLL for (int k = 0; k < TANH_WAYS; k++) t[k] = exp_polynomial(rest[k]);
+  UNROLL for (int k = 0; k < TANH_WAYS; k++) rest[k] = exp_scale(shifted[k], -1);
+  UNROLL for (int k = 0; k < TANH_WAYS; k++) t[k] = rest[k] * t[k] + (rest[k] - 0.5);
+  UNROLL for (int k = 0; k < TANH_WAYS; k++) t[k] = t[k] / (t[k] + 1.0);
+  UNROLL for (int k = 0; k < TANH_WAYS; k++) a[k] = vcopysign(t[k], a[k]);
+}
+
+/* One row of a block, in place. */
 INLINE void vtanh_row(real *row) {
-  for (int r = 0; r < BJ_BLOCK; r += 4 * BJ_LANES) {
-    vreal a[4], rest[4], shifted[4], t[4];
-    UNROLL for (int k = 0; k < 4; k++) a[k] = vload(row + r + k * BJ_LANES);
-    UNROLL for (int k = 0; k < 4; k++) shifted[k] = exp_split(2.0 * vmin(vset(20.0), vabs(a[k])), rest + k);
-    UNROLL for (int k = 0; k < 4; k++) t[k] = exp_polynomial(rest[k]);
-    UNROLL for (int k = 0; k < 4; k++) rest[k] = exp_scale(shifted[k], -1);
-    UNROLL for (int k = 0; k < 4; k++) t[k] = rest[k] * t[k] + (rest[k] - 0.5);
-    UNROLL for (int k = 0; k < 4; k++) t[k] = t[k] / (t[k] + 1.0);
-    UNROLL for (int k = 0; k < 4; k++) vstore(row + r + k * BJ_LANES, vcopysign(t[k], a[k]));
+  for (int r = 0; r < BJ_BLOCK; r += TANH_WAYS * BJ_LANES) {
+    vreal a[TANH_WAYS];
+    UNROLL for (int k = 0; k < TANH_WAYS; k++) a[k] = vload(row + r + k * BJ_LANES);
+    vtanh_ways(a);
+    UNROLL for (int k = 0; k < TANH_WAYS; k++) vstore(row + r + k * BJ_LANES, a[k]);
   }
 }
 
