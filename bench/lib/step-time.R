@@ -1,13 +1,14 @@
 # Microseconds of a training step through fit_flow(): the minimum over repeats of short fits, full batch. With a
-# `target`, a log density, it is a step of the reverse Kullback-Leibler divergence with n draws.
-step_time <- function(layers, d, n, target = NULL) {
+# `target`, a log density, it is a step of the reverse Kullback-Leibler divergence with n draws; else `...` goes to
+# fit_flow().
+step_time <- function(layers, d, n, target = NULL, ...) {
   set.seed(1)
   x <- matrix(rnorm(n * d), n)
   run <- function(steps) {
     settings <- list(steps = steps, batch_size = n, schedule = schedule_constant(), learning_rate = 1e-4)
     fit <- if (is.null(target)) {
       control <- do.call(fit_control, c(settings, validation = 0, keep_best = FALSE))
-      fit_flow(x, layers, standardize = "none", progress = FALSE, control = control)
+      fit_flow(x, layers, standardize = "none", progress = FALSE, control = control, ...)
     } else {
       control <- do.call(fit_control, c(settings, validation = 0))
       fit_flow(target, layers, d = d, gradient = "symbolic", evaluate = 0, progress = FALSE, control = control)

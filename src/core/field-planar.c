@@ -15,7 +15,7 @@
 #include "field-planar-rows.h"
 #include "field-planar-small.h"
 
-/* ---- passes ------------------------------------------------------------------------------------------------------- */
+/* ---- passes ------------------------------------------------------------------------------------------------------ */
 
 static int units_are_small(const bj_vector_field *field, const bj_field_pass *pass) {
   return field->d <= SMALL_UNITS_MAX_D && !gates_are_rows(field, pass) && !pass->square;
