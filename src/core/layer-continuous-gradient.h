@@ -25,8 +25,16 @@ static int solve_recall_step(const solve *s, int step) {
   return vany(moved);
 }
 
+/* The solve without its integrals, for what is computed a second time: traces cost most of it. */
+static solve solve_plain(const solve *s) {
+  solve plain = *s;
+  plain.want_trace = plain.want_penalty = 0;
+  return plain;
+}
+
 /* z at the beginning of the steps first .. last, from the kept one of `first`. */
 static void solve_segment(const solve *s, int first, int last) {
+  const solve plain = solve_plain(s);
   const int d = s->layer->d;
   const long size = (long)s->nb * d * BJ_BLOCK;
   for (int b = 0; b < s->nb; b++) {
@@ -37,7 +45,7 @@ static void solve_segment(const solve *s, int first, int last) {
       solve_copy_z(s, s->state + b * solve_stride(s), s->segment + (step - first) * size + (long)b * d * BJ_BLOCK);
     }
     if (step == last || !solve_recall_step(s, step)) continue;
-    solve_stages(s, step, 0, 0);
+    solve_stages(&plain, step, 0, 0);
     solve_combine(s, s->state, s->self->solver->b, s->self->solver->n_stage, d, s->state);
   }
 }
@@ -109,7 +117,8 @@ static void solve_cotangent(const solve *s, const real *from, real weight, const
 static void solve_step_vjp(const solve *s, int step) {
   const bj_solver *solver = s->self->solver;
   const int tape = s->self->tape;
-  if (!tape) solve_stages(s, step, 0, 1);
+  const solve plain = solve_plain(s);
+  if (!tape) solve_stages(&plain, step, 0, 1);
   for (int i = solver->n_stage - 1; i >= 0; i--) {
     real a[SOLVER_MAX_STAGES] = {0};
     for (int j = i + 1; j < solver->n_stage; j++) a[j] = solver->a[j][i];
@@ -143,6 +152,7 @@ static void solve_step_adjoint(const solve *s, int step) {
   const continuous *self = s->self;
   const bj_solver *solver = self->solver;
   const int n_step = self->n_step, stages = solver->n_stage;
+  const solve plain = solve_plain(s);
   for (long i = 0; i < (long)s->nb * BJ_BLOCK; i += BJ_LANES) { /* the step from its other end */
     vstore(s->t + i, vload(s->t + i) + vload(s->h + i));
     vstore(s->h + i, -vload(s->h + i));
@@ -150,7 +160,7 @@ static void solve_step_adjoint(const solve *s, int step) {
   for (int i = 0; i < stages; i++) {
     const int node = solve_node(s, 1 - s->direction, n_step - 1 - step, i);
     solve_combine(s, s->state, solver->a[i], i, s->layer->d, s->stage);
-    solve_evaluate(s, s->stage, s->k[i], node, solver->c[i], s->cache);
+    solve_evaluate(&plain, s->stage, s->k[i], node, solver->c[i], s->cache);
     /* lambda at the stage: mu holds J' lambda + ..., so that lambda runs with -mu, and with -h as z does */
     real a[SOLVER_MAX_STAGES] = {0};
     for (int j = 0; j < i; j++) a[j] = -solver->a[i][j];
