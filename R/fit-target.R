@@ -65,6 +65,8 @@ fit_flow.function <- function(data, layers = NULL, ..., d = length(names), names
     stop_arg("{.arg names} must be {d} different name{?s}, one a coordinate.")
   }
   flow <- start_target_flow(layers, d, base, names)
+  steered <- vapply(flow$layers$layers, function(layer) !is.null((layer$layer %||% layer)$steer), NA)
+  if (any(steered)) stop_arg("{.arg steer} of {.fn layer_continuous} is for fits to data.")
   target <- target_with_gradient(data, gradient, flow$d, flow$names)
   check_target_start(flow, target, control$batch_size)
   options <- list(loss = loss, anneal = anneal, evaluate = evaluate, gradient = gradient)
@@ -161,14 +163,16 @@ target_objective <- function(flow, target, options, control, draw) {
     started <- proc.time()[[3]]
     flow["params"] <- list(params)
     beta <- if (step < until) ANNEAL_FROM + (1 - ANNEAL_FROM) * step / until else 1
-    out <- reverse_gradient(flow, draw(flow, n, seed, step, threads$now()), target, options$loss, beta, threads$now())
+    z <- draw(flow, n, seed, step, threads$now())
+    out <- reverse_gradient(flow, z, target, options$loss, beta, threads$now(), seed)
     threads$took(proc.time()[[3]] - started)
     out
   }
 }
 
-# A loss of the log weights beta log p(x) - log q(x), x = forward(z), and its gradient.
-reverse_gradient <- function(flow, z, target, loss, beta = 1, threads = thread_count()) {
+# A loss of the log weights beta log p(x) - log q(x), x = forward(z), and its gradient; with a seed the gradient is that
+# of a step of training, with the probes and the penalties of layers.
+reverse_gradient <- function(flow, z, target, loss, beta = 1, threads = thread_count(), seed = NULL) {
   rules <- TARGET_LOSSES[[loss$kind]]
   out <- native_map(flow, z, NULL, FALSE, threads)
   p <- target(out$value)
@@ -181,7 +185,7 @@ reverse_gradient <- function(flow, z, target, loss, beta = 1, threads = thread_c
   } else {
     cotangents <- list(value = -share * beta * p$gradient, log_density = share)
   }
-  back <- native_vjp(flow, z, NULL, FALSE, cotangents, threads)
+  back <- native_vjp(flow, z, NULL, FALSE, cotangents, threads, seed)
   list(
     loss = rules$value(loss, log_weight),
     shown = rules$value(loss, p$value - out$log_density),

@@ -23,7 +23,9 @@
 #' @section Regularisers:
 #' In training, `kinetic` and `jacobian` times \eqn{\int |f|^2 dt} and \eqn{\int |J|_F^2 dt} (with probes
 #' \eqn{|J e|^2}) are added to the loss of each row: ways become straight and speeds even, and solvers need fewer steps.
-#' `steer` shifts the end of the solve by \eqn{U(-steer, steer)}, anew in each step.
+#' `steer` shifts the end of the solve by \eqn{U(-steer, steer)}, anew in each step. In fits to a log density
+#' ([fit_flow.function()]) probes and penalties act on the gradient, and `steer` is an error; the contrastive loss of
+#' [fit_rounds()] knows none of them.
 #'
 #' @section Parameters:
 #' Those of the field, under `field`.

@@ -188,6 +188,23 @@ test_that("a fit with probes, penalties and shifts trains the same for any threa
   expect_lt(tail(whole$history$validation, 1), whole$history$validation[which(is.finite(whole$history$validation))[1]])
 })
 
+test_that("against a log density probes and penalties act on the gradient", {
+  set.seed(6)
+  target <- function(x) -rowSums((x - 1)^2) / 2
+  layer <- function(...) layer_continuous(field_mlp(4, init = "uniform"), solver_rk4(0.25), ...)
+  gradient <- function(seed, ...) {
+    f <- drawn_flow(layer(...), 2)
+    at <- target_with_gradient(target, "differences", 2, NULL)
+    reverse_gradient(f, matrix(0.1 * 1:10, 5), at, loss_reverse_kl(), seed = seed)$gradient
+  }
+  expect_identical(gradient(1), gradient(NULL))
+  expect_gt(max(abs(gradient(1, "hutchinson") - gradient(2, "hutchinson"))), 1e-6)
+  expect_gt(max(abs(gradient(1, kinetic = 1) - gradient(1))), 1e-3)
+  fit <- fit_flow(target, layer("hutchinson", kinetic = 0.01), d = 2, steps = 150, batch_size = 64)
+  expect_lt(abs(fit$evaluation$log_z - log(2 * pi)), 0.1)
+  expect_error(fit_flow(target, layer(steer = 0.1), d = 2), "steer", class = "bijectr_error_argument")
+})
+
 test_that("a solver that cannot follow takes the step back", {
   set.seed(3)
   layer <- layer_continuous(field_mlp(8), solver_tsit5(step = 0.5, rtol = 1e-5, max_steps = 6))
