@@ -11,7 +11,7 @@
 #' unbiased estimate of the log density and of its gradient. Probes are drawn in training only (a validation draws the
 #' same ones every time); [logdensity()], [forward()] and [inverse()] take the exact trace whatever `trace` is, so that
 #' they are functions of the point. A matrix given as `probe` is used in every call: row \eqn{i} of the data takes its
-#' row \eqn{(i - 1) \bmod n + 1}.
+#' row \eqn{(i - 1) \bmod n + 1}; in a fit, \eqn{i} counts the rows of batch after batch.
 #'
 #' @section Gradients:
 #' `"discrete"` differentiates the steps that the solver took: the gradient is that of the computed loss, up to the

@@ -44,24 +44,19 @@ static const double one = 1, knots = 5, width[2] = {7, 6}, interval[2] = {-3, 3}
 #define CHILD(name, spec) \
   { name, BJ_FIELD_SPEC, 1, NULL, NULL, spec }
 
-/* A chain of two coupling or autoregressive layers with a permutation between, or only elementwise ones. */
-static void check_one_flow(const char *layer_kind, const bj_spec *scalar, int d, int n_condition, int n, int depth) {
-  char what[200];
-  snprintf(what, sizeof what, "%s of %s, d = %d, %d conditions, n = %d, depth %d", layer_kind, scalar->kind, d,
-           n_condition, n, depth);
-  double reversed[16];
-  for (int i = 0; i < d; i++) reversed[i] = d - i;
-  const bj_field net_fields[] = {NUMBERS("width", depth, width), STRING("activation", depth == 1 ? "relu" : "tanh"),
-                                 STRING("init", "uniform")};
-  const bj_spec net = {"mlp", 3, net_fields};
-  const bj_field layer_fields[] = {CHILD("scalar", scalar), CHILD("net", &net)};
-  const bj_spec layer = {layer_kind, 2, layer_fields};
-  const bj_field invert_fields[] = {CHILD("layer", &layer)}, permute_fields[] = {NUMBERS("permutation", d, reversed)};
-  const bj_spec parts[] = {layer, {"permute", 1, permute_fields}, {"invert", 1, invert_fields}};
-  const bj_field chain_fields[] = {{"layers", BJ_FIELD_SPECS, 3, NULL, NULL, parts}};
-  const bj_field base_fields[] = {NUMBERS("trainable", 1, &one)};
-  const bj_spec chain_spec = {"chain", 1, chain_fields}, base = {"normal", 1, base_fields};
+/* How a flow of standard normal draws is checked. */
+typedef struct {
+  const bj_spec *layer;
+  int d, n_condition, n;
+  double back, gradient; /* tolerances of the way back, and of the gradient */
+  int train;             /* gradients as in a step of training, of density and penalty */
+} flow_case;
 
+/* There and back, and the gradient along one random direction of all parameters against a central difference. */
+static void check_case(const char *what, const flow_case *flow_of) {
+  const int d = flow_of->d, n_condition = flow_of->n_condition, n = flow_of->n;
+  const bj_field base_fields[] = {NUMBERS("trainable", 1, &one)};
+  const bj_spec base = {"normal", 1, base_fields};
   guarded pool = {.n = 0};
   const bj_memory memory = {guarded_alloc, &pool};
   const bj_workers workers = {1, serial_run, NULL};
@@ -69,7 +64,7 @@ static void check_one_flow(const char *layer_kind, const bj_spec *scalar, int d,
   bj_flow *flow;
   bj_flow_size size;
   const bj_core *core = &BJ_CORE;
-  const bj_status built = core->flow_build(&base, &chain_spec, d, n_condition, &memory, &flow, &size, &error);
+  const bj_status built = core->flow_build(&base, flow_of->layer, d, n_condition, &memory, &flow, &size, &error);
   check(built == BJ_OK, "%s: not built: %s", what, error.message);
   if (built != BJ_OK) return;
 
@@ -79,6 +74,7 @@ static void check_one_flow(const char *layer_kind, const bj_spec *scalar, int d,
   double *back = malloc(bytes * rows * (size_t)d), *gx = malloc(bytes * rows * (size_t)d);
   double *density = malloc(bytes * rows), *there = malloc(bytes * rows), *here = malloc(bytes * rows);
   double *cotangent = malloc(bytes * rows), *condition = malloc(bytes * (rows * (size_t)n_condition + 1));
+  double *gc = malloc(bytes * (rows * (size_t)n_condition + 1)), *penalty = malloc(bytes * rows);
   core->flow_init(flow, 7, theta);
   for (long i = 0; i < size.n_param; i++) theta[i] += case_uniform(-0.1, 0.1);
   for (int i = 0; i < n * d; i++) x[i] = case_uniform(-2, 2);
@@ -94,30 +90,37 @@ static void check_one_flow(const char *layer_kind, const bj_spec *scalar, int d,
                     .log_density = density,
                     .cot_p = cotangent,
                     .grad_param = gradient,
-                    .grad_x = gx};
+                    .grad_x = gx,
+                    .grad_condition = n_condition > 0 ? gc : NULL,
+                    .train = flow_of->train,
+                    .seed = 11,
+                    .cot_penalty = 0.7,
+                    .penalty = flow_of->train ? penalty : NULL};
   check(core->flow_map(flow, theta, BJ_INVERSE, &job, &memory, &workers, &error) == BJ_OK, "%s: inverse", what);
   const bj_map_job way_back = {.n = n, .ld = n, .x = z, .condition = condition, .y = back, .logdet = here};
   check(core->flow_map(flow, theta, BJ_FORWARD, &way_back, &memory, &workers, &error) == BJ_OK, "%s: forward", what);
-  for (int i = 0; i < n * d; i++) check(fabs(back[i] - x[i]) < 1e-9, "%s: %g came back as %g", what, x[i], back[i]);
-  for (int i = 0; i < n; i++) check(fabs(here[i] + there[i]) < 1e-9, "%s: log-determinants do not cancel", what);
+  for (int i = 0; i < n * d; i++)
+    check(flow_of->train || fabs(back[i] - x[i]) < flow_of->back, "%s: %g came back as %g", what, x[i], back[i]);
+  for (int i = 0; i < n; i++)
+    check(flow_of->train || fabs(here[i] + there[i]) < flow_of->back, "%s: log-determinants do not cancel", what);
 
-  /* the gradient along one random direction of all parameters against a central difference */
   const double step = 1e-5;
   double expected = 0, value[2] = {0, 0};
   double *direction = malloc(bytes * (size_t)size.n_param), *moved = malloc(bytes * (size_t)size.n_param);
+  double *unused = malloc(bytes * (size_t)size.n_param);
   for (long i = 0; i < size.n_param; i++) {
     direction[i] = case_uniform(-1, 1);
     expected += gradient[i] * direction[i];
   }
-  job.grad_param = NULL;
+  job.grad_param = flow_of->train ? unused : NULL; /* training is with gradients only */
   for (int side = 0; side < 2; side++) {
     for (long i = 0; i < size.n_param; i++) moved[i] = theta[i] + (side ? step : -step) * direction[i];
     core->flow_map(flow, moved, BJ_INVERSE, &job, &memory, &workers, &error);
-    for (int i = 0; i < n; i++) value[side] += cotangent[i] * density[i];
+    for (int i = 0; i < n; i++) value[side] += cotangent[i] * density[i] + (flow_of->train ? 0.7 * penalty[i] : 0);
   }
   const double difference = (value[1] - value[0]) / (2 * step);
-  check(fabs(difference - expected) < 1e-5 * (1 + fabs(difference)), "%s: gradient %g, difference %g", what, expected,
-        difference);
+  check(fabs(difference - expected) < flow_of->gradient * (1 + fabs(difference)), "%s: gradient %g, difference %g",
+        what, expected, difference);
 
   double *draws = malloc(bytes * rows * (size_t)d);
   const bj_draw_job draw = {.n = n, .seed = 3, .ld = n, .z = draws};
@@ -125,7 +128,27 @@ static void check_one_flow(const char *layer_kind, const bj_spec *scalar, int d,
   for (int i = 0; i < n * d; i++) check(fabs(draws[i]) < 1e3, "%s: draw %g", what, draws[i]);
   guarded_free(&pool, what);
   free(theta), free(gradient), free(x), free(z), free(back), free(gx), free(density), free(there), free(here);
-  free(cotangent), free(condition), free(direction), free(moved), free(draws);
+  free(cotangent), free(condition), free(direction), free(moved), free(draws), free(gc), free(penalty), free(unused);
+}
+
+/* A chain of two coupling or autoregressive layers with a permutation between, or only elementwise ones. */
+static void check_one_flow(const char *layer_kind, const bj_spec *scalar, int d, int n_condition, int n, int depth) {
+  char what[200];
+  snprintf(what, sizeof what, "%s of %s, d = %d, %d conditions, n = %d, depth %d", layer_kind, scalar->kind, d,
+           n_condition, n, depth);
+  double reversed[16];
+  for (int i = 0; i < d; i++) reversed[i] = d - i;
+  const bj_field net_fields[] = {NUMBERS("width", depth, width), STRING("activation", depth == 1 ? "relu" : "tanh"),
+                                 STRING("init", "uniform")};
+  const bj_spec net = {"mlp", 3, net_fields};
+  const bj_field layer_fields[] = {CHILD("scalar", scalar), CHILD("net", &net)};
+  const bj_spec layer = {layer_kind, 2, layer_fields};
+  const bj_field invert_fields[] = {CHILD("layer", &layer)}, permute_fields[] = {NUMBERS("permutation", d, reversed)};
+  const bj_spec parts[] = {layer, {"permute", 1, permute_fields}, {"invert", 1, invert_fields}};
+  const bj_field chain_fields[] = {{"layers", BJ_FIELD_SPECS, 3, NULL, NULL, parts}};
+  const bj_spec chain_spec = {"chain", 1, chain_fields};
+  const flow_case flow = {&chain_spec, d, n_condition, n, 1e-9, 1e-5, 0};
+  check_case(what, &flow);
 }
 
 static void check_flow(void) {
@@ -146,10 +169,10 @@ static void check_flow(void) {
 /* Specs with fields missing or of the wrong type are refused with a message, whatever they are. */
 static void check_specs(void) {
   static const char *const kinds[] = {
-      "chain", "invert", "permute", "elementwise", "coupling", "autoregressive", "standardize", "no such layer", ""};
+      "chain", "invert", "permute", "elementwise", "coupling", "autoregressive", "standardize", "continuous", ""};
   static const char *const names[] = {"layers", "layer", "permutation", "scalar", "net",
-                                      "mask",   "loc",   "scale",       "width"};
-  static const char *const parts[] = {"mlp", "affine", "rq_spline", "chain", "power", "x"};
+                                      "mask",   "loc",   "field",       "solver", "width"};
+  static const char *const parts[] = {"mlp", "affine", "rq_spline", "chain", "rk4", "planar"};
   for (int trial = 0; trial < 3000; trial++) {
     bj_field fields[4], inner[2];
     double numbers[4];
@@ -157,7 +180,7 @@ static void check_specs(void) {
     for (int i = 0; i < 4; i++) numbers[i] = (double)(case_bits() % 9) - 3;
     for (int i = 0; i < 6; i++) {
       bj_field *field = i < 4 ? fields + i : inner + i - 4;
-      *field = (bj_field){names[case_bits() % 9],
+      *field = (bj_field){names[case_bits() % 10],
                           (bj_field_type)(case_bits() % (i < 4 ? 4 : 2)),
                           (int)(case_bits() % 4),
                           numbers,

@@ -54,6 +54,7 @@ static double case_uniform(double low, double high) {
 /* ---- sections of their own files --------------------------------------------------------------------------------- */
 
 #include "core-check-flow.h"
+#include "core-check-continuous.h"
 #include "core-check-gemm.h"
 
 /* ---- math -------------------------------------------------------------------------------------------------------- */
@@ -632,6 +633,7 @@ static const struct {
     {"math", check_math},       {"special", check_special}, {"philox", check_philox},
     {"uniform", check_uniform}, {"normal", check_normal},   {"rng", check_rng},
     {"gemm", check_gemm},       {"flow", check_flow},       {"specs", check_specs},
+    {"continuous", check_continuous},
 };
 
 int main(int n_argument, char **arguments) {

@@ -18,7 +18,7 @@
 #define FIELD_MAX_DEPTH 16
 
 typedef struct {
-  int depth, n_in, frequencies, zero_last;
+  int depth, frequencies, zero_last;
   int width[FIELD_MAX_DEPTH + 1]; /* of layer l = 0 (the input), 1..depth */
   mlp_activation activation;
   long theta_w[FIELD_MAX_DEPTH + 1], theta_b[FIELD_MAX_DEPTH + 1]; /* of W_{l+1}; the last one's for l = depth */

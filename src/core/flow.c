@@ -10,7 +10,7 @@
 
 static bj_status flow_build(const bj_spec *base, const bj_spec *layers, int d, int n_condition, const bj_memory *memory,
                             bj_flow **out, bj_flow_size *size, bj_error *error) {
-  bj_build build = {memory, error};
+  bj_build build = {memory, error, 0};
   bj_flow *flow = *out = build_alloc(&build, sizeof(bj_flow));
   flow->d = d;
   flow->n_condition = n_condition;
@@ -90,7 +90,7 @@ static size_t space_carve(flow_space *space, const bj_flow *flow, int gradient, 
  * the other, and then they share the rest, which so stays in cache. */
 static flow_space *spaces_make(const bj_flow *flow, int n, int gradient, const bj_memory *memory,
                                const bj_workers *workers) {
-  bj_build build = {memory, NULL};
+  bj_build build = {memory, NULL, 0};
   flow_space *spaces = build_alloc(&build, sizeof(flow_space) * (size_t)n);
   const int shared = workers->n_worker <= 1;
   const size_t size = space_carve(spaces, flow, gradient, NULL), line = 64 / sizeof(real);
@@ -304,7 +304,7 @@ static bj_status flow_map(const bj_flow *flow, const double *theta, bj_direction
                           const bj_memory *memory, const bj_workers *workers, bj_error *error) {
   real *prep = memory->alloc(memory->host, sizeof(real) * (size_t)(flow->n_prep + 1));
   const int n_slot = slot_count(flow, job->n), gradient = job->grad_param != NULL;
-  const bj_run run = {job->train && gradient ? RUN_TRAIN : RUN_EVALUATE, direction, job->seed, 0};
+  const bj_run run = {job->train && gradient ? RUN_TRAIN : RUN_EVALUATE, direction, job->seed, 0, 0};
   map_call call = {{flow, theta, prep, run}, job, spaces_make(flow, n_slot, gradient, memory, workers), n_slot};
   flow_prepare(flow, &run, theta, prep);
   workers->run(workers->host, n_slot, map_slot, &call);

@@ -113,6 +113,7 @@ static bj_status layer_build(bj_build *build, const bj_spec *spec, int d, int n_
   bj_layer *layer = *out = build_alloc(build, sizeof(bj_layer));
   layer->kind = FIND_KIND(layer_kinds, spec);
   if (!layer->kind) return spec_error(build, "there is no layer \"%s\"", spec->kind);
+  layer->number = build->n_layer++;
   layer->d = d;
   layer->n_condition = n_condition;
   return layer->kind->build(layer, spec, build);

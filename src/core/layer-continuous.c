@@ -103,7 +103,7 @@ static bj_status continuous_match(const bj_layer *layer, bj_pass *pass) {
     solve_fill(&s, s.h, 0);
     for (int b = 0; b < s.nb; b++) {
       real unused[BJ_BLOCK], *u = s.t + (long)b * BJ_BLOCK;
-      random_uniform2(run->seed ^ MATCH_STREAM, pass->row + (uint64_t)(first + b) * BJ_BLOCK, 0, u, unused);
+      random_uniform2(layer_seed(layer, run, MATCH_STREAM), pass->row + (uint64_t)(first + b) * BJ_BLOCK, 0, u, unused);
       FOR_ROWS(r) {
         for (int j = 0; j < d; j++) {
           const long from = ((long)(first + b) * d + j) * BJ_BLOCK + r;
@@ -141,16 +141,17 @@ static bj_status continuous_match(const bj_layer *layer, bj_pass *pass) {
 
 /* ---- parameters -------------------------------------------------------------------------------------------------- */
 
-/* prep: the ends, the later one of the solve shifted in training; then which halves of the nodes are wanted. */
+/* prep: the ends, the later one of the solve shifted in training; then which halves of the nodes are wanted:
+ * flow matching has times of its own. */
 static void continuous_start(const bj_layer *layer, const bj_run *run, real *prep) {
   const continuous *self = layer->self;
   prep[0] = self->t0;
   prep[1] = self->t1;
   if (self->steer > 0 && run->purpose == RUN_TRAIN) {
-    bj_rng rng = rng_start(run->seed ^ STEER_STREAM, run->step);
+    bj_rng rng = rng_start(layer_seed(layer, run, STEER_STREAM), run->step);
     prep[run->direction == BJ_FORWARD] += self->steer * (2 * rng_uniform(&rng) - 1);
   }
-  prep[2] = self->adjoint ? 3 : run->direction == BJ_FORWARD ? 1 : 2;
+  prep[2] = run->matching ? 0 : self->adjoint ? 3 : run->direction == BJ_FORWARD ? 1 : 2;
 }
 
 static void continuous_prepare(const bj_layer *layer, const real *theta, real *prep) {

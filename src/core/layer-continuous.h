@@ -108,6 +108,11 @@ INLINE real *solve_tape(const solve *s, int step, int stage) {
 
 #define PROBE_STREAM UINT64_C(0x70726f6265)
 
+/* The seed of one of a layer's streams, none of which another layer has. */
+INLINE uint64_t layer_seed(const bj_layer *layer, const bj_run *run, uint64_t stream) {
+  return run->seed ^ stream ^ (uint64_t)layer->number << 48;
+}
+
 /* One probe a row and solve, so that the equation stays the same at every stage. Given probes are used in every call,
  * drawn ones in training. */
 static void solve_probe(solve *s) {
@@ -118,6 +123,7 @@ static void solve_probe(solve *s) {
     s->probe = NULL;
     return;
   }
+  const uint64_t seed = layer_seed(s->layer, run, PROBE_STREAM);
   for (int b = 0; b < s->nb; b++) {
     const uint64_t row = s->pass->row + (uint64_t)(s->first + b) * BJ_BLOCK;
     real *to = s->probe + (long)b * d * BJ_BLOCK, other[BJ_BLOCK];
@@ -128,8 +134,7 @@ static void solve_probe(solve *s) {
           here[r] = self->probe[(row + (uint64_t)r) % (uint64_t)self->n_probe + (uint64_t)j * (uint64_t)self->n_probe];
         }
       } else if (j % 2 == 0) {
-        (self->gaussian ? random_normal2 : random_uniform2)(run->seed ^ PROBE_STREAM, row, (uint32_t)(j / 2), here,
-                                                            pair);
+        (self->gaussian ? random_normal2 : random_uniform2)(seed, row, (uint32_t)(j / 2), here, pair);
       }
     }
     if (self->probe || self->gaussian) continue;

@@ -28,6 +28,7 @@
 typedef struct {
   const bj_memory *memory;
   bj_error *error;
+  int n_layer; /* layers so far */
 } bj_build;
 
 /* Sets the message (printf style) and returns BJ_BAD_SPEC. */
@@ -50,6 +51,7 @@ typedef struct {
   bj_purpose purpose;
   bj_direction direction; /* in which the layer will be called */
   uint64_t seed, step;    /* of what layers draw; step counts the steps of a training */
+  int matching;           /* the layer's match will be called instead */
 } bj_run;
 
 /* ---- names of parameters ----------------------------------------------------------------------------------------- */
@@ -274,6 +276,7 @@ typedef struct {
 
 struct bj_layer {
   const bj_layer_kind *kind;
+  int number; /* of the layers of the flow, which keeps the random numbers of layers apart */
   int d, n_condition;
   long n_param, n_prep, n_cache, n_work;
   void *self;

@@ -157,8 +157,9 @@ static bj_status train_loss(trainer *t, const real *theta, const int *rows, long
   t->n_row = n;
   t->gradient = gradient;
   t->n_slot = slot_count(t->params.flow, n);
-  t->params.run = gradient ? (bj_run){RUN_TRAIN, BJ_INVERSE, t->setup->seed, (uint64_t)t->state->step}
-                           : (bj_run){RUN_VALIDATE, BJ_INVERSE, t->setup->seed ^ VALIDATE_STREAM, 0};
+  const int matching = t->setup->matching;
+  t->params.run = gradient ? (bj_run){RUN_TRAIN, BJ_INVERSE, t->setup->seed, (uint64_t)t->state->step, matching}
+                           : (bj_run){RUN_VALIDATE, BJ_INVERSE, t->setup->seed ^ VALIDATE_STREAM, 0, matching};
   flow_prepare(t->params.flow, &t->params.run, theta, t->prep);
   (t->threaded ? t->workers->run : run_serially)(t->workers->host, t->n_slot, train_slot, t);
   *loss = *weight = 0;

@@ -56,6 +56,16 @@ test_that("probes that are drawn are for training: densities are functions of th
   }
 })
 
+test_that("layers of one chain draw probes of their own", {
+  layer <- layer_continuous(net, fine, "hutchinson")
+  f <- drawn_flow(layer_chain(layer, layer_invert(layer)), 4)
+  params(f) <- rep(unname(coef(f))[seq_len(length(coef(f)) / 2)], 2)
+  x <- matrix(rnorm(200), 50)
+  # there and back: with the same probes the estimates would cancel as the log-determinants do
+  expect_lt(max(abs(forward(f, x)$logdet)), 1e-6)
+  expect_gt(sd(native_vjp(f, x, NULL, FALSE, list(), seed = 1)$logdet), 0.01)
+})
+
 test_that("penalties are the integrals they say, and have gradients", {
   for (field in list(net, field_planar(2, gate))) {
     for (trace in c("exact", "hutchinson")) {
