@@ -26,9 +26,8 @@ test_that("augment keeps columns and kinds of tables, and takes matrices and con
   one <- fit_flow(faithful$waiting, steps = 2)
   expect_identical(generics::augment(one, c(50, 60))$.logdensity, logdensity(one, c(50, 60)))
   expect_error(generics::augment(fit), "`data` is missing", class = "bijectr_error_argument")
-  if (requireNamespace("tibble", quietly = TRUE)) {
-    expect_s3_class(generics::augment(fit, tibble::as_tibble(faithful)), "tbl_df")
-  }
+  # subclasses of data frames stay what they are
+  expect_s3_class(generics::augment(fit, structure(faithful, class = c("sub", "data.frame"))), "sub")
 })
 
 test_that("glance says where there is nothing to see", {
