@@ -29,7 +29,6 @@ typedef struct {
   long prep_times, prep_field;
   /* offsets a block. cache: kept states, and for adaptive steps time and length of each; work: see solve_carve */
   long cache_time;
-  long n_row_work; /* reals of a block's rows in work, before the field's cache and work */
 } continuous;
 
 #define STAGES (SOLVER_MAX_STAGES + 1)
