@@ -171,13 +171,6 @@ static void field_net_value(const bj_vector_field *field, const bj_field_pass *p
 
 /* ---- gradients --------------------------------------------------------------------------------------------------- */
 
-/* to = a b + add, on rows of one block */
-INLINE void field_multiply(const real *a, const real *b, const real *add, real *to, long size) {
-  for (long i = 0; i < size; i += BJ_LANES) {
-    vstore(to + i, add ? vload(add + i) + vload(a + i) * vload(b + i) : vload(a + i) * vload(b + i));
-  }
-}
-
 /* The vjp of direction i; work_f becomes the cotangent of J e. */
 static void field_net_direction_vjp(const bj_vector_field *field, const bj_field_pass *pass, int i) {
   const field_net *self = field->self;
@@ -239,8 +232,12 @@ static void field_net_vjp(const bj_vector_field *field, const bj_field_pass *pas
     gemm(GEMM_SET, k, m, pass->theta + self->theta_w[l], m, 1, NULL, pass->nb, out, outs, ga, ws, NULL, NULL, NULL);
     for (int b = 0; b < pass->nb && l > 0; b++) {
       const long size = (long)k * BJ_BLOCK;
-      field_multiply(pass->cache + b * field->n_cache + self->cache_a[l] + size, ga + b * ws,
-                     pass->work + b * ws + self->work_g[l], g + b * ws, size);
+      const real *slope = pass->cache + b * field->n_cache + self->cache_a[l] + size;
+      const real *gp = pass->work + b * ws + self->work_g[l];
+      const real *down = ga + b * ws;
+      for (long j = 0; j < size; j += BJ_LANES) {
+        vstore(g + b * ws + j, vload(gp + j) + vload(slope + j) * vload(down + j));
+      }
     }
   }
   for (int b = 0; b < pass->nb; b++) {

@@ -94,7 +94,7 @@ static void solve_evaluate_vjp(const solve *s, const real *z, real *k, int node,
   self->field->kind->vjp(self->field, &field);
 }
 
-/* to = a1 from + h (weight lambda + sum_j coefficients mu_j) on the rows of z; from may be NULL. */
+/* to = from + h (weight lambda + sum_j coefficients mu_j) on the rows of z; from and lambda may be NULL, for 0. */
 static void solve_cotangent(const solve *s, const real *from, real weight, const real *lambda, int first, int n,
                             real coefficients[], real *to) {
   for (int b = 0; b < s->nb; b++) {

@@ -34,7 +34,7 @@ static solve solve_begin(const bj_layer *layer, bj_pass *pass, int first, bj_dir
   s.start = pass->prep[inverse];
   s.end = pass->prep[1 - inverse];
   s.want_penalty = pass->penalty != NULL && self->n_state > layer->d + 1;
-  solve_carve(&s);
+  solve_carve(&s, pass->work);
   solve_probe(&s);
   return s;
 }
@@ -277,7 +277,8 @@ static bj_status continuous_build(bj_layer *layer, const bj_spec *spec, bj_build
   self->cache_time = self->tape ? tape : (long)self->n_kept * d * BJ_BLOCK;
   layer->n_cache =
       self->cache_time + (self->adaptive ? (2L * self->n_step + 1) * BJ_BLOCK : 0); /* the last: their number */
-  layer->n_work = solve_rows(self, d) * BJ_BLOCK + self->solver->n_stage * self->field->n_cache + self->field->n_work;
+  solve one = {.layer = layer, .self = self, .nb = 1};
+  layer->n_work = solve_carve(&one, NULL);
   return BJ_OK;
 }
 

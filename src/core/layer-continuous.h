@@ -54,40 +54,40 @@ typedef struct {
 
 /* ---- memory ------------------------------------------------------------------------------------------------------ */
 
-static long solve_rows(const continuous *self, int d) {
-  return (3L + 2 * STAGES + 2) * self->n_state + 7 + d + (long)self->every * d;
-}
-
 /* Reals of one stage and block on the tape: the state, and the field's cache. */
 INLINE long solve_tape_size(const continuous *self) { return (long)self->n_state * BJ_BLOCK + self->field->n_cache; }
 
-INLINE real *solve_take(real **work, const solve *s, long rows) {
-  real *array = *work;
-  *work += rows * s->nb * BJ_BLOCK;
+INLINE real *solve_take(real *work, long *used, const solve *s, long rows) {
+  real *array = work ? work + *used : NULL;
+  *used += rows * s->nb * BJ_BLOCK;
   return array;
 }
 
-static void solve_carve(solve *s) {
-  real *work = s->pass->work;
+/* Carves work for nb blocks, or measures it (work == NULL): returns the reals that it takes. */
+static long solve_carve(solve *s, real *work) {
+  const bj_vector_field *field = s->self->field;
+  long used = 0;
   const int q = s->self->n_state, d = s->layer->d;
-  s->state = solve_take(&work, s, q);
-  s->next = solve_take(&work, s, q);
-  s->stage = solve_take(&work, s, q);
-  for (int i = 0; i < STAGES; i++) s->k[i] = solve_take(&work, s, q);
-  for (int i = 0; i < STAGES; i++) s->mu[i] = solve_take(&work, s, q);
-  s->lambda = solve_take(&work, s, q);
-  s->gf = solve_take(&work, s, q);
-  s->t = solve_take(&work, s, 1);
-  s->h = solve_take(&work, s, 1);
-  s->times = solve_take(&work, s, 1);
-  s->size = solve_take(&work, s, 1);
-  s->last = solve_take(&work, s, 1);
-  s->gtrace = solve_take(&work, s, 1);
-  s->gsquare = solve_take(&work, s, 1);
-  s->probe = solve_take(&work, s, d);
-  s->segment = solve_take(&work, s, (long)s->self->every * d);
-  s->cache = work;
-  s->work = s->cache + s->nb * s->self->solver->n_stage * s->self->field->n_cache;
+  s->state = solve_take(work, &used, s, q);
+  s->next = solve_take(work, &used, s, q);
+  s->stage = solve_take(work, &used, s, q);
+  for (int i = 0; i < STAGES; i++) s->k[i] = solve_take(work, &used, s, q);
+  for (int i = 0; i < STAGES; i++) s->mu[i] = solve_take(work, &used, s, q);
+  s->lambda = solve_take(work, &used, s, q);
+  s->gf = solve_take(work, &used, s, q);
+  s->t = solve_take(work, &used, s, 1);
+  s->h = solve_take(work, &used, s, 1);
+  s->times = solve_take(work, &used, s, 1);
+  s->size = solve_take(work, &used, s, 1);
+  s->last = solve_take(work, &used, s, 1);
+  s->gtrace = solve_take(work, &used, s, 1);
+  s->gsquare = solve_take(work, &used, s, 1);
+  s->probe = solve_take(work, &used, s, d);
+  s->segment = solve_take(work, &used, s, (long)s->self->every * d);
+  s->cache = work ? work + used : NULL;
+  used += (long)s->nb * s->self->solver->n_stage * field->n_cache;
+  s->work = work ? work + used : NULL;
+  return used + s->nb * field->n_work;
 }
 
 /* The group's part of the cache: kept states, then the steps of adaptive solves and their number; or the tape. */
