@@ -2,6 +2,7 @@
 # Other targets expect the tools they name.
 
 export R_LIBS := $(CURDIR)/.lib
+export ONE
 
 .PHONY: demo test check document lint format sanitize valgrind gctorture bench vignettes figures check-extending \
   core-check clean
@@ -11,7 +12,7 @@ demo: # fit a flow to the faithful data; writes demo-density.png
 	@sh tools/install.sh .lib
 	@Rscript --vanilla tools/demo.R
 
-test: # the test suite; FILTER=planar runs the files whose names match
+test: # the test suite; FILTER=planar runs the files whose names match, ONE=avx2 compiles for one instruction set
 	@sh tools/install-deps.sh test
 	@sh tools/install.sh .lib
 	@Rscript --vanilla tools/test.R $(FILTER)
