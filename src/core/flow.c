@@ -42,14 +42,14 @@ static void flow_init(const bj_flow *flow, uint64_t seed, double *theta) {
 
 static void flow_prepare(const bj_flow *flow, const bj_run *run, const real *theta, real *prep) {
   if (flow->base->kind->prepare) flow->base->kind->prepare(flow->base, theta, prep);
-  layer_start(flow->layer, run, prep + flow->base->n_prep);
-  layer_prepare(flow->layer, theta + flow->base->n_param, prep + flow->base->n_prep);
+  layer_prepare(flow->layer, run, theta + flow->base->n_param, prep + flow->base->n_prep);
 }
 
-static void flow_prepare_vjp(const bj_flow *flow, const real *theta, const real *prep, real *gprep, real *gtheta) {
+static void flow_prepare_vjp(const bj_flow *flow, const bj_run *run, const real *theta, const real *prep, real *gprep,
+                             real *gtheta) {
   const bj_base *base = flow->base;
   if (base->kind->prepare_vjp) base->kind->prepare_vjp(base, theta, prep, gprep, gtheta);
-  layer_prepare_vjp(flow->layer, theta + base->n_param, prep + base->n_prep, gprep + base->n_prep,
+  layer_prepare_vjp(flow->layer, run, theta + base->n_param, prep + base->n_prep, gprep + base->n_prep,
                     gtheta + base->n_param);
 }
 
@@ -240,7 +240,7 @@ static void spaces_reduce(const flow_params *params, flow_space *spaces, int n) 
     for (; i + BJ_LANES <= size; i += BJ_LANES) vstore(to + i, vload(to + i) + vload(from + i));
     for (; i < size; i++) to[i] += from[i];
   }
-  flow_prepare_vjp(params->flow, params->theta, params->prep, spaces[0].gprep, spaces[0].gtheta);
+  flow_prepare_vjp(params->flow, &params->run, params->theta, params->prep, spaces[0].gprep, spaces[0].gtheta);
 }
 
 static void space_clear_gradient(const bj_flow *flow, flow_space *space) {

@@ -133,12 +133,10 @@ static void layer_describe(const bj_layer *layer, bj_describe *out) {
 static void layer_init(const bj_layer *layer, real *theta, bj_rng *rng) {
   if (layer->kind->init) layer->kind->init(layer, theta, rng);
 }
-static void layer_start(const bj_layer *layer, const bj_run *run, real *prep) {
-  if (layer->kind->start) layer->kind->start(layer, run, prep);
+static void layer_prepare(const bj_layer *layer, const bj_run *run, const real *theta, real *prep) {
+  if (layer->kind->prepare) layer->kind->prepare(layer, run, theta, prep);
 }
-static void layer_prepare(const bj_layer *layer, const real *theta, real *prep) {
-  if (layer->kind->prepare) layer->kind->prepare(layer, theta, prep);
-}
-static void layer_prepare_vjp(const bj_layer *layer, const real *theta, const real *prep, real *gprep, real *gtheta) {
-  if (layer->kind->prepare_vjp) layer->kind->prepare_vjp(layer, theta, prep, gprep, gtheta);
+static void layer_prepare_vjp(const bj_layer *layer, const bj_run *run, const real *theta, const real *prep,
+                              real *gprep, real *gtheta) {
+  if (layer->kind->prepare_vjp) layer->kind->prepare_vjp(layer, run, theta, prep, gprep, gtheta);
 }

@@ -87,13 +87,15 @@ static void additive_init(const bj_layer *layer, real *theta, bj_rng *rng) {
   }
 }
 
-static void additive_prepare(const bj_layer *layer, const real *theta, real *prep) {
+static void additive_prepare(const bj_layer *layer, const bj_run *run, const real *theta, real *prep) {
+  (void)run;
   const additive *self = layer->self;
   if (self->net && self->net->kind->prepare) self->net->kind->prepare(self->net, theta, prep);
 }
 
-static void additive_prepare_vjp(const bj_layer *layer, const real *theta, const real *prep, real *gprep,
-                                 real *gtheta) {
+static void additive_prepare_vjp(const bj_layer *layer, const bj_run *run, const real *theta, const real *prep,
+                                 real *gprep, real *gtheta) {
+  (void)run;
   const additive *self = layer->self;
   (void)theta;
   (void)prep;

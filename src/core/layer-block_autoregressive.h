@@ -95,7 +95,8 @@ static void blocks_prepare_slope(const blocks *self, real *prep, int d) {
   }
 }
 
-static void blocks_prepare(const bj_layer *layer, const real *theta, real *prep) {
+static void blocks_prepare(const bj_layer *layer, const bj_run *run, const real *theta, real *prep) {
+  (void)run;
   const blocks *self = layer->self;
   for (int p = 0; p < layer->d; p++) prep[self->prep_log + p] = 0;
   for (int l = 0; l < self->n_linear; l++) {
@@ -107,7 +108,9 @@ static void blocks_prepare(const bj_layer *layer, const real *theta, real *prep)
 /* With A = scale T / norm and log E = log T + log scale - log norm + constant, and q = gE * E:
  *   R_i = sum_j gA_ij A_ij / scale_i + sum_j q_ij / scale_i;  gscale_i = R_i
  *   gT_ij = scale_i / norm_i (gA_ij - R_i T_ij / norm_i) + q_ij / T_ij */
-static void blocks_prepare_vjp(const bj_layer *layer, const real *theta, const real *prep, real *gprep, real *gtheta) {
+static void blocks_prepare_vjp(const bj_layer *layer, const bj_run *run, const real *theta, const real *prep,
+                               real *gprep, real *gtheta) {
+  (void)run;
   const blocks *self = layer->self;
   for (int l = 0; l < self->n_linear; l++) {
     const block_linear *linear = self->linear + l;

@@ -80,23 +80,19 @@ static void layers_init(const bj_layer *layer, real *theta, bj_rng *rng) {
   for (int i = 0; i < self->n; i++) layer_init(self->layers[i], theta + self->theta_at[i], rng);
 }
 
-static void layers_start(const bj_layer *layer, const bj_run *run, real *prep) {
-  const layer_list *self = layer->self;
-  for (int i = 0; i < self->n; i++) layer_start(self->layers[i], run, prep + self->prep_at[i]);
-}
-
-static void layers_prepare(const bj_layer *layer, const real *theta, real *prep) {
+static void layers_prepare(const bj_layer *layer, const bj_run *run, const real *theta, real *prep) {
   const layer_list *self = layer->self;
   for (int i = 0; i < self->n; i++) {
-    layer_prepare(self->layers[i], theta + self->theta_at[i], prep + self->prep_at[i]);
+    layer_prepare(self->layers[i], run, theta + self->theta_at[i], prep + self->prep_at[i]);
   }
 }
 
-static void layers_prepare_vjp(const bj_layer *layer, const real *theta, const real *prep, real *gprep, real *gtheta) {
+static void layers_prepare_vjp(const bj_layer *layer, const bj_run *run, const real *theta, const real *prep,
+                               real *gprep, real *gtheta) {
   const layer_list *self = layer->self;
   for (int i = 0; i < self->n; i++) {
-    layer_prepare_vjp(self->layers[i], theta + self->theta_at[i], prep + self->prep_at[i], gprep + self->prep_at[i],
-                      gtheta + self->theta_at[i]);
+    layer_prepare_vjp(self->layers[i], run, theta + self->theta_at[i], prep + self->prep_at[i],
+                      gprep + self->prep_at[i], gtheta + self->theta_at[i]);
   }
 }
 
@@ -164,7 +160,6 @@ static const bj_layer_kind layer_chain = {
     .init = layers_init,
     .prepare = layers_prepare,
     .prepare_vjp = layers_prepare_vjp,
-    .start = layers_start,
     .match = layers_match,
     LAYER_TABLE(layers),
 };

@@ -86,13 +86,15 @@ static void conditioned_init(const bj_layer *layer, real *theta, bj_rng *rng) {
   self->net->kind->init(self->net, theta + self->scalar->n_global, rng);
 }
 
-static void conditioned_prepare(const bj_layer *layer, const real *theta, real *prep) {
+static void conditioned_prepare(const bj_layer *layer, const bj_run *run, const real *theta, real *prep) {
+  (void)run;
   const conditioned *self = layer->self;
   if (self->net->kind->prepare) self->net->kind->prepare(self->net, theta + self->scalar->n_global, prep);
 }
 
-static void conditioned_prepare_vjp(const bj_layer *layer, const real *theta, const real *prep, real *gprep,
-                                    real *gtheta) {
+static void conditioned_prepare_vjp(const bj_layer *layer, const bj_run *run, const real *theta, const real *prep,
+                                    real *gprep, real *gtheta) {
+  (void)run;
   const conditioned *self = layer->self;
   (void)theta;
   (void)prep;

@@ -141,25 +141,26 @@ static bj_status continuous_match(const bj_layer *layer, bj_pass *pass) {
 
 /* ---- parameters -------------------------------------------------------------------------------------------------- */
 
-/* prep: the ends, the later one of the solve shifted in training; then which halves of the nodes are wanted:
- * flow matching has times of its own. */
-static void continuous_start(const bj_layer *layer, const bj_run *run, real *prep) {
+/* Whether the solves of a run pass the nodes of a half (0: from t0 to t1): the adjoint equation goes both ways; flow
+ * matching has times of its own. */
+static int continuous_passes(const continuous *self, const bj_run *run, int half) {
+  if (self->n_node == 0 || run->matching) return 0;
+  return self->adjoint || (run->direction == BJ_INVERSE) == half;
+}
+
+/* prep: the ends, the later one of the solve shifted in training; then the nodes. */
+static void continuous_prepare(const bj_layer *layer, const bj_run *run, const real *theta, real *prep) {
   const continuous *self = layer->self;
+  const bj_vector_field_kind *kind = self->field->kind;
   prep[0] = self->t0;
   prep[1] = self->t1;
   if (self->steer > 0 && run->purpose == RUN_TRAIN) {
     bj_rng rng = rng_start(layer_seed(layer, run, STEER_STREAM), run->step);
     prep[run->direction == BJ_FORWARD] += self->steer * (2 * rng_uniform(&rng) - 1);
   }
-  prep[2] = run->matching ? 0 : self->adjoint ? 3 : run->direction == BJ_FORWARD ? 1 : 2;
-}
-
-static void continuous_prepare(const bj_layer *layer, const real *theta, real *prep) {
-  const continuous *self = layer->self;
-  const bj_vector_field_kind *kind = self->field->kind;
   if (kind->prepare) kind->prepare(self->field, theta, prep + self->prep_field);
   for (int half = 0; half < 2; half++) {
-    if (self->n_node == 0 || !((int)prep[2] & 1 << half)) continue;
+    if (!continuous_passes(self, run, half)) continue;
     real *times = prep + self->prep_times + half * self->n_node;
     const real start = prep[half], end = prep[1 - half];
     for (int i = 0; i < self->n_node; i++) times[i] = start + self->fraction[i] * (end - start);
@@ -168,12 +169,12 @@ static void continuous_prepare(const bj_layer *layer, const real *theta, real *p
   }
 }
 
-static void continuous_prepare_vjp(const bj_layer *layer, const real *theta, const real *prep, real *gprep,
-                                   real *gtheta) {
+static void continuous_prepare_vjp(const bj_layer *layer, const bj_run *run, const real *theta, const real *prep,
+                                   real *gprep, real *gtheta) {
   const continuous *self = layer->self;
   const bj_vector_field_kind *kind = self->field->kind;
   for (int half = 0; half < 2 && kind->prepare_nodes_vjp; half++) {
-    if (self->n_node == 0 || !((int)prep[2] & 1 << half)) continue;
+    if (!continuous_passes(self, run, half)) continue;
     kind->prepare_nodes_vjp(self->field, theta, prep + self->prep_field, gprep + self->prep_field, gtheta,
                             half * self->n_node, self->n_node, prep + self->prep_times + half * self->n_node);
   }
@@ -290,6 +291,5 @@ static const bj_layer_kind layer_continuous = {
     .prepare = continuous_prepare,
     .prepare_vjp = continuous_prepare_vjp,
     LAYER_TABLE(continuous),
-    .start = continuous_start,
     .match = continuous_match,
 };

@@ -25,7 +25,7 @@ typedef struct {
   real kinetic, jacobian; /* weights of the penalties */
   int hutchinson, gaussian, n_probe;
   const double *probe; /* n_probe x d, column-major, or NULL */
-  /* prep: [ends of the interval, direction | times of the nodes, forward and inverse | field] */
+  /* prep: [ends of the interval | times of the nodes, forward and inverse | field] */
   long prep_times, prep_field;
   /* offsets a block. cache: kept states, and for adaptive steps time and length of each; work: see solve_carve */
   long cache_time;

@@ -53,7 +53,8 @@ static bj_status elementwise_run_vjp(const bj_layer *layer, const bj_pass *pass,
 }
 LAYER_DIRECTIONS(elementwise, elementwise_run)
 
-static void elementwise_prepare(const bj_layer *layer, const real *theta, real *prep) {
+static void elementwise_prepare(const bj_layer *layer, const bj_run *run, const real *theta, real *prep) {
+  (void)run;
   const elementwise *self = layer->self;
   const bj_scalar *scalar = self->scalar;
   for (int i = 0; i < self->n_set; i++) {
@@ -63,8 +64,9 @@ static void elementwise_prepare(const bj_layer *layer, const real *theta, real *
   }
 }
 
-static void elementwise_prepare_vjp(const bj_layer *layer, const real *theta, const real *prep, real *gprep,
-                                    real *gtheta) {
+static void elementwise_prepare_vjp(const bj_layer *layer, const bj_run *run, const real *theta, const real *prep,
+                                    real *gprep, real *gtheta) {
+  (void)run;
   const elementwise *self = layer->self;
   const bj_scalar *scalar = self->scalar;
   (void)theta;

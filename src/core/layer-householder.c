@@ -33,7 +33,8 @@ static real householder_unit(const real *v, int d, real *w) {
 }
 
 /* prep: Q, then a vector w, then one of dots; gprep: G, w, dots, gw, P */
-static void householder_prepare(const bj_layer *layer, const real *theta, real *prep) {
+static void householder_prepare(const bj_layer *layer, const bj_run *run, const real *theta, real *prep) {
+  (void)run;
   const householder *self = layer->self;
   const int d = layer->d;
   real *w = prep + (long)d * d, *dots = w + d;
@@ -46,8 +47,9 @@ static void householder_prepare(const bj_layer *layer, const real *theta, real *
   }
 }
 
-static void householder_prepare_vjp(const bj_layer *layer, const real *theta, const real *prep, real *gprep,
-                                    real *gtheta) {
+static void householder_prepare_vjp(const bj_layer *layer, const bj_run *run, const real *theta, const real *prep,
+                                    real *gprep, real *gtheta) {
+  (void)run;
   const householder *self = layer->self;
   const int d = layer->d;
   real *g = gprep, *w = g + (long)d * d, *dots = w + d, *gw = dots + d, *p = gw + d;

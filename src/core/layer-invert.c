@@ -1,5 +1,4 @@
-/* invert: the other direction of a layer. forward of the one is inverse of the other; parameters are the layer's own.
- * */
+/* invert: the other direction of a layer. forward of the one is inverse of the other; parameters are its own. */
 #include "protocol.h"
 
 static bj_status invert_forward(const bj_layer *layer, bj_pass *pass) {
@@ -20,16 +19,19 @@ static bj_status invert_inverse_vjp(const bj_layer *layer, bj_pass *pass) {
 }
 static void invert_describe(const bj_layer *layer, bj_describe *out) { layer_describe(layer->self, out); }
 static void invert_init(const bj_layer *layer, real *theta, bj_rng *rng) { layer_init(layer->self, theta, rng); }
-static void invert_start(const bj_layer *layer, const bj_run *run, real *prep) {
+static bj_run invert_run(const bj_run *run) {
   bj_run inner = *run;
   inner.direction = run->direction == BJ_FORWARD ? BJ_INVERSE : BJ_FORWARD;
-  layer_start(layer->self, &inner, prep);
+  return inner;
 }
-static void invert_prepare(const bj_layer *layer, const real *theta, real *prep) {
-  layer_prepare(layer->self, theta, prep);
+static void invert_prepare(const bj_layer *layer, const bj_run *run, const real *theta, real *prep) {
+  const bj_run inner = invert_run(run);
+  layer_prepare(layer->self, &inner, theta, prep);
 }
-static void invert_prepare_vjp(const bj_layer *layer, const real *theta, const real *prep, real *gprep, real *gtheta) {
-  layer_prepare_vjp(layer->self, theta, prep, gprep, gtheta);
+static void invert_prepare_vjp(const bj_layer *layer, const bj_run *run, const real *theta, const real *prep,
+                               real *gprep, real *gtheta) {
+  const bj_run inner = invert_run(run);
+  layer_prepare_vjp(layer->self, &inner, theta, prep, gprep, gtheta);
 }
 
 static bj_status invert_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
@@ -57,5 +59,4 @@ static const bj_layer_kind layer_invert = {
     .inverse = invert_inverse,
     .forward_vjp = invert_forward_vjp,
     .inverse_vjp = invert_inverse_vjp,
-    .start = invert_start,
 };

@@ -18,7 +18,8 @@ typedef struct {
 
 #define LU_BOUND 230.0
 
-static void lu_prepare(const bj_layer *layer, const real *theta, real *prep) {
+static void lu_prepare(const bj_layer *layer, const bj_run *run, const real *theta, real *prep) {
+  (void)run;
   const long d = layer->d;
   const real *upper = theta + d * d, *log_scale = upper + d * d;
   prep[2 * d * d] = 0;
@@ -32,7 +33,9 @@ static void lu_prepare(const bj_layer *layer, const real *theta, real *prep) {
   }
 }
 
-static void lu_prepare_vjp(const bj_layer *layer, const real *theta, const real *prep, real *gprep, real *gtheta) {
+static void lu_prepare_vjp(const bj_layer *layer, const bj_run *run, const real *theta, const real *prep, real *gprep,
+                           real *gtheta) {
+  (void)run;
   const long d = layer->d;
   (void)theta;
   for (long j = 0; j < d; j++) {

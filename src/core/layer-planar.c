@@ -255,7 +255,8 @@ LAYER_DIRECTIONS(planar, planar_call)
 
 /* ---- parameters and building ------------------------------------------------------------------------------------- */
 
-static void planar_prepare(const bj_layer *layer, const real *theta, real *prep) {
+static void planar_prepare(const bj_layer *layer, const bj_run *run, const real *theta, real *prep) {
+  (void)run;
   const planar *self = layer->self;
   if (!self->net) {
     planar_constrain(theta, prep, layer->d, 0, 0);
@@ -264,7 +265,9 @@ static void planar_prepare(const bj_layer *layer, const real *theta, real *prep)
   }
 }
 
-static void planar_prepare_vjp(const bj_layer *layer, const real *theta, const real *prep, real *gprep, real *gtheta) {
+static void planar_prepare_vjp(const bj_layer *layer, const bj_run *run, const real *theta, const real *prep,
+                               real *gprep, real *gtheta) {
+  (void)run;
   const planar *self = layer->self;
   (void)prep;
   if (!self->net) {

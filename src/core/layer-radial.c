@@ -22,7 +22,8 @@ static bj_scalar_pass radial_origin_pass(const bj_layer *layer, const real *thet
   };
 }
 
-static void radial_prepare(const bj_layer *layer, const real *theta, real *prep) {
+static void radial_prepare(const bj_layer *layer, const bj_run *run, const real *theta, real *prep) {
+  (void)run;
   const radial *self = layer->self;
   const bj_scalar *scalar = self->scalar;
   real *scratch = prep + self->prep_scratch, *cooked = prep + self->prep_cooked;
@@ -36,7 +37,9 @@ static void radial_prepare(const bj_layer *layer, const real *theta, real *prep)
   prep[self->prep_origin] = origin.y[0];
 }
 
-static void radial_prepare_vjp(const bj_layer *layer, const real *theta, const real *prep, real *gprep, real *gtheta) {
+static void radial_prepare_vjp(const bj_layer *layer, const bj_run *run, const real *theta, const real *prep,
+                               real *gprep, real *gtheta) {
+  (void)run;
   const radial *self = layer->self;
   const bj_scalar *scalar = self->scalar;
   const int raw = 2 * layer->d + scalar->n_global;

@@ -3,15 +3,17 @@
  */
 #include "layer-radial.h"
 
-static void radial_conditional_prepare(const bj_layer *layer, const real *theta, real *prep) {
+static void radial_conditional_prepare(const bj_layer *layer, const bj_run *run, const real *theta, real *prep) {
+  (void)run;
   const radial *self = layer->self;
   radial_prepare_head(layer, theta, prep);
   if (!self->net->kind->prepare) return;
   self->net->kind->prepare(self->net, theta + 2 * layer->d + self->scalar->n_global, prep + self->prep_net);
 }
 
-static void radial_conditional_prepare_vjp(const bj_layer *layer, const real *theta, const real *prep, real *gprep,
-                                           real *gtheta) {
+static void radial_conditional_prepare_vjp(const bj_layer *layer, const bj_run *run, const real *theta,
+                                           const real *prep, real *gprep, real *gtheta) {
+  (void)run;
   const radial *self = layer->self;
   (void)theta;
   (void)prep;

@@ -24,7 +24,8 @@ INLINE real triangular_softplus(real x) { return fmax(TRIANGULAR_FLOOR, vfirst(v
 INLINE int triangular_lo(const triangular_affine *self, int i) { return self->upper ? i : 0; }
 INLINE int triangular_hi(const triangular_affine *self, int i, int d) { return self->upper ? d : i + 1; }
 
-static void triangular_prepare(const bj_layer *layer, const real *theta, real *prep) {
+static void triangular_prepare(const bj_layer *layer, const bj_run *run, const real *theta, real *prep) {
+  (void)run;
   const triangular_affine *self = layer->self;
   const int d = layer->d;
   const real *tri = theta + d, *scale = tri + (long)d * d;
@@ -46,8 +47,9 @@ static void triangular_prepare(const bj_layer *layer, const real *theta, real *p
   prep[(long)d * d] = log_det;
 }
 
-static void triangular_prepare_vjp(const bj_layer *layer, const real *theta, const real *prep, real *gprep,
-                                   real *gtheta) {
+static void triangular_prepare_vjp(const bj_layer *layer, const bj_run *run, const real *theta, const real *prep,
+                                   real *gprep, real *gtheta) {
+  (void)run;
   const triangular_affine *self = layer->self;
   const int d = layer->d;
   const real *tri = theta + d, *scale = tri + (long)d * d, glog_det = gprep[(long)d * d];

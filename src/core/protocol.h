@@ -245,18 +245,18 @@ typedef struct {
   bj_status (*build)(bj_layer *layer, const bj_spec *spec, bj_build *build);
   void (*describe)(const bj_layer *layer, bj_describe *out);
   void (*init)(const bj_layer *layer, real *theta, bj_rng *rng);
-  void (*prepare)(const bj_layer *layer, const real *theta, real *prep);
-  void (*prepare_vjp)(const bj_layer *layer, const real *theta, const real *prep, real *gprep, real *gtheta);
+  /* `run` is what the calls between the two are for. */
+  void (*prepare)(const bj_layer *layer, const bj_run *run, const real *theta, real *prep);
+  void (*prepare_vjp)(const bj_layer *layer, const bj_run *run, const real *theta, const real *prep, real *gprep,
+                      real *gtheta);
   bj_status (*forward)(const bj_layer *layer, bj_pass *pass);
   bj_status (*inverse)(const bj_layer *layer, bj_pass *pass);
   bj_status (*forward_vjp)(const bj_layer *layer, bj_pass *pass);
   bj_status (*inverse_vjp)(const bj_layer *layer, bj_pass *pass);
-  /* Before prepare: takes what it needs to know of the call into prep. */
-  void (*start)(const bj_layer *layer, const bj_run *run, real *prep);
   /* Flow matching: adds its loss for the pairs of x, on the data side, and y, drawn from the base, to penalty, and
    * where gpenalty is given the gradient to gtheta and gprep. NULL: not for this kind. */
   bj_status (*match)(const bj_layer *layer, bj_pass *pass);
-} bj_layer_kind; /* describe, init, start, prepare, prepare_vjp may be NULL: nothing to do */
+} bj_layer_kind; /* describe, init, prepare, prepare_vjp may be NULL: nothing to do */
 
 /* A kind that has one function for both directions, run(layer, pass, direction), and run_vjp: the four functions of its
  * table, and their rows. */
@@ -285,9 +285,9 @@ struct bj_layer {
 static bj_status layer_build(bj_build *build, const bj_spec *spec, int d, int n_condition, bj_layer **out);
 static void layer_describe(const bj_layer *layer, bj_describe *out);
 static void layer_init(const bj_layer *layer, real *theta, bj_rng *rng);
-static void layer_start(const bj_layer *layer, const bj_run *run, real *prep);
-static void layer_prepare(const bj_layer *layer, const real *theta, real *prep);
-static void layer_prepare_vjp(const bj_layer *layer, const real *theta, const real *prep, real *gprep, real *gtheta);
+static void layer_prepare(const bj_layer *layer, const bj_run *run, const real *theta, real *prep);
+static void layer_prepare_vjp(const bj_layer *layer, const bj_run *run, const real *theta, const real *prep,
+                              real *gprep, real *gtheta);
 
 /* ---- base distributions ------------------------------------------------------------------------------------------ */
 
