@@ -23,8 +23,9 @@ static real digamma(real x) {
          w * (1.0 / 12 - w * (1.0 / 120 - w * (1.0 / 252 - w * (1.0 / 240 - w * (1.0 / 132 - w * 691.0 / 32760)))));
 }
 
-/* c(v) and c'(v). For large v the two lgamma cancel; there lgamma((v + 1) / 2) - lgamma(v / 2) = log(v / 2) / 2 - 1 /
- * (4 v) + 1 / (24 v^3) + O(v^-5), and log(v pi) takes its first term away. */
+/* c(v) and c'(v). For large v the two lgamma cancel; there
+ *   lgamma((v + 1) / 2) - lgamma(v / 2) = log(v / 2) / 2 - 1 / (4 v) + 1 / (24 v^3) + O(v^-5),
+ * and log(v pi) takes its first term away. */
 static void student_t_constant(real v, real *c, real *dc) {
   if (v > 1e3) {
     const real w = 1 / v;

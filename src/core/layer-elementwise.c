@@ -2,7 +2,7 @@
  * or all with the same. log|det| = sum_i log f'(x_i; theta_i).
  *
  * Raw parameter j of coordinate i is theta[n_global + i + j n_set]: in column-major order an array (d) or (d x length)
- * for each name, as params() shows it. prep holds, a set, the cooked values and then the raw ones.
+ * for each name, as params() shows it. prep holds, a set, the prepared values and then the raw ones.
  */
 #include "protocol.h"
 
@@ -16,7 +16,7 @@ static void elementwise_each(const bj_layer *layer, const bj_pass *pass, bj_dire
   const elementwise *self = layer->self;
   const bj_scalar *scalar = self->scalar;
   const bj_scalar_kind *kind = scalar->kind;
-  const long set_size = scalar->n_cook + scalar->n_param;
+  const long set_size = scalar->n_prep + scalar->n_param;
   bj_scalar_pass one = {
       .nb = pass->nb,
       .stride = (long)layer->d * BJ_BLOCK,
@@ -58,9 +58,9 @@ static void elementwise_prepare(const bj_layer *layer, const bj_run *run, const 
   const elementwise *self = layer->self;
   const bj_scalar *scalar = self->scalar;
   for (int i = 0; i < self->n_set; i++) {
-    real *cooked = prep + (long)i * (scalar->n_cook + scalar->n_param), *raw = cooked + scalar->n_cook;
+    real *set = prep + (long)i * (scalar->n_prep + scalar->n_param), *raw = set + scalar->n_prep;
     for (int j = 0; j < scalar->n_param; j++) raw[j] = theta[scalar->n_global + i + (long)j * self->n_set];
-    scalar->kind->cook(scalar, raw, cooked);
+    scalar->kind->prepare(scalar, raw, set);
   }
 }
 
@@ -71,9 +71,9 @@ static void elementwise_prepare_vjp(const bj_layer *layer, const bj_run *run, co
   const bj_scalar *scalar = self->scalar;
   (void)theta;
   for (int i = 0; i < self->n_set; i++) {
-    const long set = (long)i * (scalar->n_cook + scalar->n_param);
-    real *graw = gprep + set + scalar->n_cook; /* nothing else adds to it: zeros */
-    scalar->kind->cook_vjp(scalar, prep + set + scalar->n_cook, prep + set, gprep + set, graw);
+    const long set = (long)i * (scalar->n_prep + scalar->n_param);
+    real *graw = gprep + set + scalar->n_prep; /* nothing else adds to it: zeros */
+    scalar->kind->prepare_vjp(scalar, prep + set + scalar->n_prep, prep + set, gprep + set, graw);
     for (int j = 0; j < scalar->n_param; j++) gtheta[scalar->n_global + i + (long)j * self->n_set] += graw[j];
   }
 }
@@ -117,7 +117,7 @@ static bj_status elementwise_build(bj_layer *layer, const bj_spec *spec, bj_buil
   self->n_set = spec_flag(spec, "shared", 0) ? 1 : layer->d;
   self->scratch = build_alloc(build, sizeof(real) * (size_t)(scalar->n_param + scalar->n_global));
   layer->n_param = scalar->n_global + (long)self->n_set * scalar->n_param;
-  layer->n_prep = (long)self->n_set * (scalar->n_cook + scalar->n_param);
+  layer->n_prep = (long)self->n_set * (scalar->n_prep + scalar->n_param);
   layer->n_cache = (long)layer->d * scalar->n_cache * BJ_BLOCK;
   return BJ_OK;
 }

@@ -1,12 +1,12 @@
 /* radial: a scalar bijection on the distance from a centre, the same in all directions. Formulas in layer-radial.h.
  *
- * prep: S, the cooked parameters, F(0), and the pass that computed F(0) (rows x, y, sum, factor, then the scalar's
- * cache), which prepare_vjp() needs for the gradient of F(0).
+ * prep: S, the prepared parameters of the scalar, F(0), and the pass that computed F(0) (rows x, y, sum, factor, then
+ * the scalar's cache), which prepare_vjp() needs for the gradient of F(0).
  */
 #include "layer-radial.h"
 
 /* The pass of F(0), in the scratch of prep or gprep. */
-static bj_scalar_pass radial_origin_pass(const bj_layer *layer, const real *theta, const real *cooked, real *scratch,
+static bj_scalar_pass radial_origin_pass(const bj_layer *layer, const real *theta, const real *values, real *scratch,
                                          bj_logdet *logdet) {
   const radial *self = layer->self;
   return (bj_scalar_pass){
@@ -15,7 +15,7 @@ static bj_scalar_pass radial_origin_pass(const bj_layer *layer, const real *thet
       .x = scratch,
       .y = scratch + BJ_BLOCK,
       .logdet = logdet,
-      .par = cooked,
+      .par = values,
       .global = theta + 2 * layer->d,
       .cache = scratch + 4 * BJ_BLOCK,
       .cache_stride = (long)self->scalar->n_cache * BJ_BLOCK,
@@ -26,11 +26,11 @@ static void radial_prepare(const bj_layer *layer, const bj_run *run, const real 
   (void)run;
   const radial *self = layer->self;
   const bj_scalar *scalar = self->scalar;
-  real *scratch = prep + self->prep_scratch, *cooked = prep + self->prep_cooked;
+  real *scratch = prep + self->prep_scratch, *values = prep + self->prep_scalar;
   bj_logdet unused = {scratch + 2 * BJ_BLOCK, scratch + 3 * BJ_BLOCK, 0};
-  const bj_scalar_pass origin = radial_origin_pass(layer, theta, cooked, scratch, &unused);
+  const bj_scalar_pass origin = radial_origin_pass(layer, theta, values, scratch, &unused);
   radial_prepare_head(layer, theta, prep);
-  scalar->kind->cook(scalar, theta + 2 * layer->d + scalar->n_global, cooked);
+  scalar->kind->prepare(scalar, theta + 2 * layer->d + scalar->n_global, values);
   memset(scratch, 0, sizeof(real) * BJ_BLOCK);
   logdet_start(&unused, 1);
   scalar->kind->forward[SHARED](scalar, &origin);
@@ -47,14 +47,14 @@ static void radial_prepare_vjp(const bj_layer *layer, const bj_run *run, const r
   memcpy(scratch, prep + self->prep_scratch, sizeof(real) * (size_t)(layer->n_prep - self->prep_scratch));
   memset(gy, 0, sizeof(real) * BJ_BLOCK);
   gy[0] = gprep[self->prep_origin];
-  bj_scalar_pass origin = radial_origin_pass(layer, theta, prep + self->prep_cooked, scratch, NULL);
+  bj_scalar_pass origin = radial_origin_pass(layer, theta, prep + self->prep_scalar, scratch, NULL);
   origin.gy = gy;
   origin.gl = origin.x; /* zeros */
   origin.gx = gx;
-  origin.gpar = gprep + self->prep_cooked;
+  origin.gpar = gprep + self->prep_scalar;
   origin.gglobal = gtheta + 2 * layer->d;
   scalar->kind->forward_vjp[SHARED](scalar, &origin);
-  scalar->kind->cook_vjp(scalar, theta + raw, prep + self->prep_cooked, gprep + self->prep_cooked, gtheta + raw);
+  scalar->kind->prepare_vjp(scalar, theta + raw, prep + self->prep_scalar, gprep + self->prep_scalar, gtheta + raw);
 }
 
 static void radial_describe(const bj_layer *layer, bj_describe *out) {
@@ -77,8 +77,8 @@ static bj_status radial_build(bj_layer *layer, const bj_spec *spec, bj_build *bu
   if (status != BJ_OK) return status;
   radial *self = layer->self;
   layer->n_param += self->scalar->n_param;
-  self->prep_cooked = layer->n_prep;
-  self->prep_origin = self->prep_cooked + self->scalar->n_cook;
+  self->prep_scalar = layer->n_prep;
+  self->prep_origin = self->prep_scalar + self->scalar->n_prep;
   self->prep_scratch = self->prep_origin + 1;
   layer->n_prep = self->prep_scratch + (4 + (long)self->scalar->n_cache) * BJ_BLOCK;
   radial_build_parts(layer);

@@ -24,7 +24,7 @@ typedef struct {
   bj_net *net;   /* NULL: one set of parameters */
   real *initial; /* of the scalar: raw, then globals */
   const bj_field *center, *scale;
-  long prep_net, prep_cooked, prep_origin, prep_scratch; /* prep starts with S */
+  long prep_net, prep_scalar, prep_origin, prep_scratch; /* prep starts with S */
   /* offsets a block in cache and work; a part is [block][rows][BJ_BLOCK] */
   long cache_r, cache_in, cache_out, cache_ratio, cache_origin, cache_zero, cache_sum, cache_factor;
   long cache_direction, cache_par, cache_net, cache_scalar, cache_scalar0;
@@ -61,7 +61,7 @@ static bj_scalar_pass radial_scalar_pass(const bj_layer *layer, const bj_pass *p
       .x = pass->cache + (origin ? self->cache_zero : self->cache_in) * nb,
       .y = pass->cache + (origin ? self->cache_origin : self->cache_out) * nb,
       .logdet = logdet,
-      .par = self->net ? pass->cache + self->cache_par * nb : pass->prep + self->prep_cooked,
+      .par = self->net ? pass->cache + self->cache_par * nb : pass->prep + self->prep_scalar,
       .par_stride = (long)scalar->n_param * BJ_BLOCK,
       .global = pass->theta + 2 * layer->d,
       .cache = pass->cache + (origin ? self->cache_scalar0 : self->cache_scalar) * nb,
@@ -73,7 +73,7 @@ static bj_scalar_pass radial_scalar_pass(const bj_layer *layer, const bj_pass *p
   one.gl = origin ? one.x : pass->gl; /* zeros */
   one.gx = pass->work + (origin ? self->work_unused : self->work_gin) * nb;
   one.gpar =
-      self->net ? pass->work + (origin ? self->work_gpar0 : self->work_gpar) * nb : pass->gprep + self->prep_cooked;
+      self->net ? pass->work + (origin ? self->work_gpar0 : self->work_gpar) * nb : pass->gprep + self->prep_scalar;
   one.gpar_stride = one.par_stride;
   one.gglobal = pass->gtheta + 2 * layer->d;
   return one;

@@ -1,6 +1,5 @@
 /* Counter-based random numbers: Philox4x32-10 (Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as easy as
- * 1, 2, 3"). A draw is a function of (seed, stream, row, index) alone, so results do not depend on chunks or threads.
- * */
+ * 1, 2, 3"). A draw is a function of (seed, stream, row, index) alone: results do not depend on chunks or threads. */
 #ifndef BJ_NUM_RANDOM_H
 #define BJ_NUM_RANDOM_H
 

@@ -104,7 +104,7 @@ INLINE void logdet_add(bj_logdet *logdet, long at, vreal log_slope) {
 /* ---- scalar bijections ------------------------------------------------------------------------------------------- */
 
 /* A scalar bijection is used in two modes. ROWWISE: every row has its own raw parameters, the outputs of a conditioner.
- * SHARED: one parameter set for all rows; cook() has turned the raw values into what the formulas use, once a step.
+ * SHARED: one parameter set for all rows; prepare() has turned the raw values into what the formulas use, once a step.
  * `global` parameters are never conditioned: one set for the whole layer, raw, in both modes (most kinds have none). */
 typedef enum { ROWWISE, SHARED } bj_sharing;
 
@@ -116,7 +116,7 @@ typedef struct {
   const real *x;
   real *y;
   bj_logdet *logdet;
-  const real *par; /* ROWWISE: raw, [n_param][BJ_BLOCK], blocks par_stride apart. SHARED: [n_cook] plain numbers */
+  const real *par; /* ROWWISE: raw, [n_param][BJ_BLOCK], blocks par_stride apart. SHARED: [n_prep] plain numbers */
   long par_stride;
   const real *global;
   real *cache; /* [n_cache][BJ_BLOCK], blocks cache_stride apart; what the vjp wants to find again */
@@ -128,7 +128,7 @@ typedef struct {
   const real *gy;
   const real *gl; /* [block][BJ_BLOCK] */
   real *gx;       /* overwritten */
-  real *gpar;     /* ROWWISE: raw gradient, as par, overwritten. SHARED: [n_cook], added to */
+  real *gpar;     /* ROWWISE: raw gradient, as par, overwritten. SHARED: [n_prep], added to */
   long gpar_stride;
   real *gglobal; /* [n_global], added to */
 } bj_scalar_pass;
@@ -139,9 +139,9 @@ typedef struct {
   /* Visits the raw parameters in order, as (name, length). */
   void (*describe)(const bj_scalar *scalar, void (*visit)(void *host, const char *name, int length), void *host);
   void (*init)(const bj_scalar *scalar, real *raw, bj_rng *rng); /* raw: n_param values, then n_global */
-  void (*cook)(const bj_scalar *scalar, const real *raw, real *cooked);
+  void (*prepare)(const bj_scalar *scalar, const real *raw, real *prep);
   /* Adds to graw. */
-  void (*cook_vjp)(const bj_scalar *scalar, const real *raw, const real *cooked, const real *gcooked, real *graw);
+  void (*prepare_vjp)(const bj_scalar *scalar, const real *raw, const real *prep, const real *gprep, real *graw);
   /* Indexed by bj_sharing. */
   void (*forward[2])(const bj_scalar *scalar, const bj_scalar_pass *pass);
   void (*inverse[2])(const bj_scalar *scalar, const bj_scalar_pass *pass);
@@ -153,7 +153,7 @@ typedef struct {
 
 struct bj_scalar {
   const bj_scalar_kind *kind;
-  int n_param, n_global, n_cook;
+  int n_param, n_global, n_prep;
   int n_cache;  /* reals a row */
   int n_factor; /* slopes that one call multiplies into a log-determinant */
   void *self;

@@ -26,7 +26,7 @@ INLINE affine_par affine_load(const affine *self, const bj_scalar_pass *pass, in
   if (mode == SHARED) {
     par.loc = vset(pass->par[0]);
     par.scale = vset(pass->par[1]);
-    par.dscale = vset(1); /* cook_vjp multiplies it in, once a step */
+    par.dscale = vset(1); /* prepare_vjp multiplies it in, once a step */
   } else {
     par.loc = scalar_par(pass, b, 0, r);
     par.scale = affine_scale(self, scalar_par(pass, b, 1, r), &par.dscale);
@@ -90,19 +90,19 @@ INLINE void affine_vjp(const bj_scalar *scalar, const bj_scalar_pass *pass, bj_s
 
 SCALAR_MODES(affine)
 
-static void affine_cook(const bj_scalar *scalar, const real *raw, real *cooked) {
+static void affine_prepare(const bj_scalar *scalar, const real *raw, real *prep) {
   vreal dscale;
-  cooked[0] = raw[0];
-  cooked[1] = vfirst(affine_scale(scalar->self, vset(raw[1]), &dscale));
+  prep[0] = raw[0];
+  prep[1] = vfirst(affine_scale(scalar->self, vset(raw[1]), &dscale));
 }
 
-static void affine_cook_vjp(const bj_scalar *scalar, const real *raw, const real *cooked, const real *gcooked,
-                            real *graw) {
+static void affine_prepare_vjp(const bj_scalar *scalar, const real *raw, const real *prep, const real *gprep,
+                               real *graw) {
   vreal dscale;
-  (void)cooked;
+  (void)prep;
   affine_scale(scalar->self, vset(raw[1]), &dscale);
-  graw[0] += gcooked[0];
-  graw[1] += gcooked[1] * vfirst(dscale);
+  graw[0] += gprep[0];
+  graw[1] += gprep[1] * vfirst(dscale);
 }
 
 static void affine_init(const bj_scalar *scalar, real *raw, bj_rng *rng) {
@@ -123,7 +123,7 @@ static bj_status affine_build(bj_scalar *scalar, const bj_spec *spec, bj_build *
   affine *self = scalar->self = build_alloc(build, sizeof(affine));
   self->exponential = !strcmp(spec_string(spec, "scale", "softplus"), "exp");
   self->min_scale = spec_number(spec, "min_scale", 1e-2);
-  scalar->n_param = scalar->n_cook = scalar->n_cache = 2;
+  scalar->n_param = scalar->n_prep = scalar->n_cache = 2;
   scalar->n_factor = 1;
   return BJ_OK;
 }
@@ -133,7 +133,7 @@ static const bj_scalar_kind scalar_affine = {
     .build = affine_build,
     .describe = affine_describe,
     .init = affine_init,
-    .cook = affine_cook,
-    .cook_vjp = affine_cook_vjp,
+    .prepare = affine_prepare,
+    .prepare_vjp = affine_prepare_vjp,
     SCALAR_TABLE(affine),
 };

@@ -80,19 +80,19 @@ INLINE void beta_stretch_vjp(const bj_scalar *scalar, const bj_scalar_pass *pass
 
 SCALAR_MODES(beta_stretch)
 
-static void beta_stretch_cook(const bj_scalar *scalar, const real *raw, real *cooked) {
+static void beta_stretch_prepare(const bj_scalar *scalar, const real *raw, real *prep) {
   vreal derivative;
   (void)scalar;
-  cooked[0] = vfirst(beta_stretch_shape(vset(raw[0]), &derivative));
-  cooked[1] = 1 / cooked[0];
+  prep[0] = vfirst(beta_stretch_shape(vset(raw[0]), &derivative));
+  prep[1] = 1 / prep[0];
 }
 
-static void beta_stretch_cook_vjp(const bj_scalar *scalar, const real *raw, const real *cooked, const real *gcooked,
-                                  real *graw) {
+static void beta_stretch_prepare_vjp(const bj_scalar *scalar, const real *raw, const real *prep, const real *gprep,
+                                     real *graw) {
   vreal derivative;
-  (void)scalar, (void)cooked;
+  (void)scalar, (void)prep;
   beta_stretch_shape(vset(raw[0]), &derivative);
-  graw[0] += gcooked[0] * vfirst(derivative);
+  graw[0] += gprep[0] * vfirst(derivative);
 }
 
 static void beta_stretch_init(const bj_scalar *scalar, real *raw, bj_rng *rng) {
@@ -108,7 +108,7 @@ static void beta_stretch_describe(const bj_scalar *scalar, void (*visit)(void *,
 static bj_status beta_stretch_build(bj_scalar *scalar, const bj_spec *spec, bj_build *build) {
   (void)spec, (void)build;
   scalar->n_param = 1;
-  scalar->n_cook = 2;
+  scalar->n_prep = 2;
   scalar->n_cache = 6;
   return BJ_OK;
 }
@@ -118,7 +118,7 @@ static const bj_scalar_kind scalar_beta_stretch = {
     .build = beta_stretch_build,
     .describe = beta_stretch_describe,
     .init = beta_stretch_init,
-    .cook = beta_stretch_cook,
-    .cook_vjp = beta_stretch_cook_vjp,
+    .prepare = beta_stretch_prepare,
+    .prepare_vjp = beta_stretch_prepare_vjp,
     SCALAR_TABLE(beta_stretch),
 };

@@ -1,6 +1,6 @@
 /* chain: y = f_m(... f_2(f_1(x))), the log-derivatives added up.
  *
- * Raw, cooked and global parameters are those of the members one after the other. The rows of the cache are the
+ * Raw, prepared and global parameters are those of the members one after the other. The rows of the cache are the
  * members' own, then the m - 1 values between them, then two for the cotangents on their way back. Members are called a
  * block at a time, so that all of a block's values stay in the nearest cache however long the chain is.
  */
@@ -10,7 +10,7 @@
 
 typedef struct {
   bj_scalar *scalar;
-  int param, cook, global, cache; /* where its parts start */
+  int param, prep, global, cache; /* where its parts start */
 } chain_member;
 
 typedef struct {
@@ -31,7 +31,7 @@ INLINE bj_scalar_pass chain_pass(const chain *self, const bj_scalar_pass *pass, 
       .stride = pass->stride,
       .x = in ? in : pass->x + b * pass->stride,
       .y = out ? out : pass->y + b * pass->stride,
-      .par = mode == SHARED ? pass->par + member->cook : pass->par + b * pass->par_stride + member->param * BJ_BLOCK,
+      .par = mode == SHARED ? pass->par + member->prep : pass->par + b * pass->par_stride + member->param * BJ_BLOCK,
       .par_stride = pass->par_stride,
       .global = pass->global + member->global,
       .cache = scalar_cache(pass, b, member->cache),
@@ -72,7 +72,7 @@ INLINE void chain_vjp(const bj_scalar *scalar, const bj_scalar_pass *pass, bj_sh
       one.gl = pass->gl + b * BJ_BLOCK;
       one.gx = step == n - 1 ? pass->gx + b * pass->stride : cotangents + (step & 1) * BJ_BLOCK;
       one.gpar =
-          mode == SHARED ? pass->gpar + member->cook : pass->gpar + b * pass->gpar_stride + member->param * BJ_BLOCK;
+          mode == SHARED ? pass->gpar + member->prep : pass->gpar + b * pass->gpar_stride + member->param * BJ_BLOCK;
       one.gpar_stride = pass->gpar_stride;
       one.gglobal = pass->gglobal + member->global;
       (direction == BJ_FORWARD ? member->scalar->kind->forward_vjp : member->scalar->kind->inverse_vjp)[mode](
@@ -84,21 +84,21 @@ INLINE void chain_vjp(const bj_scalar *scalar, const bj_scalar_pass *pass, bj_sh
 
 SCALAR_MODES(chain)
 
-static void chain_cook(const bj_scalar *scalar, const real *raw, real *cooked) {
+static void chain_prepare(const bj_scalar *scalar, const real *raw, real *prep) {
   const chain *self = scalar->self;
   for (int i = 0; i < self->n_member; i++) {
     const chain_member *member = self->members + i;
-    member->scalar->kind->cook(member->scalar, raw + member->param, cooked + member->cook);
+    member->scalar->kind->prepare(member->scalar, raw + member->param, prep + member->prep);
   }
 }
 
-static void chain_cook_vjp(const bj_scalar *scalar, const real *raw, const real *cooked, const real *gcooked,
-                           real *graw) {
+static void chain_prepare_vjp(const bj_scalar *scalar, const real *raw, const real *prep, const real *gprep,
+                              real *graw) {
   const chain *self = scalar->self;
   for (int i = 0; i < self->n_member; i++) {
     const chain_member *member = self->members + i;
-    member->scalar->kind->cook_vjp(member->scalar, raw + member->param, cooked + member->cook, gcooked + member->cook,
-                                   graw + member->param);
+    member->scalar->kind->prepare_vjp(member->scalar, raw + member->param, prep + member->prep, gprep + member->prep,
+                                      graw + member->param);
   }
 }
 
@@ -167,11 +167,11 @@ static bj_status chain_build(bj_scalar *scalar, const bj_spec *spec, bj_build *b
     const bj_status status = scalar_build(build, field->specs + i, "scalar_chain", &member->scalar);
     if (status != BJ_OK) return status;
     member->param = scalar->n_param;
-    member->cook = scalar->n_cook;
+    member->prep = scalar->n_prep;
     member->global = scalar->n_global;
     member->cache = scalar->n_cache;
     scalar->n_param += member->scalar->n_param;
-    scalar->n_cook += member->scalar->n_cook;
+    scalar->n_prep += member->scalar->n_prep;
     scalar->n_global += member->scalar->n_global;
     scalar->n_cache += member->scalar->n_cache;
     scalar->n_factor += member->scalar->n_factor;
@@ -187,7 +187,7 @@ static const bj_scalar_kind scalar_chain = {
     .describe = chain_describe,
     .describe_global = chain_describe_global,
     .init = chain_init,
-    .cook = chain_cook,
-    .cook_vjp = chain_cook_vjp,
+    .prepare = chain_prepare,
+    .prepare_vjp = chain_prepare_vjp,
     SCALAR_TABLE(chain),
 };

@@ -257,29 +257,29 @@ INLINE void cubic_conjugation_vjp(const bj_scalar *scalar, const bj_scalar_pass 
 
 SCALAR_MODES(cubic_conjugation)
 
-static void cubic_conjugation_cook(const bj_scalar *scalar, const real *raw, real *cooked) {
+static void cubic_conjugation_prepare(const bj_scalar *scalar, const real *raw, real *prep) {
   (void)scalar;
-  cooked[0] = raw[0];
-  cooked[1] = raw[1];
+  prep[0] = raw[0];
+  prep[1] = raw[1];
   for (int j = 2; j < 4; j++) {
     vreal value, derivative, one = vset(raw[j]);
     cubic_conjugation_bounded(1, &one, &value, &derivative);
-    cooked[j] = vfirst(value);
+    prep[j] = vfirst(value);
   }
-  cooked[4] = 1 / cooked[2];
-  cooked[5] = cooked[3] * cooked[4] * cooked[4] * cooked[4];
-  cooked[6] = 1 / cooked[3];
+  prep[4] = 1 / prep[2];
+  prep[5] = prep[3] * prep[4] * prep[4] * prep[4];
+  prep[6] = 1 / prep[3];
 }
 
-static void cubic_conjugation_cook_vjp(const bj_scalar *scalar, const real *raw, const real *cooked,
-                                       const real *gcooked, real *graw) {
-  (void)scalar, (void)cooked;
-  graw[0] += gcooked[0];
-  graw[1] += gcooked[1];
+static void cubic_conjugation_prepare_vjp(const bj_scalar *scalar, const real *raw, const real *prep, const real *gprep,
+                                          real *graw) {
+  (void)scalar, (void)prep;
+  graw[0] += gprep[0];
+  graw[1] += gprep[1];
   for (int j = 2; j < 4; j++) {
     vreal value, derivative, one = vset(raw[j]);
     cubic_conjugation_bounded(1, &one, &value, &derivative);
-    graw[j] += gcooked[j] * vfirst(derivative);
+    graw[j] += gprep[j] * vfirst(derivative);
   }
 }
 
@@ -302,7 +302,7 @@ static bj_status cubic_conjugation_build(bj_scalar *scalar, const bj_spec *spec,
   real *init_scale = scalar->self = build_alloc(build, sizeof(real));
   *init_scale = spec_number(spec, "init_scale", 1e-2);
   scalar->n_param = 4;
-  scalar->n_cook = 7;
+  scalar->n_prep = 7;
   scalar->n_cache = 5;
   scalar->n_factor = 1;
   return BJ_OK;
@@ -313,7 +313,7 @@ static const bj_scalar_kind scalar_cubic_conjugation = {
     .build = cubic_conjugation_build,
     .describe = cubic_conjugation_describe,
     .init = cubic_conjugation_init,
-    .cook = cubic_conjugation_cook,
-    .cook_vjp = cubic_conjugation_cook_vjp,
+    .prepare = cubic_conjugation_prepare,
+    .prepare_vjp = cubic_conjugation_prepare_vjp,
     SCALAR_TABLE(cubic_conjugation),
 };

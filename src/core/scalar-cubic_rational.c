@@ -194,26 +194,26 @@ INLINE void cubic_rational_vjp(const bj_scalar *scalar, const bj_scalar_pass *pa
 
 SCALAR_MODES(cubic_rational)
 
-static void cubic_rational_cook(const bj_scalar *scalar, const real *raw, real *cooked) {
+static void cubic_rational_prepare(const bj_scalar *scalar, const real *raw, real *prep) {
   vreal above, derivative;
   (void)scalar;
-  cooked[0] = raw[0];
-  cooked[1] = vfirst(cubic_rational_alpha(vset(raw[1]), &above, &derivative));
-  cooked[2] = vfirst(cubic_rational_beta(vset(raw[2]), &derivative));
-  cooked[3] = vfirst(above);
-  cooked[4] = sqrt(cooked[2]);
-  cooked[5] = 1 / cooked[4];
+  prep[0] = raw[0];
+  prep[1] = vfirst(cubic_rational_alpha(vset(raw[1]), &above, &derivative));
+  prep[2] = vfirst(cubic_rational_beta(vset(raw[2]), &derivative));
+  prep[3] = vfirst(above);
+  prep[4] = sqrt(prep[2]);
+  prep[5] = 1 / prep[4];
 }
 
-static void cubic_rational_cook_vjp(const bj_scalar *scalar, const real *raw, const real *cooked, const real *gcooked,
-                                    real *graw) {
+static void cubic_rational_prepare_vjp(const bj_scalar *scalar, const real *raw, const real *prep, const real *gprep,
+                                       real *graw) {
   vreal above, dalpha, dbeta;
-  (void)scalar, (void)cooked;
+  (void)scalar, (void)prep;
   cubic_rational_alpha(vset(raw[1]), &above, &dalpha);
   cubic_rational_beta(vset(raw[2]), &dbeta);
-  graw[0] += gcooked[0];
-  graw[1] += gcooked[1] * vfirst(dalpha);
-  graw[2] += gcooked[2] * vfirst(dbeta);
+  graw[0] += gprep[0];
+  graw[1] += gprep[1] * vfirst(dalpha);
+  graw[2] += gprep[2] * vfirst(dbeta);
 }
 
 static void cubic_rational_init(const bj_scalar *scalar, real *raw, bj_rng *rng) {
@@ -233,7 +233,7 @@ static bj_status cubic_rational_build(bj_scalar *scalar, const bj_spec *spec, bj
   real *init_scale = scalar->self = build_alloc(build, sizeof(real));
   *init_scale = spec_number(spec, "init_scale", 1e-2);
   scalar->n_param = 3;
-  scalar->n_cook = scalar->n_cache = 6;
+  scalar->n_prep = scalar->n_cache = 6;
   scalar->n_factor = 1;
   return BJ_OK;
 }
@@ -243,7 +243,7 @@ static const bj_scalar_kind scalar_cubic_rational = {
     .build = cubic_rational_build,
     .describe = cubic_rational_describe,
     .init = cubic_rational_init,
-    .cook = cubic_rational_cook,
-    .cook_vjp = cubic_rational_cook_vjp,
+    .prepare = cubic_rational_prepare,
+    .prepare_vjp = cubic_rational_prepare_vjp,
     SCALAR_TABLE(cubic_rational),
 };

@@ -35,12 +35,10 @@ static void fixed_init(const bj_scalar *scalar, real *raw, bj_rng *rng) { (void)
 static void fixed_describe(const bj_scalar *scalar, void (*visit)(void *, const char *, int), void *host) {
   (void)scalar, (void)visit, (void)host;
 }
-static void fixed_cook(const bj_scalar *scalar, const real *raw, real *cooked) {
-  (void)scalar, (void)raw, (void)cooked;
-}
-static void fixed_cook_vjp(const bj_scalar *scalar, const real *raw, const real *cooked, const real *gcooked,
-                           real *graw) {
-  (void)scalar, (void)raw, (void)cooked, (void)gcooked, (void)graw;
+static void fixed_prepare(const bj_scalar *scalar, const real *raw, real *prep) { (void)scalar, (void)raw, (void)prep; }
+static void fixed_prepare_vjp(const bj_scalar *scalar, const real *raw, const real *prep, const real *gprep,
+                              real *graw) {
+  (void)scalar, (void)raw, (void)prep, (void)gprep, (void)graw;
 }
 /* For kinds that read nothing from their spec. */
 static bj_status fixed_build(bj_scalar *scalar, const bj_spec *spec, bj_build *build) {
@@ -73,8 +71,8 @@ static bj_status fixed_build(bj_scalar *scalar, const bj_spec *spec, bj_build *b
       .build = build_kind,                                     \
       .describe = fixed_describe,                              \
       .init = fixed_init,                                      \
-      .cook = fixed_cook,                                      \
-      .cook_vjp = fixed_cook_vjp,                              \
+      .prepare = fixed_prepare,                                \
+      .prepare_vjp = fixed_prepare_vjp,                        \
       .forward = {kind##_forward, kind##_forward},             \
       .inverse = {kind##_inverse, kind##_inverse},             \
       .forward_vjp = {kind##_forward_vjp, kind##_forward_vjp}, \

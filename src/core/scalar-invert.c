@@ -27,14 +27,14 @@ static void turned_init(const bj_scalar *scalar, real *raw, bj_rng *rng) {
   const bj_scalar *inner = scalar->self;
   inner->kind->init(inner, raw, rng);
 }
-static void turned_cook(const bj_scalar *scalar, const real *raw, real *cooked) {
+static void turned_prepare(const bj_scalar *scalar, const real *raw, real *prep) {
   const bj_scalar *inner = scalar->self;
-  inner->kind->cook(inner, raw, cooked);
+  inner->kind->prepare(inner, raw, prep);
 }
-static void turned_cook_vjp(const bj_scalar *scalar, const real *raw, const real *cooked, const real *gcooked,
-                            real *graw) {
+static void turned_prepare_vjp(const bj_scalar *scalar, const real *raw, const real *prep, const real *gprep,
+                               real *graw) {
   const bj_scalar *inner = scalar->self;
-  inner->kind->cook_vjp(inner, raw, cooked, gcooked, graw);
+  inner->kind->prepare_vjp(inner, raw, prep, gprep, graw);
 }
 
 static bj_status turned_build(bj_scalar *scalar, const bj_spec *spec, bj_build *build) {
@@ -54,7 +54,7 @@ static const bj_scalar_kind scalar_invert = {
     .describe = turned_describe,
     .describe_global = turned_describe_global,
     .init = turned_init,
-    .cook = turned_cook,
-    .cook_vjp = turned_cook_vjp,
+    .prepare = turned_prepare,
+    .prepare_vjp = turned_prepare_vjp,
     SCALAR_TABLE(turned),
 };

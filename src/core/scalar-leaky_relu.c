@@ -33,11 +33,11 @@ INLINE leaky_relu_par leaky_relu_constrain(const leaky_relu *self, vreal raw) {
   return par;
 }
 
-/* Cooked: alpha and log|alpha|; the gradient is that of the second. */
+/* Prepared: alpha and log|alpha|; the gradient is that of the second. */
 INLINE leaky_relu_par leaky_relu_load(const leaky_relu *self, const bj_scalar_pass *pass, int b, int r,
                                       bj_sharing mode) {
   if (mode == ROWWISE) return leaky_relu_constrain(self, scalar_par(pass, b, 0, r));
-  return (leaky_relu_par){vset(pass->par[0]), vset(pass->par[1]), vset(1)}; /* cook_vjp multiplies dlog in */
+  return (leaky_relu_par){vset(pass->par[0]), vset(pass->par[1]), vset(1)}; /* prepare_vjp multiplies dlog in */
 }
 
 INLINE void leaky_relu_map(const bj_scalar *scalar, const bj_scalar_pass *pass, bj_sharing mode,
@@ -81,16 +81,16 @@ INLINE void leaky_relu_vjp(const bj_scalar *scalar, const bj_scalar_pass *pass, 
 
 SCALAR_MODES(leaky_relu)
 
-static void leaky_relu_cook(const bj_scalar *scalar, const real *raw, real *cooked) {
+static void leaky_relu_prepare(const bj_scalar *scalar, const real *raw, real *prep) {
   const leaky_relu_par par = leaky_relu_constrain(scalar->self, vset(raw[0]));
-  cooked[0] = vfirst(par.alpha);
-  cooked[1] = vfirst(par.log_alpha);
+  prep[0] = vfirst(par.alpha);
+  prep[1] = vfirst(par.log_alpha);
 }
 
-static void leaky_relu_cook_vjp(const bj_scalar *scalar, const real *raw, const real *cooked, const real *gcooked,
-                                real *graw) {
-  (void)cooked;
-  graw[0] += gcooked[1] * vfirst(leaky_relu_constrain(scalar->self, vset(raw[0])).dlog);
+static void leaky_relu_prepare_vjp(const bj_scalar *scalar, const real *raw, const real *prep, const real *gprep,
+                                   real *graw) {
+  (void)prep;
+  graw[0] += gprep[1] * vfirst(leaky_relu_constrain(scalar->self, vset(raw[0])).dlog);
 }
 
 static void leaky_relu_init(const bj_scalar *scalar, real *raw, bj_rng *rng) {
@@ -110,7 +110,7 @@ static bj_status leaky_relu_build(bj_scalar *scalar, const bj_spec *spec, bj_bui
   self->identity = !strcmp(spec_string(spec, "parameterisation", "log"), "identity");
   self->slope = spec_number(spec, "slope", 0);
   scalar->n_param = 1;
-  scalar->n_cook = scalar->n_cache = 2;
+  scalar->n_prep = scalar->n_cache = 2;
   return BJ_OK;
 }
 
@@ -119,7 +119,7 @@ static const bj_scalar_kind scalar_leaky_relu = {
     .build = leaky_relu_build,
     .describe = leaky_relu_describe,
     .init = leaky_relu_init,
-    .cook = leaky_relu_cook,
-    .cook_vjp = leaky_relu_cook_vjp,
+    .prepare = leaky_relu_prepare,
+    .prepare_vjp = leaky_relu_prepare_vjp,
     SCALAR_TABLE(leaky_relu),
 };

@@ -21,7 +21,7 @@
  * (-(gx - gl L_u) / f', -gl) gives the gradient of the parameters.
  *
  * Raw: widths (n), heights (n), slopes at the inner knots ("linear": 1 at both ends), at all knots ("free"), or at all
- * but the last ("circular": the last is the first). Cooked: a record (X, Y, w, h, d0, d1) a bin.
+ * but the last ("circular": the last is the first). Prepared: a record (X, Y, w, h, d0, d1) a bin.
  */
 #include "scalar-rq_spline.h"
 
@@ -200,9 +200,9 @@ INLINE void spline_spread_rowwise(const rq_spline *self, const real *cache, real
 }
 
 /* Rows add up one after the other, so the sum does not depend on the number of lanes. */
-INLINE void spline_spread_shared(const real *cache, const real *staged, real *gcooked) {
+INLINE void spline_spread_shared(const real *cache, const real *staged, real *gprep) {
   for (int r = 0; r < BJ_BLOCK; r++) {
-    real *record = gcooked + (int)cache[ROW_BIN * BJ_BLOCK + r] * RECORD_SIZE;
+    real *record = gprep + (int)cache[ROW_BIN * BJ_BLOCK + r] * RECORD_SIZE;
     for (int j = 0; j < RECORD_SIZE; j++) record[j] += staged[j * BJ_BLOCK + r];
   }
 }
@@ -240,7 +240,7 @@ SCALAR_MODES(rq_spline)
 /* ---- shared parameters ------------------------------------------------------------------------------------------- */
 
 /* One axis: `knots` and `sizes` are its members of the first record. */
-static void spline_cook_axis(const rq_spline *self, const real *raw, real *knots, real *sizes) {
+static void spline_prepare_axis(const rq_spline *self, const real *raw, real *knots, real *sizes) {
   const int n = self->n_bin;
   real max = raw[0], sum = 0, knot = self->low;
   for (int i = 1; i < n; i++) max = fmax(max, raw[i]);
@@ -253,8 +253,8 @@ static void spline_cook_axis(const rq_spline *self, const real *raw, real *knots
   sizes[(n - 1) * RECORD_SIZE] = self->high - knots[(n - 1) * RECORD_SIZE];
 }
 
-static void spline_cook_axis_vjp(const rq_spline *self, const real *raw, const real *gknots, const real *gsizes,
-                                 real *graw) {
+static void spline_prepare_axis_vjp(const rq_spline *self, const real *raw, const real *gknots, const real *gsizes,
+                                    real *graw) {
   const int n = self->n_bin;
   real max = raw[0], sum = 0, mean = 0, moved = 0;
   for (int i = 1; i < n; i++) max = fmax(max, raw[i]);
@@ -275,34 +275,34 @@ static int spline_fixed_slope(const rq_spline *self, int knot) {
   return self->boundary == SPLINE_LINEAR && (knot == 0 || knot == self->n_bin);
 }
 
-static void rq_spline_cook(const bj_scalar *scalar, const real *raw, real *cooked) {
+static void rq_spline_prepare(const bj_scalar *scalar, const real *raw, real *prep) {
   const rq_spline *self = scalar->self;
   const int n = self->n_bin;
-  spline_cook_axis(self, raw, cooked + RECORD_X, cooked + RECORD_W);
-  spline_cook_axis(self, raw + n, cooked + RECORD_Y, cooked + RECORD_H);
+  spline_prepare_axis(self, raw, prep + RECORD_X, prep + RECORD_W);
+  spline_prepare_axis(self, raw + n, prep + RECORD_Y, prep + RECORD_H);
   for (int knot = 0; knot <= n; knot++) {
     vreal unused;
     const vreal slope = spline_slope(self, vset(raw[2 * n + spline_slope_index(self, knot)]), &unused);
     const real value = spline_fixed_slope(self, knot) ? 1 : vfirst(slope);
-    if (knot < n) cooked[knot * RECORD_SIZE + RECORD_D0] = value;
-    if (knot > 0) cooked[(knot - 1) * RECORD_SIZE + RECORD_D1] = value;
+    if (knot < n) prep[knot * RECORD_SIZE + RECORD_D0] = value;
+    if (knot > 0) prep[(knot - 1) * RECORD_SIZE + RECORD_D1] = value;
   }
 }
 
-static void rq_spline_cook_vjp(const bj_scalar *scalar, const real *raw, const real *cooked, const real *gcooked,
-                               real *graw) {
+static void rq_spline_prepare_vjp(const bj_scalar *scalar, const real *raw, const real *prep, const real *gprep,
+                                  real *graw) {
   const rq_spline *self = scalar->self;
   const int n = self->n_bin;
-  (void)cooked;
-  spline_cook_axis_vjp(self, raw, gcooked + RECORD_X, gcooked + RECORD_W, graw);
-  spline_cook_axis_vjp(self, raw + n, gcooked + RECORD_Y, gcooked + RECORD_H, graw + n);
+  (void)prep;
+  spline_prepare_axis_vjp(self, raw, gprep + RECORD_X, gprep + RECORD_W, graw);
+  spline_prepare_axis_vjp(self, raw + n, gprep + RECORD_Y, gprep + RECORD_H, graw + n);
   for (int knot = 0; knot <= n; knot++) {
     if (spline_fixed_slope(self, knot)) continue;
     const int index = 2 * n + spline_slope_index(self, knot);
     vreal dslope;
     spline_slope(self, vset(raw[index]), &dslope);
-    const real left = knot > 0 ? gcooked[(knot - 1) * RECORD_SIZE + RECORD_D1] : 0;
-    const real right = knot < n ? gcooked[knot * RECORD_SIZE + RECORD_D0] : 0;
+    const real left = knot > 0 ? gprep[(knot - 1) * RECORD_SIZE + RECORD_D1] : 0;
+    const real right = knot < n ? gprep[knot * RECORD_SIZE + RECORD_D0] : 0;
     graw[index] += (left + right) * vfirst(dslope);
   }
 }
@@ -346,7 +346,7 @@ static bj_status rq_spline_build(bj_scalar *scalar, const bj_spec *spec, bj_buil
                       self->low, self->high);
   }
   scalar->n_param = 2 * self->n_bin + self->n_slope;
-  scalar->n_cook = self->n_bin * RECORD_SIZE;
+  scalar->n_prep = self->n_bin * RECORD_SIZE;
   scalar->n_cache = ROW_WEIGHTS + 2 * self->n_bin;
   scalar->n_factor = 1;
   return BJ_OK;
@@ -357,7 +357,7 @@ static const bj_scalar_kind scalar_rq_spline = {
     .build = rq_spline_build,
     .describe = rq_spline_describe,
     .init = rq_spline_init,
-    .cook = rq_spline_cook,
-    .cook_vjp = rq_spline_cook_vjp,
+    .prepare = rq_spline_prepare,
+    .prepare_vjp = rq_spline_prepare_vjp,
     SCALAR_TABLE(rq_spline),
 };

@@ -101,8 +101,8 @@ INLINE void spline_search_rowwise(const rq_spline *self, const real *par, real *
   vstore(cache + ROW_SCALE_H * BJ_BLOCK, scale_h);
 }
 
-/* The softmax weights and raw slopes of the bin: looking them up is cheaper than selecting them along with the search.
- * */
+/* The softmax weights and raw slopes of the bin: looking them up is cheaper than selecting them along
+ * with the search. */
 INLINE void spline_gather_rowwise(const rq_spline *self, const real *par, real *cache) {
   const int n_bin = self->n_bin;
   const real *weight_w = cache + ROW_WEIGHTS * BJ_BLOCK, *weight_h = weight_w + n_bin * BJ_BLOCK;
@@ -137,17 +137,17 @@ INLINE void spline_constrain_rowwise(const rq_spline *self, real *cache) {
   vstore(cache + ROW_DSLOPE1 * BJ_BLOCK, dslope1);
 }
 
-INLINE void spline_search_shared(const rq_spline *self, const real *cooked, real *cache, vreal x,
+INLINE void spline_search_shared(const rq_spline *self, const real *prep, real *cache, vreal x,
                                  bj_direction direction) {
-  const real *knots = cooked + (direction == BJ_FORWARD ? RECORD_X : RECORD_Y);
+  const real *knots = prep + (direction == BJ_FORWARD ? RECORD_X : RECORD_Y);
   vreal bin = vset(0);
   for (int i = 1; i < self->n_bin; i++) bin += spline_where(vle(vset(knots[i * RECORD_SIZE]), x), vset(1));
   vstore(cache + ROW_BIN * BJ_BLOCK, bin);
 }
 
-INLINE void spline_gather_shared(const real *cooked, real *cache) {
+INLINE void spline_gather_shared(const real *prep, real *cache) {
   for (int r = 0; r < BJ_BLOCK; r++) {
-    const real *record = cooked + (int)cache[ROW_BIN * BJ_BLOCK + r] * RECORD_SIZE;
+    const real *record = prep + (int)cache[ROW_BIN * BJ_BLOCK + r] * RECORD_SIZE;
     for (int j = 0; j < RECORD_SIZE; j++) cache[(ROW_X + j) * BJ_BLOCK + r] = record[j];
   }
 }

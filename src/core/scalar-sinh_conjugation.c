@@ -220,22 +220,22 @@ INLINE void sinh_conjugation_vjp(const bj_scalar *scalar, const bj_scalar_pass *
 SCALAR_MODES(sinh_conjugation)
 
 /* Only alpha is made from its raw value here. */
-static void sinh_conjugation_cook(const bj_scalar *scalar, const real *raw, real *cooked) {
+static void sinh_conjugation_prepare(const bj_scalar *scalar, const real *raw, real *prep) {
   vreal derivative;
   (void)scalar;
-  for (int j = 0; j < 5; j++) cooked[j] = raw[j];
-  cooked[SINH_CONJUGATION_ALPHA] = vfirst(sinh_conjugation_alpha(vset(raw[SINH_CONJUGATION_ALPHA]), &derivative));
+  for (int j = 0; j < 5; j++) prep[j] = raw[j];
+  prep[SINH_CONJUGATION_ALPHA] = vfirst(sinh_conjugation_alpha(vset(raw[SINH_CONJUGATION_ALPHA]), &derivative));
 }
 
-static void sinh_conjugation_cook_vjp(const bj_scalar *scalar, const real *raw, const real *cooked, const real *gcooked,
-                                      real *graw) {
+static void sinh_conjugation_prepare_vjp(const bj_scalar *scalar, const real *raw, const real *prep, const real *gprep,
+                                         real *graw) {
   vreal derivative;
-  (void)scalar, (void)cooked;
+  (void)scalar, (void)prep;
   sinh_conjugation_alpha(vset(raw[SINH_CONJUGATION_ALPHA]), &derivative);
-  graw[0] += gcooked[0];
-  graw[1] += gcooked[1] * vfirst(derivative);
-  graw[2] += gcooked[2];
-  for (int j = 3; j < 5; j++) graw[j] += gcooked[j] * vfirst(sinh_conjugation_derivative(vset(raw[j])));
+  graw[0] += gprep[0];
+  graw[1] += gprep[1] * vfirst(derivative);
+  graw[2] += gprep[2];
+  for (int j = 3; j < 5; j++) graw[j] += gprep[j] * vfirst(sinh_conjugation_derivative(vset(raw[j])));
 }
 
 static void sinh_conjugation_init(const bj_scalar *scalar, real *raw, bj_rng *rng) {
@@ -256,7 +256,7 @@ static void sinh_conjugation_describe(const bj_scalar *scalar, void (*visit)(voi
 static bj_status sinh_conjugation_build(bj_scalar *scalar, const bj_spec *spec, bj_build *build) {
   real *init_scale = scalar->self = build_alloc(build, sizeof(real));
   *init_scale = spec_number(spec, "init_scale", 1e-2);
-  scalar->n_param = scalar->n_cook = 5;
+  scalar->n_param = scalar->n_prep = 5;
   scalar->n_cache = SINH_CONJUGATION_N_CACHE;
   scalar->n_factor = 1;
   return BJ_OK;
@@ -267,7 +267,7 @@ static const bj_scalar_kind scalar_sinh_conjugation = {
     .build = sinh_conjugation_build,
     .describe = sinh_conjugation_describe,
     .init = sinh_conjugation_init,
-    .cook = sinh_conjugation_cook,
-    .cook_vjp = sinh_conjugation_cook_vjp,
+    .prepare = sinh_conjugation_prepare,
+    .prepare_vjp = sinh_conjugation_prepare_vjp,
     SCALAR_TABLE(sinh_conjugation),
 };

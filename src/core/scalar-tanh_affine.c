@@ -90,17 +90,17 @@ INLINE void tanh_affine_vjp(const bj_scalar *scalar, const bj_scalar_pass *pass,
 SCALAR_MODES(tanh_affine)
 
 /* What s' is depends on the global parameter, which only the kernels see. */
-static void tanh_affine_cook(const bj_scalar *scalar, const real *raw, real *cooked) {
+static void tanh_affine_prepare(const bj_scalar *scalar, const real *raw, real *prep) {
   (void)scalar;
-  cooked[0] = raw[0];
-  cooked[1] = raw[1];
+  prep[0] = raw[0];
+  prep[1] = raw[1];
 }
 
-static void tanh_affine_cook_vjp(const bj_scalar *scalar, const real *raw, const real *cooked, const real *gcooked,
-                                 real *graw) {
-  (void)scalar, (void)raw, (void)cooked;
-  graw[0] += gcooked[0];
-  graw[1] += gcooked[1];
+static void tanh_affine_prepare_vjp(const bj_scalar *scalar, const real *raw, const real *prep, const real *gprep,
+                                    real *graw) {
+  (void)scalar, (void)raw, (void)prep;
+  graw[0] += gprep[0];
+  graw[1] += gprep[1];
 }
 
 static void tanh_affine_init(const bj_scalar *scalar, real *raw, bj_rng *rng) {
@@ -122,7 +122,7 @@ static void tanh_affine_describe_global(const bj_scalar *scalar, void (*visit)(v
 
 static bj_status tanh_affine_build(bj_scalar *scalar, const bj_spec *spec, bj_build *build) {
   (void)spec, (void)build;
-  scalar->n_param = scalar->n_cook = 2;
+  scalar->n_param = scalar->n_prep = 2;
   scalar->n_global = 1;
   scalar->n_cache = 3;
   return BJ_OK;
@@ -134,7 +134,7 @@ static const bj_scalar_kind scalar_tanh_affine = {
     .describe = tanh_affine_describe,
     .describe_global = tanh_affine_describe_global,
     .init = tanh_affine_init,
-    .cook = tanh_affine_cook,
-    .cook_vjp = tanh_affine_cook_vjp,
+    .prepare = tanh_affine_prepare,
+    .prepare_vjp = tanh_affine_prepare_vjp,
     SCALAR_TABLE(tanh_affine),
 };
