@@ -55,6 +55,12 @@ native_train <- function(flow, setup, state) {
 
 native_check_interrupt <- function() .Call(ffi_check_interrupt)
 native_isa <- function() .Call(ffi_isa)
+
+# All kinds of the core: a matrix with the columns family and name.
+native_kinds <- function() {
+  matrix(.Call(ffi_kinds), ncol = 2, byrow = TRUE, dimnames = list(NULL, c("family", "name")))
+}
+
 native_num_apply <- function(name, x) .Call(ffi_num_apply, name, x)
 native_num_gemm <- function(mode, a, x, m, k, n_block) .Call(ffi_num_gemm, mode, a, x, m, k, n_block)
 native_num_philox <- function(counter, key) .Call(ffi_num_philox, counter, key)

@@ -1,5 +1,29 @@
-/* The numerical kernels, for tests and benchmarks. */
+/* The list of kinds, and the numerical kernels, for tests and benchmarks. */
 #include "ffi.h"
+
+typedef struct {
+  SEXP to; /* NULL while counting */
+  int n;
+} kind_list;
+
+static void visit_kind(void *host, const char *family, const char *name) {
+  kind_list *kinds = host;
+  if (kinds->to) {
+    SET_STRING_ELT(kinds->to, kinds->n, Rf_mkChar(family));
+    SET_STRING_ELT(kinds->to, kinds->n + 1, Rf_mkChar(name));
+  }
+  kinds->n += 2;
+}
+
+/* family, name, family, name, ... */
+SEXP ffi_kinds(void) {
+  kind_list count = {NULL, 0};
+  ffi_core()->kinds(visit_kind, &count);
+  kind_list fill = {PROTECT(Rf_allocVector(STRSXP, count.n)), 0};
+  ffi_core()->kinds(visit_kind, &fill);
+  UNPROTECT(1);
+  return fill.to;
+}
 
 SEXP ffi_num_apply(SEXP name, SEXP x) {
   SEXP y = PROTECT(Rf_allocVector(REALSXP, Rf_xlength(x)));

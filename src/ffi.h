@@ -49,6 +49,7 @@ SEXP ffi_schedule_rate(SEXP schedule_list, SEXP rate, SEXP steps, SEXP step);
 SEXP ffi_train(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP setup, SEXP state, SEXP threads);
 SEXP ffi_check_interrupt(void);
 SEXP ffi_isa(void);
+SEXP ffi_kinds(void);
 SEXP ffi_num_apply(SEXP name, SEXP x);
 SEXP ffi_num_gemm(SEXP mode, SEXP a, SEXP x, SEXP m, SEXP k, SEXP n_block);
 SEXP ffi_num_philox(SEXP counter, SEXP key);

@@ -83,6 +83,7 @@
 const bj_core BJ_CORE = {
     .isa = BJ_ISA,
     .lanes = BJ_LANES,
+    .kinds = kinds,
     .flow_build = flow_build,
     .flow_describe = flow_describe,
     .flow_init = flow_init,

@@ -185,9 +185,14 @@ typedef struct {
 
 /* ---- the table of entry points ----------------------------------------------------------------------------------- */
 
+/* Called once a kind, in the order of the tables: "scalar", "affine". */
+typedef void (*bj_kind_visitor)(void *host, const char *family, const char *name);
+
 typedef struct bj_core {
   const char *isa;
   int lanes;
+
+  void (*kinds)(bj_kind_visitor visit, void *host);
 
   bj_status (*flow_build)(const bj_spec *base, const bj_spec *layers, int d, int n_condition, const bj_memory *memory,
                           bj_flow **flow, bj_flow_size *size, bj_error *error);

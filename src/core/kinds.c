@@ -55,10 +55,29 @@ static const bj_base_kind *const base_kinds[] = {
     &base_cauchy, &base_gumbel,   &base_mvnormal,  &base_mixture,
 };
 
-/* Finds the row of a spec's kind in one of the tables, all of whose rows start with their name. */
+/* All tables, whose rows all start with their name: a family is one line. */
+#define TABLE(family) \
+  { #family, (const void *const *)family##_kinds, (int)(sizeof family##_kinds / sizeof *family##_kinds) }
+static const struct {
+  const char *family;
+  const void *const *rows;
+  int n;
+} kind_tables[] = {
+    TABLE(scalar), TABLE(net), TABLE(field), TABLE(solver), TABLE(layer), TABLE(base),
+};
+
+static const char *kind_name(const void *row) { return *(const char *const *)row; }
+
+static void kinds(bj_kind_visitor visit, void *host) {
+  for (size_t t = 0; t < sizeof kind_tables / sizeof *kind_tables; t++) {
+    for (int i = 0; i < kind_tables[t].n; i++) visit(host, kind_tables[t].family, kind_name(kind_tables[t].rows[i]));
+  }
+}
+
+/* Finds the row of a spec's kind in one of the tables. */
 static const void *find_kind(const void *const *table, size_t n, const bj_spec *spec) {
   for (size_t i = 0; i < n; i++) {
-    if (!strcmp(*(const char *const *)table[i], spec->kind)) return table[i];
+    if (!strcmp(kind_name(table[i]), spec->kind)) return table[i];
   }
   return NULL;
 }

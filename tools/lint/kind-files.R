@@ -1,14 +1,25 @@
-# A kind is one base name in src/core/, R/ and tests/testthat/, so that a reader finds all of it, and no kind is without
-# its conformance test. Base distributions, a few lines each, may share R/base.R and tests/testthat/test-base.R.
+# A kind is a row of a table in src/core/kinds.c, and one base name in src/core/, R/ and tests/testthat/, so that a reader
+# finds all of it and no kind is without its conformance test. Its further files are parts, `<family>-<kind>-<part>.c`.
+# Base distributions, a few lines each, may share R/base*.R: the constructor is looked for, not the file. What kinds of a
+# family share is in `<family>-common.*`.
 function() {
-  no_kind <- c("scalar-common", "layer-common", "net-common", "field-common", "base-common")
-  kinds <- sub("\\.c$", "", basename(project_files("^src/core/(layer|scalar|net|field|solver|base)-[^/]*\\.c$")))
-  kinds <- setdiff(kinds, no_kind)
-  need <- function(pattern) {
-    path <- sprintf(pattern, kinds)
-    together <- sprintf(pattern, sub("^base-.*", "base", kinds))
-    missing <- !file.exists(path) & !file.exists(together)
-    if (any(missing)) sprintf("src/core/%s.c:1: has no %s", kinds[missing], path[missing])
-  }
-  c(need("R/%s.R"), need("tests/testthat/test-%s.R"))
+  kinds <- as.data.frame(bijectr:::native_kinds()) # of the package as installed: rules run after tools/install.sh
+  base <- paste0(kinds$family, "-", kinds$name)
+
+  r_file <- sprintf("R/%s.R", base)
+  constructors <- grep("^base_[a-z0-9_]+ <- function", unlist(lapply(project_files("^R/base[^/]*\\.R$"), readLines)),
+    value = TRUE
+  )
+  shared <- kinds$family == "base" & paste0("base_", kinds$name) %in% sub(" .*", "", constructors)
+  need <- c(sprintf("src/core/%s.c", base), r_file[!shared], sprintf("tests/testthat/test-%s.R", base))
+  missing <- need[!file.exists(need)]
+
+  files <- project_files(sprintf("^src/core/(%s)-[^/]*\\.c$", paste(unique(kinds$family), collapse = "|")))
+  stem <- sub("\\.c$", "", basename(files))
+  owner <- vapply(stem, function(s) any(s == base | startsWith(s, paste0(base, "-"))), logical(1))
+  stray <- files[!owner & !grepl("-(common|default)$", stem)]
+  c(
+    sprintf("src/core/kinds.c:1: a kind of its tables has no %s", missing),
+    sprintf("%s:1: is neither a kind of src/core/kinds.c nor a part of one", stray)
+  )
 }
