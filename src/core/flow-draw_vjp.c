@@ -1,6 +1,7 @@
 /* Gradients through draws z of the base with respect to its parameters, for losses over draws. Small beside the rest of
  * a step, so it runs on one thread. */
 #include "flow.h"
+#include "num-carve.h"
 
 static bj_status flow_draw_vjp(const bj_flow *flow, const double *theta, long n, const double *z, const double *grad_z,
                                double *grad_param, const bj_memory *memory, bj_error *error) {
@@ -12,9 +13,7 @@ static bj_status flow_draw_vjp(const bj_flow *flow, const double *theta, long n,
     return spec_error(&build, "the parameters of base_%s() cannot be trained against a log density", base->kind->name);
   }
   const long n_prep = base->n_prep, n_row = (long)size * base->d;
-  const size_t line = 64 / sizeof(real);
-  real *x = memory->alloc(memory->host, sizeof(real) * ((size_t)(2 * n_prep + 2 * n_row) + line));
-  x += (line - (uintptr_t)x / sizeof(real) % line) % line;
+  real *x = carve_block(memory, 2 * n_prep + 2 * n_row);
   real *gx = x + n_row, *gprep = gx + n_row, *prep = gprep + n_prep;
   memset(gprep, 0, sizeof(real) * (size_t)n_prep);
   if (base->kind->prepare) base->kind->prepare(base, theta, prep);

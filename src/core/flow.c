@@ -5,6 +5,7 @@
  * This file builds the flow, cuts R's column-major matrices into chunks of blocks, and runs chunks through the layer.
  */
 #include "flow.h"
+#include "num-carve.h"
 
 /* ---- building ---------------------------------------------------------------------------------------------------- */
 
@@ -55,56 +56,49 @@ static void flow_prepare_vjp(const bj_flow *flow, const bj_run *run, const real 
 
 /* ---- workspace --------------------------------------------------------------------------------------------------- */
 
-/* Measures (memory == NULL) or carves; every array starts on a 64-byte line. */
-static size_t space_take(real **array, real *memory, size_t used, long n) {
-  const size_t line = 64 / sizeof(real), size = ((size_t)n + line - 1) / line * line;
-  if (memory) *array = memory + used;
-  return used + size;
-}
-
 /* The buffers of one chunk. */
-static size_t space_carve(flow_space *space, const bj_flow *flow, int gradient, real *memory) {
-  const long rows = BJ_CHUNK * BJ_BLOCK, d = flow->d;
-  size_t used = 0;
-  used = space_take(&space->x, memory, used, rows * d);
-  used = space_take(&space->y, memory, used, rows * d);
-  used = space_take(&space->condition, memory, used, rows * flow->n_condition);
-  used = space_take(&space->sum, memory, used, rows);
-  used = space_take(&space->factor, memory, used, rows);
-  used = space_take(&space->log_density, memory, used, rows);
-  used = space_take(&space->cache, memory, used, BJ_CHUNK * flow->layer->n_cache);
-  used = space_take(&space->work, memory, used, BJ_CHUNK * flow->layer->n_work);
-  if (gradient) {
-    used = space_take(&space->gy, memory, used, rows * d);
-    used = space_take(&space->gx, memory, used, rows * d);
-    used = space_take(&space->gl, memory, used, rows);
-    used = space_take(&space->gp, memory, used, rows);
-    used = space_take(&space->gcondition, memory, used, rows * flow->n_condition);
-    used = space_take(&space->penalty, memory, used, rows);
-    used = space_take(&space->gpenalty, memory, used, rows);
-  }
-  return used;
+static void space_carve(flow_space *space, const bj_flow *flow, int gradient, carver *from) {
+  space->x = carve_rows(from, flow->d);
+  space->y = carve_rows(from, flow->d);
+  space->condition = carve_rows(from, flow->n_condition);
+  space->sum = carve_rows(from, 1);
+  space->factor = carve_rows(from, 1);
+  space->log_density = carve_rows(from, 1);
+  space->cache = carve(from, BJ_CHUNK * flow->layer->n_cache);
+  space->work = carve(from, BJ_CHUNK * flow->layer->n_work);
+  if (!gradient) return;
+  space->gy = carve_rows(from, flow->d);
+  space->gx = carve_rows(from, flow->d);
+  space->gl = carve_rows(from, 1);
+  space->gp = carve_rows(from, 1);
+  space->gcondition = carve_rows(from, flow->n_condition);
+  space->penalty = carve_rows(from, 1);
+  space->gpenalty = carve_rows(from, 1);
 }
 
-/* Carves n spaces from memory of the host. Each has a gradient of its own; a single thread works through them one after
- * the other, and then they share the rest, which so stays in cache. */
+/* Each of n spaces has a gradient of its own; a single thread works through them one after the other, and then they
+ * share the rest, which so stays in cache. */
+static void spaces_carve(flow_space *spaces, int n, const bj_flow *flow, int gradient, int shared, carver *from) {
+  for (int i = 0; i < n; i++) {
+    if (i > 0 && shared) {
+      spaces[i] = spaces[0];
+    } else {
+      space_carve(spaces + i, flow, gradient, from);
+    }
+  }
+  for (int i = 0; i < n && gradient; i++) spaces[i].gtheta = carve(from, flow->n_param + flow->n_prep);
+}
+
 static flow_space *spaces_make(const bj_flow *flow, int n, int gradient, const bj_memory *memory,
                                const bj_workers *workers) {
   bj_build build = {memory, NULL, 0};
   flow_space *spaces = build_alloc(&build, sizeof(flow_space) * (size_t)n);
   const int shared = workers->n_worker <= 1;
-  const size_t size = space_carve(spaces, flow, gradient, NULL), line = 64 / sizeof(real);
-  const size_t gradient_size = gradient ? space_take(NULL, NULL, 0, flow->n_param + flow->n_prep) : 0;
-  const size_t all = size * (size_t)(shared ? 1 : n) + gradient_size * (size_t)n;
-  real *block = memory->alloc(memory->host, sizeof(real) * (all + line));
-  block += (line - (uintptr_t)block / sizeof(real) % line) % line;
-  real *const gradients = block + all - gradient_size * (size_t)n;
-  for (int i = 0; i < n; i++) {
-    space_carve(spaces + i, flow, gradient, block + (shared ? 0 : size * (size_t)i));
-    if (!gradient) continue;
-    spaces[i].gtheta = gradients + gradient_size * (size_t)i;
-    spaces[i].gprep = spaces[i].gtheta + flow->n_param;
-  }
+  carver dry = {0};
+  spaces_carve(spaces, n, flow, gradient, shared, &dry);
+  carver from = {.memory = carve_block(memory, dry.used)};
+  spaces_carve(spaces, n, flow, gradient, shared, &from);
+  for (int i = 0; i < n && gradient; i++) spaces[i].gprep = spaces[i].gtheta + flow->n_param;
   return spaces;
 }
 

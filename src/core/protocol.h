@@ -10,7 +10,12 @@
  * what is left of gprep as scratch).
  *
  * Data. All per-row arrays are [block][coordinate][BJ_BLOCK]. Rows that only pad the last block repeat a true row and
- * have zero cotangents, so kernels need no tails and no masks. n_cache and n_work are in reals a block.
+ * have zero cotangents, so kernels need no tails and no masks.
+ *
+ * Memory. `cache` keeps what a vjp wants to find again, `work` is scratch. One function of a kind carves them
+ * (num-carve.h) into arrays [block][rows][BJ_BLOCK], each with room for the BJ_CHUNK blocks that a call has at most,
+ * and fills a struct of pointers. build() runs it dry for n_cache and n_work, the passes run it on the call's memory.
+ * n_cache and n_work are in reals a block: a BJ_CHUNK-th of what the function carves.
  *
  * Gradients. forward_vjp(pass) is called with the same x, y, cache as forward left them, and gives the gradient of
  * sum(gy * y) + sum(gl * logdet): it overwrites gx, and adds to gtheta, gprep and gcondition. inverse_vjp likewise for

@@ -1,0 +1,33 @@
+/* Cutting one piece of memory into arrays.
+ *
+ * A function that carves fills a struct of pointers. Run dry, with memory NULL, it measures: `used` is then the reals
+ * that the memory must have. So what an array is for, how long it is and where it stands is said once. */
+#ifndef BJ_NUM_CARVE_H
+#define BJ_NUM_CARVE_H
+
+#include "num-simd.h"
+
+#define CARVE_LINE (64 / (long)sizeof(real)) /* every array starts on a line of 64 bytes, if the memory does */
+
+typedef struct {
+  real *memory; /* NULL: measures only */
+  long used;
+} carver;
+
+/* n reals. */
+INLINE real *carve(carver *from, long n) {
+  real *array = from->memory ? from->memory + from->used : NULL;
+  from->used += (n + CARVE_LINE - 1) / CARVE_LINE * CARVE_LINE;
+  return array;
+}
+
+/* [block][n][BJ_BLOCK], with room for a chunk's blocks. */
+INLINE real *carve_rows(carver *from, long n) { return carve(from, n * BJ_CHUNK * BJ_BLOCK); }
+
+/* Memory of the host for n reals, on a line. */
+static real *carve_block(const bj_memory *memory, long n) {
+  real *block = memory->alloc(memory->host, sizeof(real) * (size_t)(n + CARVE_LINE));
+  return block + (CARVE_LINE - (long)((uintptr_t)block / sizeof(real) % CARVE_LINE)) % CARVE_LINE;
+}
+
+#endif
