@@ -2,8 +2,8 @@
 #ifndef BJ_BASE_COMMON_H
 #define BJ_BASE_COMMON_H
 
+#include "num-rows.h"
 #include "protocol.h"
-#include "scalar-common.h"
 
 /* Every vector of rows of coordinate i of a pass: `at` is its place in x and gx, `row` in log_density and gp. */
 #define FOR_BASE_ROWS(base, pass, i, at, row)                                                                 \

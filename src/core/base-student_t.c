@@ -7,7 +7,6 @@
  *   prep, a coordinate: v, c(v), c'(v); gprep: gradient of v
  */
 #include "base-common.h"
-#include "scalar-common.h"
 
 typedef struct {
   int trainable;

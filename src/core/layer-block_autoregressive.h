@@ -4,8 +4,8 @@
 #define BJ_LAYER_BLOCK_AUTOREGRESSIVE_H
 
 #include "num-gemm.h"
+#include "num-rows.h"
 #include "protocol.h"
-#include "scalar-common.h"
 
 #define BLOCKS_MAX_DEPTH 14
 #define BLOCKS_MAX_DIM 256

@@ -5,6 +5,7 @@
 #ifndef BJ_LAYER_CONDITIONED_H
 #define BJ_LAYER_CONDITIONED_H
 
+#include "num-rows.h"
 #include "protocol.h"
 
 typedef struct {
@@ -66,18 +67,6 @@ INLINE bj_scalar_pass conditioned_scalar_pass(const bj_layer *layer, const condi
     one.gglobal = pass->gtheta;
   }
   return one;
-}
-
-/* rows of `from` (distance fs a block) to rows of `to` */
-INLINE void copy_rows(int nb, const real *from, long fs, real *to, long ts, int n) {
-  for (int b = 0; b < nb; b++) memcpy(to + b * ts, from + b * fs, sizeof(real) * (size_t)n * BJ_BLOCK);
-}
-INLINE void add_rows(int nb, const real *from, long fs, real *to, long ts, int n) {
-  for (int b = 0; b < nb; b++) {
-    for (long i = 0; i < (long)n * BJ_BLOCK; i += BJ_LANES) {
-      vstore(to + b * ts + i, vload(to + b * ts + i) + vload(from + b * fs + i));
-    }
-  }
 }
 
 static void conditioned_init(const bj_layer *layer, real *theta, bj_rng *rng) {

@@ -18,7 +18,6 @@
 #include "layer-conditioned.h"
 #include "layer-planar.h"
 #include "num-tanh_root.h"
-#include "scalar-common.h"
 
 typedef struct {
   int is_tanh, start_small;

@@ -15,7 +15,7 @@
 #define BJ_LAYER_RADIAL_H
 
 #include "protocol.h"
-#include "scalar-common.h"
+#include "num-rows.h"
 
 #define RADIAL_CENTRE 1e-14 /* under the root */
 

@@ -10,7 +10,7 @@
  */
 #include "num-gemm.h"
 #include "num-triangular.h"
-#include "scalar-common.h"
+#include "protocol.h"
 
 typedef struct {
   int upper, weight_norm;

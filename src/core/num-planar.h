@@ -5,7 +5,7 @@
 #ifndef BJ_NUM_PLANAR_H
 #define BJ_NUM_PLANAR_H
 
-#include "scalar-common.h"
+#include "num-rows.h"
 
 #define PLANAR_FLOOR 1e-24
 /* number j of a set: one a row, or one for all */

@@ -2,7 +2,7 @@
 #ifndef BJ_NUM_TRIANGULAR_H
 #define BJ_NUM_TRIANGULAR_H
 
-#include "num-simd.h"
+#include "num-rows.h"
 
 typedef enum { TRIANGULAR_MULTIPLY, TRIANGULAR_SOLVE } triangular_task;
 
@@ -48,13 +48,6 @@ static void triangular_affine_blocks(triangular_task task, const real *a, const 
       }
     }
   }
-}
-
-/* sum of n numbers, a multiple of BJ_BLOCK */
-INLINE real sum_rows(const real *x, long n) {
-  vreal sum = vset(0);
-  for (long i = 0; i < n; i += BJ_LANES) sum += vload(x + i);
-  return vsum(sum);
 }
 
 #endif

@@ -2,12 +2,8 @@
 #ifndef BJ_SCALAR_COMMON_H
 #define BJ_SCALAR_COMMON_H
 
+#include "num-rows.h"
 #include "protocol.h"
-
-/* All rows of all blocks of a pass, a vector at a time. */
-#define FOR_BLOCK_ROWS(nb, b, r) \
-  for (int b = 0; b < (nb); b++) \
-    for (int r = 0; r < BJ_BLOCK; r += BJ_LANES)
 
 INLINE vreal scalar_x(const bj_scalar_pass *pass, int b, int r) { return vload(pass->x + b * pass->stride + r); }
 INLINE vreal scalar_y(const bj_scalar_pass *pass, int b, int r) { return vload(pass->y + b * pass->stride + r); }
@@ -28,15 +24,6 @@ INLINE real *scalar_cache(const bj_scalar_pass *pass, int b, int j) {
 INLINE const real *scalar_kept(const bj_scalar_pass *pass, int b, int j) {
   return (pass->twin ? pass->twin : pass->cache) + b * pass->cache_stride + j * BJ_BLOCK;
 }
-
-INLINE real vfirst(vreal v) {
-  real lanes[BJ_LANES];
-  vstore(lanes, v);
-  return lanes[0];
-}
-
-/* log(exp(y) - 1) without overflow or cancellation, y > 0 */
-INLINE real inverse_softplus(real y) { return y > 30 ? y : log(expm1(y)); }
 
 /* A kind writes NAME_map(scalar, pass, mode, direction) and NAME_vjp(scalar, pass, mode, direction) once, always
  * inlined; these are the eight functions of its table, each with mode and direction known to the compiler. */

@@ -1,0 +1,41 @@
+/* Loops over rows of blocks, and single numbers out of vector code. */
+#ifndef BJ_NUM_ROWS_H
+#define BJ_NUM_ROWS_H
+
+#include "num-simd.h"
+
+/* All rows of nb blocks, a vector at a time. */
+#define FOR_BLOCK_ROWS(nb, b, r) \
+  for (int b = 0; b < (nb); b++) \
+    for (int r = 0; r < BJ_BLOCK; r += BJ_LANES)
+
+/* to = from, and to += from, on n rows a block; fs and ts: from one block to the next. */
+INLINE void copy_rows(int nb, const real *from, long fs, real *to, long ts, int n) {
+  for (int b = 0; b < nb; b++) memcpy(to + b * ts, from + b * fs, sizeof(real) * (size_t)n * BJ_BLOCK);
+}
+INLINE void add_rows(int nb, const real *from, long fs, real *to, long ts, int n) {
+  for (int b = 0; b < nb; b++) {
+    for (long i = 0; i < (long)n * BJ_BLOCK; i += BJ_LANES) {
+      vstore(to + b * ts + i, vload(to + b * ts + i) + vload(from + b * fs + i));
+    }
+  }
+}
+
+/* sum of n numbers, a multiple of BJ_BLOCK */
+INLINE real sum_rows(const real *x, long n) {
+  vreal sum = vset(0);
+  for (long i = 0; i < n; i += BJ_LANES) sum += vload(x + i);
+  return vsum(sum);
+}
+
+/* What a vector function gives for one number: vfirst(vtanh(vset(x))). */
+INLINE real vfirst(vreal v) {
+  real lanes[BJ_LANES];
+  vstore(lanes, v);
+  return lanes[0];
+}
+
+/* log(exp(y) - 1) without overflow or cancellation, y > 0 */
+INLINE real inverse_softplus(real y) { return y > 30 ? y : log(expm1(y)); }
+
+#endif
