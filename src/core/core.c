@@ -9,6 +9,7 @@
 #include "spec.c"
 
 #include "scalar-affine.c"
+#include "scalar-rq_spline-bin.c"
 #include "scalar-rq_spline.c"
 #include "scalar-tanh_affine.c"
 #include "scalar-leaky_relu.c"
@@ -58,6 +59,7 @@
 #include "layer-radial_conditional.c"
 #include "layer-continuous.c"
 
+#include "base-common.c"
 #include "base-normal.c"
 #include "base-logistic.c"
 #include "base-student_t.c"
