@@ -1,43 +1,29 @@
 # The only file with .Call(). Arguments have been checked; these functions add what every call needs.
 
-native_describe <- function(flow) {
-  .Call(ffi_flow_describe, flow$base, flow$layers, flow$d, flow$d_condition)
-}
+native_describe <- function(flow) .Call(ffi_flow_describe, flow)
 
-native_init <- function(flow, seed) {
-  .Call(ffi_flow_init, flow$base, flow$layers, flow$d, flow$d_condition, seed)
-}
+native_init <- function(flow, seed) .Call(ffi_flow_init, flow, seed)
 
+# Points and conditions, here and below: a double matrix, or a list of double vectors, one a column.
 native_map <- function(flow, x, condition, inverse, threads = thread_count()) {
-  .Call(
-    ffi_flow_map, flow$base, flow$layers, flow$d, flow$d_condition, flow$params, inverse, x, condition, TRUE,
-    threads
-  )
+  .Call(ffi_flow_map, flow, inverse, x, condition, TRUE, threads, native_check_interrupt)
 }
 
 # Log densities alone: no memory for the mapped points.
 native_log_density <- function(flow, x, condition) {
-  .Call(
-    ffi_flow_map, flow$base, flow$layers, flow$d, flow$d_condition, flow$params, TRUE, x, condition, FALSE,
-    thread_count()
-  )$log_density
+  .Call(ffi_flow_map, flow, TRUE, x, condition, FALSE, thread_count(), native_check_interrupt)$log_density
 }
 
 # With a seed as in a step of training: layers draw their random numbers from it and add their penalties.
 native_vjp <- function(flow, x, condition, inverse, cotangents, threads = thread_count(), seed = NULL) {
-  .Call(
-    ffi_flow_vjp, flow$base, flow$layers, flow$d, flow$d_condition, flow$params, inverse, x, condition,
-    cotangents, threads, seed
-  )
+  .Call(ffi_flow_vjp, flow, inverse, x, condition, cotangents, threads, seed, native_check_interrupt)
 }
 
 native_draw <- function(flow, n, seed, threads = thread_count()) {
-  .Call(ffi_flow_draw, flow$base, flow$layers, flow$d, flow$d_condition, flow$params, n, seed, threads)
+  .Call(ffi_flow_draw, flow, n, seed, threads, native_check_interrupt)
 }
 
-native_draw_vjp <- function(flow, z, grad_z) {
-  .Call(ffi_flow_draw_vjp, flow$base, flow$layers, flow$d, flow$d_condition, flow$params, z, grad_z)
-}
+native_draw_vjp <- function(flow, z, grad_z) .Call(ffi_flow_draw_vjp, flow, z, grad_z)
 
 native_optimizer_moments <- function(name) .Call(ffi_optimizer_moments, name)
 
@@ -50,9 +36,10 @@ native_schedule_rate <- function(schedule, learning_rate, steps, step) {
 }
 
 native_train <- function(flow, setup, state) {
-  .Call(ffi_train, flow$base, flow$layers, flow$d, flow$d_condition, setup, state, thread_count())
+  .Call(ffi_train, flow, setup, state, thread_count())
 }
 
+# Raises an interrupt that is pending and not suspended, or the error of a time limit. Long calls do this every 0.1 s.
 native_check_interrupt <- function() .Call(ffi_check_interrupt)
 native_isa <- function() .Call(ffi_isa)
 

@@ -4,18 +4,44 @@
 
 #include <string.h>
 
-ffi_built ffi_build(SEXP base, SEXP layers, SEXP d, SEXP n_condition) {
+static void check_length(SEXP x, R_xlen_t n, const char *what) {
+  if (TYPEOF(x) != REALSXP || Rf_xlength(x) != n) Rf_error("internal error: `%s` has the wrong type or length", what);
+}
+
+ffi_built ffi_build(SEXP flow) {
   ffi_built built = {ffi_core(), NULL, {0}};
-  const bj_spec base_spec = ffi_spec(base), layers_spec = ffi_spec(layers);
+  const bj_spec base = ffi_spec(ffi_list_get(flow, "base")), layers = ffi_spec(ffi_list_get(flow, "layers"));
   bj_error error = {""};
-  const bj_status status = built.core->flow_build(&base_spec, &layers_spec, Rf_asInteger(d), Rf_asInteger(n_condition),
-                                                  ffi_memory(), &built.flow, &built.size, &error);
+  const bj_status status =
+      built.core->flow_build(&base, &layers, (int)ffi_number(flow, "d"), (int)ffi_number(flow, "d_condition"),
+                             ffi_memory(), &built.flow, &built.size, &error);
   if (status != BJ_OK) ffi_raise(status, &error);
   return built;
 }
 
-static void check_length(SEXP x, R_xlen_t n, const char *what) {
-  if (TYPEOF(x) != REALSXP || Rf_xlength(x) != n) Rf_error("internal error: `%s` has the wrong type or length", what);
+static const double *ffi_params(const ffi_built *built, SEXP flow) {
+  SEXP params = ffi_list_get(flow, "params");
+  check_length(params, built->size.n_param, "params");
+  return REAL(params);
+}
+
+/* Points: a matrix, or a list of columns of equal lengths. Without columns the number of rows is not known: 0. */
+bj_rows ffi_rows(SEXP x, int columns, const char *what) {
+  const double **column = (const double **)R_alloc((size_t)columns + 1, sizeof(double *));
+  if (TYPEOF(x) == VECSXP) {
+    if (Rf_xlength(x) != columns) Rf_error("internal error: `%s` has not %d columns", what, columns);
+    const R_xlen_t n = columns > 0 ? Rf_xlength(VECTOR_ELT(x, 0)) : 0;
+    for (int j = 0; j < columns; j++) {
+      check_length(VECTOR_ELT(x, j), n, what);
+      column[j] = REAL(VECTOR_ELT(x, j));
+    }
+    return (bj_rows){.n = (long)n, .column = column};
+  }
+  if (columns == 0) return (bj_rows){.n = 0, .column = column};
+  const R_xlen_t n = Rf_xlength(x) / columns;
+  check_length(x, n * columns, what);
+  for (int j = 0; j < columns; j++) column[j] = REAL(x) + j * n;
+  return (bj_rows){.n = (long)n, .column = column};
 }
 
 /* ---- parameters -------------------------------------------------------------------------------------------------- */
@@ -36,9 +62,9 @@ static void visit_slot(void *host, const char *path, int rank, const int *dims) 
 }
 
 /* list(n, paths, dims): the number of parameters, and the arrays they are shown as. */
-SEXP ffi_flow_describe(SEXP base, SEXP layers, SEXP d, SEXP n_condition) {
+SEXP ffi_flow_describe(SEXP flow) {
   const char *names[] = {"n", "paths", "dims", ""};
-  const ffi_built built = ffi_build(base, layers, d, n_condition);
+  const ffi_built built = ffi_build(flow);
   slots count = {NULL, NULL, 0};
   built.core->flow_describe(built.flow, visit_slot, &count);
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
@@ -51,8 +77,8 @@ SEXP ffi_flow_describe(SEXP base, SEXP layers, SEXP d, SEXP n_condition) {
   return out;
 }
 
-SEXP ffi_flow_init(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP seed) {
-  const ffi_built built = ffi_build(base, layers, d, n_condition);
+SEXP ffi_flow_init(SEXP flow, SEXP seed) {
+  const ffi_built built = ffi_build(flow);
   SEXP theta = PROTECT(Rf_allocVector(REALSXP, built.size.n_param));
   built.core->flow_init(built.flow, (uint64_t)Rf_asReal(seed), REAL(theta));
   UNPROTECT(1);
@@ -61,48 +87,47 @@ SEXP ffi_flow_init(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP seed) 
 
 /* ---- maps -------------------------------------------------------------------------------------------------------- */
 
-/* Rows between two looks at R's interrupts. */
-#define ROWS_PER_CALL 65536
+/* The points of a map, and the conditions that belong to them. */
+static bj_map_job map_job(const ffi_built *built, SEXP x, SEXP condition) {
+  bj_map_job job = {.x = ffi_rows(x, built->size.d, "x")};
+  if (built->size.n_condition > 0) {
+    job.condition = ffi_rows(condition, built->size.n_condition, "condition");
+    if (job.condition.n != job.x.n) Rf_error("internal error: `condition` has other rows than `x`");
+  }
+  return job;
+}
 
-static R_xlen_t check_map(const ffi_built *built, SEXP theta, SEXP x, SEXP condition) {
-  const R_xlen_t n = Rf_xlength(x) / built->size.d;
-  check_length(theta, built->size.n_param, "params");
-  check_length(x, n * built->size.d, "x");
-  if (built->size.n_condition > 0) check_length(condition, n * built->size.n_condition, "condition");
-  return n;
+static void run_map(const ffi_built *built, SEXP flow, SEXP inverse, const bj_map_job *job, SEXP threads, SEXP poll) {
+  const double *theta = ffi_params(built, flow);
+  const bj_workers workers = ffi_workers(threads, poll);
+  bj_error error = {""};
+  const bj_status status = built->core->flow_map(built->flow, theta, Rf_asLogical(inverse) ? BJ_INVERSE : BJ_FORWARD,
+                                                 job, ffi_memory(), &workers, &error);
+  ffi_finish(&workers, status, &error);
+}
+
+static double *new_vector(SEXP list, int i, R_xlen_t n) {
+  SET_VECTOR_ELT(list, i, Rf_allocVector(REALSXP, n));
+  return REAL(VECTOR_ELT(list, i));
+}
+
+static double *new_matrix(SEXP list, int i, R_xlen_t n, int columns) {
+  SET_VECTOR_ELT(list, i, Rf_allocMatrix(REALSXP, (int)n, columns));
+  return REAL(VECTOR_ELT(list, i));
 }
 
 /* list(value, logdet, log_density); value is empty unless `want_value` */
-SEXP ffi_flow_map(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP theta, SEXP inverse, SEXP x, SEXP condition,
-                  SEXP want_value, SEXP threads) {
+SEXP ffi_flow_map(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP want_value, SEXP threads, SEXP poll) {
   const char *names[] = {"value", "logdet", "log_density", ""};
-  const ffi_built built = ffi_build(base, layers, d, n_condition);
-  const bj_workers workers = ffi_workers(threads);
-  const long n = (long)check_map(&built, theta, x, condition);
+  const ffi_built built = ffi_build(flow);
+  bj_map_job job = map_job(&built, x, condition);
   const int value = Rf_asLogical(want_value);
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
-  SET_VECTOR_ELT(out, 0, Rf_allocMatrix(REALSXP, value ? (int)n : 0, built.size.d));
-  SET_VECTOR_ELT(out, 1, Rf_allocVector(REALSXP, n));
-  SET_VECTOR_ELT(out, 2, Rf_allocVector(REALSXP, n));
-  for (long first = 0; first < n; first += ROWS_PER_CALL) {
-    const bj_map_job job = {
-        .n = n - first < ROWS_PER_CALL ? n - first : ROWS_PER_CALL,
-        .ld = n,
-        .x = REAL(x) + first,
-        .condition = built.size.n_condition > 0 ? REAL(condition) + first : NULL,
-        .y = value ? REAL(VECTOR_ELT(out, 0)) + first : NULL,
-        .logdet = REAL(VECTOR_ELT(out, 1)) + first,
-        .log_density = REAL(VECTOR_ELT(out, 2)) + first,
-        .first_row = first,
-    };
-    bj_error error = {""};
-    const void *mark = vmaxget();
-    const bj_status status = built.core->flow_map(
-        built.flow, REAL(theta), Rf_asLogical(inverse) ? BJ_INVERSE : BJ_FORWARD, &job, ffi_memory(), &workers, &error);
-    vmaxset(mark);
-    if (status != BJ_OK) ffi_raise(status, &error);
-    R_CheckUserInterrupt();
-  }
+  double *y = new_matrix(out, 0, value ? job.x.n : 0, built.size.d);
+  job.y = value ? y : NULL;
+  job.logdet = new_vector(out, 1, job.x.n);
+  job.log_density = new_vector(out, 2, job.x.n);
+  run_map(&built, flow, inverse, &job, threads, poll);
   UNPROTECT(1);
   return out;
 }
@@ -117,72 +142,58 @@ static const double *cotangent(SEXP list, const char *name, R_xlen_t n) {
 /* list(value, logdet, log_density, params, x, condition, penalty): the map, and the gradient of
  * sum(cot$value * value) + sum(cot$logdet * logdet) + sum(cot$log_density * log_density). With a seed, layers do what
  * they do in training, and the mean of the penalties of the rows is added to it. */
-SEXP ffi_flow_vjp(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP theta, SEXP inverse, SEXP x, SEXP condition,
-                  SEXP cotangents, SEXP threads, SEXP seed) {
+SEXP ffi_flow_vjp(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP cotangents, SEXP threads, SEXP seed,
+                  SEXP poll) {
   const char *names[] = {"value", "logdet", "log_density", "params", "x", "condition", "penalty", ""};
-  const int train = seed != R_NilValue;
-  const ffi_built built = ffi_build(base, layers, d, n_condition);
-  const bj_workers workers = ffi_workers(threads);
-  const long n = (long)check_map(&built, theta, x, condition);
+  const ffi_built built = ffi_build(flow);
+  const int d = built.size.d, n_condition = built.size.n_condition;
+  bj_map_job job = map_job(&built, x, condition);
+  const long n = job.x.n;
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
-  SET_VECTOR_ELT(out, 0, Rf_allocMatrix(REALSXP, (int)n, built.size.d));
-  SET_VECTOR_ELT(out, 1, Rf_allocVector(REALSXP, n));
-  SET_VECTOR_ELT(out, 2, Rf_allocVector(REALSXP, n));
-  SET_VECTOR_ELT(out, 3, Rf_allocVector(REALSXP, built.size.n_param));
-  SET_VECTOR_ELT(out, 4, Rf_allocMatrix(REALSXP, (int)n, built.size.d));
-  SET_VECTOR_ELT(out, 5, Rf_allocMatrix(REALSXP, (int)n, built.size.n_condition));
-  SET_VECTOR_ELT(out, 6, Rf_allocVector(REALSXP, train ? n : 0));
-  const bj_map_job job = {
-      .n = n,
-      .ld = n,
-      .x = REAL(x),
-      .condition = built.size.n_condition > 0 ? REAL(condition) : NULL,
-      .y = REAL(VECTOR_ELT(out, 0)),
-      .logdet = REAL(VECTOR_ELT(out, 1)),
-      .log_density = REAL(VECTOR_ELT(out, 2)),
-      .cot_y = cotangent(cotangents, "value", n * built.size.d),
-      .cot_l = cotangent(cotangents, "logdet", n),
-      .cot_p = cotangent(cotangents, "log_density", n),
-      .grad_param = REAL(VECTOR_ELT(out, 3)),
-      .grad_x = REAL(VECTOR_ELT(out, 4)),
-      .grad_condition = built.size.n_condition > 0 ? REAL(VECTOR_ELT(out, 5)) : NULL,
-      .train = train,
-      .seed = train ? (uint64_t)Rf_asReal(seed) : 0,
-      .cot_penalty = 1.0 / (double)n,
-      .penalty = train ? REAL(VECTOR_ELT(out, 6)) : NULL,
-  };
-  bj_error error = {""};
-  const bj_status status = built.core->flow_map(
-      built.flow, REAL(theta), Rf_asLogical(inverse) ? BJ_INVERSE : BJ_FORWARD, &job, ffi_memory(), &workers, &error);
-  if (status != BJ_OK) ffi_raise(status, &error);
+  job.train = seed != R_NilValue;
+  job.y = new_matrix(out, 0, n, d);
+  job.logdet = new_vector(out, 1, n);
+  job.log_density = new_vector(out, 2, n);
+  job.grad_param = new_vector(out, 3, built.size.n_param);
+  job.grad_x = new_matrix(out, 4, n, d);
+  job.grad_condition = new_matrix(out, 5, n, n_condition);
+  job.penalty = new_vector(out, 6, job.train ? n : 0);
+  if (n_condition == 0) job.grad_condition = NULL;
+  if (!job.train) job.penalty = NULL;
+  job.cot_y = cotangent(cotangents, "value", (R_xlen_t)n * d);
+  job.cot_l = cotangent(cotangents, "logdet", n);
+  job.cot_p = cotangent(cotangents, "log_density", n);
+  job.seed = job.train ? (uint64_t)Rf_asReal(seed) : 0;
+  job.cot_penalty = 1.0 / (double)n;
+  run_map(&built, flow, inverse, &job, threads, poll);
   UNPROTECT(1);
   return out;
 }
 
-SEXP ffi_flow_draw(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP theta, SEXP n, SEXP seed, SEXP threads) {
-  const ffi_built built = ffi_build(base, layers, d, n_condition);
-  const bj_workers workers = ffi_workers(threads);
+SEXP ffi_flow_draw(SEXP flow, SEXP n, SEXP seed, SEXP threads, SEXP poll) {
+  const ffi_built built = ffi_build(flow);
+  const double *theta = ffi_params(&built, flow);
+  const bj_workers workers = ffi_workers(threads, poll);
   const int rows = Rf_asInteger(n);
-  check_length(theta, built.size.n_param, "params");
   SEXP z = PROTECT(Rf_allocMatrix(REALSXP, rows, built.size.d));
-  const bj_draw_job job = {.n = rows, .seed = (uint64_t)Rf_asReal(seed), .ld = rows, .z = REAL(z)};
-  built.core->flow_draw(built.flow, REAL(theta), &job, ffi_memory(), &workers);
+  const bj_draw_job job = {.n = rows, .seed = (uint64_t)Rf_asReal(seed), .z = REAL(z)};
+  const bj_error error = {""};
+  ffi_finish(&workers, built.core->flow_draw(built.flow, theta, &job, ffi_memory(), &workers), &error);
   UNPROTECT(1);
   return z;
 }
 
 /* The gradient of sum(grad_z * z) over draws z with respect to the parameters: only those of the base have one. */
-SEXP ffi_flow_draw_vjp(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP theta, SEXP z, SEXP grad_z) {
-  const ffi_built built = ffi_build(base, layers, d, n_condition);
-  const R_xlen_t n = Rf_xlength(z) / built.size.d;
-  check_length(theta, built.size.n_param, "params");
-  check_length(z, n * built.size.d, "z");
-  check_length(grad_z, n * built.size.d, "grad_z");
+SEXP ffi_flow_draw_vjp(SEXP flow, SEXP z, SEXP grad_z) {
+  const ffi_built built = ffi_build(flow);
+  const double *theta = ffi_params(&built, flow);
+  const bj_rows draws = ffi_rows(z, built.size.d, "z");
+  check_length(grad_z, (R_xlen_t)draws.n * built.size.d, "grad_z");
   SEXP gradient = PROTECT(Rf_allocVector(REALSXP, built.size.n_param));
   memset(REAL(gradient), 0, sizeof(double) * (size_t)built.size.n_param);
   bj_error error = {""};
-  const bj_status status = built.core->flow_draw_vjp(built.flow, REAL(theta), (long)n, REAL(z), REAL(grad_z),
-                                                     REAL(gradient), ffi_memory(), &error);
+  const bj_status status =
+      built.core->flow_draw_vjp(built.flow, theta, &draws, REAL(grad_z), REAL(gradient), ffi_memory(), &error);
   if (status != BJ_OK) ffi_raise(status, &error);
   UNPROTECT(1);
   return gradient;

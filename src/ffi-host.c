@@ -1,6 +1,7 @@
 /* What the host lends to the core: an instruction set, threads, a clock. */
 #include "ffi.h"
 
+#include <setjmp.h>
 #include <string.h>
 #include <time.h>
 
@@ -8,6 +9,7 @@
 #include <omp.h>
 #ifndef _WIN32
 #include <pthread.h>
+#include <sched.h>
 #endif
 #endif
 
@@ -79,12 +81,103 @@ void ffi_host_init(void) {
 #endif
 }
 
+/* One call's threads, and what looks whether to stop it. */
+typedef struct {
+  int n_thread;
+  SEXP poll;
+  double next_poll;
+  int stopped; /* written by this thread, read by all */
+  int raised;  /* by a condition, which goes on when the core has returned */
+} host_call;
+
+#define POLL_SECONDS 0.1
+
+#if defined(_OPENMP) && defined(__GNUC__)
+#define SHARED_READ(x) __atomic_load_n(&(x), __ATOMIC_ACQUIRE)
+#define SHARED_WRITE(x, value) __atomic_store_n(&(x), value, __ATOMIC_RELEASE)
+#else
+#define SHARED_READ(x) (*(volatile int *)&(x))
+#define SHARED_WRITE(x, value) (*(volatile int *)&(x) = (value))
+#endif
+
+static int on_calling_thread(void) {
+#ifdef _OPENMP
+  return omp_get_thread_num() == 0;
+#else
+  return 1;
+#endif
+}
+
+/* A jump out of R code would leave the other threads behind: it is caught here, and goes on in ffi_finish(). */
+static SEXP unwind_token = NULL;
+
+static SEXP call_poll(void *poll) {
+  SEXP call = PROTECT(Rf_lang1((SEXP)poll)), value = Rf_eval(call, R_GlobalEnv);
+  UNPROTECT(1);
+  return value;
+}
+
+static void catch_jump(void *landing, Rboolean jump) {
+  if (jump) longjmp(*(jmp_buf *)landing, 1);
+}
+
+static void poll_now(host_call *call) {
+  jmp_buf landing;
+  if (!unwind_token) R_PreserveObject(unwind_token = R_MakeUnwindCont());
+  if (setjmp(landing)) {
+    call->raised = 1;
+    SHARED_WRITE(call->stopped, 1);
+    return;
+  }
+  SEXP value = R_UnwindProtect(call_poll, call->poll, catch_jump, &landing, unwind_token);
+  if (TYPEOF(value) == LGLSXP && Rf_length(value) == 1 && LOGICAL(value)[0] == TRUE) SHARED_WRITE(call->stopped, 1);
+}
+
+static int host_stop(void *host) {
+  host_call *call = host;
+  if (on_calling_thread() && !SHARED_READ(call->stopped)) {
+    const double now = ffi_clock();
+    if (now >= call->next_poll) {
+      poll_now(call);
+      call->next_poll = ffi_clock() + POLL_SECONDS;
+    }
+  }
+  return SHARED_READ(call->stopped);
+}
+
+#if defined(_OPENMP) && !defined(_WIN32)
+/* This thread looks for interrupts while it waits for the others; as a barrier would it spins, and then naps. */
+static void wait_for(const int *n_done, int n_task, host_call *call) {
+  const double begun = ffi_clock();
+  const struct timespec nap = {0, 200000};
+  while (SHARED_READ(*n_done) < n_task) {
+    if (ffi_clock() - begun < 1e-3) {
+      sched_yield();
+    } else {
+      host_stop(call);
+      nanosleep(&nap, NULL);
+    }
+  }
+}
+#endif
+
 static void run_tasks(void *host, int n_task, void (*task)(void *arg, int index), void *arg) {
 #ifdef _OPENMP
-  const int n_thread = *(const int *)host;
-  if (n_thread > 1 && n_task > 1 && !omp_in_parallel()) {
-#pragma omp parallel for num_threads(n_thread) schedule(dynamic, 1)
-    for (int i = 0; i < n_task; i++) task(arg, i);
+  host_call *call = host;
+  if (call->n_thread > 1 && n_task > 1 && !omp_in_parallel()) {
+    int n_done = 0;
+#pragma omp parallel num_threads(call->n_thread)
+    {
+#pragma omp for schedule(dynamic, 1) nowait
+      for (int i = 0; i < n_task; i++) {
+        task(arg, i);
+#pragma omp atomic
+        n_done++;
+      }
+#ifndef _WIN32
+      if (call->poll != R_NilValue && on_calling_thread()) wait_for(&n_done, n_task, call);
+#endif
+    }
     return;
   }
 #else
@@ -93,14 +186,21 @@ static void run_tasks(void *host, int n_task, void (*task)(void *arg, int index)
   for (int i = 0; i < n_task; i++) task(arg, i);
 }
 
-bj_workers ffi_workers(SEXP threads) {
-  int *n_thread = (int *)R_alloc(1, sizeof(int));
-  *n_thread = forked ? 1 : Rf_asInteger(threads);
-  return (bj_workers){*n_thread, run_tasks, n_thread};
+bj_workers ffi_workers(SEXP threads, SEXP poll) {
+  host_call *call = (host_call *)R_alloc(1, sizeof(host_call));
+  *call = (host_call){
+      .n_thread = forked ? 1 : Rf_asInteger(threads), .poll = poll, .next_poll = ffi_clock() + POLL_SECONDS};
+  return (bj_workers){call->n_thread, run_tasks, poll == R_NilValue ? NULL : host_stop, call};
 }
 
-/* Raises R's interrupt condition if one is pending. */
+void ffi_finish(const bj_workers *workers, bj_status status, const bj_error *error) {
+  if (((const host_call *)workers->host)->raised) R_ContinueUnwind(unwind_token);
+  if (status != BJ_OK) ffi_raise(status, error);
+}
+
+/* Raises R's interrupt condition if one is pending, or the error of a time limit: R looks at the clock at one call in
+ * six only. */
 SEXP ffi_check_interrupt(void) {
-  R_CheckUserInterrupt();
+  for (int i = 0; i < 6; i++) R_CheckUserInterrupt();
   return R_NilValue;
 }

@@ -61,11 +61,11 @@ static double *counter(bj_train_state *state, int i) {
 
 /* state: list(counters, theta, moment, average, best, safe). Returns list(state, outcome, history), history a matrix
  * with columns step, training loss, validation loss, rate. */
-SEXP ffi_train(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP setup_list, SEXP state_list, SEXP threads) {
+SEXP ffi_train(SEXP flow, SEXP setup_list, SEXP state_list, SEXP threads) {
   const char *names[] = {"state", "outcome", "history", ""};
   const char *outcomes[] = {"running", "paused", "converged", "finished", "diverged"};
-  const ffi_built built = ffi_build(base, layers, d, n_condition);
-  const bj_workers workers = ffi_workers(threads);
+  const ffi_built built = ffi_build(flow);
+  const bj_workers workers = ffi_workers(threads, R_NilValue);
   const bj_train_setup setup = read_setup(setup_list);
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
   SEXP next = Rf_duplicate(state_list);

@@ -19,8 +19,12 @@ NORET void ffi_raise(bj_status status, const bj_error *error);
 /* ffi-host.c: instruction set, threads, clock. */
 const bj_core *ffi_core(void);
 void ffi_host_init(void);
-bj_workers ffi_workers(SEXP threads);
 double ffi_clock(void);
+/* Workers for one call. `poll`, an R function without arguments or NULL, is called on this thread at most each 0.1 s:
+ * where it gives TRUE, or raises a condition (an interrupt, an error), the core stops. ffi_finish() comes after the
+ * core has returned: the condition goes on from there, and a bad status becomes an error. */
+bj_workers ffi_workers(SEXP threads, SEXP poll);
+void ffi_finish(const bj_workers *workers, bj_status status, const bj_error *error);
 
 /* ffi-flow.c */
 typedef struct {
@@ -28,25 +32,24 @@ typedef struct {
   bj_flow *flow;
   bj_flow_size size;
 } ffi_built;
-ffi_built ffi_build(SEXP base, SEXP layers, SEXP d, SEXP n_condition);
+ffi_built ffi_build(SEXP flow);
+bj_rows ffi_rows(SEXP x, int columns, const char *what);
 
 /* ffi-optimize.c */
 bj_optimizer ffi_optimizer(SEXP list);
 bj_schedule ffi_schedule(SEXP list, double rate, double steps);
 
 /* The entries of the .Call table. */
-SEXP ffi_flow_describe(SEXP base, SEXP layers, SEXP d, SEXP n_condition);
-SEXP ffi_flow_init(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP seed);
-SEXP ffi_flow_map(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP theta, SEXP inverse, SEXP x, SEXP condition,
-                  SEXP want_value, SEXP threads);
-SEXP ffi_flow_vjp(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP theta, SEXP inverse, SEXP x, SEXP condition,
-                  SEXP cotangents, SEXP threads, SEXP seed);
-SEXP ffi_flow_draw(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP theta, SEXP n, SEXP seed, SEXP threads);
-SEXP ffi_flow_draw_vjp(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP theta, SEXP z, SEXP grad_z);
+SEXP ffi_flow_describe(SEXP flow);
+SEXP ffi_flow_init(SEXP flow, SEXP seed);
+SEXP ffi_flow_map(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP want_value, SEXP threads, SEXP poll);
+SEXP ffi_flow_vjp(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP cotangents, SEXP threads, SEXP seed, SEXP poll);
+SEXP ffi_flow_draw(SEXP flow, SEXP n, SEXP seed, SEXP threads, SEXP poll);
+SEXP ffi_flow_draw_vjp(SEXP flow, SEXP z, SEXP grad_z);
 SEXP ffi_optimizer_moments(SEXP name);
 SEXP ffi_optimize(SEXP theta, SEXP moment, SEXP gradient, SEXP optimizer_list, SEXP rate, SEXP t, SEXP clip);
 SEXP ffi_schedule_rate(SEXP schedule_list, SEXP rate, SEXP steps, SEXP step);
-SEXP ffi_train(SEXP base, SEXP layers, SEXP d, SEXP n_condition, SEXP setup, SEXP state, SEXP threads);
+SEXP ffi_train(SEXP flow, SEXP setup, SEXP state, SEXP threads);
 SEXP ffi_check_interrupt(void);
 SEXP ffi_isa(void);
 SEXP ffi_kinds(void);

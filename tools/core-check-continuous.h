@@ -61,7 +61,7 @@ static long train_few(const char *what, const continuous_case *it, const bj_spec
                       double **theta) {
   guarded pool = {.n = 0};
   const bj_memory memory = {guarded_alloc, &pool};
-  const bj_workers workers = {n_worker, serial_run, NULL};
+  const bj_workers workers = {n_worker, serial_run, NULL, NULL};
   const bj_spec base = {"normal", 0, NULL};
   bj_error error = {""};
   bj_flow *flow;

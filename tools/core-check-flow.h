@@ -59,7 +59,7 @@ static void check_case(const char *what, const flow_case *flow_of) {
   const bj_spec base = {"normal", 1, base_fields};
   guarded pool = {.n = 0};
   const bj_memory memory = {guarded_alloc, &pool};
-  const bj_workers workers = {1, serial_run, NULL};
+  const bj_workers workers = {1, serial_run, NULL, NULL};
   bj_error error = {""};
   bj_flow *flow;
   bj_flow_size size;
@@ -81,10 +81,12 @@ static void check_case(const char *what, const flow_case *flow_of) {
   for (int i = 0; i < n * n_condition; i++) condition[i] = case_uniform(-1, 1);
   for (int i = 0; i < n; i++) cotangent[i] = case_uniform(-1, 1);
 
-  bj_map_job job = {.n = n,
-                    .ld = n,
-                    .x = x,
-                    .condition = condition,
+  const double *columns[3][16];
+  for (int j = 0; j < d; j++) columns[0][j] = x + j * n, columns[1][j] = z + j * n;
+  for (int j = 0; j < n_condition; j++) columns[2][j] = condition + j * n;
+  const bj_rows conditions = {.n = n, .column = columns[2]};
+  bj_map_job job = {.x = {.n = n, .column = columns[0]},
+                    .condition = conditions,
                     .y = z,
                     .logdet = there,
                     .log_density = density,
@@ -97,7 +99,8 @@ static void check_case(const char *what, const flow_case *flow_of) {
                     .cot_penalty = 0.7,
                     .penalty = flow_of->train ? penalty : NULL};
   check(core->flow_map(flow, theta, BJ_INVERSE, &job, &memory, &workers, &error) == BJ_OK, "%s: inverse", what);
-  const bj_map_job way_back = {.n = n, .ld = n, .x = z, .condition = condition, .y = back, .logdet = here};
+  const bj_map_job way_back = {
+      .x = {.n = n, .column = columns[1]}, .condition = conditions, .y = back, .logdet = here};
   check(core->flow_map(flow, theta, BJ_FORWARD, &way_back, &memory, &workers, &error) == BJ_OK, "%s: forward", what);
   for (int i = 0; i < n * d; i++)
     check(flow_of->train || fabs(back[i] - x[i]) < flow_of->back, "%s: %g came back as %g", what, x[i], back[i]);
@@ -123,8 +126,8 @@ static void check_case(const char *what, const flow_case *flow_of) {
         what, expected, difference);
 
   double *draws = malloc(bytes * rows * (size_t)d);
-  const bj_draw_job draw = {.n = n, .seed = 3, .ld = n, .z = draws};
-  core->flow_draw(flow, theta, &draw, &memory, &workers);
+  const bj_draw_job draw = {.n = n, .seed = 3, .z = draws};
+  check(core->flow_draw(flow, theta, &draw, &memory, &workers) == BJ_OK, "%s: draws", what);
   for (int i = 0; i < n * d; i++) check(fabs(draws[i]) < 1e3, "%s: draw %g", what, draws[i]);
   guarded_free(&pool, what);
   free(theta), free(gradient), free(x), free(z), free(back), free(gx), free(density), free(there), free(here);

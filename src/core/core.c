@@ -71,6 +71,7 @@
 #include "base-mixture.c"
 
 #include "kinds.c"
+#include "rows.c"
 #include "flow.c"
 #include "flow-draw_vjp.c"
 

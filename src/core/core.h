@@ -19,11 +19,12 @@ typedef double real;
 
 /* ---- status ------------------------------------------------------------------------------------------------------ */
 
-#define BJ_STATUS_LIST(ENTRY)                               \
-  ENTRY(BJ_OK, "ok")                                        \
-  ENTRY(BJ_BAD_SPEC, "the specification is not valid")      \
-  ENTRY(BJ_NO_ROOT, "a numerical inverse did not converge") \
-  ENTRY(BJ_TOO_MANY_STEPS, "a solver needs more steps than allowed")
+#define BJ_STATUS_LIST(ENTRY)                                        \
+  ENTRY(BJ_OK, "ok")                                                 \
+  ENTRY(BJ_BAD_SPEC, "the specification is not valid")               \
+  ENTRY(BJ_NO_ROOT, "a numerical inverse did not converge")          \
+  ENTRY(BJ_TOO_MANY_STEPS, "a solver needs more steps than allowed") \
+  ENTRY(BJ_STOPPED, "stopped by the host")
 
 typedef enum {
 #define BJ_STATUS_ENUM(name, text) name,
@@ -44,12 +45,26 @@ typedef struct {
   void *host;
 } bj_memory;
 
-/* Runs task(arg, i) for i = 0..n_task-1, in any order, on any number of threads. */
+/* Runs task(arg, i) for i = 0..n_task-1, in any order, on any number of threads. Between chunks the core asks whether
+ * to stop, from any of them: once it is nonzero it stays so, and the call gives up with BJ_STOPPED. NULL: never. */
 typedef struct {
   int n_worker;
   void (*run)(void *host, int n_task, void (*task)(void *arg, int index), void *arg);
+  int (*stop)(void *host);
   void *host;
 } bj_workers;
+
+/* ---- tables of the host ------------------------------------------------------------------------------------------ */
+
+/* n rows: columns in memory, or, where `read` is given, rows that the host brings. Read puts n values of each column
+ * into `to`, one column after another `stride` apart: rows row[0], ..., row[n - 1], or first, first + 1, ... where row
+ * is NULL. It is called from any thread, and a bad status ends the call. */
+typedef struct {
+  long n;
+  const double *const *column; /* column j of row i is column[j][i] */
+  bj_status (*read)(void *host, const int *row, long first, int n, real *to, long stride);
+  void *host;
+} bj_rows;
 
 /* ---- specifications ---------------------------------------------------------------------------------------------- */
 
@@ -87,16 +102,13 @@ typedef void (*bj_slot_visitor)(void *host, const char *path, int rank, const in
 
 typedef enum { BJ_FORWARD, BJ_INVERSE } bj_direction;
 
-/* Matrices at the border are column-major, rows in `n`, as R has them. Outputs that are NULL are not computed. */
+/* Points in, matrices out: column-major, as R has them, n = x.n rows. Outputs that are NULL are not computed. */
 typedef struct {
-  long n;
-  long ld;                 /* leading dimension of all matrices below: a job may be a range of rows of larger ones */
-  const double *x;         /* n x d */
-  const double *condition; /* n x n_condition or NULL */
-  double *y;               /* n x d */
-  double *logdet;          /* n */
-  double *log_density;     /* n: BJ_INVERSE only, log density of x under the flow */
-  long first_row;          /* row i of the job is row first_row + i of those that layers draw numbers for */
+  bj_rows x;           /* d columns */
+  bj_rows condition;   /* n_condition columns, as many rows */
+  double *y;           /* n x d */
+  double *logdet;      /* n */
+  double *log_density; /* n: of the data side, x of BJ_INVERSE, y of BJ_FORWARD */
   /* gradient of sum(cot_y * y) + sum(cot_l * logdet) + sum(cot_p * log_density); wanted if grad_param != NULL */
   const double *cot_y, *cot_l, *cot_p;
   double *grad_param;     /* n_param, overwritten */
@@ -113,9 +125,7 @@ typedef struct {
 typedef struct {
   long n;
   uint64_t seed;
-  long first_row; /* draws are a function of (seed, row): row i of the result is row first_row + i of the stream */
-  long ld;
-  double *z; /* n x d draws from the base */
+  double *z; /* n x d draws from the base; row i is a function of (seed, i) */
 } bj_draw_job;
 
 /* ---- training ---------------------------------------------------------------------------------------------------- */
@@ -200,10 +210,10 @@ typedef struct bj_core {
   void (*flow_init)(const bj_flow *flow, uint64_t seed, double *theta);
   bj_status (*flow_map)(const bj_flow *flow, const double *theta, bj_direction direction, const bj_map_job *job,
                         const bj_memory *memory, const bj_workers *workers, bj_error *error);
-  void (*flow_draw)(const bj_flow *flow, const double *theta, const bj_draw_job *job, const bj_memory *memory,
-                    const bj_workers *workers);
-  /* Adds to grad_param the gradient of sum(grad_z * z) over n draws z; fails where the base's draws have none. */
-  bj_status (*flow_draw_vjp)(const bj_flow *flow, const double *theta, long n, const double *z, const double *grad_z,
+  bj_status (*flow_draw)(const bj_flow *flow, const double *theta, const bj_draw_job *job, const bj_memory *memory,
+                         const bj_workers *workers);
+  /* Adds to grad_param the gradient of sum(grad_z * z) over draws z; fails where the base's draws have none. */
+  bj_status (*flow_draw_vjp)(const bj_flow *flow, const double *theta, const bj_rows *z, const double *grad_z,
                              double *grad_param, const bj_memory *memory, bj_error *error);
 
   int (*optimizer_moments)(const char *name); /* moments a parameter, or -1 for an unknown name */

@@ -3,7 +3,7 @@
 #include "flow.h"
 #include "num-carve.h"
 
-static bj_status flow_draw_vjp(const bj_flow *flow, const double *theta, long n, const double *z, const double *grad_z,
+static bj_status flow_draw_vjp(const bj_flow *flow, const double *theta, const bj_rows *z, const double *grad_z,
                                double *grad_param, const bj_memory *memory, bj_error *error) {
   const bj_base *base = flow->base;
   const int size = BJ_CHUNK * BJ_BLOCK;
@@ -12,7 +12,7 @@ static bj_status flow_draw_vjp(const bj_flow *flow, const double *theta, long n,
     bj_build build = {memory, error, 0};
     return spec_error(&build, "the parameters of base_%s() cannot be trained against a log density", base->kind->name);
   }
-  const long n_prep = base->n_prep, n_row = (long)size * base->d;
+  const long n = z->n, n_prep = base->n_prep, n_row = (long)size * base->d;
   real *x = carve_block(memory, 2 * n_prep + 2 * n_row);
   real *gx = x + n_row, *gprep = gx + n_row, *prep = gprep + n_prep;
   memset(gprep, 0, sizeof(real) * (size_t)n_prep);
@@ -21,7 +21,8 @@ static bj_status flow_draw_vjp(const bj_flow *flow, const double *theta, long n,
     const int here = (int)(n - first < size ? n - first : size), nb = (here + BJ_BLOCK - 1) / BJ_BLOCK;
     const bj_base_pass pass = {
         .nb = nb, .theta = theta, .prep = prep, .x = x, .gx = gx, .gtheta = grad_param, .gprep = gprep};
-    pack_rows(z, n, base->d, first, here, nb, x);
+    const bj_status status = pack_rows(z, base->d, NULL, first, here, nb, x);
+    if (status != BJ_OK) return status;
     pack_cotangent(grad_z, n, base->d, first, here, nb, gx);
     base->kind->draw_vjp(base, &pass);
   }

@@ -2,7 +2,7 @@
  *
  *   log p(x) = log base(z) + log|det dz/dx|,  z = inverse(x)
  *
- * This file builds the flow, cuts R's column-major matrices into chunks of blocks, and runs chunks through the layer.
+ * This file builds the flow, and runs chunks of blocks of the host's rows through the layer.
  */
 #include "flow.h"
 #include "num-carve.h"
@@ -100,41 +100,6 @@ static flow_space *spaces_make(const bj_flow *flow, int n, int gradient, const b
   spaces_carve(spaces, n, flow, gradient, shared, &from);
   for (int i = 0; i < n && gradient; i++) spaces[i].gprep = spaces[i].gtheta + flow->n_param;
   return spaces;
-}
-
-/* ---- matrices in and out ----------------------------------------------------------------------------------------- */
-
-/* n rows from `first` of a column-major matrix into nb blocks; padding repeats the last row. */
-static void pack_rows(const double *matrix, long ld, int columns, long first, int n, int nb, real *to) {
-  for (int b = 0; b < nb; b++) {
-    const int here = n - b * BJ_BLOCK < BJ_BLOCK ? n - b * BJ_BLOCK : BJ_BLOCK;
-    for (int j = 0; j < columns; j++) {
-      const double *from = matrix + first + b * BJ_BLOCK + (long)j * ld;
-      real *row = to + ((long)b * columns + j) * BJ_BLOCK;
-      for (int r = 0; r < here; r++) row[r] = from[r];
-      for (int r = here; r < BJ_BLOCK; r++) row[r] = from[here - 1];
-    }
-  }
-}
-
-static void unpack_rows(const real *from, int columns, int n, double *matrix, long ld, long first) {
-  for (int i = 0; i < n; i += BJ_BLOCK) {
-    const int here = n - i < BJ_BLOCK ? n - i : BJ_BLOCK;
-    for (int j = 0; j < columns; j++) {
-      memcpy(matrix + first + i + (long)j * ld, from + ((long)(i / BJ_BLOCK) * columns + j) * BJ_BLOCK,
-             sizeof(double) * (size_t)here);
-    }
-  }
-}
-
-/* A cotangent: as pack_rows, but zero where there is none and in the padding. */
-static void pack_cotangent(const double *matrix, long ld, int columns, long first, int n, int nb, real *to) {
-  memset(to, 0, sizeof(real) * (size_t)nb * (size_t)columns * BJ_BLOCK);
-  for (int i = 0; i < n && matrix; i++) {
-    for (int j = 0; j < columns; j++) {
-      to[((long)(i / BJ_BLOCK) * columns + j) * BJ_BLOCK + i % BJ_BLOCK] = matrix[first + i + (long)j * ld];
-    }
-  }
 }
 
 /* ---- one chunk --------------------------------------------------------------------------------------------------- */
@@ -248,68 +213,72 @@ static int slot_count(const bj_flow *flow, long n_row) {
   return chunks < 1 ? 1 : chunks < most ? (int)chunks : most;
 }
 
-/* ---- maps of whole matrices -------------------------------------------------------------------------------------- */
+/* ---- maps of whole tables ---------------------------------------------------------------------------------------- */
 
 typedef struct {
   flow_params params;
   const bj_map_job *job;
+  const bj_workers *workers;
   flow_space *spaces;
   int n_slot;
 } map_call;
 
-static void map_chunk(const map_call *call, flow_space *space, long first, int n) {
+static bj_status map_chunk(const map_call *call, flow_space *space, long first, int n) {
   const bj_map_job *job = call->job;
   const bj_flow *flow = call->params.flow;
-  const int nb = (n + BJ_BLOCK - 1) / BJ_BLOCK;
-  pack_rows(job->x, job->ld, flow->d, first, n, nb, space->x);
-  if (flow->n_condition > 0) pack_rows(job->condition, job->ld, flow->n_condition, first, n, nb, space->condition);
-  const uint64_t row = (uint64_t)(job->first_row + first);
-  space->status = chunk_run(&call->params, space, row, nb);
-  if (space->status != BJ_OK) return;
-  if (job->y) unpack_rows(space->y, flow->d, n, job->y, job->ld, first);
-  if (job->logdet) unpack_rows(space->sum, 1, n, job->logdet, job->ld, first);
-  if (job->log_density) unpack_rows(space->log_density, 1, n, job->log_density, job->ld, first);
-  if (job->penalty) unpack_rows(space->penalty, 1, n, job->penalty, job->ld, first);
-  if (!job->grad_param) return;
-  pack_cotangent(job->cot_y, job->ld, flow->d, first, n, nb, space->gy);
-  pack_cotangent(job->cot_l, job->ld, 1, first, n, nb, space->gl);
-  pack_cotangent(job->cot_p, job->ld, 1, first, n, nb, space->gp);
-  memset(space->gcondition, 0, sizeof(real) * (size_t)nb * (size_t)flow->n_condition * BJ_BLOCK);
+  const int nb = (n + BJ_BLOCK - 1) / BJ_BLOCK, d = flow->d, n_condition = flow->n_condition;
+  const uint64_t row = (uint64_t)first;
+  const long ld = job->x.n;
+  bj_status status = pack_rows(&job->x, d, NULL, first, n, nb, space->x);
+  if (status == BJ_OK) status = pack_rows(&job->condition, n_condition, NULL, first, n, nb, space->condition);
+  if (status == BJ_OK) status = chunk_run(&call->params, space, row, nb);
+  if (status != BJ_OK) return status;
+  if (job->y) unpack_rows(space->y, d, n, job->y, ld, first);
+  if (job->logdet) unpack_rows(space->sum, 1, n, job->logdet, ld, first);
+  if (job->log_density) unpack_rows(space->log_density, 1, n, job->log_density, ld, first);
+  if (job->penalty) unpack_rows(space->penalty, 1, n, job->penalty, ld, first);
+  if (!job->grad_param) return BJ_OK;
+  pack_cotangent(job->cot_y, ld, d, first, n, nb, space->gy);
+  pack_cotangent(job->cot_l, ld, 1, first, n, nb, space->gl);
+  pack_cotangent(job->cot_p, ld, 1, first, n, nb, space->gp);
+  memset(space->gcondition, 0, sizeof(real) * (size_t)nb * (size_t)n_condition * BJ_BLOCK);
   for (int i = 0; i < nb * BJ_BLOCK; i++) space->gpenalty[i] = i < n ? job->cot_penalty : 0;
-  space->status = chunk_vjp(&call->params, space, row, nb);
-  if (job->grad_x) unpack_rows(space->gx, flow->d, n, job->grad_x, job->ld, first);
-  if (job->grad_condition) {
-    unpack_rows(space->gcondition, flow->n_condition, n, job->grad_condition, job->ld, first);
-  }
+  status = chunk_vjp(&call->params, space, row, nb);
+  if (job->grad_x) unpack_rows(space->gx, d, n, job->grad_x, ld, first);
+  if (job->grad_condition) unpack_rows(space->gcondition, n_condition, n, job->grad_condition, ld, first);
+  return status;
 }
 
 static void map_slot(void *arg, int slot) {
   const map_call *call = arg;
-  const long size = BJ_CHUNK * BJ_BLOCK;
+  const long size = BJ_CHUNK * BJ_BLOCK, n = call->job->x.n;
   flow_space *space = call->spaces + slot;
   space->status = BJ_OK;
   if (call->job->grad_param) space_clear_gradient(call->params.flow, space);
-  for (long first = slot * size; first < call->job->n && space->status == BJ_OK; first += size * call->n_slot) {
-    map_chunk(call, space, first, (int)(call->job->n - first < size ? call->job->n - first : size));
+  for (long first = slot * size; first < n && space->status == BJ_OK; first += size * call->n_slot) {
+    space->status = workers_stopped(call->workers)
+                        ? BJ_STOPPED
+                        : map_chunk(call, space, first, (int)(n - first < size ? n - first : size));
   }
 }
 
 static bj_status flow_map(const bj_flow *flow, const double *theta, bj_direction direction, const bj_map_job *job,
                           const bj_memory *memory, const bj_workers *workers, bj_error *error) {
   real *prep = memory->alloc(memory->host, sizeof(real) * (size_t)(flow->n_prep + 1));
-  const int n_slot = slot_count(flow, job->n), gradient = job->grad_param != NULL;
+  const int n_slot = slot_count(flow, job->x.n), gradient = job->grad_param != NULL;
   const bj_run run = {job->train && gradient ? RUN_TRAIN : RUN_EVALUATE, direction, job->seed, 0, 0};
-  map_call call = {{flow, theta, prep, run}, job, spaces_make(flow, n_slot, gradient, memory, workers), n_slot};
+  flow_space *spaces = spaces_make(flow, n_slot, gradient, memory, workers);
+  map_call call = {{flow, theta, prep, run}, job, workers, spaces, n_slot};
   flow_prepare(flow, &run, theta, prep);
   workers->run(workers->host, n_slot, map_slot, &call);
   for (int s = 0; s < n_slot; s++) {
-    if (call.spaces[s].status == BJ_OK) continue;
-    *error = call.spaces[s].error;
-    return call.spaces[s].status;
+    if (spaces[s].status == BJ_OK) continue;
+    *error = spaces[s].error;
+    return spaces[s].status;
   }
   if (gradient) {
-    spaces_reduce(&call.params, call.spaces, n_slot);
-    memcpy(job->grad_param, call.spaces[0].gtheta, sizeof(double) * (size_t)flow->n_param);
+    spaces_reduce(&call.params, spaces, n_slot);
+    memcpy(job->grad_param, spaces[0].gtheta, sizeof(double) * (size_t)flow->n_param);
   }
   return BJ_OK;
 }
@@ -319,31 +288,45 @@ static bj_status flow_map(const bj_flow *flow, const double *theta, bj_direction
 typedef struct {
   flow_params params;
   const bj_draw_job *job;
+  const bj_workers *workers;
   real *buffer; /* BJ_CHUNK blocks a slot */
+  bj_status status[FLOW_SLOTS];
   int n_slot;
 } draw_call;
 
 static void draw_slot(void *arg, int slot) {
-  const draw_call *call = arg;
+  draw_call *call = arg;
   const bj_draw_job *job = call->job;
   const bj_base *base = call->params.flow->base;
   const long size = BJ_CHUNK * BJ_BLOCK;
   real *z = call->buffer + slot * size * base->d;
+  call->status[slot] = BJ_OK;
   for (long first = slot * size; first < job->n; first += size * call->n_slot) {
     const int n = (int)(job->n - first < size ? job->n - first : size);
-    base->kind->draw(base, call->params.theta, call->params.prep, job->seed, (uint64_t)(job->first_row + first),
+    if (workers_stopped(call->workers)) {
+      call->status[slot] = BJ_STOPPED;
+      return;
+    }
+    base->kind->draw(base, call->params.theta, call->params.prep, job->seed, (uint64_t)first,
                      (n + BJ_BLOCK - 1) / BJ_BLOCK, z);
-    unpack_rows(z, base->d, n, job->z, job->ld, first);
+    unpack_rows(z, base->d, n, job->z, job->n, first);
   }
 }
 
-static void flow_draw(const bj_flow *flow, const double *theta, const bj_draw_job *job, const bj_memory *memory,
-                      const bj_workers *workers) {
+static bj_status flow_draw(const bj_flow *flow, const double *theta, const bj_draw_job *job, const bj_memory *memory,
+                           const bj_workers *workers) {
   real *prep = memory->alloc(memory->host, sizeof(real) * (size_t)(flow->n_prep + 1));
   const int n_slot = slot_count(flow, job->n);
   const size_t size = (size_t)n_slot * BJ_CHUNK * BJ_BLOCK * (size_t)flow->d;
-  draw_call call = {
-      {.flow = flow, .theta = theta, .prep = prep}, job, memory->alloc(memory->host, sizeof(real) * size), n_slot};
+  draw_call call = {.params = {.flow = flow, .theta = theta, .prep = prep},
+                    .job = job,
+                    .workers = workers,
+                    .buffer = memory->alloc(memory->host, sizeof(real) * size),
+                    .n_slot = n_slot};
   if (flow->base->kind->prepare) flow->base->kind->prepare(flow->base, theta, prep);
   workers->run(workers->host, n_slot, draw_slot, &call);
+  for (int s = 0; s < n_slot; s++) {
+    if (call.status[s] != BJ_OK) return call.status[s];
+  }
+  return BJ_OK;
 }

@@ -34,4 +34,17 @@ typedef struct {
   bj_run run;
 } flow_params;
 
+/* ---- rows.c ------------------------------------------------------------------------------------------------------ */
+
+/* n rows of a table into nb blocks: those that `row` names, or those from `first` where it is NULL. */
+static bj_status pack_rows(const bj_rows *rows, int columns, const int *row, long first, int n, int nb, real *to);
+/* n rows of blocks into the rows from `first` of a matrix with ld rows. */
+static void unpack_rows(const real *from, int columns, int n, double *matrix, long ld, long first);
+/* Rows of a matrix into blocks, but zero where there is no matrix and in the padding. */
+static void pack_cotangent(const double *matrix, long ld, int columns, long first, int n, int nb, real *to);
+
+/* ---- workers ----------------------------------------------------------------------------------------------------- */
+
+INLINE int workers_stopped(const bj_workers *workers) { return workers->stop && workers->stop(workers->host); }
+
 #endif
