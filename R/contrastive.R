@@ -100,7 +100,7 @@ check_observed <- function(observed) {
   if (!is.numeric(observed) || !length(observed) || !(is.null(dim(observed)) || nrow(observed) == 1)) {
     stop_arg("{.arg observed} must be a numeric vector, not {describe(observed)}.")
   }
-  as.double(check_finite_matrix(matrix(observed, 1), "observed"))
+  as.double(check_finite(matrix(observed, 1), "observed"))
 }
 
 check_prior <- function(prior) {
@@ -119,7 +119,7 @@ check_simulated <- function(data, n, observed) {
       i = "It returned {nrow(data)} row{?s} and {ncol(data)} column{?s}."
     ))
   }
-  check_finite_matrix(data, "simulator(theta)")
+  check_finite(data, "simulator(theta)")
 }
 
 # Draws of q(theta | observed) inside the prior's support.
@@ -139,7 +139,7 @@ fit_contrastive <- function(fit, theta, data, prior, loss, control, progress, de
   if (default_batch) control$batch_size <- 100L
   log_prior <- target_values(prior$log_density(theta), nrow(theta))
   flow <- as_flow(fit)
-  condition <- scale_columns(data, flow$condition$loc, flow$condition$scale)
+  condition <- encode_columns(data, flow$condition$codecs)
   rows <- split_rows(nrow(theta), control$validation, NULL)
   setup <- train_setup(theta, condition, NULL, rows, control, noise_root(row_moments(theta, rows$train)))
   least <- min(length(rows$train), control$batch_size)

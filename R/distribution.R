@@ -26,9 +26,8 @@
 dflow <- function(x, object, condition = NULL, log = FALSE) {
   check_flow(object)
   check_flag(log, "log")
-  points <- as_points(x, object, "x")
-  condition <- as_conditions(condition, object, nrow(points), x)
-  value <- native_map(object, points, condition, inverse = TRUE)$log_density
+  at <- take_in(object, x, "x", condition)
+  value <- native_log_density(object, at$points, at$condition)
   if (log) value else exp(value)
 }
 
@@ -51,7 +50,7 @@ qflow <- function(p, object, condition = NULL, lower.tail = TRUE, log.p = FALSE)
 rflow <- function(n, object, condition = NULL) {
   check_flow(object)
   draws <- sample.bijectr_flow(object, check_count(n, "n", min = 0), condition)
-  if (object$d == 1) draws[, 1] else draws
+  if (object$d == 1) column(draws, 1) else draws
 }
 
 # ---- one coordinate --------------------------------------------------------------------------------------------------
@@ -61,18 +60,18 @@ flow_cdf <- function(flow, q, condition, name, lower_tail = TRUE, log_p = FALSE)
   ends <- if (is.numeric(q)) which(q == Inf | q == -Inf)
   end_value <- if (length(ends)) q[ends]
   if (length(ends)) q[ends] <- 0
-  x <- as_points(q, flow, name)
-  condition <- as_conditions(condition, flow, nrow(x), q)
-  if (nrow(x) == 0) return(numeric())
-  back <- native_map(flow, x, condition, inverse = TRUE)
+  at <- take_in(flow, q, name, condition)
+  if (at$n == 0) return(numeric())
+  condition <- at$condition
+  back <- native_map(flow, at$points, condition, inverse = TRUE)
   z <- back$value[, 1]
   increasing <- flow_increases(flow, condition)
   direction <- if (increasing) 1 else -1
   outside <- back$logdet == -Inf
   if (any(outside)) {
     # no inverse: all of the distribution lies on one side, that of its median
-    middle <- native_map(flow, matrix(base_quantile(flow, 0.5), nrow(x)), condition, inverse = FALSE)$value[, 1]
-    z[outside] <- (direction * ifelse(x[, 1] < middle, -Inf, Inf))[outside]
+    middle <- native_map(flow, matrix(base_quantile(flow, 0.5), at$n), condition, inverse = FALSE)$value[, 1]
+    z[outside] <- (direction * ifelse(column(at$points, 1) < middle, -Inf, Inf))[outside]
   }
   if (length(ends)) z[ends] <- direction * end_value
   base_cdf(flow, z, lower.tail = lower_tail == increasing, log.p = log_p)
@@ -81,17 +80,17 @@ flow_cdf <- function(flow, q, condition, name, lower_tail = TRUE, log_p = FALSE)
 flow_quantile <- function(flow, p, condition, name, lower_tail = TRUE, log_p = FALSE) {
   check_one_coordinate(flow)
   p <- check_probabilities(p, name, log_p)
-  condition <- as_conditions(condition, flow, length(p))
+  condition <- take_condition(flow, condition, length(p))
   if (length(p) == 0) return(numeric())
   lower_tail <- lower_tail == flow_increases(flow, condition)
   z <- matrix(base_quantile(flow, p, lower.tail = lower_tail, log.p = log_p))
-  native_map(flow, z, condition, inverse = FALSE)$value[, 1]
+  column(give_back(flow, native_map(flow, z, condition, inverse = FALSE)$value), 1)
 }
 
 # A flow of one coordinate is monotone, but not always increasing: a power with a negative exponent turns it round.
 flow_increases <- function(flow, condition) {
   z <- matrix(base_quantile(flow, c(0.25, 0.75)))
-  ends <- native_map(flow, z, if (!is.null(condition)) condition[c(1, 1), , drop = FALSE], inverse = FALSE)$value
+  ends <- native_map(flow, z, if (!is.null(condition)) rows_at(condition, c(1, 1)), inverse = FALSE)$value
   ends[1] < ends[2]
 }
 

@@ -114,11 +114,9 @@ fit_matrix <- function(data, layers, base, condition, weights, standardize, loss
     if (is.null(condition)) 0L else ncol(condition), colnames(data)
   )
   if (!is.null(start)) flow["params"] <- list(start$params) # a standardising layer has none
-  if (!is.null(condition)) {
-    flow$condition <- start$condition %||% condition_scaling(condition, rows$train)
-    flow$condition$model <- model %||% flow$condition$model
-    condition <- scale_columns(condition, flow$condition$loc, flow$condition$scale)
-  }
+  plan <- blueprint(data, condition, rows$train, model, start)
+  flow[names(plan)] <- plan
+  if (!is.null(condition)) condition <- encode_columns(condition, plan$condition$codecs)
   if (is.null(start)) {
     i <- rows$train
     flow <- initialize_from_data(flow, data[i, , drop = FALSE], condition[i, , drop = FALSE], weights[i])
@@ -217,16 +215,6 @@ check_weights <- function(weights, n) {
   if (length(bad)) stop_arg("{.arg weights} must not exceed {LARGEST}; element {bad[1]} is {weights[bad[1]]}.")
   if (sum(weights > 0) < 2) stop_arg("{.arg weights} must be positive for at least two rows.")
   as.double(weights)
-}
-
-as_fit_condition <- function(condition, n) {
-  if (is.null(condition)) return(NULL)
-  condition <- as_numeric_matrix(condition, "condition")
-  if (ncol(condition) == 0) stop_arg("{.arg condition} has no columns.")
-  if (nrow(condition) != n) {
-    stop_arg("{.arg condition} must have as many rows as {.arg data} ({n}), not {nrow(condition)}.")
-  }
-  check_finite_matrix(condition, "condition")
 }
 
 # Training and validation rows. A held-out row must have weight, or it would say nothing.

@@ -25,14 +25,14 @@ flow <- function(layers, d, base = base_normal(), d_condition = 0) {
 }
 
 # Version of the format of flows and fits, for objects that were saved by other versions of the package.
-FORMAT_VERSION <- 1L
+FORMAT_VERSION <- 2L
 
 new_flow <- function(layers, d, base, d_condition, names = NULL) {
   layers <- new_spec("layer", "chain", layers = flatten_layers(layers, d, d_condition))
   out <- structure(
     list(
       format = FORMAT_VERSION, d = d, d_condition = d_condition, base = base, layers = layers, params = NULL,
-      names = names, condition = NULL
+      names = names, codecs = NULL, condition = NULL
     ),
     class = "bijectr_flow"
   )

@@ -64,9 +64,9 @@ weigh_draws <- function(flow, target, n, condition = NULL) {
 
 # Draws of the flow with their log weights. Where the target is -Inf the weight is 0.
 propose <- function(flow, target, n, condition = NULL) {
-  condition <- as_conditions(condition, flow, n)
+  condition <- take_condition(flow, condition, n)
   out <- native_map(flow, native_draw(flow, n, draw_seed()), condition, inverse = FALSE)
-  draws <- name_columns(out$value, flow$names)
+  draws <- give_back(flow, out$value)
   log_p <- target_values(target(draws), n)
   bad <- which(is.na(log_p) | log_p == Inf)
   if (length(bad)) stop_arg("The target is {log_p[bad[1]]} at ({format(draws[bad[1], ], digits = 4)}).")

@@ -64,7 +64,7 @@ layer_continuous <- function(field = field_mlp(), solver = solver_tsit5(), trace
     if (x > 0) x
   }
   given <- is.numeric(probe)
-  if (given) probe <- check_finite_matrix(as_numeric_matrix(probe, "probe"), "probe")
+  if (given) probe <- check_finite(as_numeric_matrix(probe, "probe"), "probe")
   steer <- check_number(steer, "steer", min = 0, below = abs(t1 - t0))
   new_spec("layer", "continuous",
     field = check_family(field, "field", "field"), solver = check_family(solver, "solver", "solver"),

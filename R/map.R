@@ -35,17 +35,16 @@ inverse.bijectr_flow <- function(object, x, condition = NULL, ...) {
 }
 
 map_points <- function(flow, x, condition, inverse) {
-  points <- as_points(x, flow, "x")
-  out <- native_map(flow, points, as_conditions(condition, flow, nrow(points), x), inverse)
-  colnames(out$value) <- flow$names
-  out[c("value", "logdet")]
+  at <- take_in(flow, x, "x", condition, latent = !inverse)
+  out <- native_map(flow, at$points, at$condition, inverse)
+  list(value = give_back(flow, out$value, latent = inverse), logdet = out$logdet)
 }
 
 # Gradients, for tests and for fits that are driven from R: value, logdet and log_density of the map, and the gradient
 # of the sum of their products with `cotangents` with respect to params, x and condition.
 flow_vjp <- function(flow, x, inverse = TRUE, cotangents, condition = NULL) {
-  x <- as_points(x, flow, "x")
-  native_vjp(flow, x, as_conditions(condition, flow, nrow(x)), inverse, lapply(cotangents, as.double))
+  at <- take_in(flow, x, "x", condition, latent = !inverse)
+  native_vjp(flow, at$points, at$condition, inverse, lapply(cotangents, as.double))
 }
 
 #' Log density of a flow
@@ -66,6 +65,6 @@ logdensity <- function(object, newdata, ...) UseMethod("logdensity")
 #' @export
 logdensity.bijectr_flow <- function(object, newdata, condition = NULL, ...) {
   check_unused(...)
-  x <- as_points(newdata, object, "newdata")
-  native_log_density(object, x, as_conditions(condition, object, nrow(x), newdata))
+  at <- take_in(object, newdata, "newdata", condition)
+  native_log_density(object, at$points, at$condition)
 }

@@ -22,7 +22,7 @@ visible_layers <- function(flow, at_most) {
 # The draws in the base and after each visible layer, under titles that say which.
 layer_stages <- function(flow, n, condition, at_most = 15) {
   k <- visible_layers(flow, at_most)
-  condition <- as_conditions(condition, flow, n)
+  condition <- take_condition(flow, condition, n)
   z <- native_draw(flow, n, draw_seed())
   colnames(z) <- NULL
   stages <- c(list(z), lapply(k, function(i) native_map(prefix_flow(flow, i), z, condition, inverse = FALSE)$value))

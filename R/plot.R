@@ -44,7 +44,7 @@ plot.bijectr_flow <- function(x, type = c("density", "samples", "pairs", "layers
   type <- check_choice(type, c("density", "samples", "pairs", "layers"), "type")
   n <- check_count(n, "n", min = 10)
   grid <- check_count(grid, "grid", min = 2)
-  if (!is.null(data)) data <- as_points(data, x, "data")
+  if (!is.null(data)) data <- picture_data(x, data)
   if (!is.null(data) && nrow(data) == 0) stop_arg("{.arg data} has no rows.")
   if (x$d > 2 && type %in% c("density", "samples")) type <- "pairs"
   one_row <- NROW(condition) <= 1 || (is.null(dim(condition)) && length(condition) == x$d_condition)
@@ -106,7 +106,7 @@ pick_coordinates <- function(coordinates, flow, at_most) {
   as.integer(found)
 }
 
-coordinate_labels <- function(flow) if (is.null(flow$names)) paste0("x", seq_len(flow$d)) else flow$names
+picture_data <- function(flow, data) all_rows(take_points(data, flow$d, flow$names, NULL, "data", ", one a coordinate"))
 
 # The range to show of one coordinate: all data, else the central 99 percent of draws, and a margin.
 shown_range <- function(draws, data) {

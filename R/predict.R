@@ -46,8 +46,6 @@ predict.bijectr_flow <- function(object, newdata,
 }
 
 latent_points <- function(flow, newdata, condition) {
-  x <- as_points(newdata, flow, "newdata")
-  z <- native_map(flow, x, as_conditions(condition, flow, nrow(x), newdata), inverse = TRUE)$value
-  colnames(z) <- flow$names
-  z
+  at <- take_in(flow, newdata, "newdata", condition)
+  give_back(flow, native_map(flow, at$points, at$condition, inverse = TRUE)$value, latent = TRUE)
 }

@@ -12,17 +12,17 @@ sum_over_rows <- function(rows, f) {
   total
 }
 
-# Mean and covariance (unbiased; with weights as stats::cov.wt()) of some rows of a matrix, and their number.
+# Mean and covariance (unbiased; with weights as stats::cov.wt()) of some rows of points, and their number.
 row_moments <- function(x, rows, weights = NULL) {
   total <- if (is.null(weights)) length(rows) else sum(weights[rows])
   share <- function(i) if (is.null(weights)) rep(1 / total, length(i)) else weights[i] / total
-  center <- sum_over_rows(rows, function(i) colSums(share(i) * x[i, , drop = FALSE]))
+  center <- sum_over_rows(rows, function(i) colSums(share(i) * rows_at(x, i)))
   squares <- sum_over_rows(rows, function(i) {
-    deviation <- x[i, , drop = FALSE] - rep(center, each = length(i))
+    deviation <- rows_at(x, i) - rep(center, each = length(i))
     crossprod(sqrt(share(i)) * deviation)
   })
   effective <- 1 - if (is.null(weights)) 1 / total else sum((weights[rows] / total)^2)
-  list(center = center, cov = squares / effective, n = length(rows), names = colnames(x))
+  list(center = center, cov = squares / effective, n = length(rows), names = column_names(x))
 }
 
 # Lower triangular root of the covariance; NULL where columns are nearly collinear, because a factor of their
@@ -51,11 +51,4 @@ standardizing_layer <- function(moments, standardize) {
   }
   root <- if (standardize == "whiten" && length(scale) > 1) covariance_root(moments)
   layer_standardize(moments$center, root %||% scale)
-}
-
-condition_scaling <- function(condition, rows) {
-  moments <- row_moments(condition, rows)
-  scale <- sqrt(diag(moments$cov))
-  scale[!(scale > 0)] <- 1
-  list(names = colnames(condition), loc = unname(moments$center), scale = unname(scale))
 }

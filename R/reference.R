@@ -21,10 +21,10 @@ fit_reference <- function(setup, rows, log_density) {
 normal_log_density <- function(setup, train) {
   data <- setup$data
   weight <- setup$weight
-  n <- nrow(data)
-  k <- if (is.null(setup$condition)) 0L else ncol(setup$condition)
-  d <- ncol(data)
-  joint <- function(i) cbind(if (k > 0) setup$condition[i, , drop = FALSE], data[i, , drop = FALSE])
+  n <- n_rows(data)
+  k <- if (is.null(setup$condition)) 0L else n_columns(setup$condition)
+  d <- n_columns(data)
+  joint <- function(i) cbind(if (k > 0) rows_at(setup$condition, i), rows_at(data, i))
   total <- if (is.null(weight)) length(train) else sum(weight[train])
   share <- function(i) (if (is.null(weight)) rep(1, length(i)) else weight[i]) / total
   center <- sum_over_rows(train, function(i) colSums(share(i) * joint(i)))

@@ -25,12 +25,10 @@ sample.default <- function(x, size, ...) base::sample(x, size, ...)
 sample.bijectr_flow <- function(x, size = 1, condition = NULL, ...) {
   check_unused(...)
   size <- check_count(size, "size", min = 0)
-  if (size == 0) return(matrix(0, 0, x$d, dimnames = list(NULL, x$names)))
-  condition <- as_conditions(condition, x, size)
+  if (size == 0) return(give_back(x, matrix(0, 0, x$d)))
+  condition <- take_condition(x, condition, size)
   z <- native_draw(x, size, draw_seed())
-  draws <- native_map(x, z, condition, inverse = FALSE)$value
-  colnames(draws) <- x$names
-  draws
+  give_back(x, native_map(x, z, condition, inverse = FALSE)$value)
 }
 
 #' Simulated data sets

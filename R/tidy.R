@@ -47,7 +47,7 @@ augment.bijectr_flow <- function(x, data, condition = NULL, ...) {
   check_unused(...)
   if (missing(data)) stop_arg("{.arg data} is missing: a fit does not keep its data.")
   density <- logdensity(x, data, condition)
-  out <- if (is.data.frame(data)) data else as.data.frame(as_points(data, x, "data"))
+  out <- if (is.data.frame(data)) data else as.data.frame(picture_data(x, data))
   out$.logdensity <- density
   out
 }

@@ -36,18 +36,18 @@ update.bijectr_fit <- function(object, epochs = NULL, steps = NULL, seconds = NU
     }
   }
   data <- as_fit_data(data)
-  n <- nrow(data)
+  n <- n_rows(data)
   rows <- object$rows
-  if (n != length(rows$train) + length(rows$validation) || ncol(data) != object$d) {
+  if (n != length(rows$train) + length(rows$validation) || n_columns(data) != object$d) {
     # rows without weight are in neither set
-    if (n < max(rows$train, rows$validation, 0) || ncol(data) != object$d) {
-      stop_arg("{.arg data} are not the data of this fit: they have {n} row{?s} and {ncol(data)} column{?s}.")
+    if (n < max(rows$train, rows$validation, 0) || n_columns(data) != object$d) {
+      stop_arg("{.arg data} are not the data of this fit: they have {n} row{?s} and {n_columns(data)} column{?s}.")
     }
   }
   weights <- check_weights(from_call(weights, "weights"), n)
   condition <- as_fit_condition(from_call(condition, "condition"), n)
   if ((object$d_condition > 0) == is.null(condition)) stop_arg("{.arg condition} does not fit this fit.")
-  if (!is.null(condition)) condition <- scale_columns(condition, object$condition$loc, object$condition$scale)
+  if (!is.null(condition)) condition <- encode_columns(condition, object$condition$codecs)
   control <- object$control
   per_epoch <- ceiling(length(rows$train) / min(control$batch_size, length(rows$train)))
   epochs <- check_count(epochs, "epochs", null = TRUE)
@@ -61,6 +61,7 @@ update.bijectr_fit <- function(object, epochs = NULL, steps = NULL, seconds = NU
     if (is.null(epochs)) control["max_epochs"] <- list(NULL)
   }
   control["seconds"] <- list(check_number(seconds, "seconds", above = 0, null = TRUE))
+  data <- encode_columns(data, object$codecs)
   root <- noise_root(row_moments(data, rows$train, weights))
   setup <- train_setup(data, condition, weights, rows, control, root, object$loss)
   fit <- finish_fit(as_flow(object), setup, object$state, control, progress, rows, object$history, object$seconds)
@@ -70,9 +71,8 @@ update.bijectr_fit <- function(object, epochs = NULL, steps = NULL, seconds = NU
 
 # The flow alone, without what a fit adds.
 as_flow <- function(object) {
-  structure(unclass(object)[c("format", "d", "d_condition", "base", "layers", "params", "names", "condition")],
-    class = "bijectr_flow"
-  )
+  fields <- c("format", "d", "d_condition", "base", "layers", "params", "names", "codecs", "condition")
+  structure(unclass(object)[fields], class = "bijectr_flow")
 }
 
 `%||%` <- function(x, y) if (is.null(x)) y else x

@@ -305,4 +305,4 @@ expect_near <- function(actual, expected, tolerance, label) {
 as_rows <- function(x, d) if (is.matrix(x)) x else matrix(x, ncol = d)
 
 # The flow as a map, also where inputs are larger than what users may give.
-map_model <- function(f, x, condition, inverse) native_map(f, x, as_conditions(condition, f, nrow(x)), inverse)
+map_model <- function(f, x, condition, inverse) native_map(f, x, take_condition(f, condition, nrow(x)), inverse)

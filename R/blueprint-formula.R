@@ -1,0 +1,50 @@
+# Conditions of a fit by formula: columns of a model matrix, from data frames of the variables on its right side.
+
+conditions_from_frame <- function(frame, terms, levels, name) {
+  for (variable in setdiff(names(frame), names(frame)[attr(attr(frame, "terms"), "response")])) {
+    value <- frame[[variable]]
+    row <- which(if (is.matrix(value)) rowSums(is.na(value)) > 0 else is.na(value))[1]
+    if (!is.na(row)) {
+      stop_arg("{.arg {name}} has a value that cannot be used: row {row}, column {.field {variable}} is NA.")
+    }
+  }
+  x <- stats::model.matrix(terms, frame, contrasts.arg = lapply(levels, function(l) "contr.treatment"))
+  x <- x[, colnames(x) != "(Intercept)", drop = FALSE]
+  check_finite(matrix(as.double(x), nrow(x), dimnames = list(NULL, colnames(x))), name)
+}
+
+# Variables of the right side, as a data frame or with their names, to columns of the model matrix.
+model_conditions <- function(condition, model, columns, name = "condition") {
+  if (!is.data.frame(condition)) {
+    if (has_columns(condition, model$variables)) {
+      condition <- if (is.null(dim(condition))) list2DF(as.list(condition)) else as.data.frame(condition)
+    } else if (identical(columns, model$variables) && is.null(colnames(condition))) {
+      return(condition) # plain numbers in the order of the formula
+    } else {
+      stop_arg("{.arg {name}} must be a data frame with the column{?s} {.field {model$variables}}.")
+    }
+  }
+  missing <- setdiff(model$variables, names(condition))
+  if (length(missing)) {
+    stop_arg("{.arg {name}} lacks the {cli::qty(missing)}column{?s} {.field {missing}}.")
+  }
+  terms <- model$terms
+  environment(terms) <- globalenv()
+  frame <- tryCatch(
+    suppressWarnings({ # a number where a factor was: .checkMFClasses() says it
+      frame <- stats::model.frame(terms, condition, na.action = stats::na.pass, xlev = model$levels)
+      stats::.checkMFClasses(attr(terms, "dataClasses"), frame)
+      frame
+    }),
+    error = function(e) {
+      reason <- conditionMessage(e)
+      stop_arg("{.arg {name}} does not fit the formula of the fit: {reason}.")
+    }
+  )
+  conditions_from_frame(frame, terms, model$levels, name)
+}
+
+has_columns <- function(x, names) {
+  given <- if (is.null(dim(x))) names(x) else colnames(x)
+  !is.null(given) && all(names %in% given)
+}

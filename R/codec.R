@@ -1,0 +1,104 @@
+# Codecs: what stands between one column of the user's and the numbers of the core. A codec is plain data, its kind and
+# some numbers, so that a flow that holds codecs can be saved, compared and read from a file. A kind of codec is a set
+# of methods in one file, R/codec-<kind>.R, of these generics, and nothing else knows it:
+#
+#   codec_of(x)       the codec for a column of data to fit, by its class; NULL where no kind takes such a column
+#   accepts(codec, x) whether a column of new data is one that the codec reads
+#   encode(codec, x)  the column as doubles, of length(x)
+#   decode(codec, z)  the way back: a column as the user had it
+#
+# and the field `type`, in words for messages, of the columns it takes ("numeric").
+#
+# The numbers that encode() makes are what the core's densities are of. For a codec that only shifts, as that of dates
+# will, they are also densities in the units of the column. A codec whose encode() bends, as the logarithm of a bounded
+# column, or rescales, changes the unit: its log-derivative log |d encode / dx| belongs to the log density of the row.
+# Such a kind leaves the bending to a frozen layer next to the data, which counts it in every direction, in draws and in
+# gradients alike, and encodes by what is left.
+
+codec_of <- function(x) UseMethod("codec_of")
+
+accepts <- function(codec, x) UseMethod("accepts")
+
+encode <- function(codec, x) UseMethod("encode")
+
+decode <- function(codec, z) UseMethod("decode")
+
+new_codec <- function(kind, type, ...) {
+  structure(list(kind = kind, type = type, ...), class = c(paste0("bijectr_codec_", kind), "bijectr_codec"))
+}
+
+# ---- plain numbers: as they are --------------------------------------------------------------------------------------
+
+codec_number <- function() new_codec("number", "numeric")
+
+#' @export
+codec_of.default <- function(x) if (is_plain_column(x)) codec_number()
+
+#' @export
+accepts.bijectr_codec_number <- function(codec, x) is_plain_column(x)
+
+# A double vector without attributes is given back itself, not a copy.
+#' @export
+encode.bijectr_codec_number <- function(codec, x) as.double(x)
+
+#' @export
+decode.bijectr_codec_number <- function(codec, z) z
+
+is_plain_column <- function(x) is.numeric(x) && is.null(dim(x)) && !is.factor(x) && !is_integer64(x)
+
+# The bits of a 64-bit integer read as a double mean nothing.
+is_integer64 <- function(x) is.object(x) && inherits(x, "integer64")
+
+# ---- standardised numbers: conditioning variables --------------------------------------------------------------------
+
+# Conditions have no density, so the change of scale needs no log-derivative.
+codec_standard <- function(loc, scale) new_codec("standard", "numeric", loc = loc, scale = scale)
+
+#' @export
+accepts.bijectr_codec_standard <- function(codec, x) is_plain_column(x)
+
+#' @export
+encode.bijectr_codec_standard <- function(codec, x) (as.double(x) - codec$loc) / codec$scale
+
+#' @export
+decode.bijectr_codec_standard <- function(codec, z) z * codec$scale + codec$loc
+
+# ---- all columns -----------------------------------------------------------------------------------------------------
+
+# The codecs of data to fit; NULL where all columns are plain numbers, as those of a matrix are.
+column_codecs <- function(x, name) {
+  if (!is.list(x)) return(NULL)
+  codecs <- lapply(x, codec_of)
+  stop_wrong_columns(x, vapply(codecs, is.null, NA), "numeric", name)
+  if (all(vapply(codecs, inherits, NA, "bijectr_codec_number"))) NULL else unname(codecs)
+}
+
+# New columns must be such as their codecs read.
+check_columns <- function(x, codecs, name) {
+  if (!is.list(x)) return(invisible())
+  taken <- vapply(seq_along(x), function(j) accepts(codec_at(codecs, j), x[[j]]), NA)
+  if (!all(taken)) stop_wrong_columns(x, !taken, codec_at(codecs, which(!taken)[1])$type, name)
+}
+
+# Columns to points. A matrix stays one, and doubles without a codec are not copied.
+encode_columns <- function(x, codecs = NULL) {
+  if (is.list(x)) {
+    for (j in seq_along(x)) x[[j]] <- encode(codec_at(codecs, j), x[[j]])
+  } else {
+    for (j in seq_along(codecs)) x[, j] <- encode(codecs[[j]], x[, j])
+  }
+  x
+}
+
+codec_at <- function(codecs, j) if (is.null(codecs)) codec_number() else codecs[[j]]
+
+stop_wrong_columns <- function(x, wrong, type, name) {
+  bad <- which(wrong)
+  if (!length(bad)) return(invisible())
+  label <- names(x) %||% as.character(seq_along(x))
+  stop_arg(c(
+    "Column {.field {label[bad[1]]}} of {.arg {name}} must be {type}, not {.obj_type_friendly {x[[bad[1]]]}}.",
+    i = if (length(bad) > 1) "The same holds for {.field {label[bad[-1]]}}.",
+    i = "Drop it, or turn it into numbers first."
+  ))
+}

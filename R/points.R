@@ -1,0 +1,98 @@
+# Points: n rows of d numbers in a form that the core reads where they lie. Either a double matrix, or a list of d
+# double vectors of one length, which is what a data frame is: its columns are not copied. Nothing above this file and
+# codec.R tells the two forms apart.
+
+n_rows <- function(x) if (is.list(x)) length(x[[1]]) else dim(x)[1]
+
+n_columns <- function(x) if (is.list(x)) length(x) else dim(x)[2]
+
+column_names <- function(x) if (is.list(x)) names(x) else colnames(x)
+
+column <- function(x, j) if (is.list(x)) x[[j]] else x[, j]
+
+column_label <- function(x, j) if (is.null(column_names(x))) as.character(j) else column_names(x)[j]
+
+# Some rows as a matrix: a chunk, so that memory does not grow with the data. NULL, no points, has none.
+rows_at <- function(x, i) {
+  if (!is.list(x)) return(x[i, , drop = FALSE])
+  names <- if (!is.null(names(x))) list(NULL, names(x))
+  matrix(unlist(lapply(x, `[`, i), use.names = FALSE), length(i), length(x), dimnames = names)
+}
+
+all_rows <- function(x) if (is.list(x)) rows_at(x, seq_len(n_rows(x))) else x
+
+# One row for all of n.
+repeat_row <- function(x, n) if (is.list(x)) lapply(x, rep, n) else x[rep(1L, n), , drop = FALSE]
+
+# ---- what users have, as points --------------------------------------------------------------------------------------
+
+# Largest magnitude that is taken: beyond it, sums of squares overflow.
+LARGEST <- 1e150
+
+# The user's columns before their codecs read them (see codec.R), with names where all are of use: a double matrix, or
+# the columns of a data frame as they are. `name` is the user's argument.
+as_table <- function(x, name) {
+  if (is.data.frame(x)) {
+    if (!length(x)) return(matrix(0, nrow(x), 0))
+    names <- names(x)
+    x <- as.list(x)
+    attributes(x) <- if (are_names(names)) list(names = names)
+    return(x)
+  }
+  if (!is.numeric(x) || is_integer64(x)) {
+    stop_arg("{.arg {name}} must be a numeric matrix, data frame or vector, not {.obj_type_friendly {x}}.")
+  }
+  if (is.null(dim(x))) {
+    x <- matrix(x, ncol = 1)
+  } else if (length(dim(x)) != 2) {
+    stop_arg("{.arg {name}} must have two dimensions, not {length(dim(x))}.")
+  }
+  if (!is.double(x)) storage.mode(x) <- "double"
+  # only what is needed is copied: large data are mostly plain matrices already
+  has <- attributes(x)
+  names <- has$dimnames[[2]]
+  if (!are_names(names)) names <- NULL
+  if (length(has) > 1 + !is.null(names) || !is.null(has$dimnames[[1]])) {
+    attributes(x) <- c(list(dim = dim(x)), if (!is.null(names)) list(dimnames = list(NULL, names)))
+  }
+  x
+}
+
+# A double matrix, with column names where the input had them: for functions of the user and for arguments that are no
+# points of a flow.
+as_numeric_matrix <- function(x, name) {
+  x <- as_table(x, name)
+  check_columns(x, NULL, name)
+  all_rows(encode_columns(x))
+}
+
+# Columns are found by name: names that are missing, empty or repeated, as those of `cbind(x, x^2)`, find none.
+are_names <- function(names) is.null(names) || !(anyNA(names) || any(names == "") || anyDuplicated(names))
+
+check_finite <- function(x, name) {
+  if (all_finite(x)) return(x)
+  bad <- lapply(seq_len(n_columns(x)), function(j) {
+    value <- as_stored(column(x, j))
+    which(!is.finite(value) | abs(value) > LARGEST)
+  })
+  j <- which(lengths(bad) > 0)[1]
+  row <- bad[[j]][1]
+  value <- column(x, j)[row]
+  what <- if (is.finite(value)) paste(format(value), "(too large)") else format(value)
+  n_bad <- sum(lengths(bad))
+  stop_arg(c(
+    "{.arg {name}} has a value that cannot be used: row {row}, column {.field {column_label(x, j)}} is {what}.",
+    i = if (n_bad > 1) "{n_bad} values are missing, not finite or larger than {LARGEST}."
+  ))
+}
+
+# Smallest and largest value tell, without memory for what is in between: both are NA where one value is.
+all_finite <- function(x) {
+  if (is.list(x)) return(all(vapply(x, function(value) all_finite(as_stored(value)), NA)))
+  if (!length(x)) return(TRUE)
+  largest <- max(x)
+  !is.na(largest) && largest <= LARGEST && min(x) >= -LARGEST
+}
+
+# The numbers that stand for a column, whatever its class.
+as_stored <- function(x) if (is.object(x)) unclass(x) else x
