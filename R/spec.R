@@ -1,10 +1,10 @@
 # A spec is a plain classed list: its kind, and the fields that the C core reads by name. Numbers, one string, a spec,
-# or a list of specs; anything else stays on the R side under a name that starts with a dot.
+# a list of specs, or NULL for what is not given; anything else stays on the R side under a name that starts with a dot.
+# A constructor writes every field of its kind: the core asks for each, and has no defaults.
 
 new_spec <- function(family, kind, ...) {
-  fields <- list(...)
   structure(
-    c(list(kind = kind), fields[!vapply(fields, is.null, logical(1))]),
+    list(kind = kind, ...),
     class = c(paste0("bijectr_", family, "_", kind), paste0("bijectr_", family), "bijectr_spec")
   )
 }
@@ -14,7 +14,7 @@ spec_family <- function(x) sub("^bijectr_", "", utils::tail(class(x), 2)[1])
 #' @export
 format.bijectr_spec <- function(x, ...) {
   fields <- unclass(x)
-  fields <- fields[names(fields) != "kind" & !startsWith(names(fields), ".")]
+  fields <- fields[names(fields) != "kind" & !startsWith(names(fields), ".") & lengths(fields) > 0]
   paste0(spec_family(x), "_", x$kind, "(", paste0(format_fields(fields), collapse = ", "), ")")
 }
 

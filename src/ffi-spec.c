@@ -38,37 +38,40 @@ const char *ffi_string(SEXP list, const char *name) {
 static int is_spec(SEXP x) { return TYPEOF(x) == VECSXP && TYPEOF(ffi_list_get(x, "kind")) == STRSXP; }
 
 /* Returns 0 for values that the core has no use for. */
-static int ffi_field(SEXP value, bj_field *field) {
-  field->n = Rf_length(value);
+static int ffi_entry(SEXP value, bj_entry *entry) {
+  entry->n = Rf_length(value);
   switch (TYPEOF(value)) {
+    case NILSXP:
+      entry->type = BJ_ENTRY_NUMBERS;
+      return 1;
     case STRSXP:
-      if (field->n < 1) return 0;
-      field->type = BJ_FIELD_STRING;
-      field->string = CHAR(STRING_ELT(value, 0));
+      if (entry->n < 1) return 0;
+      entry->type = BJ_ENTRY_STRING;
+      entry->string = CHAR(STRING_ELT(value, 0));
       return 1;
     case REALSXP:
-      field->type = BJ_FIELD_NUMBERS;
-      field->numbers = REAL(value);
+      entry->type = BJ_ENTRY_NUMBERS;
+      entry->numbers = REAL(value);
       return 1;
     case INTSXP:
     case LGLSXP: {
-      double *numbers = (double *)R_alloc((size_t)field->n + 1, sizeof(double));
-      for (int i = 0; i < field->n; i++) numbers[i] = INTEGER(value)[i];
-      field->type = BJ_FIELD_NUMBERS;
-      field->numbers = numbers;
+      double *numbers = (double *)R_alloc((size_t)entry->n + 1, sizeof(double));
+      for (int i = 0; i < entry->n; i++) numbers[i] = INTEGER(value)[i];
+      entry->type = BJ_ENTRY_NUMBERS;
+      entry->numbers = numbers;
       return 1;
     }
     case VECSXP: {
-      const int one = is_spec(value), n = one ? 1 : field->n;
+      const int one = is_spec(value), n = one ? 1 : entry->n;
       bj_spec *specs = (bj_spec *)R_alloc((size_t)n + 1, sizeof(bj_spec));
       for (int i = 0; i < n; i++) {
         SEXP element = one ? value : VECTOR_ELT(value, i);
         if (!is_spec(element)) return 0;
         specs[i] = ffi_spec(element);
       }
-      field->n = n;
-      field->type = one ? BJ_FIELD_SPEC : BJ_FIELD_SPECS;
-      field->specs = specs;
+      entry->n = n;
+      entry->type = one ? BJ_ENTRY_SPEC : BJ_ENTRY_SPECS;
+      entry->specs = specs;
       return 1;
     }
     default:
@@ -80,13 +83,13 @@ bj_spec ffi_spec(SEXP list) {
   SEXP names = Rf_getAttrib(list, R_NamesSymbol);
   const int n = Rf_length(list);
   if (!is_spec(list)) Rf_error("internal error: not a specification");
-  bj_field *fields = (bj_field *)R_alloc((size_t)n, sizeof(bj_field));
-  bj_spec spec = {ffi_string(list, "kind"), 0, fields};
+  bj_entry *entries = (bj_entry *)R_alloc((size_t)n, sizeof(bj_entry));
+  bj_spec spec = {ffi_string(list, "kind"), 0, entries};
   for (int i = 0; i < n; i++) {
-    bj_field *field = fields + spec.n_field;
-    memset(field, 0, sizeof *field);
-    field->name = CHAR(STRING_ELT(names, i));
-    if (strcmp(field->name, "kind")) spec.n_field += ffi_field(VECTOR_ELT(list, i), field);
+    bj_entry *entry = entries + spec.n_entry;
+    memset(entry, 0, sizeof *entry);
+    entry->name = CHAR(STRING_ELT(names, i));
+    if (strcmp(entry->name, "kind")) spec.n_entry += ffi_entry(VECTOR_ELT(list, i), entry);
   }
   return spec;
 }

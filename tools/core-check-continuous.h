@@ -18,28 +18,28 @@ static void continuous_with_chain(const continuous_case *it, int matching, const
   const double tolerance = it->tolerance, step = it->step, shift = 0.1;
   double reversed[16];
   for (int i = 0; i < it->d; i++) reversed[i] = it->d - i;
-  const bj_field gate_fields[] = {NUMBERS("width", 2, width), STRING("activation", "tanh"), STRING("init", "uniform")};
+  const bj_entry gate_fields[] = {NUMBERS("width", 2, width), STRING("activation", "tanh"), STRING("init", "uniform")};
   const bj_spec gate = {"mlp", 3, gate_fields};
-  const bj_field mlp_fields[] = {NUMBERS("width", 2, width), NUMBERS("frequencies", 1, &two),
+  const bj_entry mlp_fields[] = {NUMBERS("width", 2, width), NUMBERS("frequencies", 1, &two),
                                  STRING("init", "uniform")};
-  const bj_field planar_fields[] = {NUMBERS("units", 1, &units), CHILD("gate", &gate), STRING("init", "small")};
+  const bj_entry planar_fields[] = {NUMBERS("units", 1, &units), CHILD("gate", &gate), STRING("init", "small")};
   const bj_spec field = {it->field, 3, strcmp(it->field, "mlp") ? planar_fields : mlp_fields};
-  const bj_field solver_fields[] = {NUMBERS("step", 1, &step), NUMBERS("rtol", 1, &tolerance),
+  const bj_entry solver_fields[] = {NUMBERS("step", 1, &step), NUMBERS("rtol", 1, &tolerance),
                                     NUMBERS("atol", 1, &tolerance)};
   const bj_spec solver = {it->solver, tolerance > 0 ? 3 : 1, solver_fields};
-  bj_field fields[9] = {CHILD("field", &field), CHILD("solver", &solver)};
+  bj_entry fields[9] = {CHILD("field", &field), CHILD("solver", &solver)};
   int n = 2;
-  if (it->trace) fields[n++] = (bj_field)STRING("trace", it->trace);
-  if (it->gradient) fields[n++] = (bj_field)STRING("gradient", it->gradient);
-  if (it->penalties & 1) fields[n++] = (bj_field)NUMBERS("kinetic", 1, weights);
-  if (it->penalties & 2) fields[n++] = (bj_field)NUMBERS("jacobian", 1, weights + 1);
-  if (it->steer) fields[n++] = (bj_field)NUMBERS("steer", 1, &shift);
-  if (it->probe) fields[n++] = (bj_field)NUMBERS("probe_values", 5 / it->d * it->d, probes);
+  if (it->trace) fields[n++] = (bj_entry)STRING("trace", it->trace);
+  if (it->gradient) fields[n++] = (bj_entry)STRING("gradient", it->gradient);
+  if (it->penalties & 1) fields[n++] = (bj_entry)NUMBERS("kinetic", 1, weights);
+  if (it->penalties & 2) fields[n++] = (bj_entry)NUMBERS("jacobian", 1, weights + 1);
+  if (it->steer) fields[n++] = (bj_entry)NUMBERS("steer", 1, &shift);
+  if (it->probe) fields[n++] = (bj_entry)NUMBERS("probe_values", 5 / it->d * it->d, probes);
   const bj_spec layer = {"continuous", n, fields};
-  const bj_field invert_fields[] = {CHILD("layer", &layer)},
+  const bj_entry invert_fields[] = {CHILD("layer", &layer)},
                  permute_fields[] = {NUMBERS("permutation", it->d, reversed)};
   const bj_spec parts[] = {{"permute", 1, permute_fields}, layer, {"invert", 1, invert_fields}};
-  const bj_field chain_fields[] = {{"layers", BJ_FIELD_SPECS, matching ? 2 : 3, NULL, NULL, parts}};
+  const bj_entry chain_fields[] = {{"layers", BJ_ENTRY_SPECS, matching ? 2 : 3, NULL, NULL, parts}};
   const bj_spec chain = {"chain", 1, chain_fields};
   use(what, it, &chain);
 }
@@ -62,11 +62,11 @@ static long train_few(const char *what, const continuous_case *it, const bj_spec
   guarded pool = {.n = 0};
   const bj_memory memory = {guarded_alloc, &pool};
   const bj_workers workers = {n_worker, serial_run, NULL, NULL};
-  const bj_spec base = {"normal", 0, NULL};
   bj_error error = {""};
   bj_flow *flow;
   bj_flow_size size;
-  const bj_status built = BJ_CORE.flow_build(&base, chain, it->d, it->n_condition, &memory, &flow, &size, &error);
+  const bj_status built =
+      BJ_CORE.flow_build(&standard_normal, chain, it->d, it->n_condition, &memory, &flow, &size, &error);
   check(built == BJ_OK, "%s: not built: %s", what, error.message);
   if (built != BJ_OK) return 0;
   const size_t n_param = sizeof(double) * (size_t)size.n_param, all = TRAIN_ROWS + TRAIN_VALIDATION;

@@ -35,14 +35,17 @@ static void serial_run(void *host, int n_task, void (*task)(void *, int), void *
   for (int i = n_task - 1; i >= 0; i--) task(arg, i); /* any order will do */
 }
 
-static const double one = 1, knots = 5, width[2] = {7, 6}, interval[2] = {-3, 3};
+static const double zero = 0, one = 1, knots = 5, width[2] = {7, 6}, interval[2] = {-3, 3}, least = 1e-3, most = 3;
 
 #define NUMBERS(name, count, values) \
-  { name, BJ_FIELD_NUMBERS, count, values, NULL, NULL }
+  { name, BJ_ENTRY_NUMBERS, count, values, NULL, NULL }
 #define STRING(name, value) \
-  { name, BJ_FIELD_STRING, 1, NULL, value, NULL }
+  { name, BJ_ENTRY_STRING, 1, NULL, value, NULL }
 #define CHILD(name, spec) \
-  { name, BJ_FIELD_SPEC, 1, NULL, NULL, spec }
+  { name, BJ_ENTRY_SPEC, 1, NULL, NULL, spec }
+
+static const bj_entry normal_entries[] = {NUMBERS("trainable", 1, &zero), STRING("parameter", "scale")};
+static const bj_spec standard_normal = {"normal", 2, normal_entries};
 
 /* How a flow of standard normal draws is checked. */
 typedef struct {
@@ -55,8 +58,8 @@ typedef struct {
 /* There and back, and the gradient along one random direction of all parameters against a central difference. */
 static void check_case(const char *what, const flow_case *flow_of) {
   const int d = flow_of->d, n_condition = flow_of->n_condition, n = flow_of->n;
-  const bj_field base_fields[] = {NUMBERS("trainable", 1, &one)};
-  const bj_spec base = {"normal", 1, base_fields};
+  const bj_entry base_fields[] = {NUMBERS("trainable", 1, &one), STRING("parameter", "scale")};
+  const bj_spec base = {"normal", 2, base_fields};
   guarded pool = {.n = 0};
   const bj_memory memory = {guarded_alloc, &pool};
   const bj_workers workers = {1, serial_run, NULL, NULL};
@@ -141,24 +144,27 @@ static void check_one_flow(const char *layer_kind, const bj_spec *scalar, int d,
            n_condition, n, depth);
   double reversed[16];
   for (int i = 0; i < d; i++) reversed[i] = d - i;
-  const bj_field net_fields[] = {NUMBERS("width", depth, width), STRING("activation", depth == 1 ? "relu" : "tanh"),
+  const bj_entry net_fields[] = {NUMBERS("width", depth, width), STRING("activation", depth == 1 ? "relu" : "tanh"),
                                  STRING("init", "uniform")};
   const bj_spec net = {"mlp", 3, net_fields};
-  const bj_field layer_fields[] = {CHILD("scalar", scalar), CHILD("net", &net)};
-  const bj_spec layer = {layer_kind, 2, layer_fields};
-  const bj_field invert_fields[] = {CHILD("layer", &layer)}, permute_fields[] = {NUMBERS("permutation", d, reversed)};
+  const bj_entry layer_fields[] = {CHILD("scalar", scalar), CHILD("net", &net), NUMBERS("shared", 1, &zero)};
+  const bj_spec layer = {layer_kind, 3, layer_fields};
+  const bj_entry invert_fields[] = {CHILD("layer", &layer)}, permute_fields[] = {NUMBERS("permutation", d, reversed)};
   const bj_spec parts[] = {layer, {"permute", 1, permute_fields}, {"invert", 1, invert_fields}};
-  const bj_field chain_fields[] = {{"layers", BJ_FIELD_SPECS, 3, NULL, NULL, parts}};
+  const bj_entry chain_fields[] = {{"layers", BJ_ENTRY_SPECS, 3, NULL, NULL, parts}};
   const bj_spec chain_spec = {"chain", 1, chain_fields};
   const flow_case flow = {&chain_spec, d, n_condition, n, 1e-9, 1e-5, 0};
   check_case(what, &flow);
 }
 
 static void check_flow(void) {
-  const bj_spec affine_spec = {"affine", 0, NULL}, leaky_spec = {"leaky_tanh", 0, NULL};
-  const bj_field spline_fields[] = {NUMBERS("knots", 1, &knots), NUMBERS("interval", 2, interval),
-                                    STRING("boundary", "free")};
-  const bj_spec spline_spec = {"rq_spline", 3, spline_fields};
+  const bj_entry affine_fields[] = {NUMBERS("min_scale", 1, &least), STRING("scale", "softplus")};
+  const bj_entry leaky_fields[] = {NUMBERS("max_value", 1, &most)};
+  const bj_spec affine_spec = {"affine", 2, affine_fields}, leaky_spec = {"leaky_tanh", 1, leaky_fields};
+  const bj_entry spline_fields[] = {NUMBERS("knots", 1, &knots), NUMBERS("interval", 2, interval),
+                                    STRING("boundary", "free"), NUMBERS("min_width", 1, &least),
+                                    NUMBERS("min_slope", 1, &least)};
+  const bj_spec spline_spec = {"rq_spline", 5, spline_fields};
   const bj_spec *const scalars[] = {&affine_spec, &spline_spec, &leaky_spec};
   static const char *const layers[] = {"coupling", "autoregressive", "elementwise"};
   static const int sizes[] = {1, 31, 33, 128, 129, 700};
@@ -177,27 +183,27 @@ static void check_specs(void) {
                                       "mask",   "loc",   "field",       "solver", "width"};
   static const char *const parts[] = {"mlp", "affine", "rq_spline", "chain", "rk4", "planar"};
   for (int trial = 0; trial < 3000; trial++) {
-    bj_field fields[4], inner[2];
+    bj_entry fields[4], inner[2];
     double numbers[4];
     const bj_spec child = {parts[case_bits() % 6], (int)(case_bits() % 3), inner};
     for (int i = 0; i < 4; i++) numbers[i] = (double)(case_bits() % 9) - 3;
     for (int i = 0; i < 6; i++) {
-      bj_field *field = i < 4 ? fields + i : inner + i - 4;
-      *field = (bj_field){names[case_bits() % 10],
-                          (bj_field_type)(case_bits() % (i < 4 ? 4 : 2)),
+      bj_entry *field = i < 4 ? fields + i : inner + i - 4;
+      *field = (bj_entry){names[case_bits() % 10],
+                          (bj_entry_type)(case_bits() % (i < 4 ? 4 : 2)),
                           (int)(case_bits() % 4),
                           numbers,
                           "tanh",
                           &child};
-      if (field->type >= BJ_FIELD_SPEC) field->n = 1;
+      if (field->type >= BJ_ENTRY_SPEC) field->n = 1;
     }
-    const bj_spec base = {"normal", 0, NULL}, layer = {kinds[case_bits() % 9], (int)(case_bits() % 5), fields};
+    const bj_spec layer = {kinds[case_bits() % 9], (int)(case_bits() % 5), fields};
     guarded pool = {.n = 0};
     const bj_memory memory = {guarded_alloc, &pool};
     bj_error error = {""};
     bj_flow *flow;
     bj_flow_size size;
-    const bj_status status = BJ_CORE.flow_build(&base, &layer, 2, 0, &memory, &flow, &size, &error);
+    const bj_status status = BJ_CORE.flow_build(&standard_normal, &layer, 2, 0, &memory, &flow, &size, &error);
     check(status == BJ_OK || error.message[0], "a refused spec has no message");
     guarded_free(&pool, "spec");
   }

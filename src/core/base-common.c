@@ -41,10 +41,10 @@ static void loc_scale_init(const bj_base *base, real *theta, bj_rng *rng) {
 
 static bj_status loc_scale_build(bj_base *base, const bj_spec *spec, bj_build *build) {
   loc_scale *self = base->self = build_alloc(build, sizeof(loc_scale));
-  self->trainable = spec_flag(spec, "trainable", 0);
+  self->trainable = spec_bool(build, spec, "trainable");
   base->n_param = self->trainable ? 2 * base->d : 0;
   base->n_prep = 3 * base->d;
-  return BJ_OK;
+  return build->status;
 }
 
 /* x = loc + s u: the draw moves with the parameters. */

@@ -224,15 +224,11 @@ static void mixture_init(const bj_base *base, real *theta, bj_rng *rng) {
 
 static bj_status mixture_build(bj_base *base, const bj_spec *spec, bj_build *build) {
   mixture *self = base->self = build_alloc(build, sizeof(mixture));
-  const double k = spec_number(spec, "components", 3);
-  if (!(k >= 1 && k <= MIXTURE_MAX)) {
-    return spec_error(build, "`components` of base_mixture() must lie between 1 and %d", MIXTURE_MAX);
-  }
-  self->k = (int)k;
-  self->spread = spec_number(spec, "spread", 1);
+  self->k = spec_count(build, spec, "components", 1, MIXTURE_MAX);
+  self->spread = spec_real(build, spec, "spread", 0, INFINITY);
   base->n_param = self->k + 2L * self->k * base->d;
   base->n_prep = (2 + 3L * base->d) * self->k;
-  return BJ_OK;
+  return build->status;
 }
 
 static const bj_base_kind base_mixture = {

@@ -105,11 +105,11 @@ static void normal_init(const bj_base *base, real *theta, bj_rng *rng) {
 
 static bj_status normal_build(bj_base *base, const bj_spec *spec, bj_build *build) {
   normal *self = base->self = build_alloc(build, sizeof(normal));
-  self->trainable = spec_flag(spec, "trainable", 0);
-  self->variance = !strcmp(spec_string(spec, "parameter", "scale"), "variance");
+  self->trainable = spec_bool(build, spec, "trainable");
+  self->variance = spec_choice(build, spec, "parameter", "scale", "variance", NULL);
   base->n_param = self->trainable ? 2 * base->d : 0;
   base->n_prep = 3 * base->d;
-  return BJ_OK;
+  return build->status;
 }
 
 static const bj_base_kind base_normal = {

@@ -114,12 +114,12 @@ static void student_t_init(const bj_base *base, real *theta, bj_rng *rng) {
 
 static bj_status student_t_build(bj_base *base, const bj_spec *spec, bj_build *build) {
   student_t *self = base->self = build_alloc(build, sizeof(student_t));
-  self->trainable = spec_flag(spec, "trainable", 0);
-  self->df = spec_number(spec, "df", 5);
+  self->trainable = spec_bool(build, spec, "trainable");
+  self->df = spec_real(build, spec, "df", 0, INFINITY);
   if (!(self->df > 0)) return spec_error(build, "`df` of base_student_t() must be above 0");
   base->n_param = self->trainable ? base->d : 0;
   base->n_prep = 3 * base->d;
-  return BJ_OK;
+  return build->status;
 }
 
 static const bj_base_kind base_student_t = {

@@ -36,10 +36,10 @@ static void uniform_draw(const bj_base *base, const real *theta, const real *pre
 
 static bj_status uniform_build(bj_base *base, const bj_spec *spec, bj_build *build) {
   uniform *self = base->self = build_alloc(build, sizeof(uniform));
-  self->min = spec_number(spec, "min", 0);
-  self->max = spec_number(spec, "max", 1);
+  self->min = spec_real(build, spec, "min", -INFINITY, INFINITY);
+  self->max = spec_real(build, spec, "max", -INFINITY, INFINITY);
   if (!(self->min < self->max)) return spec_error(build, "`min` of base_uniform() must be below `max`");
-  return BJ_OK;
+  return build->status;
 }
 
 static const bj_base_kind base_uniform = {

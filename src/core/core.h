@@ -68,23 +68,23 @@ typedef struct {
 
 /* ---- specifications ---------------------------------------------------------------------------------------------- */
 
-/* A spec is what an R list says, without R: a kind and named fields. The core builds its nodes from it. */
+/* A spec is what an R list says, without R: a kind and named entries. The core builds its nodes from it. */
 typedef struct bj_spec bj_spec;
-typedef enum { BJ_FIELD_NUMBERS, BJ_FIELD_STRING, BJ_FIELD_SPEC, BJ_FIELD_SPECS } bj_field_type;
+typedef enum { BJ_ENTRY_NUMBERS, BJ_ENTRY_STRING, BJ_ENTRY_SPEC, BJ_ENTRY_SPECS } bj_entry_type;
 
 typedef struct {
   const char *name;
-  bj_field_type type;
+  bj_entry_type type;
   int n;                 /* numbers or specs */
-  const double *numbers; /* BJ_FIELD_NUMBERS; integers and logicals come as doubles */
-  const char *string;    /* BJ_FIELD_STRING */
-  const bj_spec *specs;  /* BJ_FIELD_SPEC: one; BJ_FIELD_SPECS: n of them */
-} bj_field;
+  const double *numbers; /* BJ_ENTRY_NUMBERS; integers and logicals come as doubles */
+  const char *string;    /* BJ_ENTRY_STRING */
+  const bj_spec *specs;  /* BJ_ENTRY_SPEC: one; BJ_ENTRY_SPECS: n of them */
+} bj_entry;
 
 struct bj_spec {
   const char *kind;
-  int n_field;
-  const bj_field *fields;
+  int n_entry;
+  const bj_entry *entries;
 };
 
 /* ---- the flow ---------------------------------------------------------------------------------------------------- */

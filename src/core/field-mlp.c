@@ -279,9 +279,9 @@ static void field_net_init(const bj_vector_field *field, real *theta, bj_rng *rn
 
 static bj_status field_net_build(bj_vector_field *field, const bj_spec *spec, bj_build *build) {
   field_net *self = field->self = build_alloc(build, sizeof(field_net));
-  const bj_field *width = spec_field(spec, "width");
+  const bj_entry *width = spec_entry(spec, "width");
   const char *activation = spec_string(spec, "activation", "tanh");
-  self->depth = width && width->type == BJ_FIELD_NUMBERS ? width->n : 0;
+  self->depth = width && width->type == BJ_ENTRY_NUMBERS ? width->n : 0;
   if (self->depth < 1 || self->depth > FIELD_MAX_DEPTH) {
     return spec_error(build, "`width` of field_mlp() must have 1 to %d numbers", FIELD_MAX_DEPTH);
   }

@@ -9,7 +9,7 @@ static bj_status flow_draw_vjp(const bj_flow *flow, const double *theta, const b
   const int size = BJ_CHUNK * BJ_BLOCK;
   if (base->n_param == 0) return BJ_OK;
   if (!base->kind->draw_vjp) {
-    bj_build build = {memory, error, 0};
+    bj_build build = {.memory = memory, .error = error};
     return spec_error(&build, "the parameters of base_%s() cannot be trained against a log density", base->kind->name);
   }
   const long n = z->n, n_prep = base->n_prep, n_row = (long)size * base->d;

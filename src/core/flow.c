@@ -11,18 +11,21 @@
 
 static bj_status flow_build(const bj_spec *base, const bj_spec *layers, int d, int n_condition, const bj_memory *memory,
                             bj_flow **out, bj_flow_size *size, bj_error *error) {
-  bj_build build = {memory, error, 0};
+  bj_build build = {.memory = memory, .error = error};
   bj_flow *flow = *out = build_alloc(&build, sizeof(bj_flow));
   flow->d = d;
   flow->n_condition = n_condition;
+  if (d < 1 || d > COUNT_MOST || n_condition < 0 || n_condition > COUNT_MOST) {
+    return spec_error(&build, "a flow has 1 to %d coordinates and at most as many conditions", COUNT_MOST);
+  }
   bj_status status = base_build(&build, base, d, &flow->base);
   if (status != BJ_OK) return status;
   status = layer_build(&build, layers, d, n_condition, &flow->layer);
   if (status != BJ_OK) return status;
-  flow->n_param = flow->base->n_param + flow->layer->n_param;
-  flow->n_prep = flow->base->n_prep + flow->layer->n_prep;
+  flow->n_param = size_sum(&build, flow->base->n_param, flow->layer->n_param);
+  flow->n_prep = size_sum(&build, flow->base->n_prep, flow->layer->n_prep);
   *size = (bj_flow_size){d, n_condition, flow->n_param, flow->base->n_param};
-  return BJ_OK;
+  return build.status;
 }
 
 static void flow_describe(const bj_flow *flow, bj_slot_visitor visit, void *host) {
@@ -91,7 +94,7 @@ static void spaces_carve(flow_space *spaces, int n, const bj_flow *flow, int gra
 
 static flow_space *spaces_make(const bj_flow *flow, int n, int gradient, const bj_memory *memory,
                                const bj_workers *workers) {
-  bj_build build = {memory, NULL, 0};
+  bj_build build = {.memory = memory};
   flow_space *spaces = build_alloc(&build, sizeof(flow_space) * (size_t)n);
   const int shared = workers->n_worker <= 1;
   carver dry = {0};

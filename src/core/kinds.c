@@ -74,76 +74,111 @@ static void kinds(bj_kind_visitor visit, void *host) {
   }
 }
 
-/* Finds the row of a spec's kind in one of the tables. */
-static const void *find_kind(const void *const *table, size_t n, const bj_spec *spec) {
-  for (size_t i = 0; i < n; i++) {
-    if (!strcmp(kind_name(table[i]), spec->kind)) return table[i];
+/* Finds the row of a spec's kind; messages name its family until build_leave(). NULL and an error if there is none;
+ * `what` is the family in words. */
+static const void *build_enter(bj_build *build, const bj_spec *spec, const char *family, const char *what) {
+  build->family = family;
+  if (build->depth++ >= DEPTH_MOST) spec_error(build, "specifications are nested more than %d deep", DEPTH_MOST);
+  for (size_t t = 0; build->status == BJ_OK && t < sizeof kind_tables / sizeof *kind_tables; t++) {
+    for (int i = 0; !strcmp(kind_tables[t].family, family) && i < kind_tables[t].n; i++) {
+      if (!strcmp(kind_name(kind_tables[t].rows[i]), spec->kind)) return kind_tables[t].rows[i];
+    }
   }
+  spec_error(build, "there is no %s \"%s\"", what, spec->kind);
   return NULL;
 }
-#define FIND_KIND(table, spec) find_kind((const void *const *)(table), sizeof(table) / sizeof *(table), spec)
+
+/* Back in the part that holds this one, which is of family `outer`. */
+static bj_status build_leave(bj_build *build, const char *outer, bj_status status) {
+  build->family = outer;
+  build->depth--;
+  if (build->status == BJ_OK) build->status = status;
+  return build->status;
+}
+
+/* Sizes that a build() found, each of which must be within the bound. */
+static bj_status build_sizes(bj_build *build, const bj_spec *spec, long a, long b, long c, long d) {
+  const long sizes[] = {a, b, c, d};
+  for (int i = 0; i < 4; i++) {
+    if (sizes[i] < 0 || sizes[i] > SIZE_MOST) spec_error(build, "%s_%s() is too large", build->family, spec->kind);
+  }
+  return build->status;
+}
 
 static bj_status scalar_build(bj_build *build, const bj_spec *spec, const char *where, bj_scalar **out) {
+  const char *const outer = build->family;
   bj_scalar *scalar = *out = build_alloc(build, sizeof(bj_scalar));
   if (!spec) return spec_error(build, "%s needs a `scalar`", where);
-  scalar->kind = FIND_KIND(scalar_kinds, spec);
-  if (!scalar->kind) return spec_error(build, "there is no scalar bijection \"%s\"", spec->kind);
-  return scalar->kind->build(scalar, spec, build);
+  scalar->kind = build_enter(build, spec, "scalar", "scalar bijection");
+  bj_status status = scalar->kind ? scalar->kind->build(scalar, spec, build) : build->status;
+  if (status == BJ_OK) {
+    status = build_sizes(build, spec, scalar->n_param, scalar->n_prep, scalar->n_cache, scalar->n_global);
+  }
+  return build_leave(build, outer, status);
 }
 
 static bj_status net_build(bj_build *build, const bj_spec *spec, const bj_net_request *request, const char *where,
                            bj_net **out) {
+  const char *const outer = build->family;
   bj_net *net = *out = build_alloc(build, sizeof(bj_net));
   if (!spec) return spec_error(build, "%s needs a `net`", where);
-  net->kind = FIND_KIND(net_kinds, spec);
-  if (!net->kind) return spec_error(build, "there is no net \"%s\"", spec->kind);
-  if (request->in_rank && !net->kind->masks) {
-    return spec_error(build, "%s needs a net with autoregressive masks, which net_%s() has not", where, spec->kind);
+  net->kind = build_enter(build, spec, "net", "net");
+  if (net->kind && request->in_rank && !net->kind->masks) {
+    spec_error(build, "%s needs a net with autoregressive masks, which net_%s() has not", where, spec->kind);
   }
   net->n_in = request->n_in;
   net->n_out = request->n_out;
-  return net->kind->build(net, spec, request, build);
+  bj_status status = build->status == BJ_OK ? net->kind->build(net, spec, request, build) : build->status;
+  if (status == BJ_OK) status = build_sizes(build, spec, net->n_param, net->n_prep, net->n_cache, net->n_work);
+  return build_leave(build, outer, status);
 }
 
 static bj_status field_build(bj_build *build, const bj_spec *spec, int d, int n_condition, int n_node,
                              const char *where, bj_vector_field **out) {
+  const char *const outer = build->family;
   bj_vector_field *field = *out = build_alloc(build, sizeof(bj_vector_field));
   if (!spec) return spec_error(build, "%s needs a `field`", where);
-  field->kind = FIND_KIND(field_kinds, spec);
-  if (!field->kind) return spec_error(build, "there is no field \"%s\"", spec->kind);
+  field->kind = build_enter(build, spec, "field", "field");
   field->d = d;
   field->n_condition = n_condition;
   field->n_node = n_node;
   field->group = BJ_CHUNK;
-  return field->kind->build(field, spec, build);
+  bj_status status = field->kind ? field->kind->build(field, spec, build) : build->status;
+  if (status == BJ_OK) status = build_sizes(build, spec, field->n_param, field->n_prep, field->n_cache, field->n_work);
+  return build_leave(build, outer, status);
 }
 
 static const bj_solver *solver_find(bj_build *build, const bj_spec *spec, const char *where) {
-  const bj_solver *solver = spec ? FIND_KIND(solver_kinds, spec) : NULL;
+  const char *const outer = build->family;
   if (!spec) {
     spec_error(build, "%s needs a `solver`", where);
-  } else if (!solver) {
-    spec_error(build, "there is no solver \"%s\"", spec->kind);
+    return NULL;
   }
+  const bj_solver *solver = build_enter(build, spec, "solver", "solver");
+  build_leave(build, outer, build->status);
   return solver;
 }
 
 static bj_status layer_build(bj_build *build, const bj_spec *spec, int d, int n_condition, bj_layer **out) {
+  const char *const outer = build->family;
   bj_layer *layer = *out = build_alloc(build, sizeof(bj_layer));
-  layer->kind = FIND_KIND(layer_kinds, spec);
-  if (!layer->kind) return spec_error(build, "there is no layer \"%s\"", spec->kind);
+  layer->kind = build_enter(build, spec, "layer", "layer");
   layer->number = build->n_layer++;
   layer->d = d;
   layer->n_condition = n_condition;
-  return layer->kind->build(layer, spec, build);
+  bj_status status = layer->kind ? layer->kind->build(layer, spec, build) : build->status;
+  if (status == BJ_OK) status = build_sizes(build, spec, layer->n_param, layer->n_prep, layer->n_cache, layer->n_work);
+  return build_leave(build, outer, status);
 }
 
 static bj_status base_build(bj_build *build, const bj_spec *spec, int d, bj_base **out) {
+  const char *const outer = build->family;
   bj_base *base = *out = build_alloc(build, sizeof(bj_base));
-  base->kind = FIND_KIND(base_kinds, spec);
-  if (!base->kind) return spec_error(build, "there is no base distribution \"%s\"", spec->kind);
+  base->kind = build_enter(build, spec, "base", "base distribution");
   base->d = d;
-  return base->kind->build(base, spec, build);
+  bj_status status = base->kind ? base->kind->build(base, spec, build) : build->status;
+  if (status == BJ_OK) status = build_sizes(build, spec, base->n_param, base->n_prep, 0, 0);
+  return build_leave(build, outer, status);
 }
 
 static void layer_describe(const bj_layer *layer, bj_describe *out) {

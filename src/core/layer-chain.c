@@ -128,29 +128,28 @@ static bj_status layers_match(const bj_layer *layer, bj_pass *pass) {
 
 static bj_status layers_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
   layer_list *self = layer->self = build_alloc(build, sizeof(layer_list));
-  const bj_field *field = spec_field(spec, "layers");
-  const int n = field ? field->n : 0;
-  if (n > 0 && field->type != BJ_FIELD_SPECS) return spec_error(build, "a chain needs `layers`");
+  int n;
+  const bj_spec *layers = spec_parts(build, spec, "layers", 0, &n);
   self->n = n;
   self->layers = build_alloc(build, sizeof(bj_layer *) * (size_t)n);
   self->theta_at = build_alloc(build, sizeof(long) * (size_t)n);
   self->prep_at = build_alloc(build, sizeof(long) * (size_t)n);
   self->cache_at = build_alloc(build, sizeof(long) * (size_t)n);
-  layer->n_cache = n > 1 ? (long)(n - 1) * layer->d * BJ_BLOCK : 0;
+  layer->n_cache = n > 1 ? size_product(build, n - 1, (long)layer->d * BJ_BLOCK) : 0;
   for (int i = 0; i < n; i++) {
-    const bj_status status = layer_build(build, field->specs + i, layer->d, layer->n_condition, self->layers + i);
+    const bj_status status = layer_build(build, layers + i, layer->d, layer->n_condition, self->layers + i);
     if (status != BJ_OK) return status;
     const bj_layer *child = self->layers[i];
     self->theta_at[i] = layer->n_param;
     self->prep_at[i] = layer->n_prep;
     self->cache_at[i] = layer->n_cache;
-    layer->n_param += child->n_param;
-    layer->n_prep += child->n_prep;
-    layer->n_cache += child->n_cache;
+    layer->n_param = size_sum(build, layer->n_param, child->n_param);
+    layer->n_prep = size_sum(build, layer->n_prep, child->n_prep);
+    layer->n_cache = size_sum(build, layer->n_cache, child->n_cache);
     if (child->n_work > layer->n_work) layer->n_work = child->n_work;
   }
   layer->n_work += 2L * layer->d * BJ_BLOCK;
-  return BJ_OK;
+  return build->status;
 }
 
 static const bj_layer_kind layer_chain = {

@@ -224,7 +224,7 @@ static bj_status continuous_build_solver(continuous *self, const bj_spec *spec, 
   self->solver = solver_find(build, solver, "layer_continuous");
   if (!self->solver) return BJ_BAD_SPEC;
   const real length = fabs(self->t1 - self->t0), step = spec_number(solver, "step", 0.05);
-  self->adaptive = spec_field(solver, "rtol") != NULL;
+  self->adaptive = spec_entry(solver, "rtol") != NULL;
   if (!(length > 0) || !(step > 0)) return spec_error(build, "`t0` and `t1` must differ, and `step` be above 0");
   if (self->adaptive) {
     self->rtol = spec_number(solver, "rtol", 1e-6);
@@ -246,7 +246,7 @@ static bj_status continuous_build_solver(continuous *self, const bj_spec *spec, 
 
 static bj_status continuous_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
   continuous *self = layer->self = build_alloc(build, sizeof(continuous));
-  const bj_field *probe = spec_field(spec, "probe_values");
+  const bj_entry *probe = spec_entry(spec, "probe_values");
   const int d = layer->d;
   self->t0 = spec_number(spec, "t0", 0);
   self->t1 = spec_number(spec, "t1", 1);

@@ -66,7 +66,7 @@ LAYER_DIRECTIONS(coupling, coupling_run)
 
 static bj_status coupling_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
   coupling *self = layer->self = build_alloc(build, sizeof(coupling));
-  const bj_field *mask = spec_field(spec, "mask");
+  const bj_entry *mask = spec_entry(spec, "mask");
   int *unchanged = build_alloc(build, sizeof(int) * (size_t)layer->d);
   int *transformed = build_alloc(build, sizeof(int) * (size_t)layer->d);
   const int swap = spec_flag(spec, "swap", 0);

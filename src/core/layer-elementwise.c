@@ -111,15 +111,15 @@ static void elementwise_describe(const bj_layer *layer, bj_describe *out) {
 
 static bj_status elementwise_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
   elementwise *self = layer->self = build_alloc(build, sizeof(elementwise));
-  const bj_status status = scalar_build(build, spec_child(spec, "scalar"), "layer_elementwise", &self->scalar);
+  const bj_status status = scalar_build(build, spec_part(build, spec, "scalar"), "layer_elementwise", &self->scalar);
   if (status != BJ_OK) return status;
   const bj_scalar *scalar = self->scalar;
-  self->n_set = spec_flag(spec, "shared", 0) ? 1 : layer->d;
+  self->n_set = spec_bool(build, spec, "shared") ? 1 : layer->d;
   self->scratch = build_alloc(build, sizeof(real) * (size_t)(scalar->n_param + scalar->n_global));
-  layer->n_param = scalar->n_global + (long)self->n_set * scalar->n_param;
-  layer->n_prep = (long)self->n_set * (scalar->n_prep + scalar->n_param);
-  layer->n_cache = (long)layer->d * scalar->n_cache * BJ_BLOCK;
-  return BJ_OK;
+  layer->n_param = scalar->n_global + size_product(build, self->n_set, scalar->n_param);
+  layer->n_prep = size_product(build, self->n_set, scalar->n_prep + scalar->n_param);
+  layer->n_cache = size_product(build, layer->d, scalar->n_cache * BJ_BLOCK);
+  return build->status;
 }
 
 static const bj_layer_kind layer_elementwise = {

@@ -113,11 +113,10 @@ static void householder_describe(const bj_layer *layer, bj_describe *out) {
 static bj_status householder_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
   householder *self = layer->self = build_alloc(build, sizeof(householder));
   const long d = layer->d;
-  self->n_reflection = (int)spec_number(spec, "n_reflections", layer->d);
-  if (self->n_reflection < 1) return spec_error(build, "`n_reflections` of layer_householder() must be at least 1");
-  layer->n_param = d * self->n_reflection;
-  layer->n_prep = 2 * d * d + 3 * d;
-  return BJ_OK;
+  self->n_reflection = spec_count(build, spec, "n_reflections", 1, COUNT_MOST);
+  layer->n_param = size_product(build, d, self->n_reflection);
+  layer->n_prep = 2 * size_product(build, d, d) + 3 * d;
+  return build->status;
 }
 
 static const bj_layer_kind layer_householder = {

@@ -35,9 +35,9 @@ static void invert_prepare_vjp(const bj_layer *layer, const bj_run *run, const r
 }
 
 static bj_status invert_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
-  const bj_spec *child = spec_child(spec, "layer");
+  const bj_spec *child = spec_part(build, spec, "layer");
   bj_layer *inner;
-  if (!child) return spec_error(build, "an invert needs a `layer`");
+  if (!child) return build->status;
   const bj_status status = layer_build(build, child, layer->d, layer->n_condition, &inner);
   if (status != BJ_OK) return status;
   layer->self = inner;

@@ -134,26 +134,13 @@ static void lu_describe(const bj_layer *layer, bj_describe *out) {
 
 static bj_status lu_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
   lu_linear *self = layer->self = build_alloc(build, sizeof(lu_linear));
-  const bj_field *field = spec_field(spec, "permutation");
-  const long d = layer->d;
-  int *seen = build_alloc(build, sizeof(int) * (size_t)d);
-  self->from = build_alloc(build, sizeof(int) * (size_t)d);
-  for (int i = 0; i < d; i++) self->from[i] = i;
-  if (field && (field->type != BJ_FIELD_NUMBERS || field->n != d)) {
-    return spec_error(build, "`permutation` of layer_lu_linear() must have %d numbers, one a coordinate", layer->d);
-  }
-  for (int i = 0; field && i < d; i++) {
-    const double from = field->numbers[i];
-    if (!(from >= 1 && from <= d) || seen[(int)from - 1]++) {
-      return spec_error(build, "`permutation` of layer_lu_linear() must hold each of 1, ..., %d once", layer->d);
-    }
-    self->from[i] = (int)from - 1;
-  }
-  layer->n_param = 2 * d * d + d;
-  layer->n_prep = 2 * d * d + 1;
+  const long d = layer->d, square = size_product(build, d, d);
+  self->from = spec_permutation(build, spec, "permutation", layer->d);
+  layer->n_param = 2 * square + d;
+  layer->n_prep = 2 * square + 1;
   layer->n_cache = d * BJ_BLOCK;
   layer->n_work = 2 * d * BJ_BLOCK;
-  return BJ_OK;
+  return build->status;
 }
 
 static const bj_layer_kind layer_lu_linear = {

@@ -35,20 +35,8 @@ static bj_status permute_inverse_vjp(const bj_layer *layer, bj_pass *pass) {
 
 static bj_status permute_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
   permute *self = layer->self = build_alloc(build, sizeof(permute));
-  const bj_field *field = spec_field(spec, "permutation");
-  int *seen = build_alloc(build, sizeof(int) * (size_t)layer->d);
-  self->to = build_alloc(build, sizeof(int) * (size_t)layer->d);
-  if (!field || field->type != BJ_FIELD_NUMBERS || field->n != layer->d) {
-    return spec_error(build, "`permutation` must have %d numbers, one a coordinate", layer->d);
-  }
-  for (int i = 0; i < layer->d; i++) {
-    const double from = field->numbers[i];
-    if (!(from >= 1 && from <= layer->d) || seen[(int)from - 1]++) {
-      return spec_error(build, "`permutation` must hold each of 1, ..., %d once", layer->d);
-    }
-    self->to[i] = (int)from - 1;
-  }
-  return BJ_OK;
+  self->to = spec_permutation(build, spec, "permutation", layer->d);
+  return build->status;
 }
 
 static const bj_layer_kind layer_permute = {

@@ -23,7 +23,7 @@ typedef struct {
   bj_scalar *scalar;
   bj_net *net;   /* NULL: one set of parameters */
   real *initial; /* of the scalar: raw, then globals */
-  const bj_field *center, *scale;
+  const bj_entry *center, *scale;
   long prep_net, prep_scalar, prep_origin, prep_scratch; /* prep starts with S */
   /* offsets a block in cache and work; a part is [block][rows][BJ_BLOCK] */
   long cache_r, cache_in, cache_out, cache_ratio, cache_origin, cache_zero, cache_sum, cache_factor;
@@ -285,12 +285,12 @@ static bj_status radial_build_head(bj_layer *layer, const bj_spec *spec, bj_buil
   bj_rng rng = rng_start(0, 0);
   self->initial = build_alloc(build, sizeof(real) * (size_t)(self->scalar->n_param + self->scalar->n_global));
   self->scalar->kind->init(self->scalar, self->initial, &rng);
-  self->center = spec_field(spec, "center");
-  self->scale = spec_field(spec, "scale");
-  const bj_field *const given[] = {self->center, self->scale};
+  self->center = spec_entry(spec, "center");
+  self->scale = spec_entry(spec, "scale");
+  const bj_entry *const given[] = {self->center, self->scale};
   for (int i = 0; i < 2; i++) {
     if (!given[i]) continue;
-    if (given[i]->type != BJ_FIELD_NUMBERS || (given[i]->n != 1 && given[i]->n != layer->d)) {
+    if (given[i]->type != BJ_ENTRY_NUMBERS || (given[i]->n != 1 && given[i]->n != layer->d)) {
       return spec_error(build, "`%s` of layer_%s() must have 1 or %d numbers", given[i]->name, spec->kind, layer->d);
     }
     for (int j = 0; j < given[i]->n && i == 1; j++) {

@@ -38,9 +38,9 @@ static void radial_conditional_init(const bj_layer *layer, real *theta, bj_rng *
 /* In the plane the natural net is periodic in the angle; it takes nothing but a direction. */
 static const bj_spec *radial_conditional_net(const bj_layer *layer, const bj_spec *spec) {
   static const double width = 50;
-  static const bj_field mlp_fields[] = {
-      {.name = "width", .type = BJ_FIELD_NUMBERS, .n = 1, .numbers = &width},
-      {.name = "activation", .type = BJ_FIELD_STRING, .n = 1, .string = "tanh"},
+  static const bj_entry mlp_fields[] = {
+      {.name = "width", .type = BJ_ENTRY_NUMBERS, .n = 1, .numbers = &width},
+      {.name = "activation", .type = BJ_ENTRY_STRING, .n = 1, .string = "tanh"},
   };
   static const bj_spec fourier_spec = {"fourier", 0, NULL}, mlp_spec = {"mlp", 2, mlp_fields};
   if (spec_child(spec, "net")) return spec_child(spec, "net");

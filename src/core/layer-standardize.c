@@ -72,21 +72,17 @@ LAYER_DIRECTIONS(standardize, standardize_run)
 
 static bj_status standardize_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
   standardize *self = layer->self = build_alloc(build, sizeof(standardize));
-  const bj_field *loc = spec_field(spec, "loc"), *scale = spec_field(spec, "scale");
   const int d = layer->d;
-  if (!loc || loc->n != d || !scale || (scale->n != d && (long)scale->n != (long)d * d)) {
-    return spec_error(build, "`loc` and `scale` of layer_standardize() must fit %d coordinates", d);
-  }
-  self->full = d > 1 && scale->n != d;
-  self->loc = loc->numbers;
-  self->scale = scale->numbers;
-  for (int i = 0; i < d; i++) {
+  self->full = d > 1 && spec_length(spec, "scale") != d;
+  self->loc = spec_numbers(build, spec, "loc", d);
+  self->scale = spec_numbers(build, spec, "scale", self->full ? size_product(build, d, d) : d);
+  for (int i = 0; i < d && build->status == BJ_OK; i++) {
     const real diagonal = self->full ? self->scale[i + (long)i * d] : self->scale[i];
     if (!(diagonal > 0)) return spec_error(build, "`scale` of layer_standardize() must have a positive diagonal");
     self->log_det += log(diagonal);
   }
   layer->n_work = (long)d * BJ_BLOCK;
-  return BJ_OK;
+  return build->status;
 }
 
 static const bj_layer_kind layer_standardize = {

@@ -142,14 +142,14 @@ static void triangular_describe(const bj_layer *layer, bj_describe *out) {
 
 static bj_status triangular_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
   triangular_affine *self = layer->self = build_alloc(build, sizeof(triangular_affine));
-  const long d = layer->d;
-  self->upper = !spec_flag(spec, "lower", 1);
-  self->weight_norm = spec_flag(spec, "weight_norm", 0);
-  self->start_glorot = !strcmp(spec_string(spec, "init", "identity"), "glorot");
-  layer->n_param = d + d * d + (self->weight_norm ? d : 0);
-  layer->n_prep = d * d + 1;
+  const long d = layer->d, square = size_product(build, d, d);
+  self->upper = !spec_bool(build, spec, "lower");
+  self->weight_norm = spec_bool(build, spec, "weight_norm");
+  self->start_glorot = spec_choice(build, spec, "init", "identity", "glorot", NULL);
+  layer->n_param = d + square + (self->weight_norm ? d : 0);
+  layer->n_prep = square + 1;
   layer->n_work = d * BJ_BLOCK;
-  return BJ_OK;
+  return build->status;
 }
 
 static const bj_layer_kind layer_triangular_affine = {

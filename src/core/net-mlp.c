@@ -297,9 +297,9 @@ static void mlp_build_mask(mlp *self, const bj_net_request *request, int l, bj_b
 
 static bj_status mlp_build(bj_net *net, const bj_spec *spec, const bj_net_request *request, bj_build *build) {
   mlp *self = net->self = build_alloc(build, sizeof(mlp));
-  const bj_field *width = spec_field(spec, "width");
+  const bj_entry *width = spec_entry(spec, "width");
   const char *activation = spec_string(spec, "activation", "relu");
-  const int depth = width && width->type == BJ_FIELD_NUMBERS ? width->n : 0;
+  const int depth = width && width->type == BJ_ENTRY_NUMBERS ? width->n : 0;
   if (depth >= MLP_MAX_LINEAR) return spec_error(build, "`depth` of a net must be at most %d", MLP_MAX_LINEAR - 1);
   self->n_linear = depth + 1;
   self->masked = request->in_rank != NULL;

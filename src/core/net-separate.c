@@ -102,8 +102,8 @@ static void separate_init(const bj_net *net, real *theta, bj_rng *rng) {
 
 static bj_status separate_build(bj_net *net, const bj_spec *spec, const bj_net_request *request, bj_build *build) {
   separate *self = net->self = build_alloc(build, sizeof(separate));
-  const bj_field *field = spec_field(spec, "nets");
-  if (!field || field->type != BJ_FIELD_SPECS || field->n < 1) {
+  const bj_entry *field = spec_entry(spec, "nets");
+  if (!field || field->type != BJ_ENTRY_SPECS || field->n < 1) {
     return spec_error(build, "net_separate() needs at least one net");
   }
   self->n = field->n;

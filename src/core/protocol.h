@@ -33,15 +33,48 @@
 typedef struct {
   const bj_memory *memory;
   bj_error *error;
-  int n_layer; /* layers so far */
+  bj_status status;   /* BJ_OK, or what the first error was */
+  int n_layer;        /* layers so far */
+  int depth;          /* of specs in specs */
+  const char *family; /* of the kind that is being built, for messages */
 } bj_build;
 
-/* Sets the message (printf style) and returns BJ_BAD_SPEC. */
+/* No size (parameters of a flow, reals of workspace a block) may be larger, so that sums of a few sizes, and the bytes
+ * of a chunk, fit into every type that holds them. */
+#define SIZE_MOST (1L << 28)
+#define COUNT_MOST (1 << 20) /* coordinates, units, knots, ... */
+#define DEPTH_MOST 64
+
+/* Records the message (printf style) and BJ_BAD_SPEC, unless there was an error before, and returns build->status. */
 static bj_status spec_error(bj_build *build, const char *format, ...);
 static void *build_alloc(bj_build *build, size_t bytes); /* zeroed */
+/* Of two sizes; 0 and an error above SIZE_MOST. */
+static long size_sum(bj_build *build, long a, long b);
+static long size_product(bj_build *build, long a, long b);
 
-static const bj_field *spec_field(const bj_spec *spec, const char *name);           /* NULL if absent */
-static double spec_number(const bj_spec *spec, const char *name, double otherwise); /* first number of the field */
+/* The host writes every entry of a kind, NULL for what is not given, and a kind reads them by these. They are sticky:
+ * one that finds no such entry, another type or length, or a value out of range, records an error that names kind and
+ * entry, and returns a value that does no harm. So build() reads on, and ends with `return build->status`; nothing is
+ * done with what it built if that is an error. */
+static int spec_given(bj_build *build, const bj_spec *spec, const char *name); /* whether the entry is not NULL */
+static int spec_length(const bj_spec *spec, const char *name);                 /* 0: NULL, or not there */
+static real spec_real(bj_build *build, const bj_spec *spec, const char *name, real min, real max); /* finite */
+static int spec_count(bj_build *build, const bj_spec *spec, const char *name, int min, int max);
+static int spec_bool(bj_build *build, const bj_spec *spec, const char *name);
+/* The place, from 0, of the string among those that follow, whose last is NULL. */
+static int spec_choice(bj_build *build, const bj_spec *spec, const char *name, ...);
+/* n finite numbers; as many as there are, at least `min` whole numbers >= 1; the numbers 1, ..., n in any order, as 0,
+ * ..., n - 1. */
+static const double *spec_numbers(bj_build *build, const bj_spec *spec, const char *name, long n);
+static int *spec_counts(bj_build *build, const bj_spec *spec, const char *name, int min, int *n);
+static int *spec_permutation(bj_build *build, const bj_spec *spec, const char *name, int n);
+/* A spec (NULL after an error), and a list of at least `min` (*n = 0 after an error). */
+static const bj_spec *spec_part(bj_build *build, const bj_spec *spec, const char *name);
+static const bj_spec *spec_parts(bj_build *build, const bj_spec *spec, const char *name, int min, int *n);
+
+/* What the readers above replace; an entry that is NULL is absent here. */
+static const bj_entry *spec_entry(const bj_spec *spec, const char *name);           /* NULL if absent */
+static double spec_number(const bj_spec *spec, const char *name, double otherwise); /* first number of the entry */
 static int spec_flag(const bj_spec *spec, const char *name, int otherwise);
 static const char *spec_string(const bj_spec *spec, const char *name, const char *otherwise);
 static const bj_spec *spec_child(const bj_spec *spec, const char *name); /* NULL if absent */

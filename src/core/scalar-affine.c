@@ -121,11 +121,11 @@ static void affine_describe(const bj_scalar *scalar, void (*visit)(void *, const
 
 static bj_status affine_build(bj_scalar *scalar, const bj_spec *spec, bj_build *build) {
   affine *self = scalar->self = build_alloc(build, sizeof(affine));
-  self->exponential = !strcmp(spec_string(spec, "scale", "softplus"), "exp");
-  self->min_scale = spec_number(spec, "min_scale", 1e-2);
+  self->exponential = spec_choice(build, spec, "scale", "softplus", "exp", NULL);
+  self->min_scale = spec_real(build, spec, "min_scale", 0, INFINITY);
   scalar->n_param = scalar->n_prep = scalar->n_cache = 2;
   scalar->n_factor = 1;
-  return BJ_OK;
+  return build->status;
 }
 
 static const bj_scalar_kind scalar_affine = {

@@ -155,30 +155,26 @@ static void chain_describe_global(const bj_scalar *scalar, void (*visit)(void *,
 }
 
 static bj_status chain_build(bj_scalar *scalar, const bj_spec *spec, bj_build *build) {
-  const bj_field *field = spec_field(spec, "scalars");
-  if (!field || field->type != BJ_FIELD_SPECS || field->n < 1) {
-    return spec_error(build, "scalar_chain needs at least one scalar bijection");
-  }
   chain *self = scalar->self = build_alloc(build, sizeof(chain));
-  self->n_member = field->n;
-  self->members = build_alloc(build, sizeof(chain_member) * (size_t)field->n);
-  for (int i = 0; i < field->n; i++) {
+  const bj_spec *scalars = spec_parts(build, spec, "scalars", 1, &self->n_member);
+  self->members = build_alloc(build, sizeof(chain_member) * (size_t)self->n_member);
+  for (int i = 0; i < self->n_member; i++) {
     chain_member *member = self->members + i;
-    const bj_status status = scalar_build(build, field->specs + i, "scalar_chain", &member->scalar);
+    const bj_status status = scalar_build(build, scalars + i, "scalar_chain", &member->scalar);
     if (status != BJ_OK) return status;
     member->param = scalar->n_param;
     member->prep = scalar->n_prep;
     member->global = scalar->n_global;
     member->cache = scalar->n_cache;
-    scalar->n_param += member->scalar->n_param;
-    scalar->n_prep += member->scalar->n_prep;
-    scalar->n_global += member->scalar->n_global;
-    scalar->n_cache += member->scalar->n_cache;
+    scalar->n_param = (int)size_sum(build, scalar->n_param, member->scalar->n_param);
+    scalar->n_prep = (int)size_sum(build, scalar->n_prep, member->scalar->n_prep);
+    scalar->n_global = (int)size_sum(build, scalar->n_global, member->scalar->n_global);
+    scalar->n_cache = (int)size_sum(build, scalar->n_cache, member->scalar->n_cache);
     scalar->n_factor += member->scalar->n_factor;
   }
   self->between = scalar->n_cache;
-  scalar->n_cache += field->n - 1 + 2;
-  return BJ_OK;
+  scalar->n_cache += self->n_member - 1 + 2;
+  return build->status;
 }
 
 static const bj_scalar_kind scalar_chain = {

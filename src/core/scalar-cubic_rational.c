@@ -231,11 +231,11 @@ static void cubic_rational_describe(const bj_scalar *scalar, void (*visit)(void 
 
 static bj_status cubic_rational_build(bj_scalar *scalar, const bj_spec *spec, bj_build *build) {
   real *init_scale = scalar->self = build_alloc(build, sizeof(real));
-  *init_scale = spec_number(spec, "init_scale", 1e-2);
+  *init_scale = spec_real(build, spec, "init_scale", 0, INFINITY);
   scalar->n_param = 3;
   scalar->n_prep = scalar->n_cache = 6;
   scalar->n_factor = 1;
-  return BJ_OK;
+  return build->status;
 }
 
 static const bj_scalar_kind scalar_cubic_rational = {

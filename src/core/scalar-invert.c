@@ -39,7 +39,7 @@ static void turned_prepare_vjp(const bj_scalar *scalar, const real *raw, const r
 
 static bj_status turned_build(bj_scalar *scalar, const bj_spec *spec, bj_build *build) {
   bj_scalar *inner;
-  const bj_status status = scalar_build(build, spec_child(spec, "scalar"), "scalar_invert", &inner);
+  const bj_status status = scalar_build(build, spec_part(build, spec, "scalar"), "scalar_invert", &inner);
   if (status != BJ_OK) return status;
   const bj_scalar_kind *kind = scalar->kind;
   *scalar = *inner; /* its sizes */

@@ -48,12 +48,12 @@ INLINE fixed_slope leaky_tanh_slope(const bj_scalar *scalar, vreal x, vreal y, b
 
 static bj_status leaky_tanh_build(bj_scalar *scalar, const bj_spec *spec, bj_build *build) {
   leaky_tanh *self = scalar->self = build_alloc(build, sizeof(leaky_tanh));
-  self->max = spec_number(spec, "max_value", 3);
+  self->max = spec_real(build, spec, "max_value", 0, 15);
   const real e = exp(-2 * self->max);
   self->tanh_max = tanh(self->max);
   self->slope = 4 * e / ((1 + e) * (1 + e));
   scalar->n_factor = 1;
-  return BJ_OK;
+  return build->status;
 }
 
 FIXED_KIND(leaky_tanh, leaky_tanh_build)

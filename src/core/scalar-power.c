@@ -32,10 +32,10 @@ INLINE fixed_slope power_slope(const bj_scalar *scalar, vreal x, vreal y, bj_dir
 
 static bj_status power_build(bj_scalar *scalar, const bj_spec *spec, bj_build *build) {
   real *exponent = scalar->self = build_alloc(build, sizeof(real));
-  *exponent = spec_number(spec, "exponent", 1);
+  *exponent = spec_real(build, spec, "exponent", -INFINITY, INFINITY);
   scalar->n_factor = 1;
-  if (*exponent == 0) return spec_error(build, "power: the exponent must not be 0");
-  return BJ_OK;
+  if (*exponent == 0) return spec_error(build, "`exponent` of scalar_power() must not be 0");
+  return build->status;
 }
 
 FIXED_KIND(power, power_build)

@@ -328,28 +328,25 @@ static void rq_spline_describe(const bj_scalar *scalar, void (*visit)(void *, co
 
 static bj_status rq_spline_build(bj_scalar *scalar, const bj_spec *spec, bj_build *build) {
   rq_spline *self = scalar->self = build_alloc(build, sizeof(rq_spline));
-  const int knots = (int)spec_number(spec, "knots", 8);
-  const char *boundary = spec_string(spec, "boundary", "linear");
-  const bj_field *interval = spec_field(spec, "interval");
+  const int knots = spec_count(build, spec, "knots", 1, COUNT_MOST);
+  const double *interval = spec_numbers(build, spec, "interval", 2);
   self->n_bin = knots + 1;
-  self->low = interval && interval->n == 2 ? interval->numbers[0] : -4;
-  self->high = interval && interval->n == 2 ? interval->numbers[1] : 4;
-  self->min_width = spec_number(spec, "min_width", 1e-3);
-  self->min_slope = spec_number(spec, "min_slope", 1e-3);
+  self->low = interval[0];
+  self->high = interval[1];
+  self->min_width = spec_real(build, spec, "min_width", 0, INFINITY);
+  self->min_slope = spec_real(build, spec, "min_slope", 0, INFINITY);
   self->free = self->high - self->low - self->n_bin * self->min_width;
-  self->boundary = !strcmp(boundary, "free")       ? SPLINE_FREE
-                   : !strcmp(boundary, "circular") ? SPLINE_CIRCULAR
-                                                   : SPLINE_LINEAR;
+  self->boundary = (spline_boundary)spec_choice(build, spec, "boundary", "linear", "free", "circular", NULL);
   self->n_slope = self->boundary == SPLINE_FREE ? knots + 2 : self->boundary == SPLINE_CIRCULAR ? knots + 1 : knots;
-  if (knots < 1 || !(self->free > 0) || !(self->min_width > 0)) {
-    return spec_error(build, "rq_spline: %d bins of at least %g do not fit into [%g, %g]", self->n_bin, self->min_width,
-                      self->low, self->high);
+  if (!(self->free > 0) || !(self->min_width > 0)) {
+    return spec_error(build, "scalar_rq_spline(): %d bins of at least %g do not fit into [%g, %g]", self->n_bin,
+                      self->min_width, self->low, self->high);
   }
   scalar->n_param = 2 * self->n_bin + self->n_slope;
   scalar->n_prep = self->n_bin * RECORD_SIZE;
   scalar->n_cache = ROW_WEIGHTS + 2 * self->n_bin;
   scalar->n_factor = 1;
-  return BJ_OK;
+  return build->status;
 }
 
 static const bj_scalar_kind scalar_rq_spline = {

@@ -255,11 +255,11 @@ static void sinh_conjugation_describe(const bj_scalar *scalar, void (*visit)(voi
 
 static bj_status sinh_conjugation_build(bj_scalar *scalar, const bj_spec *spec, bj_build *build) {
   real *init_scale = scalar->self = build_alloc(build, sizeof(real));
-  *init_scale = spec_number(spec, "init_scale", 1e-2);
+  *init_scale = spec_real(build, spec, "init_scale", 0, INFINITY);
   scalar->n_param = scalar->n_prep = 5;
   scalar->n_cache = SINH_CONJUGATION_N_CACHE;
   scalar->n_factor = 1;
-  return BJ_OK;
+  return build->status;
 }
 
 static const bj_scalar_kind scalar_sinh_conjugation = {

@@ -33,9 +33,9 @@ INLINE fixed_slope tanh_plus_linear_slope(const bj_scalar *scalar, vreal x, vrea
 
 static bj_status tanh_plus_linear_build(bj_scalar *scalar, const bj_spec *spec, bj_build *build) {
   real *m = scalar->self = build_alloc(build, sizeof(real));
-  *m = spec_number(spec, "min_slope", 0.01);
+  *m = spec_real(build, spec, "min_slope", 0, 1);
   scalar->n_factor = 1;
-  return BJ_OK;
+  return build->status;
 }
 
 FIXED_KIND(tanh_plus_linear, tanh_plus_linear_build)

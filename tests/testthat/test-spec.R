@@ -1,0 +1,46 @@
+# What the core makes of specifications that no constructor wrote.
+
+refused <- function(spec, message) {
+  expect_error(flow(spec, d = 2), message, fixed = TRUE, info = message)
+}
+
+changed <- function(spec, ...) {
+  fields <- list(...)
+  spec[names(fields)] <- fields
+  spec
+}
+
+test_that("fields that are missing, of another type or out of range are refused with kind and name", {
+  scalar <- function(...) layer_elementwise(changed(...))
+  refused(scalar(scalar_power(2), exponent = NULL), "`exponent` of scalar_power() must be one finite number")
+  refused(scalar(scalar_power(2), exponent = "2"), "`exponent` of scalar_power() must be a number")
+  refused(scalar(scalar_power(2), exponent = NaN), "`exponent` of scalar_power() must be one finite number")
+  refused(scalar(scalar_power(2), exponent = c(1, 2)), "`exponent` of scalar_power() must be one finite number")
+  refused(scalar(scalar_rq_spline(), knots = 2.5), "`knots` of scalar_rq_spline() must be one whole number from 1 to")
+  refused(scalar(scalar_rq_spline(), knots = 2^31), "`knots` of scalar_rq_spline() must be one whole number from 1 to")
+  refused(scalar(scalar_rq_spline(), knots = NA), "`knots` of scalar_rq_spline() must be one whole number from 1 to")
+  refused(scalar(scalar_rq_spline(), interval = 1), "`interval` of scalar_rq_spline() must be 2 finite numbers")
+  refused(
+    scalar(scalar_rq_spline(), boundary = "%s%n"),
+    "`boundary` of scalar_rq_spline() must be one of \"linear\" \"free\" \"circular\""
+  )
+  layer <- layer_elementwise(scalar_exp())
+  refused(changed(layer, shared = NA), "`shared` of layer_elementwise() must be TRUE or FALSE")
+  refused(changed(layer, scalar = 1), "`scalar` of layer_elementwise() must be given")
+  refused(changed(layer_permute(1:2), permutation = c(1, 1)), "`permutation` of layer_permute() must be the numbers 1")
+  refused(changed(layer_standardize(1:2, 1:2), loc = 1), "`loc` of layer_standardize() must be 2 finite numbers")
+  refused(scalar(scalar_exp(), kind = "%s%n"), "there is no scalar bijection \"%s%n\"")
+})
+
+test_that("a field that is not there at all is no default", {
+  layer <- layer_elementwise(scalar_exp())
+  layer[["shared"]] <- NULL
+  refused(layer, "`shared` of layer_elementwise() must be TRUE or FALSE")
+})
+
+test_that("specifications are neither nested without end nor larger than memory", {
+  scalar <- scalar_exp()
+  for (i in 1:100) scalar <- changed(scalar_invert(scalar_exp()), scalar = scalar)
+  refused(layer_elementwise(scalar), "nested more than 64 deep")
+  expect_error(flow(layer_triangular_affine(), d = 20000), "too large")
+})
