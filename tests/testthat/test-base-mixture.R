@@ -112,7 +112,7 @@ test_that("draws move with the parameters so that their conditional distribution
     numeric <- vapply(seq_along(theta), function(i) {
       derivative(function(step) moved(replace(theta, i, theta[i] + step)), 1e-4)
     }, 0)
-    expect_lt(near(exact, numeric), 1e-6)
+    expect_lt(relative_gap(exact, numeric), 1e-6)
   }
 })
 

@@ -62,7 +62,7 @@ test_that("its gradient is that of the loss", {
     loss <- function(move) at(replace(theta, i, theta[i] + move), 1e-9)$history$train[1]
     (loss(h) - loss(-h)) / (2 * h)
   }, 1)
-  expect_lt(layer_gap(gradient, numeric), 1e-6)
+  expect_lt(relative_gap(gradient, numeric), 1e-6)
 })
 
 test_that("it is for one continuous layer", {

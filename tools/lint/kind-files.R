@@ -1,7 +1,7 @@
-# A kind is a row of a table in src/core/kinds.c, and one base name in src/core/, R/ and tests/testthat/, so that a reader
-# finds all of it and no kind is without its conformance test. Its further files are parts, `<family>-<kind>-<part>.c`.
-# Base distributions, a few lines each, may share R/base*.R: the constructor is looked for, not the file. What kinds of a
-# family share is in `<family>-common.*`.
+# A kind is a row of a table in src/core/kinds.c, and one base name in src/core/, R/ and tests/testthat/, so that a
+# reader finds all of it and no kind is without its conformance test. Its further files are parts,
+# `<family>-<kind>-<part>.c`. Base distributions, a few lines each, may share R/base*.R: the constructor is looked for,
+# not the file. What kinds of a family share is in `<family>-common.*`.
 function() {
   kinds <- as.data.frame(bijectr:::native_kinds()) # of the package as installed: rules run after tools/install.sh
   base <- paste0(kinds$family, "-", kinds$name)
