@@ -20,7 +20,7 @@
 typedef struct {
   int depth, frequencies, zero_last;
   int width[FIELD_MAX_DEPTH + 1]; /* of layer l = 0 (the input), 1..depth */
-  mlp_activation activation;
+  const activation *act;
   long theta_w[FIELD_MAX_DEPTH + 1], theta_b[FIELD_MAX_DEPTH + 1]; /* of W_{l+1}; the last one's for l = depth */
   long cache_a[FIELD_MAX_DEPTH + 1]; /* offsets a block of a_l; for l > 0 act' and act'' follow */
   long work_d[FIELD_MAX_DEPTH + 1];  /* dp_l and da_l; for l = 0 the direction */
@@ -54,36 +54,6 @@ static void field_net_input(const bj_vector_field *field, const bj_field_pass *p
     if (field->n_condition == 0) continue;
     memcpy(tau + (long)n_time * BJ_BLOCK, pass->condition + (long)b * field->n_condition * BJ_BLOCK,
            sizeof(real) * (size_t)field->n_condition * BJ_BLOCK);
-  }
-}
-
-/* p to a, act' and act'', which follow each other. */
-INLINE void field_activate_rows(real *p, long size, mlp_activation kind) {
-  for (long i = 0; i < size; i += BJ_LANES) {
-    vreal slope;
-    const vreal t = vload(p + i), value = activation_value(kind, t, &slope);
-    vstore(p + i, value);
-    vstore(p + size + i, slope);
-    vstore(p + 2 * size + i, activation_bend(kind, t, value, slope));
-  }
-}
-
-NOINLINE void field_activate(real *p, long size, mlp_activation kind) {
-  switch (kind) {
-    case TANH:
-      field_activate_rows(p, size, TANH);
-      break;
-    case ELU:
-      field_activate_rows(p, size, ELU);
-      break;
-    case SILU:
-      field_activate_rows(p, size, SILU);
-      break;
-    case SOFTPLUS:
-      field_activate_rows(p, size, SOFTPLUS);
-      break;
-    default:
-      field_activate_rows(p, size, SINE);
   }
 }
 
@@ -154,7 +124,9 @@ static void field_net_value(const bj_vector_field *field, const bj_field_pass *p
          pass->nb, pass->cache + self->cache_a[l - 1], field->n_cache, pass->cache + self->cache_a[l], field->n_cache,
          NULL, NULL, NULL);
     for (int b = 0; b < pass->nb; b++) {
-      field_activate(pass->cache + b * field->n_cache + self->cache_a[l], (long)m * BJ_BLOCK, self->activation);
+      real *p = pass->cache + b * field->n_cache + self->cache_a[l];
+      const long size = (long)m * BJ_BLOCK;
+      self->act->apply_bend(p, p + size, p + 2 * size, size);
     }
   }
   gemm(GEMM_SET, d, self->width[depth], pass->theta + self->theta_w[depth], 1, d, pass->theta + self->theta_b[depth],
@@ -280,19 +252,15 @@ static void field_net_init(const bj_vector_field *field, real *theta, bj_rng *rn
 static bj_status field_net_build(bj_vector_field *field, const bj_spec *spec, bj_build *build) {
   field_net *self = field->self = build_alloc(build, sizeof(field_net));
   const bj_entry *width = spec_entry(spec, "width");
-  const char *activation = spec_string(spec, "activation", "tanh");
+  const char *name = spec_string(spec, "activation", "tanh");
   self->depth = width && width->type == BJ_ENTRY_NUMBERS ? width->n : 0;
   if (self->depth < 1 || self->depth > FIELD_MAX_DEPTH) {
     return spec_error(build, "`width` of field_mlp() must have 1 to %d numbers", FIELD_MAX_DEPTH);
   }
   self->frequencies = (int)spec_number(spec, "frequencies", 0);
   self->zero_last = !strcmp(spec_string(spec, "init", "identity"), "identity");
-  static const mlp_activation smooth[] = {TANH, ELU, SILU, SOFTPLUS, SINE};
-  const int n_smooth = sizeof smooth / sizeof *smooth;
-  int i = 0;
-  while (i < n_smooth && strcmp(activation, mlp_activation_name[smooth[i]])) i++;
-  if (i == n_smooth) return spec_error(build, "field_mlp() has no activation \"%s\"", activation);
-  self->activation = smooth[i];
+  self->act = activation_find(name);
+  if (!self->act || !self->act->apply_bend) return spec_error(build, "field_mlp() has no activation \"%s\"", name);
   self->width[0] = field->d + 1 + 2 * self->frequencies + field->n_condition;
   int widest = self->width[0];
   for (int l = 0; l <= self->depth; l++) {

@@ -199,7 +199,7 @@ static bj_status field_units_build(bj_vector_field *field, const bj_spec *spec, 
   self->prep_table = self->prep_gate + units * gate->n_prep;
   self->prep_scratch = self->prep_table + (long)field->n_node * units;
   field->n_prep = self->prep_scratch;
-  if (field->n_node > 0) field->n_prep += FIELD_NODE_BLOCKS * (3 * BJ_BLOCK + gate->n_cache + gate->n_work);
+  if (field->n_node > 0) field->n_prep += FIELD_NODE_BLOCKS * 3 * BJ_BLOCK + gate->n_cache + gate->n_work;
   self->cache_h = 0;
   self->cache_gate = units * BJ_BLOCK;
   field->n_cache = 2 * units * BJ_BLOCK;

@@ -44,7 +44,7 @@ static bj_net_pass node_pass(const field_units *self, int i, const real *theta, 
   net.y = scratch + rows;
   net.gy = scratch + 2 * rows;
   net.cache = scratch + 3 * rows;
-  net.work = net.cache + FIELD_NODE_BLOCKS * self->gate->n_cache;
+  net.work = net.cache + self->gate->n_cache;
   return net;
 }
 
@@ -100,7 +100,7 @@ static bj_net_pass row_pass(const bj_vector_field *field, const bj_field_pass *p
   net.x = x;
   net.y = y;
   net.cache = y + 2L * BJ_BLOCK * pass->nb;
-  net.work = net.cache + self->gate->n_cache * pass->nb;
+  net.work = net.cache + self->gate->n_cache;
   return net;
 }
 

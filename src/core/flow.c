@@ -67,8 +67,8 @@ static void space_carve(flow_space *space, const bj_flow *flow, int gradient, ca
   space->sum = carve_rows(from, 1);
   space->factor = carve_rows(from, 1);
   space->log_density = carve_rows(from, 1);
-  space->cache = carve(from, BJ_CHUNK * flow->layer->n_cache);
-  space->work = carve(from, BJ_CHUNK * flow->layer->n_work);
+  space->cache = carve(from, flow->layer->n_cache);
+  space->work = carve(from, flow->layer->n_work);
   if (!gradient) return;
   space->gy = carve_rows(from, flow->d);
   space->gx = carve_rows(from, flow->d);

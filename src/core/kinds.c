@@ -181,6 +181,15 @@ static bj_status base_build(bj_build *build, const bj_spec *spec, int d, bj_base
   return build_leave(build, outer, status);
 }
 
+static void net_describe(const bj_net *net, bj_describe *out) { net->kind->describe(net, out); }
+static void net_init(const bj_net *net, real *theta, bj_rng *rng) { net->kind->init(net, theta, rng); }
+static void net_prepare(const bj_net *net, const real *theta, real *prep) {
+  if (net->kind->prepare) net->kind->prepare(net, theta, prep);
+}
+static void net_prepare_vjp(const bj_net *net, const real *gprep, real *gtheta) {
+  if (net->kind->prepare_vjp) net->kind->prepare_vjp(net, gprep, gtheta);
+}
+
 static void layer_describe(const bj_layer *layer, bj_describe *out) {
   if (layer->kind->describe) layer->kind->describe(layer, out);
 }

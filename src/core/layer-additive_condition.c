@@ -2,34 +2,30 @@
  *
  *   log|det| = 0.  vjp: gx = gy, the linear map's or the net's vjp of gy; inverse x = y - net(c): the same of -gx
  */
-#include "layer-conditioned.h"
+#include "net-common.h"
 #include "num-gemm.h"
 
 typedef struct {
-  bj_net *net;
-  long cache_net;          /* after the net's output */
-  long work_gin, work_net; /* after the output's gradient */
+  net_slot net; /* none: Wc */
 } additive;
 
-/* What is added, [block][d][BJ_BLOCK], at the head of the cache. */
-static bj_net_pass additive_net_pass(const bj_layer *layer, const bj_pass *pass) {
+typedef struct {
+  real *shift, *gshift; /* what is added, of the cache, and its cotangent */
+  net_rows net;         /* with a net, its y and gy are shift and gshift */
+} additive_at;
+
+static additive_at additive_carve(const bj_layer *layer, carver *cache, carver *work) {
   const additive *self = layer->self;
-  bj_net_pass net = {
-      .nb = pass->nb,
-      .theta = pass->theta,
-      .prep = pass->prep,
-      .x = pass->condition,
-      .y = pass->cache,
-      .cache = pass->cache + self->cache_net * pass->nb,
-      .work = pass->work + self->work_net * pass->nb,
-  };
-  if (pass->gy) {
-    net.gy = pass->work;
-    net.gx = pass->gcondition ? pass->work + self->work_gin * pass->nb : NULL;
-    net.gtheta = pass->gtheta;
-    net.gprep = pass->gprep;
+  additive_at at = {0};
+  if (self->net.net) {
+    at.net = net_slot_carve(&self->net, cache, work);
+    at.shift = at.net.y;
+    at.gshift = at.net.gy;
+  } else {
+    at.shift = carve_rows(cache, layer->d);
+    at.gshift = carve_rows(work, layer->d);
   }
-  return net;
+  return at;
 }
 
 static bj_status additive_run(const bj_layer *layer, const bj_pass *pass, bj_direction direction) {
@@ -41,15 +37,15 @@ static bj_status additive_run(const bj_layer *layer, const bj_pass *pass, bj_dir
     memcpy(pass->y, pass->x, sizeof(real) * (size_t)(pass->nb * size));
     return BJ_OK;
   }
-  if (self->net) {
-    const bj_net_pass net = additive_net_pass(layer, pass);
-    self->net->kind->forward(self->net, &net);
+  const additive_at at = CARVE(additive_carve, layer, pass);
+  if (self->net.net) {
+    net_slot_forward(&self->net, net_rows_pass(&at.net, pass, pass->condition));
   } else {
-    gemm(GEMM_SET, d, k, pass->theta, 1, d, NULL, pass->nb, pass->condition, (long)k * BJ_BLOCK, pass->cache, size,
-         NULL, NULL, NULL);
+    gemm(GEMM_SET, d, k, pass->theta, 1, d, NULL, pass->nb, pass->condition, (long)k * BJ_BLOCK, at.shift, size, NULL,
+         NULL, NULL);
   }
   for (long i = 0; i < pass->nb * size; i += BJ_LANES) {
-    vstore(pass->y + i, vload(pass->x + i) + sign * vload(pass->cache + i));
+    vstore(pass->y + i, vload(pass->x + i) + sign * vload(at.shift + i));
   }
   return BJ_OK;
 }
@@ -61,16 +57,15 @@ static bj_status additive_run_vjp(const bj_layer *layer, const bj_pass *pass, bj
   const vreal sign = vset(direction == BJ_FORWARD ? 1 : -1);
   memcpy(pass->gx, pass->gy, sizeof(real) * (size_t)(pass->nb * size));
   if (k == 0) return BJ_OK;
-  for (long i = 0; i < pass->nb * size; i += BJ_LANES) vstore(pass->work + i, sign * vload(pass->gy + i));
-  if (self->net) {
-    const bj_net_pass net = additive_net_pass(layer, pass);
-    self->net->kind->vjp(self->net, &net);
-    if (net.gx) add_rows(pass->nb, net.gx, in, pass->gcondition, in, k);
+  const additive_at at = CARVE(additive_carve, layer, pass);
+  for (long i = 0; i < pass->nb * size; i += BJ_LANES) vstore(at.gshift + i, sign * vload(pass->gy + i));
+  if (self->net.net) {
+    net_slot_vjp(&self->net, net_rows_pass(&at.net, pass, pass->condition), pass->gcondition);
     return BJ_OK;
   }
-  gemm_weight_grad(d, k, pass->nb, pass->work, size, pass->condition, in, pass->gtheta, d, NULL, NULL);
+  gemm_weight_grad(d, k, pass->nb, at.gshift, size, pass->condition, in, pass->gtheta, d, NULL, NULL);
   if (pass->gcondition) {
-    gemm(GEMM_ADD, k, d, pass->theta, d, 1, NULL, pass->nb, pass->work, size, pass->gcondition, in, NULL, NULL, NULL);
+    gemm(GEMM_ADD, k, d, pass->theta, d, 1, NULL, pass->nb, at.gshift, size, pass->gcondition, in, NULL, NULL, NULL);
   }
   return BJ_OK;
 }
@@ -80,8 +75,8 @@ LAYER_DIRECTIONS(additive, additive_run)
 /* Wc starts at 0: the identity. */
 static void additive_init(const bj_layer *layer, real *theta, bj_rng *rng) {
   const additive *self = layer->self;
-  if (self->net) {
-    self->net->kind->init(self->net, theta, rng);
+  if (self->net.net) {
+    net_slot_init(&self->net, theta, rng);
   } else {
     for (long i = 0; i < layer->n_param; i++) theta[i] = 0;
   }
@@ -90,7 +85,7 @@ static void additive_init(const bj_layer *layer, real *theta, bj_rng *rng) {
 static void additive_prepare(const bj_layer *layer, const bj_run *run, const real *theta, real *prep) {
   (void)run;
   const additive *self = layer->self;
-  if (self->net && self->net->kind->prepare) self->net->kind->prepare(self->net, theta, prep);
+  if (self->net.net) net_slot_prepare(&self->net, theta, prep);
 }
 
 static void additive_prepare_vjp(const bj_layer *layer, const bj_run *run, const real *theta, const real *prep,
@@ -99,15 +94,13 @@ static void additive_prepare_vjp(const bj_layer *layer, const bj_run *run, const
   const additive *self = layer->self;
   (void)theta;
   (void)prep;
-  if (self->net && self->net->kind->prepare_vjp) self->net->kind->prepare_vjp(self->net, gprep, gtheta);
+  if (self->net.net) net_slot_prepare_vjp(&self->net, gprep, gtheta);
 }
 
 static void additive_describe(const bj_layer *layer, bj_describe *out) {
   const additive *self = layer->self;
-  if (self->net) {
-    const int mark = describe_enter(out, "net");
-    self->net->kind->describe(self->net, out);
-    describe_leave(out, mark);
+  if (self->net.net) {
+    net_slot_describe(&self->net, "net", out);
   } else if (layer->n_condition > 0) {
     describe_slot(out, "Wc", 2, layer->d, layer->n_condition);
   }
@@ -116,22 +109,15 @@ static void additive_describe(const bj_layer *layer, bj_describe *out) {
 static bj_status additive_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
   additive *self = layer->self = build_alloc(build, sizeof(additive));
   const int d = layer->d, k = layer->n_condition;
-  layer->n_cache = layer->n_work = (long)d * BJ_BLOCK;
-  if (k == 0) return BJ_OK;
-  if (!spec_child(spec, "net")) {
+  if (k > 0 && spec_child(spec, "net")) {
+    const bj_net_request request = {.n_in = k, .n_out = d};
+    const bj_status status = net_slot_build(build, spec_child(spec, "net"), &request, k, "layer_additive_condition",
+                                            &layer->n_param, &layer->n_prep, &self->net);
+    if (status != BJ_OK) return status;
+  } else {
     layer->n_param = (long)d * k;
-    return BJ_OK;
   }
-  const bj_net_request request = {.n_in = k, .n_out = d};
-  const bj_status status = net_build(build, spec_child(spec, "net"), &request, "layer_additive_condition", &self->net);
-  if (status != BJ_OK) return status;
-  layer->n_param = self->net->n_param;
-  layer->n_prep = self->net->n_prep;
-  self->cache_net = (long)d * BJ_BLOCK;
-  layer->n_cache = self->cache_net + self->net->n_cache;
-  self->work_gin = (long)d * BJ_BLOCK;
-  self->work_net = self->work_gin + (long)k * BJ_BLOCK;
-  layer->n_work = self->work_net + self->net->n_work;
+  MEASURE(additive_carve, layer);
   return BJ_OK;
 }
 

@@ -6,14 +6,24 @@
  * inverse runs the same steps backwards: the cotangent of x_i is complete once the parameters of all later coordinates
  * are done.
  */
-#include "layer-conditioned.h"
+#include "layer-conditioned-common.h"
+
+typedef struct {
+  conditioned_at base;
+  real *total; /* cotangents of the x_i, the net's part included */
+} autoregressive_at;
+
+static autoregressive_at autoregressive_carve(const bj_layer *layer, carver *cache, carver *work) {
+  autoregressive_at at;
+  at.base = conditioned_carve(layer, cache, work);
+  at.total = carve_rows(work, layer->d);
+  return at;
+}
 
 /* The net's input is [c, x]: ranks -1, ..., -1, 0, 1, ..., d - 1. Which side of the layer is x depends on the call. */
-static void autoregressive_condition(const bj_layer *layer, const bj_pass *pass) {
-  const conditioned *self = layer->self;
-  if (layer->n_condition == 0) return;
-  copy_rows(pass->nb, pass->condition, (long)layer->n_condition * BJ_BLOCK, pass->cache + self->cache_in * pass->nb,
-            (long)self->net->n_in * BJ_BLOCK, layer->n_condition);
+static void autoregressive_condition(const bj_layer *layer, const bj_pass *pass, real *input) {
+  const int n = layer->n_condition;
+  if (n > 0) copy_rows(pass->nb, pass->condition, (long)n * BJ_BLOCK, input, (long)(n + layer->d) * BJ_BLOCK, n);
 }
 
 /* Row of the net's input (or of its gradient) for coordinate i. */
@@ -23,14 +33,13 @@ INLINE real *autoregressive_row(const bj_layer *layer, real *input, int i) {
 
 static bj_status autoregressive_forward(const bj_layer *layer, bj_pass *pass) {
   const conditioned *self = layer->self;
-  const bj_net_pass net = conditioned_net_pass(layer, self, pass);
-  real *input = pass->cache + self->cache_in * pass->nb;
-  autoregressive_condition(layer, pass);
-  copy_rows(pass->nb, pass->x, (long)layer->d * BJ_BLOCK, autoregressive_row(layer, input, 0),
-            (long)self->net->n_in * BJ_BLOCK, layer->d);
-  self->net->kind->forward(self->net, &net);
+  const conditioned_at at = CARVE(conditioned_carve, layer, pass);
+  autoregressive_condition(layer, pass, at.in);
+  copy_rows(pass->nb, pass->x, (long)layer->d * BJ_BLOCK, autoregressive_row(layer, at.in, 0),
+            (long)self->net.net->n_in * BJ_BLOCK, layer->d);
+  net_slot_forward(&self->net, net_rows_pass(&at.net, pass, at.in));
   for (int i = 0; i < layer->d; i++) {
-    const bj_scalar_pass one = conditioned_scalar_pass(layer, self, pass, i, NULL);
+    const bj_scalar_pass one = conditioned_scalar(layer, pass, &at, i);
     self->scalar->kind->forward[ROWWISE](self->scalar, &one);
   }
   return BJ_OK;
@@ -38,57 +47,51 @@ static bj_status autoregressive_forward(const bj_layer *layer, bj_pass *pass) {
 
 static bj_status autoregressive_inverse(const bj_layer *layer, bj_pass *pass) {
   const conditioned *self = layer->self;
-  const bj_net_pass net = conditioned_net_pass(layer, self, pass);
-  real *input = pass->cache + self->cache_in * pass->nb;
-  autoregressive_condition(layer, pass);
+  const bj_net *net = self->net.net;
+  const conditioned_at at = CARVE(conditioned_carve, layer, pass);
+  const bj_net_pass net_pass = net_slot_pass(&self->net, net_rows_pass(&at.net, pass, at.in));
+  autoregressive_condition(layer, pass, at.in);
   for (int i = 0; i < layer->d; i++) {
-    const bj_scalar_pass one = conditioned_scalar_pass(layer, self, pass, i, NULL);
-    self->net->kind->forward_rank(self->net, &net, i - 1);
+    const bj_scalar_pass one = conditioned_scalar(layer, pass, &at, i);
+    net->kind->forward_rank(net, &net_pass, i - 1);
     self->scalar->kind->inverse[ROWWISE](self->scalar, &one);
-    copy_rows(pass->nb, one.y, one.stride, autoregressive_row(layer, input, i), (long)self->net->n_in * BJ_BLOCK, 1);
+    copy_rows(pass->nb, one.y, one.stride, autoregressive_row(layer, at.in, i), (long)net->n_in * BJ_BLOCK, 1);
   }
   /* nothing depends on units of the last rank, but the vjp reads them */
-  self->net->kind->forward_rank(self->net, &net, layer->d - 1);
+  net->kind->forward_rank(net, &net_pass, layer->d - 1);
   return BJ_OK;
-}
-
-static void autoregressive_gcondition(const bj_layer *layer, const bj_pass *pass, const real *gin) {
-  const conditioned *self = layer->self;
-  if (layer->n_condition == 0 || !pass->gcondition) return;
-  add_rows(pass->nb, gin, (long)self->net->n_in * BJ_BLOCK, pass->gcondition, (long)layer->n_condition * BJ_BLOCK,
-           layer->n_condition);
 }
 
 static bj_status autoregressive_forward_vjp(const bj_layer *layer, bj_pass *pass) {
   const conditioned *self = layer->self;
-  const bj_net_pass net = conditioned_net_pass(layer, self, pass);
+  const conditioned_at at = CARVE(conditioned_carve, layer, pass);
   for (int i = 0; i < layer->d; i++) {
-    const bj_scalar_pass one = conditioned_scalar_pass(layer, self, pass, i, pass->gy);
+    const bj_scalar_pass one = conditioned_scalar_vjp(layer, pass, &at, i, pass->gy);
     self->scalar->kind->forward_vjp[ROWWISE](self->scalar, &one);
   }
-  self->net->kind->vjp(self->net, &net);
-  add_rows(pass->nb, autoregressive_row(layer, net.gx, 0), (long)self->net->n_in * BJ_BLOCK, pass->gx,
+  net_slot_vjp(&self->net, net_rows_pass(&at.net, pass, at.in), pass->gcondition);
+  add_rows(pass->nb, autoregressive_row(layer, at.net.gx, 0), (long)self->net.net->n_in * BJ_BLOCK, pass->gx,
            (long)layer->d * BJ_BLOCK, layer->d);
-  autoregressive_gcondition(layer, pass, net.gx);
   return BJ_OK;
 }
 
 static bj_status autoregressive_inverse_vjp(const bj_layer *layer, bj_pass *pass) {
   const conditioned *self = layer->self;
-  const bj_net_pass net = conditioned_net_pass(layer, self, pass);
-  const long size = (long)layer->d * BJ_BLOCK, in = (long)self->net->n_in * BJ_BLOCK;
-  real *total = pass->work + self->work_end * pass->nb; /* cotangents of the x_i, the net's part included */
+  const bj_net *net = self->net.net;
+  const autoregressive_at at = CARVE(autoregressive_carve, layer, pass);
+  const bj_net_pass net_pass = net_slot_pass(&self->net, net_rows_pass(&at.base.net, pass, at.base.in));
+  const long size = (long)layer->d * BJ_BLOCK, in = (long)net->n_in * BJ_BLOCK;
   for (int i = layer->d - 1; i >= 0; i--) {
-    const long at = (long)i * BJ_BLOCK;
-    self->net->kind->vjp_rank(self->net, &net, i);
-    copy_rows(pass->nb, pass->gy + at, size, total + at, size, 1);
-    add_rows(pass->nb, autoregressive_row(layer, net.gx, i), in, total + at, size, 1);
-    const bj_scalar_pass one = conditioned_scalar_pass(layer, self, pass, i, total);
+    const long row = (long)i * BJ_BLOCK;
+    net->kind->vjp_rank(net, &net_pass, i);
+    copy_rows(pass->nb, pass->gy + row, size, at.total + row, size, 1);
+    add_rows(pass->nb, autoregressive_row(layer, net_pass.gx, i), in, at.total + row, size, 1);
+    const bj_scalar_pass one = conditioned_scalar_vjp(layer, pass, &at.base, i, at.total);
     self->scalar->kind->inverse_vjp[ROWWISE](self->scalar, &one);
   }
-  self->net->kind->vjp_rank(self->net, &net, -1);
-  self->net->kind->vjp_finish(self->net, &net);
-  autoregressive_gcondition(layer, pass, net.gx);
+  net->kind->vjp_rank(net, &net_pass, -1);
+  net->kind->vjp_finish(net, &net_pass);
+  net_slot_gcondition(&self->net, &net_pass, pass->gcondition);
   return BJ_OK;
 }
 
@@ -107,7 +110,7 @@ static bj_status autoregressive_build(bj_layer *layer, const bj_spec *spec, bj_b
   bj_net_request request = {.n_in = n_in, .in_rank = in_rank, .in_column = in_column, .n_rank = layer->d};
   const bj_status status = conditioned_build(layer, spec, coordinate, layer->d, &request, build);
   if (status != BJ_OK) return status;
-  layer->n_work += (long)layer->d * BJ_BLOCK;
+  MEASURE(autoregressive_carve, layer);
   return BJ_OK;
 }
 

@@ -20,40 +20,36 @@
 #include "layer-block_autoregressive.h"
 
 static bj_status block_autoregressive_forward(const bj_layer *layer, bj_pass *pass) {
-  blocks_run(layer, pass, pass->x, pass->y, (long)layer->d * BJ_BLOCK, 1);
+  const blocks_at at = CARVE(blocks_carve, layer, pass);
+  blocks_run(layer, pass, &at, pass->x, pass->y, 1);
   return BJ_OK;
 }
 
-static void blocks_copy_gl(const bj_layer *layer, const bj_pass *pass, int sign) {
-  const blocks *self = layer->self;
-  FOR_BLOCK_ROWS(pass->nb, b, r) {
-    vstore(pass->work + b * layer->n_work + self->work_gl + r, vset(sign) * vload(pass->gl + b * BJ_BLOCK + r));
-  }
+static void blocks_copy_gl(const bj_pass *pass, real *to, int sign) {
+  for (long i = 0; i < (long)pass->nb * BJ_BLOCK; i += BJ_LANES) vstore(to + i, vset(sign) * vload(pass->gl + i));
 }
 
 static bj_status block_autoregressive_forward_vjp(const bj_layer *layer, bj_pass *pass) {
-  const long size = (long)layer->d * BJ_BLOCK;
-  blocks_copy_gl(layer, pass, 1);
-  blocks_run_vjp(layer, pass, pass->x, pass->gy, size, pass->gx, size, 0);
+  const blocks_at at = CARVE(blocks_carve, layer, pass);
+  blocks_copy_gl(pass, at.gl, 1);
+  blocks_run_vjp(layer, pass, &at, pass->x, pass->gy, pass->gx, 0);
   return BJ_OK;
 }
 
 /* ---- inverse ----------------------------------------------------------------------------------------------------- */
 
 /* What the coordinates before p put into the units of p. */
-static void blocks_constants(const bj_layer *layer, const bj_pass *pass, int p) {
+static void blocks_constants(const bj_layer *layer, const bj_pass *pass, const blocks_at *at, int p) {
   const blocks *self = layer->self;
   for (int l = 0; l < self->n_linear; l++) {
     const block_linear *linear = self->linear + l;
-    const long row = (long)p * linear->r;
-    long in;
-    const real *from = blocks_input(layer, pass, l, pass->y, &in);
-    real *to = pass->work + self->work_const[l];
+    const long row = (long)p * linear->r, in = (long)linear->k * BJ_BLOCK, out = (long)linear->r * BJ_BLOCK;
     gemm(GEMM_SET, linear->r, p * linear->s, pass->prep + linear->prep_a + row, 1, linear->m,
-         pass->theta + linear->theta_b + row, pass->nb, from, in, to, layer->n_work, NULL, NULL, NULL);
+         pass->theta + linear->theta_b + row, pass->nb, blocks_input(at, l, pass->y), in, at->constants[l], out, NULL,
+         NULL, NULL);
     if (l == 0 && layer->n_condition > 0) {
       gemm(GEMM_ADD, linear->r, layer->n_condition, pass->theta + self->theta_c + row, 1, linear->m, NULL, pass->nb,
-           pass->condition, (long)layer->n_condition * BJ_BLOCK, to, layer->n_work, NULL, NULL, NULL);
+           pass->condition, (long)layer->n_condition * BJ_BLOCK, at->constants[l], out, NULL, NULL, NULL);
     }
   }
 }
@@ -63,31 +59,32 @@ typedef struct {
 } blocks_value;
 
 /* y_p and its slope for the rows at r, whose x_p is given; leaves h of its units in the cache and dh/dx_p beside it. */
-INLINE blocks_value blocks_evaluate(const bj_layer *layer, const bj_pass *pass, int p, int b, int r, vreal x) {
+INLINE blocks_value blocks_evaluate(const bj_layer *layer, const bj_pass *pass, const blocks_at *at, int p, int b,
+                                    int r, vreal x) {
   const blocks *self = layer->self;
-  real *here = pass->cache + b * layer->n_cache + r, *constants = pass->work + b * layer->n_work + r;
   blocks_value out = {x, vset(1), vset(0)};
   for (int l = 0; l < self->n_linear; l++) {
     const block_linear *linear = self->linear + l;
-    const long below = l > 0 ? (long)p * linear->s * BJ_BLOCK : 0;
+    const long below = ((long)b * linear->k + (long)p * linear->s) * BJ_BLOCK + r;
     for (int i = 0; i < linear->r; i++) {
       const long row = (long)p * linear->r + i;
       const real *a = pass->prep + linear->prep_a + row + (long)p * linear->s * linear->m;
-      const vreal constant = vload(constants + self->work_const[l] + i * BJ_BLOCK);
+      const long unit = ((long)b * linear->m + row) * BJ_BLOCK + r;
+      const vreal constant = vload(at->constants[l] + ((long)b * linear->r + i) * BJ_BLOCK + r);
       vreal t = constant, slope = vset(0), size = vabs(constant);
       for (int j = 0; j < linear->s; j++) {
         const vreal w = vset(a[(long)j * linear->m]);
-        const vreal term = w * (l > 0 ? vload(here + linear[-1].cache_h + below + j * BJ_BLOCK) : x);
+        const vreal term = w * (l > 0 ? vload(at->h[l - 1] + below + j * BJ_BLOCK) : x);
         t = t + term;
         size = size + vabs(term);
-        slope = slope + w * (l > 0 ? vload(here + linear[-1].cache_g + below + j * BJ_BLOCK) : vset(1));
+        slope = slope + w * (l > 0 ? vload(at->g[l - 1] + below + j * BJ_BLOCK) : vset(1));
       }
       if (l == self->n_linear - 1) {
         out = (blocks_value){t, slope, size};
       } else {
         const vreal th = vtanh(t);
-        vstore(here + linear->cache_h + row * BJ_BLOCK, th + vset(BLOCKS_LEAK) * t);
-        vstore(here + linear->cache_g + row * BJ_BLOCK, slope * (vset(1 + BLOCKS_LEAK) - th * th));
+        vstore(at->h[l] + unit, th + vset(BLOCKS_LEAK) * t);
+        vstore(at->g[l] + unit, slope * (vset(1 + BLOCKS_LEAK) - th * th));
       }
     }
   }
@@ -95,26 +92,27 @@ INLINE blocks_value blocks_evaluate(const bj_layer *layer, const bj_pass *pass, 
 }
 
 /* The x_p of some rows; returns a mask of the rows that did not converge. */
-INLINE vint blocks_root(const bj_layer *layer, const bj_pass *pass, int p, int b, int r, vreal y, vreal *root) {
+INLINE vint blocks_root(const bj_layer *layer, const bj_pass *pass, const blocks_at *at, int p, int b, int r, vreal y,
+                        vreal *root) {
   const blocks *self = layer->self;
   const int depth = self->n_linear - 1;
   const real slope = pass->prep[self->prep_slope + p], eps = 0x1p-52;
   const vreal zero = vset(0);
-  blocks_value at = blocks_evaluate(layer, pass, p, b, r, zero);
-  vreal residual = y - at.y;
+  blocks_value now = blocks_evaluate(layer, pass, at, p, b, r, zero);
+  vreal residual = y - now.y;
   /* a little wider than the bounds, which rounding must not cut off */
   vreal near = residual * vset((1 - 1e-10) / (slope * pow(1 + BLOCKS_LEAK, depth)));
   vreal far = residual * vset((1 + 1e-10) / (slope * pow(BLOCKS_LEAK, depth)));
   vreal low = vmin(near, far), high = vmax(near, far);
-  vreal x = vmax(low, vmin(high, residual / at.slope)), last = high - low;
+  vreal x = vmax(low, vmin(high, residual / now.slope)), last = high - low;
   vint done = veq(residual, zero);
   for (int i = 0; i < 300; i++) {
-    at = blocks_evaluate(layer, pass, p, b, r, x);
-    residual = y - at.y;
+    now = blocks_evaluate(layer, pass, at, p, b, r, x);
+    residual = y - now.y;
     low = vselect(vlt(zero, residual), x, low);
     high = vselect(vlt(residual, zero), x, high);
-    const vreal newton = residual / at.slope;
-    const vint exact = vle(vabs(residual), vset(eps) * (vabs(y) + at.size)) | vle(vabs(newton), vset(eps) * vabs(x)) |
+    const vreal newton = residual / now.slope;
+    const vint exact = vle(vabs(residual), vset(eps) * (vabs(y) + now.size)) | vle(vabs(newton), vset(eps) * vabs(x)) |
                        vle(high - low, vset(2 * eps) * vabs(x));
     vreal next = x + newton;
     const vint outside = vlt(next, low) | vlt(high, next), slow = vlt(vset(0.5) * last, vabs(newton));
@@ -130,42 +128,42 @@ INLINE vint blocks_root(const bj_layer *layer, const bj_pass *pass, int p, int b
 }
 
 static bj_status block_autoregressive_inverse(const bj_layer *layer, bj_pass *pass) {
-  const blocks *self = layer->self;
-  const long size = (long)layer->d * BJ_BLOCK;
+  const blocks_at at = CARVE(blocks_carve, layer, pass);
   for (int p = 0; p < layer->d; p++) {
-    blocks_constants(layer, pass, p);
+    blocks_constants(layer, pass, &at, p);
     FOR_BLOCK_ROWS(pass->nb, b, r) {
-      const long at = b * size + p * BJ_BLOCK + r;
+      const long row = ((long)b * layer->d + p) * BJ_BLOCK + r;
       vreal root;
-      if (vany(blocks_root(layer, pass, p, b, r, vload(pass->x + at), &root))) {
+      if (vany(blocks_root(layer, pass, &at, p, b, r, vload(pass->x + row), &root))) {
         snprintf(pass->error->message, sizeof pass->error->message,
                  "layer_block_autoregressive(): no root was found for coordinate %d of an inverse", p + 1);
         return BJ_NO_ROOT;
       }
-      vstore(pass->y + at, root);
-      blocks_evaluate(layer, pass, p, b, r, root); /* later coordinates read the units */
+      vstore(pass->y + row, root);
+      blocks_evaluate(layer, pass, &at, p, b, r, root); /* later coordinates read the units */
     }
   }
-  blocks_run(layer, pass, pass->y, pass->work + self->work_y, layer->n_work, -1);
+  blocks_run(layer, pass, &at, pass->y, at.y, -1);
   return BJ_OK;
 }
 
 /* gt of the units of coordinate p in all hidden layers, from v of the coordinates from p on, and with `gx` what they
  * say of x_p. Those of later coordinates are there already. */
-static void blocks_solve_sweep(const bj_layer *layer, const bj_pass *pass, int p, real *gx) {
+static void blocks_solve_sweep(const bj_layer *layer, const bj_pass *pass, const blocks_at *at, int p, real *gx) {
   const blocks *self = layer->self;
   for (int l = self->n_linear - 1; l >= (gx ? 0 : 1); l--) {
     const block_linear *linear = self->linear + l;
     const long row = (long)p * linear->r, column = (long)p * linear->s;
-    const real *g = pass->work + (l == self->n_linear - 1 ? self->work_v : self->work_chain[l]) + row * BJ_BLOCK;
-    real *to = l > 0 ? pass->work + self->work_chain[l - 1] + column * BJ_BLOCK : gx;
+    const long in = (long)linear->k * BJ_BLOCK, out = (long)linear->m * BJ_BLOCK;
+    const real *g = (l == self->n_linear - 1 ? at->v : at->chain[l]) + row * BJ_BLOCK;
+    real *to = l > 0 ? at->chain[l - 1] + column * BJ_BLOCK : gx;
     gemm(GEMM_SET, linear->s, linear->m - (int)row, pass->prep + linear->prep_a + row + column * linear->m, linear->m,
-         1, NULL, pass->nb, g, layer->n_work, to, layer->n_work, NULL, NULL, NULL);
+         1, NULL, pass->nb, g, out, to, in, NULL, NULL, NULL);
     if (l == 0) return;
     for (int b = 0; b < pass->nb; b++) {
-      const real *th = pass->cache + b * layer->n_cache + linear[-1].cache_tanh + column * BJ_BLOCK;
+      const real *th = at->tanh_t[l - 1] + b * in + column * BJ_BLOCK;
       for (long i = 0; i < (long)linear->s * BJ_BLOCK; i += BJ_LANES) {
-        real *gt = to + b * layer->n_work + i;
+        real *gt = to + b * in + i;
         const vreal tanh_t = vload(th + i);
         vstore(gt, vload(gt) * (vset(1 + BLOCKS_LEAK) - tanh_t * tanh_t));
       }
@@ -175,29 +173,28 @@ static void blocks_solve_sweep(const bj_layer *layer, const bj_pass *pass, int p
 
 static bj_status block_autoregressive_inverse_vjp(const bj_layer *layer, bj_pass *pass) {
   const blocks *self = layer->self;
-  const long size = (long)layer->d * BJ_BLOCK, stride = layer->n_work;
-  real *v = pass->work + self->work_v, *w = pass->work + self->work_w, *sum = pass->work + self->work_y;
-  blocks_copy_gl(layer, pass, -1);
-  for (int b = 0; b < pass->nb; b++) memset(v + b * stride, 0, sizeof(real) * (size_t)size);
-  blocks_run_vjp(layer, pass, pass->y, v, stride, w, stride, 1);
+  const blocks_at at = CARVE(blocks_carve, layer, pass);
+  const long size = (long)layer->d * BJ_BLOCK, all = pass->nb * size;
+  real *sum = at.y; /* one row of each block */
+  blocks_copy_gl(pass, at.gl, -1);
+  memset(at.v, 0, sizeof(real) * (size_t)all);
+  blocks_run_vjp(layer, pass, &at, pass->y, at.v, at.w, 1);
   for (int p = layer->d - 1; p >= 0; p--) {
     const vreal factor = vset(exp(pass->prep[self->prep_log + p]));
-    blocks_solve_sweep(layer, pass, p, sum); /* with v_p = 0 */
+    blocks_solve_sweep(layer, pass, &at, p, sum); /* with v_p = 0 */
     FOR_BLOCK_ROWS(pass->nb, b, r) {
-      const long at = (long)p * BJ_BLOCK + r;
-      const vreal slope = factor * vload(pass->cache + b * layer->n_cache + self->cache_u + at);
-      const vreal wanted = vload(pass->gy + b * size + at) + vload(w + b * stride + at) - vload(sum + b * stride + r);
-      vstore(v + b * stride + at, wanted / slope);
+      const long row = b * size + (long)p * BJ_BLOCK + r;
+      const vreal slope = factor * vload(at.u + row);
+      const vreal wanted = vload(pass->gy + row) + vload(at.w + row) - vload(sum + b * size + r);
+      vstore(at.v + row, wanted / slope);
     }
-    blocks_solve_sweep(layer, pass, p, NULL);
+    blocks_solve_sweep(layer, pass, &at, p, NULL);
   }
-  for (int b = 0; b < pass->nb; b++) {
-    for (long i = 0; i < size; i += BJ_LANES) {
-      vstore(pass->gx + b * size + i, vload(v + b * stride + i));
-      vstore(v + b * stride + i, -vload(v + b * stride + i));
-    }
+  for (long i = 0; i < all; i += BJ_LANES) {
+    vstore(pass->gx + i, vload(at.v + i));
+    vstore(at.v + i, -vload(at.v + i));
   }
-  blocks_run_vjp(layer, pass, pass->y, v, stride, w, stride, 0);
+  blocks_run_vjp(layer, pass, &at, pass->y, at.v, at.w, 0);
   return BJ_OK;
 }
 
@@ -245,8 +242,8 @@ static void block_autoregressive_init(const bj_layer *layer, real *theta, bj_rng
 static void blocks_build_linear(bj_layer *layer, int l, bj_build *build) {
   blocks *self = layer->self;
   block_linear *linear = self->linear + l;
-  const int d = layer->d, last = l == self->n_linear - 1;
-  linear->r = last ? 1 : self->block_dim;
+  const int d = layer->d;
+  linear->r = l == self->n_linear - 1 ? 1 : self->block_dim;
   linear->s = l == 0 ? 1 : self->block_dim;
   const int m = linear->m = d * linear->r, k = linear->k = d * linear->s;
   linear->theta_w = layer->n_param;
@@ -263,15 +260,6 @@ static void blocks_build_linear(bj_layer *layer, int l, bj_build *build) {
   for (int j = 0; j < k; j++) m_lo[j] = j / linear->s * linear->r;
   linear->k_hi = k_hi;
   linear->m_lo = m_lo;
-  self->work_const[l] = layer->n_work;
-  layer->n_work += (long)linear->r * BJ_BLOCK;
-  if (last) return;
-  linear->cache_h = layer->n_cache;
-  linear->cache_tanh = linear->cache_h + (long)m * BJ_BLOCK;
-  linear->cache_g = linear->cache_tanh + (long)m * BJ_BLOCK;
-  layer->n_cache = linear->cache_g + (long)m * BJ_BLOCK;
-  self->work_chain[l] = layer->n_work;
-  layer->n_work += (long)m * BJ_BLOCK;
 }
 
 static bj_status block_autoregressive_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
@@ -294,17 +282,7 @@ static bj_status block_autoregressive_build(bj_layer *layer, const bj_spec *spec
   self->prep_log = layer->n_prep;
   self->prep_slope = self->prep_log + d;
   layer->n_prep = self->prep_slope + d;
-  self->cache_u = layer->n_cache;
-  layer->n_cache += d * BJ_BLOCK;
-  const long unit = d * self->block_dim * BJ_BLOCK;
-  long *const parts[] = {&self->work_y, &self->work_gu, &self->work_v, &self->work_w};
-  for (int i = 0; i < 4; i++, layer->n_work += d * BJ_BLOCK) *parts[i] = layer->n_work;
-  for (int i = 0; i < 2 && depth > 0; i++, layer->n_work += 2 * unit) {
-    self->work_gt[i] = layer->n_work;
-    self->work_gg[i] = layer->n_work + unit;
-  }
-  self->work_gl = layer->n_work;
-  layer->n_work += BJ_BLOCK;
+  MEASURE(blocks_carve, layer);
   return BJ_OK;
 }
 

@@ -3,17 +3,18 @@
  *   forward: x -> layer 1 -> layer 2 -> ... -> y, log-determinants added; inverse: the way back.
  *   The cache keeps the value between every two layers, then the caches of the layers.
  */
+#include "num-carve.h"
 #include "protocol.h"
 
 typedef struct {
   int n;
   bj_layer **layers;
-  long *theta_at, *prep_at, *cache_at; /* cache_at is a block */
+  long *theta_at, *prep_at, *cache_at; /* where those of each layer begin */
 } layer_list;
 
 /* The value between layer i - 1 and layer i (i = 1 .. n - 1). */
 INLINE real *layers_between(const bj_layer *layer, const bj_pass *pass, int i) {
-  return pass->cache + (long)(i - 1) * pass->nb * layer->d * BJ_BLOCK;
+  return pass->cache + (i - 1) * CHUNK_ROWS(layer->d);
 }
 
 static bj_pass layers_child(const bj_layer *layer, const bj_pass *pass, int i, bj_direction direction) {
@@ -23,7 +24,7 @@ static bj_pass layers_child(const bj_layer *layer, const bj_pass *pass, int i, b
   bj_pass child = *pass;
   child.theta += self->theta_at[i];
   child.prep += self->prep_at[i];
-  child.cache += self->cache_at[i] * pass->nb;
+  child.cache += self->cache_at[i];
   child.x = first ? pass->x : layers_between(layer, pass, direction == BJ_FORWARD ? i : i + 1);
   child.y = last ? pass->y : layers_between(layer, pass, direction == BJ_FORWARD ? i + 1 : i);
   return child;
@@ -42,20 +43,21 @@ static bj_status layers_run(const bj_layer *layer, bj_pass *pass, bj_direction d
   return BJ_OK;
 }
 
-/* Gradients travel through two buffers at the head of `work`, so that gx never overlaps gy. */
+/* Gradients travel through two buffers, so that gx never overlaps gy; what follows is the work of one layer. */
 static bj_status layers_run_vjp(const bj_layer *layer, bj_pass *pass, bj_direction direction) {
   const layer_list *self = layer->self;
-  const long size = (long)pass->nb * layer->d * BJ_BLOCK;
-  if (self->n == 0) memcpy(pass->gx, pass->gy, sizeof(real) * (size_t)size);
+  carver work = {.memory = pass->work};
+  real *const between[] = {carve_rows(&work, layer->d), carve_rows(&work, layer->d)};
+  if (self->n == 0) memcpy(pass->gx, pass->gy, sizeof(real) * (size_t)pass->nb * (size_t)layer->d * BJ_BLOCK);
   for (int step = 0; step < self->n; step++) {
     const int i = direction == BJ_FORWARD ? self->n - 1 - step : step;
     const bj_layer_kind *kind = self->layers[i]->kind;
     bj_pass child = layers_child(layer, pass, i, direction);
-    child.gy = step == 0 ? pass->gy : pass->work + (step % 2) * size;
-    child.gx = step == self->n - 1 ? pass->gx : pass->work + ((step + 1) % 2) * size;
+    child.gy = step == 0 ? pass->gy : between[step % 2];
+    child.gx = step == self->n - 1 ? pass->gx : between[(step + 1) % 2];
     child.gtheta += self->theta_at[i];
     child.gprep += self->prep_at[i];
-    child.work += 2 * size;
+    child.work = work.memory + work.used;
     const bj_status status = (direction == BJ_FORWARD ? kind->forward_vjp : kind->inverse_vjp)(self->layers[i], &child);
     if (status != BJ_OK) return status;
   }
@@ -135,7 +137,7 @@ static bj_status layers_build(bj_layer *layer, const bj_spec *spec, bj_build *bu
   self->theta_at = build_alloc(build, sizeof(long) * (size_t)n);
   self->prep_at = build_alloc(build, sizeof(long) * (size_t)n);
   self->cache_at = build_alloc(build, sizeof(long) * (size_t)n);
-  layer->n_cache = n > 1 ? size_product(build, n - 1, (long)layer->d * BJ_BLOCK) : 0;
+  layer->n_cache = n > 1 ? size_product(build, n - 1, CHUNK_ROWS(layer->d)) : 0;
   for (int i = 0; i < n; i++) {
     const bj_status status = layer_build(build, layers + i, layer->d, layer->n_condition, self->layers + i);
     if (status != BJ_OK) return status;
@@ -148,7 +150,7 @@ static bj_status layers_build(bj_layer *layer, const bj_spec *spec, bj_build *bu
     layer->n_cache = size_sum(build, layer->n_cache, child->n_cache);
     if (child->n_work > layer->n_work) layer->n_work = child->n_work;
   }
-  layer->n_work += 2L * layer->d * BJ_BLOCK;
+  layer->n_work += 2 * CHUNK_ROWS(layer->d);
   return build->status;
 }
 

@@ -279,7 +279,8 @@ static bj_status continuous_build(bj_layer *layer, const bj_spec *spec, bj_build
   layer->n_cache =
       self->cache_time + (self->adaptive ? (2L * self->n_step + 1) * BJ_BLOCK : 0); /* the last: their number */
   solve one = {.layer = layer, .self = self, .nb = 1};
-  layer->n_work = solve_carve(&one, NULL);
+  layer->n_work = BJ_CHUNK * solve_carve(&one, NULL);
+  layer->n_cache *= BJ_CHUNK;
   return BJ_OK;
 }
 

@@ -91,7 +91,9 @@ static long solve_carve(solve *s, real *work) {
 }
 
 /* The group's part of the cache: kept states, then the steps of adaptive solves and their number; or the tape. */
-INLINE real *solve_cache(const solve *s, long at) { return s->pass->cache + s->first * s->layer->n_cache + at * s->nb; }
+INLINE real *solve_cache(const solve *s, long at) {
+  return s->pass->cache + s->first * (s->layer->n_cache / BJ_CHUNK) + at * s->nb;
+}
 INLINE real *solve_kept(const solve *s, int b, int i) {
   return solve_cache(s, (long)i * s->layer->d * BJ_BLOCK) + (long)b * s->layer->d * BJ_BLOCK;
 }

@@ -4,18 +4,17 @@
  *   sees only what does not change. vjp: scalar's vjp gives gx_2 and the gradient of its parameters; the net's vjp of
  *   that is added to gy_1.
  */
-#include "layer-conditioned.h"
+#include "layer-conditioned-common.h"
 
 typedef struct {
-  conditioned base; /* must be first: layer-conditioned.h reads it through layer->self */
+  conditioned base; /* must be first: layer-conditioned-common.c reads it through layer->self */
   int n_unchanged;
   const int *unchanged;
 } coupling;
 
-static void coupling_net_input(const bj_layer *layer, const bj_pass *pass) {
+static void coupling_net_input(const bj_layer *layer, const bj_pass *pass, real *to) {
   const coupling *self = layer->self;
-  const long in = (long)self->base.net->n_in * BJ_BLOCK, size = (long)layer->d * BJ_BLOCK;
-  real *to = pass->cache + self->base.cache_in * pass->nb;
+  const long in = (long)self->base.net.net->n_in * BJ_BLOCK, size = (long)layer->d * BJ_BLOCK;
   for (int i = 0; i < self->n_unchanged; i++) {
     const long at = (long)self->unchanged[i] * BJ_BLOCK;
     copy_rows(pass->nb, pass->x + at, size, to + (long)i * BJ_BLOCK, in, 1);
@@ -30,11 +29,11 @@ static void coupling_net_input(const bj_layer *layer, const bj_pass *pass) {
 static bj_status coupling_run(const bj_layer *layer, const bj_pass *pass, bj_direction direction) {
   const coupling *self = layer->self;
   const bj_scalar *scalar = self->base.scalar;
-  const bj_net_pass net = conditioned_net_pass(layer, &self->base, pass);
-  coupling_net_input(layer, pass);
-  self->base.net->kind->forward(self->base.net, &net);
+  const conditioned_at at = CARVE(conditioned_carve, layer, pass);
+  coupling_net_input(layer, pass, at.in);
+  net_slot_forward(&self->base.net, net_rows_pass(&at.net, pass, at.in));
   for (int j = 0; j < self->base.n_transformed; j++) {
-    const bj_scalar_pass one = conditioned_scalar_pass(layer, &self->base, pass, j, NULL);
+    const bj_scalar_pass one = conditioned_scalar(layer, pass, &at, j);
     (direction == BJ_FORWARD ? scalar->kind->forward : scalar->kind->inverse)[ROWWISE](scalar, &one);
   }
   return BJ_OK;
@@ -43,21 +42,17 @@ static bj_status coupling_run(const bj_layer *layer, const bj_pass *pass, bj_dir
 static bj_status coupling_run_vjp(const bj_layer *layer, const bj_pass *pass, bj_direction direction) {
   const coupling *self = layer->self;
   const bj_scalar *scalar = self->base.scalar;
-  const bj_net_pass net = conditioned_net_pass(layer, &self->base, pass);
-  const long in = (long)self->base.net->n_in * BJ_BLOCK, size = (long)layer->d * BJ_BLOCK;
+  const conditioned_at at = CARVE(conditioned_carve, layer, pass);
+  const long in = (long)self->base.net.net->n_in * BJ_BLOCK, size = (long)layer->d * BJ_BLOCK;
   for (int j = 0; j < self->base.n_transformed; j++) {
-    const bj_scalar_pass one = conditioned_scalar_pass(layer, &self->base, pass, j, pass->gy);
+    const bj_scalar_pass one = conditioned_scalar_vjp(layer, pass, &at, j, pass->gy);
     (direction == BJ_FORWARD ? scalar->kind->forward_vjp : scalar->kind->inverse_vjp)[ROWWISE](scalar, &one);
   }
-  self->base.net->kind->vjp(self->base.net, &net);
+  net_slot_vjp(&self->base.net, net_rows_pass(&at.net, pass, at.in), pass->gcondition);
   for (int i = 0; i < self->n_unchanged; i++) {
-    const long at = (long)self->unchanged[i] * BJ_BLOCK;
-    copy_rows(pass->nb, pass->gy + at, size, pass->gx + at, size, 1);
-    add_rows(pass->nb, net.gx + (long)i * BJ_BLOCK, in, pass->gx + at, size, 1);
-  }
-  if (layer->n_condition > 0 && pass->gcondition) {
-    add_rows(pass->nb, net.gx + (long)self->n_unchanged * BJ_BLOCK, in, pass->gcondition,
-             (long)layer->n_condition * BJ_BLOCK, layer->n_condition);
+    const long row = (long)self->unchanged[i] * BJ_BLOCK;
+    copy_rows(pass->nb, pass->gy + row, size, pass->gx + row, size, 1);
+    add_rows(pass->nb, at.net.gx + (long)i * BJ_BLOCK, in, pass->gx + row, size, 1);
   }
   return BJ_OK;
 }

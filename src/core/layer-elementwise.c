@@ -4,12 +4,13 @@
  * Raw parameter j of coordinate i is theta[n_global + i + j n_set]: in column-major order an array (d) or (d x length)
  * for each name, as params() shows it. prep holds, a set, the prepared values and then the raw ones.
  */
+#include "num-carve.h"
 #include "protocol.h"
 
 typedef struct {
   bj_scalar *scalar;
   int n_set;     /* d, or 1 if shared */
-  real *scratch; /* one set of initial values, used by init alone */
+  real *scratch; /* one set of initial values: init alone writes to it, which one thread calls */
 } elementwise;
 
 static void elementwise_each(const bj_layer *layer, const bj_pass *pass, bj_direction direction, int vjp) {
@@ -22,7 +23,7 @@ static void elementwise_each(const bj_layer *layer, const bj_pass *pass, bj_dire
       .stride = (long)layer->d * BJ_BLOCK,
       .logdet = pass->logdet,
       .global = pass->theta,
-      .cache_stride = layer->n_cache,
+      .cache_stride = (long)layer->d * scalar->n_cache * BJ_BLOCK,
       .gl = pass->gl,
       .gglobal = pass->gtheta,
   };
@@ -118,7 +119,7 @@ static bj_status elementwise_build(bj_layer *layer, const bj_spec *spec, bj_buil
   self->scratch = build_alloc(build, sizeof(real) * (size_t)(scalar->n_param + scalar->n_global));
   layer->n_param = scalar->n_global + size_product(build, self->n_set, scalar->n_param);
   layer->n_prep = size_product(build, self->n_set, scalar->n_prep + scalar->n_param);
-  layer->n_cache = size_product(build, layer->d, scalar->n_cache * BJ_BLOCK);
+  layer->n_cache = size_product(build, layer->d, CHUNK_ROWS(scalar->n_cache));
   return build->status;
 }
 

@@ -8,6 +8,7 @@
  *
  * Prep: L, U + S, the log-determinant. S is kept within e^+-230, so that a product of three stays finite.
  */
+#include "num-carve.h"
 #include "num-gemm.h"
 #include "num-triangular.h"
 #include "protocol.h"
@@ -45,15 +46,17 @@ static void lu_prepare_vjp(const bj_layer *layer, const bj_run *run, const real 
   }
 }
 
-/* out_i = in_{p(i)}, or out_{p(i)} = in_i */
-static void lu_permute(const bj_layer *layer, int nb, const real *in, real *out, int gather) {
-  const lu_linear *self = layer->self;
-  for (int b = 0; b < nb; b++) {
-    for (int i = 0; i < layer->d; i++) {
-      const long here = ((long)b * layer->d + i) * BJ_BLOCK, there = ((long)b * layer->d + self->from[i]) * BJ_BLOCK;
-      memcpy(out + (gather ? here : there), in + (gather ? there : here), sizeof(real) * BJ_BLOCK);
-    }
-  }
+typedef struct {
+  real *v; /* (U + S) x */
+  real *gq, *gv;
+} lu_at;
+
+static lu_at lu_carve(const bj_layer *layer, carver *cache, carver *work) {
+  lu_at at;
+  at.v = carve_rows(cache, layer->d);
+  at.gq = carve_rows(work, layer->d);
+  at.gv = carve_rows(work, layer->d);
+  return at;
 }
 
 /* all blocks times L or U + S */
@@ -73,17 +76,21 @@ static void lu_logdet(const bj_layer *layer, const bj_pass *pass, bj_direction d
 }
 
 static bj_status lu_forward(const bj_layer *layer, bj_pass *pass) {
-  lu_triangle(layer, pass, TRIANGULAR_MULTIPLY, 1, 0, pass->x, pass->cache);
-  lu_triangle(layer, pass, TRIANGULAR_MULTIPLY, 0, 0, pass->cache, pass->work);
-  lu_permute(layer, pass->nb, pass->work, pass->y, 1);
+  const lu_linear *self = layer->self;
+  const lu_at at = CARVE(lu_carve, layer, pass);
+  lu_triangle(layer, pass, TRIANGULAR_MULTIPLY, 1, 0, pass->x, at.v);
+  lu_triangle(layer, pass, TRIANGULAR_MULTIPLY, 0, 0, at.v, at.gq);
+  permute_rows(self->from, layer->d, pass->nb, at.gq, pass->y, 1);
   lu_logdet(layer, pass, BJ_FORWARD);
   return BJ_OK;
 }
 
 static bj_status lu_inverse(const bj_layer *layer, bj_pass *pass) {
-  lu_permute(layer, pass->nb, pass->x, pass->work, 0);
-  lu_triangle(layer, pass, TRIANGULAR_SOLVE, 0, 0, pass->work, pass->cache);
-  lu_triangle(layer, pass, TRIANGULAR_SOLVE, 1, 0, pass->cache, pass->y);
+  const lu_linear *self = layer->self;
+  const lu_at at = CARVE(lu_carve, layer, pass);
+  permute_rows(self->from, layer->d, pass->nb, pass->x, at.gq, 0);
+  lu_triangle(layer, pass, TRIANGULAR_SOLVE, 0, 0, at.gq, at.v);
+  lu_triangle(layer, pass, TRIANGULAR_SOLVE, 1, 0, at.v, pass->y);
   lu_logdet(layer, pass, BJ_INVERSE);
   return BJ_OK;
 }
@@ -94,28 +101,30 @@ static void lu_weight_grad(const bj_layer *layer, const bj_pass *pass, int upper
 }
 
 static bj_status lu_forward_vjp(const bj_layer *layer, bj_pass *pass) {
+  const lu_linear *self = layer->self;
   const long d = layer->d, rows = (long)pass->nb * BJ_BLOCK;
-  real *gq = pass->work, *gv = gq + rows * d;
-  lu_permute(layer, pass->nb, pass->gy, gq, 0);
-  lu_weight_grad(layer, pass, 0, gq, pass->cache);
-  lu_triangle(layer, pass, TRIANGULAR_MULTIPLY, 0, 1, gq, gv);
-  lu_weight_grad(layer, pass, 1, gv, pass->x);
-  lu_triangle(layer, pass, TRIANGULAR_MULTIPLY, 1, 1, gv, pass->gx);
+  const lu_at at = CARVE(lu_carve, layer, pass);
+  permute_rows(self->from, layer->d, pass->nb, pass->gy, at.gq, 0);
+  lu_weight_grad(layer, pass, 0, at.gq, at.v);
+  lu_triangle(layer, pass, TRIANGULAR_MULTIPLY, 0, 1, at.gq, at.gv);
+  lu_weight_grad(layer, pass, 1, at.gv, pass->x);
+  lu_triangle(layer, pass, TRIANGULAR_MULTIPLY, 1, 1, at.gv, pass->gx);
   pass->gprep[2 * d * d] += sum_rows(pass->gl, rows);
   return BJ_OK;
 }
 
 /* Everything is linear: the gradients travel with the sign turned, which the weights want, and are turned back last. */
 static bj_status lu_inverse_vjp(const bj_layer *layer, bj_pass *pass) {
+  const lu_linear *self = layer->self;
   const long d = layer->d, rows = (long)pass->nb * BJ_BLOCK;
-  real *gq = pass->work, *gv = gq + rows * d;
-  for (long i = 0; i < rows * d; i += BJ_LANES) vstore(gq + i, -vload(pass->gy + i));
-  lu_triangle(layer, pass, TRIANGULAR_SOLVE, 1, 1, gq, gv);
-  lu_weight_grad(layer, pass, 1, gv, pass->y);
-  lu_triangle(layer, pass, TRIANGULAR_SOLVE, 0, 1, gv, gq);
-  lu_weight_grad(layer, pass, 0, gq, pass->cache);
-  for (long i = 0; i < rows * d; i += BJ_LANES) vstore(gq + i, -vload(gq + i));
-  lu_permute(layer, pass->nb, gq, pass->gx, 1);
+  const lu_at at = CARVE(lu_carve, layer, pass);
+  for (long i = 0; i < rows * d; i += BJ_LANES) vstore(at.gq + i, -vload(pass->gy + i));
+  lu_triangle(layer, pass, TRIANGULAR_SOLVE, 1, 1, at.gq, at.gv);
+  lu_weight_grad(layer, pass, 1, at.gv, pass->y);
+  lu_triangle(layer, pass, TRIANGULAR_SOLVE, 0, 1, at.gv, at.gq);
+  lu_weight_grad(layer, pass, 0, at.gq, at.v);
+  for (long i = 0; i < rows * d; i += BJ_LANES) vstore(at.gq + i, -vload(at.gq + i));
+  permute_rows(self->from, layer->d, pass->nb, at.gq, pass->gx, 1);
   pass->gprep[2 * d * d] -= sum_rows(pass->gl, rows);
   return BJ_OK;
 }
@@ -138,8 +147,7 @@ static bj_status lu_build(bj_layer *layer, const bj_spec *spec, bj_build *build)
   self->from = spec_permutation(build, spec, "permutation", layer->d);
   layer->n_param = 2 * square + d;
   layer->n_prep = 2 * square + 1;
-  layer->n_cache = d * BJ_BLOCK;
-  layer->n_work = 2 * d * BJ_BLOCK;
+  MEASURE(lu_carve, layer);
   return build->status;
 }
 

@@ -1,36 +1,25 @@
 /* permute: y_i = x_{p(i)}. The log-determinant is 0; the gradient is permuted back. */
+#include "num-rows.h"
 #include "protocol.h"
 
 typedef struct {
   int *to; /* y[i] = x[to[i]], coordinates from 0 */
 } permute;
 
-/* out[i] = in[p(i)], or out[p(i)] = in[i] */
-static void permute_rows(const bj_layer *layer, int nb, const real *in, real *out, int gather) {
-  const permute *self = layer->self;
-  for (int b = 0; b < nb; b++) {
-    for (int i = 0; i < layer->d; i++) {
-      const long here = ((long)b * layer->d + i) * BJ_BLOCK, there = ((long)b * layer->d + self->to[i]) * BJ_BLOCK;
-      memcpy(out + (gather ? here : there), in + (gather ? there : here), sizeof(real) * BJ_BLOCK);
-    }
-  }
+static void permute_to(const bj_layer *layer, int nb, const real *in, real *out, int gather) {
+  permute_rows(((const permute *)layer->self)->to, layer->d, nb, in, out, gather);
 }
-
 static bj_status permute_forward(const bj_layer *layer, bj_pass *pass) {
-  permute_rows(layer, pass->nb, pass->x, pass->y, 1);
-  return BJ_OK;
+  return permute_to(layer, pass->nb, pass->x, pass->y, 1), BJ_OK;
 }
 static bj_status permute_inverse(const bj_layer *layer, bj_pass *pass) {
-  permute_rows(layer, pass->nb, pass->x, pass->y, 0);
-  return BJ_OK;
+  return permute_to(layer, pass->nb, pass->x, pass->y, 0), BJ_OK;
 }
 static bj_status permute_forward_vjp(const bj_layer *layer, bj_pass *pass) {
-  permute_rows(layer, pass->nb, pass->gy, pass->gx, 0);
-  return BJ_OK;
+  return permute_to(layer, pass->nb, pass->gy, pass->gx, 0), BJ_OK;
 }
 static bj_status permute_inverse_vjp(const bj_layer *layer, bj_pass *pass) {
-  permute_rows(layer, pass->nb, pass->gy, pass->gx, 1);
-  return BJ_OK;
+  return permute_to(layer, pass->nb, pass->gy, pass->gx, 1), BJ_OK;
 }
 
 static bj_status permute_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {

@@ -15,18 +15,50 @@
  */
 #include <stdio.h>
 
-#include "layer-conditioned.h"
-#include "layer-planar.h"
+#include "net-common.h"
+#include "num-planar.h"
 #include "num-tanh_root.h"
 
 typedef struct {
   int is_tanh, start_small;
-  real slope;  /* of the leaky rectifier below 0 */
-  bj_net *net; /* NULL: one set for all rows */
-  /* offsets a block in cache and work; the cache begins with tanh(a), or a of a leaky rectifier */
-  long cache_set, cache_raw, cache_net;
-  long work_set, work_raw, work_gin, work_net;
+  real slope;   /* of the leaky rectifier below 0 */
+  net_slot net; /* none: one set for all rows */
 } planar;
+
+typedef struct {
+  real *kept; /* tanh(a), or a of a leaky rectifier */
+  real *set;  /* with a net: sets a row, made of its output */
+  real *gset; /* their gradient; without a net ga, gs, h of one block */
+  net_rows net;
+} planar_at;
+
+static planar_at planar_carve(const bj_layer *layer, carver *cache, carver *work) {
+  const planar *self = layer->self;
+  const int rowwise = self->net.net != NULL;
+  planar_at at = {0};
+  at.kept = carve_rows(cache, 1);
+  at.set = carve_rows(cache, rowwise ? 2L * layer->d + 2 : 0);
+  at.gset = carve_rows(work, rowwise ? 2L * layer->d + 2 : 3);
+  if (rowwise) at.net = net_slot_carve(&self->net, cache, work);
+  return at;
+}
+
+/* ---- rows -------------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+  vreal h, slope, det; /* h(a), h'(a), D */
+} planar_point;
+
+/* From what the cache keeps: tanh(a), or a. */
+INLINE planar_point planar_point_of(vreal kept, vreal s, int is_tanh, real leak) {
+  if (is_tanh) {
+    const vreal square = kept * kept, slope = 1.0 - square;
+    return (planar_point){kept, slope, square + slope * s};
+  }
+  const vint negative = vlt(kept, vset(0));
+  const vreal slope = vselect(negative, vset(leak), vset(1));
+  return (planar_point){kept * slope, slope, vselect(negative, vset(1 - leak), vset(0)) + slope * s};
+}
 
 /* ---- kernels ----------------------------------------------------------------------------------------------------- */
 
@@ -133,26 +165,6 @@ static void planar_sums(const real *left, const real *x, const real *gy, real *g
 
 /* ---- passes ------------------------------------------------------------------------------------------------------ */
 
-INLINE bj_net_pass planar_net_pass(const bj_layer *layer, const bj_pass *pass) {
-  const planar *self = layer->self;
-  bj_net_pass net = {
-      .nb = pass->nb,
-      .theta = pass->theta,
-      .prep = pass->prep,
-      .x = pass->condition,
-      .y = pass->cache + self->cache_raw * pass->nb,
-      .cache = pass->cache + self->cache_net * pass->nb,
-      .work = pass->work + self->work_net * pass->nb,
-  };
-  if (pass->gy) {
-    net.gy = pass->work + self->work_raw * pass->nb;
-    net.gx = pass->gcondition ? pass->work + self->work_gin * pass->nb : NULL;
-    net.gtheta = pass->gtheta;
-    net.gprep = pass->gprep;
-  }
-  return net;
-}
-
 INLINE long planar_set_size(const bj_layer *layer) { return (2L * layer->d + 2) * BJ_BLOCK; }
 INLINE long planar_raw_size(const bj_layer *layer) { return (2L * layer->d + 1) * BJ_BLOCK; }
 
@@ -160,17 +172,17 @@ INLINE int planar_run(const bj_layer *layer, const bj_pass *pass, bj_direction d
                       int rowwise) {
   const planar *self = layer->self;
   const long size = (long)layer->d * BJ_BLOCK;
-  real *sets = pass->cache + self->cache_set * pass->nb;
+  const planar_at at = CARVE(planar_carve, layer, pass);
   vint failed = (vint)vset(0);
   logdet_claim(pass->logdet, pass->nb, 1);
   for (int b = 0; b < pass->nb; b++) {
-    real *set = sets + b * planar_set_size(layer);
+    real *set = at.set + b * planar_set_size(layer);
     if (rowwise) {
-      const real *raw = pass->cache + self->cache_raw * pass->nb + b * planar_raw_size(layer);
+      const real *raw = at.net.y + b * planar_raw_size(layer);
       FOR_ROWS(r) planar_constrain(raw, set, d, r, 1);
     }
-    planar_map_block(self, pass->x + b * size, rowwise ? set : pass->prep, pass->y + b * size,
-                     pass->cache + b * BJ_BLOCK, pass->logdet, b * BJ_BLOCK, &failed, direction, is_tanh, d, rowwise);
+    planar_map_block(self, pass->x + b * size, rowwise ? set : pass->prep, pass->y + b * size, at.kept + b * BJ_BLOCK,
+                     pass->logdet, b * BJ_BLOCK, &failed, direction, is_tanh, d, rowwise);
   }
   return vany(failed);
 }
@@ -179,23 +191,21 @@ INLINE void planar_run_vjp(const bj_layer *layer, const bj_pass *pass, bj_direct
                            planar_mode mode) {
   const planar *self = layer->self;
   const long size = (long)layer->d * BJ_BLOCK;
-  const real *sets = pass->cache + self->cache_set * pass->nb;
-  real *gsets = pass->work + self->work_set * pass->nb;
+  const planar_at at = CARVE(planar_carve, layer, pass);
   vreal sums[2 * PLANAR_SMALL + 2];
   if (mode == PLANAR_REGISTERS) {
     for (int j = 0; j < 2 * d + 2; j++) sums[j] = vset(0);
   }
   for (int b = 0; b < pass->nb; b++) {
     const real *x = pass->x + b * size, *gy = pass->gy + b * size;
-    real *gset = mode == PLANAR_ROWS ? gsets + b * planar_set_size(layer) : gsets;
-    planar_vjp_block(self, x, mode == PLANAR_ROWS ? sets + b * planar_set_size(layer) : pass->prep,
-                     pass->cache + b * BJ_BLOCK, gy, pass->gl + b * BJ_BLOCK, pass->gx + b * size, gset, sums,
-                     direction, is_tanh, d, mode);
+    const long at_set = mode == PLANAR_ROWS ? b * planar_set_size(layer) : 0;
+    real *gset = at.gset + at_set;
+    planar_vjp_block(self, x, mode == PLANAR_ROWS ? at.set + at_set : pass->prep, at.kept + b * BJ_BLOCK, gy,
+                     pass->gl + b * BJ_BLOCK, pass->gx + b * size, gset, sums, direction, is_tanh, d, mode);
     if (mode == PLANAR_TWO_STEPS) planar_sums(gset, x, gy, pass->gprep, d);
     if (mode == PLANAR_ROWS) {
-      const real *raw = pass->cache + self->cache_raw * pass->nb + b * planar_raw_size(layer);
-      real *graw = pass->work + self->work_raw * pass->nb + b * planar_raw_size(layer);
-      FOR_ROWS(r) planar_constrain_vjp(raw, gset, graw, d, r, 1);
+      const long raw = b * planar_raw_size(layer);
+      FOR_ROWS(r) planar_constrain_vjp(at.net.y + raw, gset, at.net.gy + raw, d, r, 1);
     }
   }
   if (mode == PLANAR_REGISTERS) {
@@ -203,21 +213,13 @@ INLINE void planar_run_vjp(const bj_layer *layer, const bj_pass *pass, bj_direct
   }
 }
 
-static void planar_net_vjp(const bj_layer *layer, const bj_pass *pass) {
-  const planar *self = layer->self;
-  const bj_net_pass net = planar_net_pass(layer, pass);
-  const long in = (long)layer->n_condition * BJ_BLOCK;
-  self->net->kind->vjp(self->net, &net);
-  if (net.gx) add_rows(pass->nb, net.gx, in, pass->gcondition, in, layer->n_condition);
-}
-
 /* Sizes that the compiler knows for two coordinates, and one variant that fits all. */
 INLINE bj_status planar_call(const bj_layer *layer, const bj_pass *pass, bj_direction direction) {
   const planar *self = layer->self;
   int failed;
-  if (self->net) {
-    const bj_net_pass net = planar_net_pass(layer, pass);
-    self->net->kind->forward(self->net, &net);
+  if (self->net.net) {
+    const planar_at at = CARVE(planar_carve, layer, pass);
+    net_slot_forward(&self->net, net_rows_pass(&at.net, pass, pass->condition));
     failed = self->is_tanh ? planar_run(layer, pass, direction, 1, layer->d, 1)
                            : planar_run(layer, pass, direction, 0, layer->d, 1);
   } else if (self->is_tanh && layer->d == 2) {
@@ -233,13 +235,14 @@ INLINE bj_status planar_call(const bj_layer *layer, const bj_pass *pass, bj_dire
 
 INLINE bj_status planar_call_vjp(const bj_layer *layer, const bj_pass *pass, bj_direction direction) {
   const planar *self = layer->self;
-  if (self->net) {
+  if (self->net.net) {
+    const planar_at at = CARVE(planar_carve, layer, pass);
     if (self->is_tanh) {
       planar_run_vjp(layer, pass, direction, 1, layer->d, PLANAR_ROWS);
     } else {
       planar_run_vjp(layer, pass, direction, 0, layer->d, PLANAR_ROWS);
     }
-    planar_net_vjp(layer, pass);
+    net_slot_vjp(&self->net, net_rows_pass(&at.net, pass, pass->condition), pass->gcondition);
   } else if (self->is_tanh && layer->d == 2) {
     planar_run_vjp(layer, pass, direction, 1, 2, PLANAR_REGISTERS);
   } else if (self->is_tanh) {
@@ -257,10 +260,10 @@ LAYER_DIRECTIONS(planar, planar_call)
 static void planar_prepare(const bj_layer *layer, const bj_run *run, const real *theta, real *prep) {
   (void)run;
   const planar *self = layer->self;
-  if (!self->net) {
+  if (self->net.net) {
+    net_slot_prepare(&self->net, theta, prep);
+  } else {
     planar_constrain(theta, prep, layer->d, 0, 0);
-  } else if (self->net->kind->prepare) {
-    self->net->kind->prepare(self->net, theta, prep);
   }
 }
 
@@ -269,18 +272,18 @@ static void planar_prepare_vjp(const bj_layer *layer, const bj_run *run, const r
   (void)run;
   const planar *self = layer->self;
   (void)prep;
-  if (!self->net) {
+  if (self->net.net) {
+    net_slot_prepare_vjp(&self->net, gprep, gtheta);
+  } else {
     planar_constrain_vjp(theta, gprep, gtheta, layer->d, 0, 0);
-  } else if (self->net->kind->prepare_vjp) {
-    self->net->kind->prepare_vjp(self->net, gprep, gtheta);
   }
 }
 
 static void planar_init(const bj_layer *layer, real *theta, bj_rng *rng) {
   const planar *self = layer->self;
   const int d = layer->d;
-  if (self->net) {
-    self->net->kind->init(self->net, theta, rng);
+  if (self->net.net) {
+    net_slot_init(&self->net, theta, rng);
     return;
   }
   for (int j = 0; j < 2 * d + 1; j++) theta[j] = (self->start_small ? 0.01 : 1) * rng_normal(rng);
@@ -289,10 +292,8 @@ static void planar_init(const bj_layer *layer, real *theta, bj_rng *rng) {
 
 static void planar_describe(const bj_layer *layer, bj_describe *out) {
   const planar *self = layer->self;
-  if (self->net) {
-    const int mark = describe_enter(out, "net");
-    self->net->kind->describe(self->net, out);
-    describe_leave(out, mark);
+  if (self->net.net) {
+    net_slot_describe(&self->net, "net", out);
   } else {
     describe_slot(out, "w", 1, layer->d, 0);
     describe_slot(out, "u", 1, layer->d, 0);
@@ -307,26 +308,16 @@ static bj_status planar_build(bj_layer *layer, const bj_spec *spec, bj_build *bu
   self->start_small = !strcmp(spec_string(spec, "init", "identity"), "small");
   self->slope = spec_number(spec, "negative_slope", 0.01);
   if (!(self->slope >= 0 && self->slope <= 1)) return spec_error(build, "`negative_slope` must lie in [0, 1]");
-  self->cache_set = BJ_BLOCK;
-  if (layer->n_condition == 0 || !spec_child(spec, "net")) {
+  if (layer->n_condition > 0 && spec_child(spec, "net")) {
+    const bj_net_request request = {.n_in = layer->n_condition, .n_out = 2 * d + 1};
+    const bj_status status = net_slot_build(build, spec_child(spec, "net"), &request, layer->n_condition,
+                                            "layer_planar", &layer->n_param, &layer->n_prep, &self->net);
+    if (status != BJ_OK) return status;
+  } else {
     layer->n_param = 2L * d + 1;
     layer->n_prep = 2L * d + 2;
-    layer->n_cache = BJ_BLOCK;
-    layer->n_work = 3L * BJ_BLOCK;
-    return BJ_OK;
   }
-  const bj_net_request request = {.n_in = layer->n_condition, .n_out = 2 * d + 1};
-  const bj_status status = net_build(build, spec_child(spec, "net"), &request, "layer_planar", &self->net);
-  if (status != BJ_OK) return status;
-  layer->n_param = self->net->n_param;
-  layer->n_prep = self->net->n_prep;
-  self->cache_raw = self->cache_set + planar_set_size(layer);
-  self->cache_net = self->cache_raw + planar_raw_size(layer);
-  layer->n_cache = self->cache_net + self->net->n_cache;
-  self->work_raw = planar_set_size(layer);
-  self->work_gin = self->work_raw + planar_raw_size(layer);
-  self->work_net = self->work_gin + (long)layer->n_condition * BJ_BLOCK;
-  layer->n_work = self->work_net + self->net->n_work;
+  MEASURE(planar_carve, layer);
   return BJ_OK;
 }
 

@@ -1,4 +1,5 @@
-/* radial: a scalar bijection on the distance from a centre, the same in all directions. Formulas in layer-radial.h.
+/* radial: a scalar bijection on the distance from a centre, the same in all directions. Formulas in
+ * layer-radial-common.c.
  *
  * prep: S, the prepared parameters of the scalar, F(0), and the pass that computed F(0) (rows x, y, sum, factor, then
  * the scalar's cache), which prepare_vjp() needs for the gradient of F(0).
@@ -63,13 +64,19 @@ static void radial_describe(const bj_layer *layer, bj_describe *out) {
   self->scalar->kind->describe(self->scalar, radial_describe_one, out);
 }
 
-/* The node's buffer takes a draw of the scalar's own; init alone writes to it. */
+/* The scalar's own draws: raw, then globals, which are turned round. */
 static void radial_init(const bj_layer *layer, real *theta, bj_rng *rng) {
   const radial *self = layer->self;
   const bj_scalar *scalar = self->scalar;
-  scalar->kind->init(scalar, self->initial, rng);
+  const int n = scalar->n_param + scalar->n_global;
+  real *own = theta + 2 * layer->d;
   radial_init_head(layer, theta);
-  memcpy(theta + 2 * layer->d + scalar->n_global, self->initial, sizeof(real) * (size_t)scalar->n_param);
+  scalar->kind->init(scalar, own, rng);
+  for (int j = 0; j < scalar->n_global; j++) {
+    const real last = own[n - 1];
+    memmove(own + 1, own, sizeof(real) * (size_t)(n - 1));
+    own[0] = last;
+  }
 }
 
 static bj_status radial_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
@@ -81,9 +88,11 @@ static bj_status radial_build(bj_layer *layer, const bj_spec *spec, bj_build *bu
   self->prep_origin = self->prep_scalar + self->scalar->n_prep;
   self->prep_scratch = self->prep_origin + 1;
   layer->n_prep = self->prep_scratch + (4 + (long)self->scalar->n_cache) * BJ_BLOCK;
-  radial_build_parts(layer);
+  MEASURE(radial_carve, layer);
   return BJ_OK;
 }
+
+LAYER_DIRECTIONS(radial, radial_run)
 
 static const bj_layer_kind layer_radial = {
     .name = "radial",

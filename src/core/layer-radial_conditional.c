@@ -1,5 +1,5 @@
 /* radial_conditional: a scalar bijection on the distance from a centre, its raw parameters a net of the direction (and
- * of the condition). Formulas in layer-radial.h. F(0) is an evaluation of its own in every row.
+ * of the condition). Formulas in layer-radial-common.c. F(0) is an evaluation of its own in every row.
  */
 #include "layer-radial.h"
 
@@ -7,32 +7,23 @@ static void radial_conditional_prepare(const bj_layer *layer, const bj_run *run,
   (void)run;
   const radial *self = layer->self;
   radial_prepare_head(layer, theta, prep);
-  if (!self->net->kind->prepare) return;
-  self->net->kind->prepare(self->net, theta + 2 * layer->d + self->scalar->n_global, prep + self->prep_net);
+  net_slot_prepare(&self->net, theta, prep);
 }
 
 static void radial_conditional_prepare_vjp(const bj_layer *layer, const bj_run *run, const real *theta,
                                            const real *prep, real *gprep, real *gtheta) {
-  (void)run;
-  const radial *self = layer->self;
-  (void)theta;
-  (void)prep;
-  if (!self->net->kind->prepare_vjp) return;
-  self->net->kind->prepare_vjp(self->net, gprep + self->prep_net, gtheta + 2 * layer->d + self->scalar->n_global);
+  (void)run, (void)theta, (void)prep;
+  net_slot_prepare_vjp(&((const radial *)layer->self)->net, gprep, gtheta);
 }
 
 static void radial_conditional_describe(const bj_layer *layer, bj_describe *out) {
-  const radial *self = layer->self;
   radial_describe_head(layer, out);
-  const int mark = describe_enter(out, "net");
-  self->net->kind->describe(self->net, out);
-  describe_leave(out, mark);
+  net_slot_describe(&((const radial *)layer->self)->net, "net", out);
 }
 
 static void radial_conditional_init(const bj_layer *layer, real *theta, bj_rng *rng) {
-  const radial *self = layer->self;
   radial_init_head(layer, theta);
-  self->net->kind->init(self->net, theta + 2 * layer->d + self->scalar->n_global, rng);
+  net_slot_init(&((const radial *)layer->self)->net, theta, rng);
 }
 
 /* In the plane the natural net is periodic in the angle; it takes nothing but a direction. */
@@ -53,14 +44,14 @@ static bj_status radial_conditional_build(bj_layer *layer, const bj_spec *spec, 
   radial *self = layer->self;
   bj_net_request request = {.n_in = layer->d + layer->n_condition, .n_out = self->scalar->n_param};
   if (spec_flag(spec, "add_initial", 1)) request.offset = self->initial;
-  status = net_build(build, radial_conditional_net(layer, spec), &request, spec->kind, &self->net);
+  status = net_slot_build(build, radial_conditional_net(layer, spec), &request, layer->n_condition, spec->kind,
+                          &layer->n_param, &layer->n_prep, &self->net);
   if (status != BJ_OK) return status;
-  layer->n_param += self->net->n_param;
-  self->prep_net = layer->n_prep;
-  layer->n_prep += self->net->n_prep;
-  radial_build_parts(layer);
+  MEASURE(radial_carve, layer);
   return BJ_OK;
 }
+
+LAYER_DIRECTIONS(radial_conditional, radial_run)
 
 static const bj_layer_kind layer_radial_conditional = {
     .name = "radial_conditional",
@@ -69,5 +60,5 @@ static const bj_layer_kind layer_radial_conditional = {
     .init = radial_conditional_init,
     .prepare = radial_conditional_prepare,
     .prepare_vjp = radial_conditional_prepare_vjp,
-    LAYER_TABLE(radial),
+    LAYER_TABLE(radial_conditional),
 };

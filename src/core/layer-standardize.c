@@ -81,7 +81,7 @@ static bj_status standardize_build(bj_layer *layer, const bj_spec *spec, bj_buil
     if (!(diagonal > 0)) return spec_error(build, "`scale` of layer_standardize() must have a positive diagonal");
     self->log_det += log(diagonal);
   }
-  layer->n_work = (long)d * BJ_BLOCK;
+  layer->n_work = (long)d * BJ_BLOCK; /* of one block */
   return build->status;
 }
 

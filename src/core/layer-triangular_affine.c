@@ -8,6 +8,7 @@
  *
  * The diagonal of T is kept above 1e-100. Prep: A, the log-determinant.
  */
+#include "num-carve.h"
 #include "num-gemm.h"
 #include "num-triangular.h"
 #include "protocol.h"
@@ -148,7 +149,7 @@ static bj_status triangular_build(bj_layer *layer, const bj_spec *spec, bj_build
   self->start_glorot = spec_choice(build, spec, "init", "identity", "glorot", NULL);
   layer->n_param = d + square + (self->weight_norm ? d : 0);
   layer->n_prep = square + 1;
-  layer->n_work = d * BJ_BLOCK;
+  layer->n_work = CHUNK_ROWS(d);
   return build->status;
 }
 

@@ -6,6 +6,7 @@
  *   vjp: gf = W' gy (or H' W' gy), gW = gy f';  gphi = sum_k (gf_k cos(k phi) - gf_{m+k} sin(k phi))
  *        gx = gphi (-x_2, x_1) / |x|^2, and 0 at the origin, where the angle is 0 and has no derivative
  */
+#include "num-carve.h"
 #include "num-gemm.h"
 #include "protocol.h"
 
@@ -15,6 +16,20 @@ typedef struct {
   const real *offset;
   long theta_hidden; /* weight comes first */
 } fourier;
+
+typedef struct {
+  real *f, *h, *gf, *gh; /* features, hidden units, their gradients */
+} fourier_at;
+
+static fourier_at fourier_carve(const bj_net *net, carver *cache, carver *work) {
+  const fourier *self = net->self;
+  fourier_at at;
+  at.f = carve_rows(cache, self->n_feature);
+  at.h = carve_rows(cache, self->hidden);
+  at.gf = carve_rows(work, self->n_feature);
+  at.gh = carve_rows(work, self->hidden);
+  return at;
+}
 
 /* The unit vector of x: scaled first, so that its square neither overflows nor underflows. */
 INLINE vreal fourier_direction(vreal x1, vreal x2, vreal *u1, vreal *u2) {
@@ -27,12 +42,10 @@ INLINE vreal fourier_direction(vreal x1, vreal x2, vreal *u1, vreal *u2) {
   return vselect(centre, vset(INFINITY), safe * norm);
 }
 
-static void fourier_features(const bj_net *net, const bj_net_pass *pass) {
-  const fourier *self = net->self;
+static void fourier_features(const fourier *self, const bj_net_pass *pass, real *f) {
   const int m = self->m;
-  for (int b = 0; b < pass->nb; b++) {
+  for (int b = 0; b < pass->nb; b++, f += (long)self->n_feature * BJ_BLOCK) {
     const real *x = pass->x + b * 2 * BJ_BLOCK;
-    real *f = pass->cache + b * net->n_cache;
     FOR_ROWS(r) {
       vreal u1, u2;
       fourier_direction(vload(x + r), vload(x + BJ_BLOCK + r), &u1, &u2);
@@ -53,23 +66,22 @@ static void fourier_features(const bj_net *net, const bj_net_pass *pass) {
 static void fourier_forward(const bj_net *net, const bj_net_pass *pass) {
   const fourier *self = net->self;
   const int q = self->n_feature, h = self->hidden, p = net->n_out;
-  const real *from = pass->cache;
-  fourier_features(net, pass);
+  const fourier_at at = CARVE(fourier_carve, net, pass);
+  fourier_features(self, pass, at.f);
   if (h > 0) {
-    real *hidden = pass->cache + (long)q * BJ_BLOCK;
-    gemm(GEMM_SET, h, q, pass->theta + self->theta_hidden, 1, h, NULL, pass->nb, from, net->n_cache, hidden,
-         net->n_cache, NULL, NULL, NULL);
-    from = hidden;
+    gemm(GEMM_SET, h, q, pass->theta + self->theta_hidden, 1, h, NULL, pass->nb, at.f, (long)q * BJ_BLOCK, at.h,
+         (long)h * BJ_BLOCK, NULL, NULL, NULL);
   }
-  gemm(GEMM_SET, p, h > 0 ? h : q, pass->theta, 1, p, self->offset, pass->nb, from, net->n_cache, pass->y,
+  const int k = h > 0 ? h : q;
+  gemm(GEMM_SET, p, k, pass->theta, 1, p, self->offset, pass->nb, h > 0 ? at.h : at.f, (long)k * BJ_BLOCK, pass->y,
        (long)p * BJ_BLOCK, NULL, NULL, NULL);
 }
 
-static void fourier_gx(const bj_net *net, const bj_net_pass *pass, const real *gf, long gfs) {
-  const int m = ((const fourier *)net->self)->m;
-  for (int b = 0; b < pass->nb; b++) {
+static void fourier_gx(const fourier *self, const bj_net_pass *pass, const real *f, const real *g) {
+  const int m = self->m;
+  const long size = (long)self->n_feature * BJ_BLOCK;
+  for (int b = 0; b < pass->nb; b++, f += size, g += size) {
     const long at = (long)b * 2 * BJ_BLOCK;
-    const real *f = pass->cache + b * net->n_cache, *g = gf + b * gfs;
     FOR_ROWS(r) {
       vreal u1, u2, angle = vset(0);
       const vreal norm = fourier_direction(vload(pass->x + at + r), vload(pass->x + at + BJ_BLOCK + r), &u1, &u2);
@@ -88,20 +100,17 @@ static void fourier_gx(const bj_net *net, const bj_net_pass *pass, const real *g
 static void fourier_vjp(const bj_net *net, const bj_net_pass *pass) {
   const fourier *self = net->self;
   const int q = self->n_feature, h = self->hidden, p = net->n_out, k = h > 0 ? h : q;
-  const long gys = (long)p * BJ_BLOCK;
-  const real *below = h > 0 ? pass->cache + (long)q * BJ_BLOCK : pass->cache;
-  real *gf = pass->work, *gh = pass->work + (long)q * BJ_BLOCK;
-  gemm_weight_grad(p, k, pass->nb, pass->gy, gys, below, net->n_cache, pass->gtheta, p, NULL, NULL);
+  const long gys = (long)p * BJ_BLOCK, ks = (long)k * BJ_BLOCK, qs = (long)q * BJ_BLOCK;
+  const fourier_at at = CARVE(fourier_carve, net, pass);
+  gemm_weight_grad(p, k, pass->nb, pass->gy, gys, h > 0 ? at.h : at.f, ks, pass->gtheta, p, NULL, NULL);
   if (h == 0 && !pass->gx) return;
-  gemm(GEMM_SET, k, p, pass->theta, p, 1, NULL, pass->nb, pass->gy, gys, h > 0 ? gh : gf, net->n_work, NULL, NULL,
-       NULL);
+  gemm(GEMM_SET, k, p, pass->theta, p, 1, NULL, pass->nb, pass->gy, gys, h > 0 ? at.gh : at.gf, ks, NULL, NULL, NULL);
   if (h > 0) {
-    gemm_weight_grad(h, q, pass->nb, gh, net->n_work, pass->cache, net->n_cache, pass->gtheta + self->theta_hidden, h,
-                     NULL, NULL);
-    gemm(GEMM_SET, q, h, pass->theta + self->theta_hidden, h, 1, NULL, pass->nb, gh, net->n_work, gf, net->n_work, NULL,
-         NULL, NULL);
+    gemm_weight_grad(h, q, pass->nb, at.gh, ks, at.f, qs, pass->gtheta + self->theta_hidden, h, NULL, NULL);
+    gemm(GEMM_SET, q, h, pass->theta + self->theta_hidden, h, 1, NULL, pass->nb, at.gh, ks, at.gf, qs, NULL, NULL,
+         NULL);
   }
-  if (pass->gx) fourier_gx(net, pass, gf, net->n_work);
+  if (pass->gx) fourier_gx(self, pass, at.f, at.gf);
 }
 
 static void fourier_describe(const bj_net *net, bj_describe *out) {
@@ -135,7 +144,7 @@ static bj_status fourier_build(bj_net *net, const bj_spec *spec, const bj_net_re
   self->zero_last = !strcmp(spec_string(spec, "init", "identity"), "identity");
   self->theta_hidden = (long)net->n_out * (self->hidden > 0 ? self->hidden : self->n_feature);
   net->n_param = self->theta_hidden + (long)self->hidden * self->n_feature;
-  net->n_cache = net->n_work = (long)(self->n_feature + self->hidden) * BJ_BLOCK;
+  MEASURE(fourier_carve, net);
   return BJ_OK;
 }
 

@@ -8,10 +8,11 @@
  * products skip the tiles of zeros, and the units of one rank are a range, which is what forward_rank() and vjp_rank()
  * compute.
  *
- * Dense relu nets of depth 1 with few inputs and outputs have kernels of their own: net-mlp-small.h.
+ * Dense relu nets of depth 1 with few inputs and outputs have kernels of their own: net-mlp-small.c.
  */
 #include "net-mlp-activation.h"
 #include "net-mlp-small.h"
+#include "num-carve.h"
 #include "num-gemm.h"
 #include "protocol.h"
 
@@ -29,14 +30,31 @@ typedef struct {
 
 typedef struct {
   int n_linear, masked, n_rank;
-  const small_kernels *small; /* of net-mlp-small.h, or NULL */
-  int activation;
-  long cache_h[MLP_MAX_LINEAR]; /* offset a block of h_l, l = 1..depth; the derivative of act follows it */
-  long work_g[MLP_MAX_LINEAR];  /* offset a block of the gradient of the pre-activation of h_l */
+  const small_kernels *small; /* of net-mlp-small.c, or NULL */
+  const activation *act;
   mlp_linear linear[MLP_MAX_LINEAR];
   const real *offset;
   int zero_last;
 } mlp;
+
+/* What linear layer l leaves, all but the last: h, act' (NULL with relu) and the gradient of what act takes. */
+typedef struct {
+  real *h[MLP_MAX_LINEAR], *slope[MLP_MAX_LINEAR], *g[MLP_MAX_LINEAR];
+  real *gx; /* small nets: for a gx that nobody wants */
+} mlp_at;
+
+static mlp_at mlp_carve(const bj_net *net, carver *cache, carver *work) {
+  const mlp *self = net->self;
+  mlp_at at;
+  if (self->small) at.gx = carve_rows(work, net->n_in);
+  for (int l = 0; l < self->n_linear - 1 && !self->small; l++) {
+    const int m = self->linear[l].m;
+    at.h[l] = carve_rows(cache, m);
+    at.slope[l] = self->act->apply ? carve_rows(cache, m) : NULL;
+    at.g[l] = carve_rows(work, m);
+  }
+  return at;
+}
 
 /* ---- forward ----------------------------------------------------------------------------------------------------- */
 
@@ -50,25 +68,25 @@ INLINE const real *mlp_bias(const mlp *self, const bj_net_pass *pass, int l) {
 }
 
 /* Rows lo..hi of linear layer l (from 0), and the activation behind it. */
-static void mlp_rows(const bj_net *net, const bj_net_pass *pass, int l, int lo, int hi) {
+static void mlp_rows(const bj_net *net, const bj_net_pass *pass, const mlp_at *at, int l, int lo, int hi) {
   const mlp *self = net->self;
   const mlp_linear *linear = self->linear + l;
-  const int last = l == self->n_linear - 1;
-  const long hs = net->n_cache, xs = l > 0 ? hs : (long)net->n_in * BJ_BLOCK;
-  const real *x = l > 0 ? pass->cache + self->cache_h[l - 1] : pass->x;
-  real *y = last ? pass->y : pass->cache + self->cache_h[l];
-  const long ys = last ? (long)net->n_out * BJ_BLOCK : hs;
+  const int last = l == self->n_linear - 1, activate = !last && self->act->apply;
+  const long at_lo = (long)lo * BJ_BLOCK, xs = (long)linear->k * BJ_BLOCK, ys = (long)linear->m * BJ_BLOCK;
+  real *y = (last ? pass->y : at->h[l]) + at_lo;
   if (hi <= lo) return;
-  gemm(!last && self->activation == RELU ? GEMM_RELU : GEMM_SET, hi - lo, linear->k, mlp_weight(self, pass, l) + lo, 1,
-       linear->m, mlp_bias(self, pass, l) + lo, pass->nb, x, xs, y + (long)lo * BJ_BLOCK, ys, NULL, NULL,
+  gemm(last || activate ? GEMM_SET : GEMM_RELU, hi - lo, linear->k, mlp_weight(self, pass, l) + lo, 1, linear->m,
+       mlp_bias(self, pass, l) + lo, pass->nb, l > 0 ? at->h[l - 1] : pass->x, xs, y, ys, NULL, NULL,
        linear->k_hi ? linear->k_hi + lo : NULL);
-  if (!last && self->activation != RELU) mlp_activate[self->activation](y, linear->m, lo, hi, pass->nb, ys);
+  for (int b = 0; b < pass->nb && activate; b++) {
+    self->act->apply(y + b * ys, at->slope[l] + at_lo + b * ys, (hi - lo) * (long)BJ_BLOCK);
+  }
 }
 
 static small_net mlp_small(const bj_net *net, const bj_net_pass *pass) {
   const mlp *self = net->self;
   const mlp_linear *hidden = self->linear, *out = hidden + 1;
-  small_net small = {
+  return (small_net){
       .n_hidden = hidden->m,
       .nb = pass->nb,
       .w1 = pass->theta + hidden->theta_w,
@@ -78,14 +96,6 @@ static small_net mlp_small(const bj_net *net, const bj_net_pass *pass) {
       .x = pass->x,
       .y = pass->y,
   };
-  if (pass->gy) {
-    small.gy = pass->gy;
-    small.gx = pass->gx ? pass->gx : pass->work;
-    small.gw1 = pass->gtheta + hidden->theta_w;
-    small.gb1 = pass->gtheta + hidden->theta_b;
-    small.gw2 = pass->gtheta + out->theta_w;
-  }
-  return small;
 }
 
 static void mlp_forward(const bj_net *net, const bj_net_pass *pass) {
@@ -95,7 +105,8 @@ static void mlp_forward(const bj_net *net, const bj_net_pass *pass) {
     self->small->forward(&small);
     return;
   }
-  for (int l = 0; l < self->n_linear; l++) mlp_rows(net, pass, l, 0, self->linear[l].m);
+  const mlp_at at = CARVE(mlp_carve, net, pass);
+  for (int l = 0; l < self->n_linear; l++) mlp_rows(net, pass, &at, l, 0, self->linear[l].m);
 }
 
 /* Range of the units of one rank in a sorted list of ranks. */
@@ -109,57 +120,47 @@ static void rank_range(const int *ranks, int n, int rank, int *lo, int *hi) {
 
 static void mlp_forward_rank(const bj_net *net, const bj_net_pass *pass, int rank) {
   const mlp *self = net->self;
+  const mlp_at at = CARVE(mlp_carve, net, pass);
   int lo, hi;
   for (int l = 0; l < self->n_linear; l++) {
     const int last = l == self->n_linear - 1;
     rank_range(self->linear[l].row_rank, self->linear[l].m, rank + last, &lo, &hi);
-    mlp_rows(net, pass, l, lo, hi);
+    mlp_rows(net, pass, &at, l, lo, hi);
   }
 }
 
 /* ---- gradients --------------------------------------------------------------------------------------------------- */
 
+/* Gradient with respect to what linear layer l gives. */
+INLINE const real *mlp_gradient(const mlp *self, const bj_net_pass *pass, const mlp_at *at, int l) {
+  return l == self->n_linear - 1 ? pass->gy : at->g[l];
+}
+
 /* Gradient with respect to units lo..hi that feed linear layer l: the transposed product, times act'. */
-static void mlp_columns(const bj_net *net, const bj_net_pass *pass, int l, int lo, int hi) {
+static void mlp_columns(const bj_net *net, const bj_net_pass *pass, const mlp_at *at, int l, int lo, int hi) {
   const mlp *self = net->self;
   const mlp_linear *linear = self->linear + l;
-  const int last = l == self->n_linear - 1;
-  const real *g = last ? pass->gy : pass->work + self->work_g[l];
-  const long gs = last ? (long)net->n_out * BJ_BLOCK : net->n_work;
-  const real *w = mlp_weight(self, pass, l) + (long)lo * linear->m;
-  const int *m_lo = linear->m_lo ? linear->m_lo + lo : NULL;
-  const long at = (long)lo * BJ_BLOCK;
+  const long at_lo = (long)lo * BJ_BLOCK, gs = (long)linear->m * BJ_BLOCK, gxs = (long)linear->k * BJ_BLOCK;
+  const int masked = l > 0 && !self->act->apply;
+  real *gx = l > 0 ? at->g[l - 1] : pass->gx;
   if (hi <= lo) return;
-  if (l == 0) {
-    gemm(GEMM_SET, hi - lo, linear->m, w, linear->m, 1, NULL, pass->nb, g, gs, pass->gx + at,
-         (long)net->n_in * BJ_BLOCK, NULL, m_lo, NULL);
-    return;
-  }
-  real *gh = pass->work + self->work_g[l - 1];
-  const real *h = pass->cache + self->cache_h[l - 1];
-  if (self->activation == RELU) {
-    /* with relu, n_cache == n_work: h and its gradient have the same layout, as a mask must */
-    gemm(GEMM_RELU_MASK, hi - lo, linear->m, w, linear->m, 1, NULL, pass->nb, g, gs, gh + at, net->n_work, h + at, m_lo,
-         NULL);
-    return;
-  }
-  gemm(GEMM_SET, hi - lo, linear->m, w, linear->m, 1, NULL, pass->nb, g, gs, gh + at, net->n_work, NULL, m_lo, NULL);
-  for (int b = 0; b < pass->nb; b++) {
-    real *row = gh + b * net->n_work;
-    const real *derivative = h + b * net->n_cache + (long)linear->k * BJ_BLOCK;
-    for (long i = at; i < (long)hi * BJ_BLOCK; i += BJ_LANES) vstore(row + i, vload(row + i) * vload(derivative + i));
+  gemm(masked ? GEMM_RELU_MASK : GEMM_SET, hi - lo, linear->m, mlp_weight(self, pass, l) + (long)lo * linear->m,
+       linear->m, 1, NULL, pass->nb, mlp_gradient(self, pass, at, l), gs, gx + at_lo, gxs,
+       masked ? at->h[l - 1] + at_lo : NULL, linear->m_lo ? linear->m_lo + lo : NULL, NULL);
+  for (int b = 0; b < pass->nb && l > 0 && !masked; b++) {
+    real *row = gx + b * gxs;
+    const real *slope = at->slope[l - 1] + b * gxs;
+    for (long i = at_lo; i < (long)hi * BJ_BLOCK; i += BJ_LANES) vstore(row + i, vload(row + i) * vload(slope + i));
   }
 }
 
 static void mlp_weight_grads(const bj_net *net, const bj_net_pass *pass) {
   const mlp *self = net->self;
+  const mlp_at at = CARVE(mlp_carve, net, pass);
   for (int l = 0; l < self->n_linear; l++) {
     const mlp_linear *linear = self->linear + l;
-    const int last = l == self->n_linear - 1;
-    const real *g = last ? pass->gy : pass->work + self->work_g[l];
-    const long gs = last ? (long)net->n_out * BJ_BLOCK : net->n_work;
-    const real *x = l > 0 ? pass->cache + self->cache_h[l - 1] : pass->x;
-    const long xs = l > 0 ? net->n_cache : (long)net->n_in * BJ_BLOCK;
+    const long gs = (long)linear->m * BJ_BLOCK, xs = (long)linear->k * BJ_BLOCK;
+    const real *g = mlp_gradient(self, pass, &at, l), *x = l > 0 ? at.h[l - 1] : pass->x;
     real *gw = self->masked ? pass->gprep + linear->prep_w : pass->gtheta + linear->theta_w;
     real *gb = self->masked ? pass->gprep + linear->prep_b : pass->gtheta + linear->theta_b;
     gemm_weight_grad(linear->m, linear->k, pass->nb, g, gs, x, xs, gw, linear->m, NULL, linear->k_hi);
@@ -169,23 +170,30 @@ static void mlp_weight_grads(const bj_net *net, const bj_net_pass *pass) {
 
 static void mlp_vjp(const bj_net *net, const bj_net_pass *pass) {
   const mlp *self = net->self;
+  const mlp_at at = CARVE(mlp_carve, net, pass);
   if (self->small) {
-    const small_net small = mlp_small(net, pass);
+    small_net small = mlp_small(net, pass);
+    small.gy = pass->gy;
+    small.gx = pass->gx ? pass->gx : at.gx;
+    small.gw1 = pass->gtheta + self->linear[0].theta_w;
+    small.gb1 = pass->gtheta + self->linear[0].theta_b;
+    small.gw2 = pass->gtheta + self->linear[1].theta_w;
     self->small->vjp(&small);
     gemm_bias_grad(net->n_out, pass->nb, pass->gy, (long)net->n_out * BJ_BLOCK, pass->gtheta + self->linear[1].theta_b);
     return;
   }
-  for (int l = self->n_linear - 1; l > 0; l--) mlp_columns(net, pass, l, 0, self->linear[l].k);
-  if (pass->gx) mlp_columns(net, pass, 0, 0, net->n_in);
+  for (int l = self->n_linear - 1; l > 0; l--) mlp_columns(net, pass, &at, l, 0, self->linear[l].k);
+  if (pass->gx) mlp_columns(net, pass, &at, 0, 0, net->n_in);
   mlp_weight_grads(net, pass);
 }
 
 static void mlp_vjp_rank(const bj_net *net, const bj_net_pass *pass, int rank) {
   const mlp *self = net->self;
+  const mlp_at at = CARVE(mlp_carve, net, pass);
   int lo, hi;
   for (int l = self->n_linear - 1; l >= 0; l--) {
     rank_range(self->linear[l].column_rank, self->linear[l].k, rank, &lo, &hi);
-    mlp_columns(net, pass, l, lo, hi);
+    mlp_columns(net, pass, &at, l, lo, hi);
   }
 }
 
@@ -298,7 +306,7 @@ static void mlp_build_mask(mlp *self, const bj_net_request *request, int l, bj_b
 static bj_status mlp_build(bj_net *net, const bj_spec *spec, const bj_net_request *request, bj_build *build) {
   mlp *self = net->self = build_alloc(build, sizeof(mlp));
   const bj_entry *width = spec_entry(spec, "width");
-  const char *activation = spec_string(spec, "activation", "relu");
+  const char *name = spec_string(spec, "activation", "relu");
   const int depth = width && width->type == BJ_ENTRY_NUMBERS ? width->n : 0;
   if (depth >= MLP_MAX_LINEAR) return spec_error(build, "`depth` of a net must be at most %d", MLP_MAX_LINEAR - 1);
   self->n_linear = depth + 1;
@@ -306,11 +314,9 @@ static bj_status mlp_build(bj_net *net, const bj_spec *spec, const bj_net_reques
   self->n_rank = request->n_rank;
   self->offset = request->offset;
   self->zero_last = !strcmp(spec_string(spec, "init", "identity"), "identity");
-  for (self->activation = 0; self->activation < N_ACTIVATION; self->activation++) {
-    if (!strcmp(activation, mlp_activation_name[self->activation])) break;
-  }
-  if (self->activation == N_ACTIVATION) return spec_error(build, "unknown activation \"%s\"", activation);
-  if (depth == 1 && !self->masked && self->activation == RELU) self->small = small_find(request->n_in, request->n_out);
+  self->act = activation_find(name);
+  if (!self->act) return spec_error(build, "unknown activation \"%s\"", name);
+  if (depth == 1 && !self->masked && !self->act->apply) self->small = small_find(request->n_in, request->n_out);
   for (int l = 0; l < self->n_linear; l++) {
     mlp_linear *linear = self->linear + l;
     const int last = l == depth;
@@ -329,15 +335,8 @@ static bj_status mlp_build(bj_net *net, const bj_spec *spec, const bj_net_reques
       linear->prep_b = net->n_prep;
       net->n_prep += linear->m;
     }
-    if (self->small) {
-      net->n_work = (long)request->n_in * BJ_BLOCK; /* for a gx that nobody wants */
-    } else if (!last) {
-      self->cache_h[l] = net->n_cache;
-      self->work_g[l] = net->n_work;
-      net->n_cache += (long)linear->m * BJ_BLOCK * (self->activation == RELU ? 1 : 2);
-      net->n_work += (long)linear->m * BJ_BLOCK;
-    }
   }
+  MEASURE(mlp_carve, net);
   return BJ_OK;
 }
 

@@ -9,6 +9,7 @@
  *   vjp: gF = coef gy, gcoef = F gy';  from the last term back: gF_parent += gF_t h, gh += gF_t F_parent;
  *   gx = sum_k gh_k h_k', whose recurrence is the derivative of the one above
  */
+#include "num-carve.h"
 #include "num-gemm.h"
 #include "protocol.h"
 
@@ -27,12 +28,27 @@ typedef struct {
   real a[POLYNOMIAL_MAX_DEGREE + 1], b[POLYNOMIAL_MAX_DEGREE + 1];
 } polynomial;
 
-/* The cache of a block: terms, then h_0 ... h_degree of each coordinate. */
-static void polynomial_terms(const bj_net *net, const bj_net_pass *pass) {
+/* The terms, h_0 ... h_degree of each coordinate, and the gradients of these. */
+typedef struct {
+  real *terms, *h, *gterms, *gh;
+} polynomial_at;
+
+static polynomial_at polynomial_carve(const bj_net *net, carver *cache, carver *work) {
+  const polynomial *self = net->self;
+  const long n_h = (long)net->n_in * (self->degree + 1);
+  polynomial_at at;
+  at.terms = carve_rows(cache, self->n_term);
+  at.h = carve_rows(cache, n_h);
+  at.gterms = carve_rows(work, self->n_term);
+  at.gh = carve_rows(work, n_h);
+  return at;
+}
+
+static void polynomial_terms(const bj_net *net, const bj_net_pass *pass, const polynomial_at *at) {
   const polynomial *self = net->self;
   const int n_h = self->degree + 1;
   for (int b = 0; b < pass->nb; b++) {
-    real *terms = pass->cache + b * net->n_cache, *h = terms + (long)self->n_term * BJ_BLOCK;
+    real *terms = at->terms + (long)b * self->n_term * BJ_BLOCK, *h = at->h + (long)b * net->n_in * n_h * BJ_BLOCK;
     for (int j = 0; j < net->n_in; j++) {
       real *here = h + (long)j * n_h * BJ_BLOCK;
       FOR_ROWS(r) {
@@ -58,17 +74,19 @@ static void polynomial_terms(const bj_net *net, const bj_net_pass *pass) {
 
 static void polynomial_forward(const bj_net *net, const bj_net_pass *pass) {
   const polynomial *self = net->self;
-  polynomial_terms(net, pass);
-  gemm(GEMM_SET, net->n_out, self->n_term, pass->theta, self->n_term, 1, self->offset, pass->nb, pass->cache,
-       net->n_cache, pass->y, (long)net->n_out * BJ_BLOCK, NULL, NULL, NULL);
+  const polynomial_at at = CARVE(polynomial_carve, net, pass);
+  polynomial_terms(net, pass, &at);
+  gemm(GEMM_SET, net->n_out, self->n_term, pass->theta, self->n_term, 1, self->offset, pass->nb, at.terms,
+       (long)self->n_term * BJ_BLOCK, pass->y, (long)net->n_out * BJ_BLOCK, NULL, NULL, NULL);
 }
 
-static void polynomial_gx(const bj_net *net, const bj_net_pass *pass) {
+static void polynomial_gx(const bj_net *net, const bj_net_pass *pass, const polynomial_at *at) {
   const polynomial *self = net->self;
   const int n_h = self->degree + 1;
   for (int b = 0; b < pass->nb; b++) {
-    const real *terms = pass->cache + b * net->n_cache, *h = terms + (long)self->n_term * BJ_BLOCK;
-    real *gterms = pass->work + b * net->n_work, *gh = gterms + (long)self->n_term * BJ_BLOCK;
+    const long at_term = (long)b * self->n_term * BJ_BLOCK, at_h = (long)b * net->n_in * n_h * BJ_BLOCK;
+    const real *terms = at->terms + at_term, *h = at->h + at_h;
+    real *gterms = at->gterms + at_term, *gh = at->gh + at_h;
     memset(gh, 0, sizeof(real) * (size_t)net->n_in * (size_t)n_h * BJ_BLOCK);
     for (int t = self->n_term - 1; t > 0; t--) {
       const long parent = (long)self->terms[t].parent * BJ_BLOCK, factor = (long)self->terms[t].factor * BJ_BLOCK;
@@ -79,9 +97,9 @@ static void polynomial_gx(const bj_net *net, const bj_net_pass *pass) {
       }
     }
     for (int j = 0; j < net->n_in; j++) {
-      const long at = ((long)b * net->n_in + j) * BJ_BLOCK, from = (long)j * n_h * BJ_BLOCK;
+      const long row = ((long)b * net->n_in + j) * BJ_BLOCK, from = (long)j * n_h * BJ_BLOCK;
       FOR_ROWS(r) {
-        const vreal x = vload(pass->x + at + r);
+        const vreal x = vload(pass->x + row + r);
         vreal sum = vset(0), before = vset(0), now = vset(0); /* the derivatives */
         for (int k = 1; k < n_h; k++) {
           const vreal next =
@@ -90,7 +108,7 @@ static void polynomial_gx(const bj_net *net, const bj_net_pass *pass) {
           before = now;
           now = next;
         }
-        vstore(pass->gx + at + r, sum);
+        vstore(pass->gx + row + r, sum);
       }
     }
   }
@@ -99,12 +117,12 @@ static void polynomial_gx(const bj_net *net, const bj_net_pass *pass) {
 static void polynomial_vjp(const bj_net *net, const bj_net_pass *pass) {
   const polynomial *self = net->self;
   const int n = self->n_term;
-  const long gys = (long)net->n_out * BJ_BLOCK;
-  gemm_weight_grad(n, net->n_out, pass->nb, pass->cache, net->n_cache, pass->gy, gys, pass->gtheta, n, NULL, NULL);
+  const long gys = (long)net->n_out * BJ_BLOCK, ns = (long)n * BJ_BLOCK;
+  const polynomial_at at = CARVE(polynomial_carve, net, pass);
+  gemm_weight_grad(n, net->n_out, pass->nb, at.terms, ns, pass->gy, gys, pass->gtheta, n, NULL, NULL);
   if (!pass->gx) return;
-  gemm(GEMM_SET, n, net->n_out, pass->theta, 1, n, NULL, pass->nb, pass->gy, gys, pass->work, net->n_work, NULL, NULL,
-       NULL);
-  polynomial_gx(net, pass);
+  gemm(GEMM_SET, n, net->n_out, pass->theta, 1, n, NULL, pass->nb, pass->gy, gys, at.gterms, ns, NULL, NULL, NULL);
+  polynomial_gx(net, pass, &at);
 }
 
 static void polynomial_describe(const bj_net *net, bj_describe *out) {
@@ -195,7 +213,7 @@ static bj_status polynomial_build(bj_net *net, const bj_spec *spec, const bj_net
   for (int t = 0; t < self->n_term; t++) terms[t] = polynomial_find(all, n, t, self->degree);
   self->terms = terms;
   net->n_param = (long)self->n_term * net->n_out;
-  net->n_cache = net->n_work = ((long)self->n_term + (long)n * (self->degree + 1)) * BJ_BLOCK;
+  MEASURE(polynomial_carve, net);
   return BJ_OK;
 }
 

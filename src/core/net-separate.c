@@ -5,26 +5,30 @@
  */
 #include <stdio.h>
 
-#include "protocol.h"
-
-typedef struct {
-  bj_net *net;
-  long theta_at, prep_at, cache_at; /* cache_at: offset a block, of the net's output and then its cache */
-} separate_member;
+#include "net-common.h"
 
 typedef struct {
   int n, each; /* outputs of each net */
-  separate_member *members;
+  net_slot *nets;
 } separate;
 
-/* The pass of net j, without cotangents. */
-static bj_net_pass separate_pass(const separate *self, const bj_net_pass *pass, int j) {
-  const separate_member *member = self->members + j;
+/* The nets have a cache each and share the work. */
+static void separate_carve(const bj_net *net, carver *cache, carver *work) {
+  const separate *self = net->self;
+  for (int j = 0; j < self->n; j++) {
+    carver again = {0};
+    net_slot_carve(self->nets + j, cache, &again);
+    if (again.used > work->used) work->used = again.used;
+  }
+}
+
+/* The pass of the next net, for which `cache` goes on. */
+static bj_net_pass separate_pass(const net_slot *slot, const bj_net_pass *pass, carver *cache, net_rows *at) {
+  *at = net_slot_carve(slot, cache, &(carver){.memory = pass->work});
   bj_net_pass one = *pass;
-  one.theta += member->theta_at;
-  one.prep += member->prep_at;
-  one.y = pass->cache + member->cache_at * pass->nb;
-  one.cache = one.y + (long)self->each * BJ_BLOCK * pass->nb;
+  one.y = at->y;
+  one.cache = at->cache;
+  one.work = at->work;
   return one;
 }
 
@@ -35,51 +39,37 @@ static void separate_deal(int n_row, const real *from, int n, real *to, int m) {
 
 static void separate_forward(const bj_net *net, const bj_net_pass *pass) {
   const separate *self = net->self;
+  carver cache = {.memory = pass->cache};
+  net_rows at;
   for (int j = 0; j < self->n; j++) {
-    const bj_net_pass one = separate_pass(self, pass, j);
-    self->members[j].net->kind->forward(self->members[j].net, &one);
-    separate_deal(self->each * pass->nb, one.y, 1, pass->y + j * BJ_BLOCK, self->n);
+    net_slot_forward(self->nets + j, separate_pass(self->nets + j, pass, &cache, &at));
+    separate_deal(self->each * pass->nb, at.y, 1, pass->y + j * BJ_BLOCK, self->n);
   }
 }
 
 static void separate_vjp(const bj_net *net, const bj_net_pass *pass) {
   const separate *self = net->self;
-  const long size = (long)net->n_in * BJ_BLOCK * pass->nb, own = (long)self->each * BJ_BLOCK * pass->nb;
+  const long in = (long)net->n_in * BJ_BLOCK;
+  carver cache = {.memory = pass->cache};
+  net_rows at;
   for (int j = 0; j < self->n; j++) {
-    const separate_member *member = self->members + j;
-    bj_net_pass one = separate_pass(self, pass, j);
-    real *gy = pass->work, *gx = gy + own;
-    separate_deal(self->each * pass->nb, pass->gy + j * BJ_BLOCK, self->n, gy, 1);
-    one.gy = gy;
-    one.gx = !pass->gx ? NULL : j == 0 ? pass->gx : gx;
-    one.work = gx + size;
-    one.gtheta += member->theta_at;
-    one.gprep += member->prep_at;
-    member->net->kind->vjp(member->net, &one);
-    for (long i = 0; i < size && pass->gx && j > 0; i += BJ_LANES) {
-      vstore(pass->gx + i, vload(pass->gx + i) + vload(gx + i));
-    }
+    bj_net_pass one = separate_pass(self->nets + j, pass, &cache, &at);
+    separate_deal(self->each * pass->nb, pass->gy + j * BJ_BLOCK, self->n, at.gy, 1);
+    one.gy = at.gy;
+    if (pass->gx && j > 0) one.gx = at.gx;
+    net_slot_vjp(self->nets + j, one, NULL);
+    if (pass->gx && j > 0) add_rows(pass->nb, at.gx, in, pass->gx, in, net->n_in);
   }
 }
 
 static void separate_prepare(const bj_net *net, const real *theta, real *prep) {
   const separate *self = net->self;
-  for (int j = 0; j < self->n; j++) {
-    const separate_member *member = self->members + j;
-    if (member->net->kind->prepare) {
-      member->net->kind->prepare(member->net, theta + member->theta_at, prep + member->prep_at);
-    }
-  }
+  for (int j = 0; j < self->n; j++) net_slot_prepare(self->nets + j, theta, prep);
 }
 
 static void separate_prepare_vjp(const bj_net *net, const real *gprep, real *gtheta) {
   const separate *self = net->self;
-  for (int j = 0; j < self->n; j++) {
-    const separate_member *member = self->members + j;
-    if (member->net->kind->prepare_vjp) {
-      member->net->kind->prepare_vjp(member->net, gprep + member->prep_at, gtheta + member->theta_at);
-    }
-  }
+  for (int j = 0; j < self->n; j++) net_slot_prepare_vjp(self->nets + j, gprep, gtheta);
 }
 
 static void separate_describe(const bj_net *net, bj_describe *out) {
@@ -87,17 +77,13 @@ static void separate_describe(const bj_net *net, bj_describe *out) {
   char name[16];
   for (int j = 0; j < self->n; j++) {
     snprintf(name, sizeof name, "%d", j + 1);
-    const int mark = describe_enter(out, name);
-    self->members[j].net->kind->describe(self->members[j].net, out);
-    describe_leave(out, mark);
+    net_slot_describe(self->nets + j, name, out);
   }
 }
 
 static void separate_init(const bj_net *net, real *theta, bj_rng *rng) {
   const separate *self = net->self;
-  for (int j = 0; j < self->n; j++) {
-    self->members[j].net->kind->init(self->members[j].net, theta + self->members[j].theta_at, rng);
-  }
+  for (int j = 0; j < self->n; j++) net_slot_init(self->nets + j, theta, rng);
 }
 
 static bj_status separate_build(bj_net *net, const bj_spec *spec, const bj_net_request *request, bj_build *build) {
@@ -112,27 +98,19 @@ static bj_status separate_build(bj_net *net, const bj_spec *spec, const bj_net_r
     return spec_error(build, "net_separate() has %d nets, which cannot share %d outputs evenly", self->n,
                       request->n_out);
   }
-  self->members = build_alloc(build, sizeof(separate_member) * (size_t)self->n);
-  long work = 0;
+  self->nets = build_alloc(build, sizeof(net_slot) * (size_t)self->n);
   for (int j = 0; j < self->n; j++) {
-    separate_member *member = self->members + j;
     bj_net_request one = {.n_in = request->n_in, .n_out = self->each};
     if (request->offset) {
       real *offset = build_alloc(build, sizeof(real) * (size_t)self->each);
       for (int i = 0; i < self->each; i++) offset[i] = request->offset[i * self->n + j];
       one.offset = offset;
     }
-    const bj_status status = net_build(build, field->specs + j, &one, "net_separate", &member->net);
+    const bj_status status =
+        net_slot_build(build, field->specs + j, &one, 0, "net_separate", &net->n_param, &net->n_prep, self->nets + j);
     if (status != BJ_OK) return status;
-    member->theta_at = net->n_param;
-    member->prep_at = net->n_prep;
-    member->cache_at = net->n_cache;
-    net->n_param += member->net->n_param;
-    net->n_prep += member->net->n_prep;
-    net->n_cache += member->net->n_cache + (long)self->each * BJ_BLOCK;
-    if (member->net->n_work > work) work = member->net->n_work;
   }
-  net->n_work = work + (long)(self->each + net->n_in) * BJ_BLOCK;
+  MEASURE(separate_carve, net);
   return BJ_OK;
 }
 

@@ -22,7 +22,20 @@ INLINE real *carve(carver *from, long n) {
 }
 
 /* [block][n][BJ_BLOCK], with room for a chunk's blocks. */
-INLINE real *carve_rows(carver *from, long n) { return carve(from, n * BJ_CHUNK * BJ_BLOCK); }
+#define CHUNK_ROWS(n) ((long)(n)*BJ_CHUNK * BJ_BLOCK)
+INLINE real *carve_rows(carver *from, long n) { return carve(from, CHUNK_ROWS(n)); }
+
+/* For a node with n_cache and n_work and a function carve(node, cache, work): what that makes of the memory of a pass,
+ * and its measures. */
+#define CARVE(carve_node, node, pass) \
+  carve_node(node, &(carver){.memory = (pass)->cache}, &(carver){.memory = (pass)->work})
+#define MEASURE(carve_node, node)      \
+  do {                                 \
+    carver cache_ = {0}, work_ = {0};  \
+    carve_node(node, &cache_, &work_); \
+    (node)->n_cache = cache_.used;     \
+    (node)->n_work = work_.used;       \
+  } while (0)
 
 /* Memory of the host for n reals, on a line. */
 static real *carve_block(const bj_memory *memory, long n) {

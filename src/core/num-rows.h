@@ -21,6 +21,16 @@ INLINE void add_rows(int nb, const real *from, long fs, real *to, long ts, int n
   }
 }
 
+/* Of each block, out row i = in row p(i), or out row p(i) = in row i. */
+INLINE void permute_rows(const int *p, int d, int nb, const real *in, real *out, int gather) {
+  for (int b = 0; b < nb; b++, in += (long)d * BJ_BLOCK, out += (long)d * BJ_BLOCK) {
+    for (int i = 0; i < d; i++) {
+      const long here = (long)i * BJ_BLOCK, there = (long)p[i] * BJ_BLOCK;
+      memcpy(out + (gather ? here : there), in + (gather ? there : here), sizeof(real) * BJ_BLOCK);
+    }
+  }
+}
+
 /* sum of n numbers, a multiple of BJ_BLOCK */
 INLINE real sum_rows(const real *x, long n) {
   vreal sum = vset(0);

@@ -15,7 +15,7 @@
  * Memory. `cache` keeps what a vjp wants to find again, `work` is scratch. One function of a kind carves them
  * (num-carve.h) into arrays [block][rows][BJ_BLOCK], each with room for the BJ_CHUNK blocks that a call has at most,
  * and fills a struct of pointers. build() runs it dry for n_cache and n_work, the passes run it on the call's memory.
- * n_cache and n_work are in reals a block: a BJ_CHUNK-th of what the function carves.
+ * n_cache and n_work are the reals of all of them: those of a chunk.
  *
  * Gradients. forward_vjp(pass) is called with the same x, y, cache as forward left them, and gives the gradient of
  * sum(gy * y) + sum(gl * logdet): it overwrites gx, and adds to gtheta, gprep and gcondition. inverse_vjp likewise for
@@ -39,8 +39,8 @@ typedef struct {
   const char *family; /* of the kind that is being built, for messages */
 } bj_build;
 
-/* No size (parameters of a flow, reals of workspace a block) may be larger, so that sums of a few sizes, and the bytes
- * of a chunk, fit into every type that holds them. */
+/* No size (parameters of a flow, reals of a chunk's workspace) may be larger, so that sums of a few sizes, and their
+ * bytes, fit into every type that holds them. */
 #define SIZE_MOST (1L << 28)
 #define COUNT_MOST (1 << 20) /* coordinates, units, knots, ... */
 #define DEPTH_MOST 64
@@ -242,7 +242,7 @@ typedef struct {
   void (*forward_rank)(const bj_net *net, const bj_net_pass *pass, int rank);
   void (*vjp_rank)(const bj_net *net, const bj_net_pass *pass, int rank);
   void (*vjp_finish)(const bj_net *net, const bj_net_pass *pass);
-} bj_net_kind;
+} bj_net_kind; /* prepare, prepare_vjp may be NULL: nothing to do; masked ones are NULL where masks is 0 */
 
 struct bj_net {
   const bj_net_kind *kind;
@@ -253,6 +253,10 @@ struct bj_net {
 
 static bj_status net_build(bj_build *build, const bj_spec *spec, const bj_net_request *request, const char *where,
                            bj_net **out);
+static void net_describe(const bj_net *net, bj_describe *out);
+static void net_init(const bj_net *net, real *theta, bj_rng *rng);
+static void net_prepare(const bj_net *net, const real *theta, real *prep);
+static void net_prepare_vjp(const bj_net *net, const real *gprep, real *gtheta);
 
 /* ---- layers ------------------------------------------------------------------------------------------------------ */
 

@@ -1,0 +1,55 @@
+/* A net in a layer, a field or another net: where its parameters and prep stand among its owner's, and its rows. */
+#ifndef BJ_NET_COMMON_H
+#define BJ_NET_COMMON_H
+
+#include "num-carve.h"
+#include "num-rows.h"
+#include "protocol.h"
+
+typedef struct {
+  bj_net *net; /* NULL: none */
+  long theta_at, prep_at;
+  int condition_at, n_condition; /* which of its inputs are conditions */
+} net_slot;
+
+/* What a net takes of its owner's memory. */
+typedef struct {
+  real *y, *cache;      /* output, of the owner's cache */
+  real *gy, *gx, *work; /* cotangent of the output, gradient of the input, of the owner's work */
+} net_rows;
+
+/* Adds the net's sizes to those of its owner. Conditions are the last of its inputs, or with masks the first. */
+static bj_status net_slot_build(bj_build *build, const bj_spec *spec, const bj_net_request *request, int n_condition,
+                                const char *where, long *n_param, long *n_prep, net_slot *slot);
+static void net_slot_describe(const net_slot *slot, const char *name, bj_describe *out);
+static void net_slot_init(const net_slot *slot, real *theta, bj_rng *rng);
+static void net_slot_prepare(const net_slot *slot, const real *theta, real *prep);
+static void net_slot_prepare_vjp(const net_slot *slot, const real *gprep, real *gtheta);
+static net_rows net_slot_carve(const net_slot *slot, carver *cache, carver *work);
+
+/* These take a pass with theta, prep, gtheta and gprep of the owner. The vjp adds the gradient of the inputs that are
+ * conditions to gcondition (NULL: not wanted), and leaves gx alone where all are and nobody wants it. */
+static void net_slot_forward(const net_slot *slot, bj_net_pass owner);
+static void net_slot_vjp(const net_slot *slot, bj_net_pass owner, real *gcondition);
+/* For nets that are run rank after rank: the net's own pass, and the end of net_slot_vjp(). */
+static bj_net_pass net_slot_pass(const net_slot *slot, bj_net_pass owner);
+static void net_slot_gcondition(const net_slot *slot, const bj_net_pass *pass, real *gcondition);
+
+/* The pass of a net of a layer, for the functions above. */
+INLINE bj_net_pass net_rows_pass(const net_rows *at, const bj_pass *pass, const real *x) {
+  return (bj_net_pass){
+      .nb = pass->nb,
+      .theta = pass->theta,
+      .prep = pass->prep,
+      .x = x,
+      .y = at->y,
+      .cache = at->cache,
+      .work = at->work,
+      .gy = at->gy,
+      .gx = at->gx,
+      .gtheta = pass->gtheta,
+      .gprep = pass->gprep,
+  };
+}
+
+#endif
