@@ -35,7 +35,8 @@ take_in <- function(flow, x, name, condition = NULL, latent = FALSE) {
   if (missing(x)) stop_arg("{.arg {name}} is missing.")
   points <- take_points(x, flow$d, flow$names, if (!latent) flow$codecs, name, ", one a coordinate")
   n <- n_rows(points)
-  list(points = points, condition = take_condition(flow, condition, n, x), n = n)
+  given <- if (flow$d_condition > 0 || !is.null(condition)) take_condition(flow, condition, n, x)
+  list(points = points, condition = given, n = n)
 }
 
 # Conditions alone, n rows; NULL where the flow has none. For a fit by formula they may stand in `newdata`, the points.
@@ -69,20 +70,26 @@ take_condition <- function(flow, condition, n, newdata = NULL) {
 }
 
 take_points <- function(x, d, names, codecs, name, each = "") {
-  if (is.null(dim(x)) && is.numeric(x) && d > 1 && length(x) == d) x <- matrix(x, 1, dimnames = list(NULL, names(x)))
-  if (is.data.frame(x)) x <- pick_columns(x, names, name)
-  x <- as_table(x, name)
-  check_columns(x, if (n_columns(x) == d) codecs, name)
-  x <- pick_columns(x, names, name)
+  if (is.list(x) && is.data.frame(x)) {
+    x <- as_table(pick_columns(x, names, name), name)
+    check_columns(x, if (n_columns(x) == d) codecs, name)
+  } else {
+    if (length(x) == d && d > 1 && is.null(dim(x)) && is.numeric(x)) {
+      x <- matrix(x, 1, dimnames = if (!is.null(names(x))) list(NULL, names(x)))
+    }
+    x <- pick_columns(as_table(x, name), names, name)
+  }
   if (n_columns(x) != d) stop_arg("{.arg {name}} must have {d} column{?s}{each}, not {n_columns(x)}.")
-  all_rows(encode_columns(check_finite(x, name), codecs))
+  check_finite(x, name)
+  all_rows(encode_columns(x, codecs))
 }
 
 # A matrix whose names have nothing to do with those of the data is taken by position: `cbind(x, y)` names its columns
 # after variables. The names of a data frame are meant.
 pick_columns <- function(x, names, name) {
+  if (is.null(names)) return(x)
   given <- column_names(x)
-  if (is.null(names) || is.null(given) || identical(given, names)) return(x)
+  if (is.null(given) || identical(given, names)) return(x)
   missing <- setdiff(names, given)
   if (!is.data.frame(x) && length(missing) == length(names) && length(given) == length(names)) return(x)
   if (length(missing)) {

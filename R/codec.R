@@ -29,10 +29,10 @@ new_codec <- function(kind, type, ...) {
 
 # ---- plain numbers: as they are --------------------------------------------------------------------------------------
 
-codec_number <- function() new_codec("number", "numeric")
+CODEC_NUMBER <- new_codec("number", "numeric")
 
 #' @export
-codec_of.default <- function(x) if (is_plain_column(x)) codec_number()
+codec_of.default <- function(x) if (is_plain_column(x)) CODEC_NUMBER
 
 #' @export
 accepts.bijectr_codec_number <- function(codec, x) is_plain_column(x)
@@ -76,7 +76,8 @@ column_codecs <- function(x, name) {
 # New columns must be such as their codecs read.
 check_columns <- function(x, codecs, name) {
   if (!is.list(x)) return(invisible())
-  taken <- vapply(seq_along(x), function(j) accepts(codec_at(codecs, j), x[[j]]), NA)
+  taken <- logical(length(x))
+  for (j in seq_along(x)) taken[j] <- accepts(codec_at(codecs, j), x[[j]])
   if (!all(taken)) stop_wrong_columns(x, !taken, codec_at(codecs, which(!taken)[1])$type, name)
 }
 
@@ -90,7 +91,7 @@ encode_columns <- function(x, codecs = NULL) {
   x
 }
 
-codec_at <- function(codecs, j) if (is.null(codecs)) codec_number() else codecs[[j]]
+codec_at <- function(codecs, j) if (is.null(codecs)) CODEC_NUMBER else codecs[[j]]
 
 stop_wrong_columns <- function(x, wrong, type, name) {
   bad <- which(wrong)

@@ -6,7 +6,11 @@ n_rows <- function(x) if (is.list(x)) length(x[[1]]) else dim(x)[1]
 
 n_columns <- function(x) if (is.list(x)) length(x) else dim(x)[2]
 
-column_names <- function(x) if (is.list(x)) names(x) else colnames(x)
+column_names <- function(x) {
+  if (is.list(x)) return(names(x))
+  names <- dimnames(x)
+  if (!is.null(names)) names[[2]]
+}
 
 column <- function(x, j) if (is.list(x)) x[[j]] else x[, j]
 
@@ -32,7 +36,8 @@ LARGEST <- 1e150
 # The user's columns before their codecs read them (see codec.R), with names where all are of use: a double matrix, or
 # the columns of a data frame as they are. `name` is the user's argument.
 as_table <- function(x, name) {
-  if (is.data.frame(x)) {
+  if (is.double(x) && length(dim(x)) == 2 && length(attributes(x)) == 1) return(x)
+  if (is.list(x) && is.data.frame(x)) {
     if (!length(x)) return(matrix(0, nrow(x), 0))
     names <- names(x)
     x <- as.list(x)
@@ -88,7 +93,10 @@ check_finite <- function(x, name) {
 
 # Smallest and largest value tell, without memory for what is in between: both are NA where one value is.
 all_finite <- function(x) {
-  if (is.list(x)) return(all(vapply(x, function(value) all_finite(as_stored(value)), NA)))
+  if (is.list(x)) {
+    for (value in x) if (!all_finite(as_stored(value))) return(FALSE)
+    return(TRUE)
+  }
   if (!length(x)) return(TRUE)
   largest <- max(x)
   !is.na(largest) && largest <= LARGEST && min(x) >= -LARGEST

@@ -24,14 +24,14 @@ test_that("columns that no codec takes have none", {
   big <- structure(c(1, 2), class = "integer64")
   for (x in list("a", TRUE, factor(1), Sys.Date(), list(1), matrix(1:2), big, 1i)) {
     expect_null(codec_of(x))
-    expect_false(accepts(codec_number(), x))
+    expect_false(accepts(CODEC_NUMBER, x))
     expect_false(accepts(codec_standard(0, 1), x))
   }
   expect_true(accepts(codec_standard(0, 1), 1:2))
 })
 
 test_that("codecs are plain data", {
-  for (codec in list(codec_number(), codec_standard(1, 2))) {
+  for (codec in list(CODEC_NUMBER, codec_standard(1, 2))) {
     file <- tempfile()
     saveRDS(codec, file)
     expect_identical(readRDS(file), codec)
@@ -54,7 +54,7 @@ test_that("columns that are all numbers need no codecs, and doubles are not copi
 
 test_that("a matrix stays a matrix", {
   x <- cbind(a = c(1, 2), b = c(3, 5))
-  codecs <- list(codec_standard(1, 2), codec_number())
+  codecs <- list(codec_standard(1, 2), CODEC_NUMBER)
   expect_identical(encode_columns(x, codecs), cbind(a = c(0, 0.5), b = c(3, 5)))
   expect_identical(encode_columns(as.list(as.data.frame(x)), codecs), list(a = c(0, 0.5), b = c(3, 5)))
 })
