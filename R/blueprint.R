@@ -81,7 +81,7 @@ take_points <- function(x, d, names, codecs, name, each = "") {
   }
   if (n_columns(x) != d) stop_arg("{.arg {name}} must have {d} column{?s}{each}, not {n_columns(x)}.")
   check_finite(x, name)
-  all_rows(encode_columns(x, codecs))
+  encode_columns(x, codecs)
 }
 
 # A matrix whose names have nothing to do with those of the data is taken by position: `cbind(x, y)` names its columns

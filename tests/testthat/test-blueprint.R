@@ -86,6 +86,25 @@ test_that("points are either form, and rows of both are the same", {
   expect_null(rows_at(NULL, 1:2))
 })
 
+test_that("a data frame is not copied, a matrix neither", {
+  skip_if_not(capabilities("profmem"))
+  n <- 2e5
+  f <- flow(layer_elementwise(scalar_affine()), d = 3)
+  frame <- data.frame(x = rnorm(n), y = rnorm(n), z = rnorm(n))
+  # what the core gives back, twice n numbers, and nothing else
+  expect_length(copies(logdensity(f, frame), n), 2)
+  matrix <- as.matrix(frame)
+  expect_length(copies(logdensity(f, matrix), n), 2)
+  expect_identical(logdensity(f, frame), logdensity(f, matrix))
+  # whole numbers become doubles, one column
+  frame$y <- seq_len(n)
+  expect_length(copies(logdensity(f, frame), n), 3)
+  # columns in another order are not moved
+  f$names <- c("x", "y", "z")
+  frame$y <- frame$x + 1
+  expect_length(copies(logdensity(f, frame[3:1]), n), 2)
+})
+
 test_that("values that cannot be used are found in both forms", {
   for (value in c(NA, NaN, Inf, -Inf, 1.1e150, -1.1e150)) {
     x <- table
