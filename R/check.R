@@ -1,12 +1,12 @@
 # Checks of arguments. Every message names the argument as the user wrote it; `call` is the user's call, so that cli
 # shows the function they used and not this file.
 
-stop_arg <- function(..., call = rlang_caller(), .envir = parent.frame()) {
-  cli::cli_abort(c(...), call = call, .envir = .envir, class = "bijectr_error_argument")
+stop_arg <- function(..., call = user_call(), .envir = parent.frame()) {
+  cli::cli_abort(c(...), call = call, .envir = .envir, class = c("bijectr_error_argument", "bijectr_error"))
 }
 
 # The frame of the exported function that the user called: the outermost frame of this package below the user's own.
-rlang_caller <- function() {
+user_call <- function() {
   frames <- sys.frames()
   ours <- vapply(frames, function(f) identical(topenv(f), topenv()), logical(1))
   if (any(ours)) frames[[which(ours)[1]]] else parent.frame()
@@ -70,9 +70,31 @@ check_unused <- function(...) {
   stop_arg("{n} argument{?s} too many.")
 }
 
+# A flow as all verbs need it. It may come from a file that another version wrote, or that is damaged: nothing else reads
+# it before.
 check_flow <- function(object) {
-  if (inherits(object, "bijectr_flow")) return(object)
-  stop_arg("{.arg object} must be a flow or a fit, not {.obj_type_friendly {object}}.")
+  if (!inherits(object, "bijectr_flow")) {
+    stop_arg("{.arg object} must be a flow or a fit, not {.obj_type_friendly {object}}.")
+  }
+  if (!identical(object[["format"]], FORMAT_VERSION)) check_format(object[["format"]])
+  native_check_flow(object)
+  object
+}
+
+check_format <- function(format) {
+  if (!is.numeric(format) || length(format) != 1 || !is.finite(format) || format == FORMAT_VERSION) {
+    stop_arg("This flow cannot be used: it does not say which format it has.")
+  }
+  if (format > FORMAT_VERSION) {
+    stop_arg(c(
+      "This flow was saved by a newer version of bijectr: update the package.",
+      i = "It has format {format}; this version reads format {FORMAT_VERSION}."
+    ))
+  }
+  stop_arg(c(
+    "This flow was saved by an older version of bijectr, whose format {format} is not read any more.",
+    i = "Fit it anew, or use it with the version that saved it."
+  ))
 }
 
 # An object of one of the package's families: "scalar", "layer", "net", "base".

@@ -1,5 +1,16 @@
 # The only file with .Call(). Arguments have been checked; these functions add what every call needs.
 
+# What the border and the core refuse, as a condition with the user's call. `status` is the name of the core's status.
+# Called from C.
+stop_core <- function(message, status) {
+  message <- iconv(message, "UTF-8", "UTF-8", sub = "?")
+  status <- tolower(sub("^BJ_", "", status))
+  if (status == "bad_input") message <- paste0("This object cannot be used: ", message, ".")
+  rlang::abort(message, class = c("bijectr_error_core", "bijectr_error"), call = user_call(), status = status)
+}
+
+native_check_flow <- function(flow) .Call(ffi_flow_check, flow)
+
 native_describe <- function(flow) .Call(ffi_flow_describe, flow)
 
 native_init <- function(flow, seed) .Call(ffi_flow_init, flow, seed)

@@ -1,22 +1,34 @@
-/* Flows: building, parameters, maps, gradients, draws. R has checked types and shapes; sizes are checked here once more
- * where a mistake would be read past the end of a vector. */
+/* Flows: building, parameters, maps, gradients, draws. A flow may come from a file, or from anybody's hands: each field
+ * is checked before it is read. */
 #include "ffi.h"
 
 #include <string.h>
 
 static void check_length(SEXP x, R_xlen_t n, const char *what) {
-  if (TYPEOF(x) != REALSXP || Rf_xlength(x) != n) Rf_error("internal error: `%s` has the wrong type or length", what);
+  if (TYPEOF(x) != REALSXP || Rf_xlength(x) != n) ffi_fail("`%s` must be %.0f numbers", what, (double)n);
 }
+
+#define COORDINATES_MOST 1048576
 
 ffi_built ffi_build(SEXP flow) {
   ffi_built built = {ffi_core(), NULL, {0}};
   const bj_spec base = ffi_spec(ffi_list_get(flow, "base")), layers = ffi_spec(ffi_list_get(flow, "layers"));
   bj_error error = {""};
+  const int d = (int)ffi_whole(flow, "d", 1, COORDINATES_MOST);
+  const int n_condition = (int)ffi_whole(flow, "d_condition", 0, COORDINATES_MOST);
   const bj_status status =
-      built.core->flow_build(&base, &layers, (int)ffi_number(flow, "d"), (int)ffi_number(flow, "d_condition"),
-                             ffi_memory(), &built.flow, &built.size, &error);
+      built.core->flow_build(&base, &layers, d, n_condition, ffi_memory(), &built.flow, &built.size, &error);
   if (status != BJ_OK) ffi_raise(status, &error);
   return built;
+}
+
+/* Four sums, because one would wait for itself. */
+static int all_finite(SEXP x) {
+  const R_xlen_t n = Rf_xlength(x);
+  const double *at = REAL(x);
+  double sum[4] = {0};
+  for (R_xlen_t i = 0; i < n; i++) sum[i % 4] += 0 * at[i];
+  return sum[0] + sum[1] + sum[2] + sum[3] == 0;
 }
 
 static const double *ffi_params(const ffi_built *built, SEXP flow) {
@@ -29,7 +41,7 @@ static const double *ffi_params(const ffi_built *built, SEXP flow) {
 bj_rows ffi_rows(SEXP x, int columns, const char *what) {
   const double **column = (const double **)R_alloc((size_t)columns + 1, sizeof(double *));
   if (TYPEOF(x) == VECSXP) {
-    if (Rf_xlength(x) != columns) Rf_error("internal error: `%s` has not %d columns", what, columns);
+    if (Rf_xlength(x) != columns) ffi_fail("`%s` must have %d columns", what, columns);
     const R_xlen_t n = columns > 0 ? Rf_xlength(VECTOR_ELT(x, 0)) : 0;
     for (int j = 0; j < columns; j++) {
       check_length(VECTOR_ELT(x, j), n, what);
@@ -42,6 +54,27 @@ bj_rows ffi_rows(SEXP x, int columns, const char *what) {
   check_length(x, n * columns, what);
   for (int j = 0; j < columns; j++) column[j] = REAL(x) + j * n;
   return (bj_rows){.n = (long)n, .column = column};
+}
+
+/* What check_flow() asks of every flow before anything else reads it: fields that are there and have their types,
+ * parameters that are numbers. Whether they fit together is seen when the flow is built. */
+SEXP ffi_flow_check(SEXP flow) {
+  if (TYPEOF(flow) != VECSXP) ffi_fail("it is not a list");
+  ffi_spec(ffi_list_get(flow, "base"));
+  SEXP layers = ffi_list_get(flow, "layers"), params = ffi_list_get(flow, "params");
+  const bj_spec chain = ffi_spec(layers);
+  if (strcmp(chain.kind, "chain") || TYPEOF(ffi_list_get(layers, "layers")) != VECSXP) {
+    ffi_fail("`layers` must be a chain of layers");
+  }
+  const int d = (int)ffi_whole(flow, "d", 1, COORDINATES_MOST);
+  ffi_whole(flow, "d_condition", 0, COORDINATES_MOST);
+  SEXP names = ffi_list_get(flow, "names");
+  if (names != R_NilValue && (TYPEOF(names) != STRSXP || Rf_xlength(names) != d)) {
+    ffi_fail("`names` must be %d strings", d);
+  }
+  if (TYPEOF(params) != REALSXP) ffi_fail("`params` must be numbers");
+  if (!all_finite(params)) ffi_fail("`params` must be finite");
+  return R_NilValue;
 }
 
 /* ---- parameters -------------------------------------------------------------------------------------------------- */
@@ -92,7 +125,7 @@ static bj_map_job map_job(const ffi_built *built, SEXP x, SEXP condition) {
   bj_map_job job = {.x = ffi_rows(x, built->size.d, "x")};
   if (built->size.n_condition > 0) {
     job.condition = ffi_rows(condition, built->size.n_condition, "condition");
-    if (job.condition.n != job.x.n) Rf_error("internal error: `condition` has other rows than `x`");
+    if (job.condition.n != job.x.n) ffi_fail("`condition` must have as many rows as `x`");
   }
   return job;
 }

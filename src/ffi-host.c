@@ -37,7 +37,7 @@ const bj_core *ffi_core(void) {
     if (!core_available(all_cores[i])) continue;
     if (!wanted || !strcmp(wanted, all_cores[i]->isa)) return all_cores[i];
   }
-  Rf_errorcall(R_NilValue, "option `bijectr.isa` is \"%s\", which this machine or build does not have", wanted);
+  ffi_fail("option `bijectr.isa` is \"%s\", which this machine or build does not have", wanted);
 }
 
 /* Names of the cores that can be chosen, widest first. */

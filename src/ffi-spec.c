@@ -1,7 +1,11 @@
 /* R's plain lists to specs, and statuses to R errors. */
-#include "ffi.h"
-
+#include <limits.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
+
+#include "ffi.h"
 
 static void *ffi_alloc(void *host, size_t bytes) {
   (void)host;
@@ -24,52 +28,73 @@ SEXP ffi_list_get(SEXP list, const char *name) {
 
 double ffi_number(SEXP list, const char *name) {
   SEXP value = ffi_list_get(list, name);
-  if (Rf_length(value) < 1) Rf_error("internal error: no field `%s`", name);
+  const int numeric = TYPEOF(value) == REALSXP || TYPEOF(value) == INTSXP || TYPEOF(value) == LGLSXP;
+  if (!numeric || Rf_xlength(value) != 1) ffi_fail("`%s` must be one number", name);
   return Rf_asReal(value);
+}
+
+double ffi_whole(SEXP list, const char *name, double min, double max) {
+  const double value = ffi_number(list, name);
+  if (!(value >= min && value <= max) || value != floor(value)) {
+    ffi_fail("`%s` must be a whole number from %.0f to %.0f", name, min, max);
+  }
+  return value;
 }
 
 const char *ffi_string(SEXP list, const char *name) {
   SEXP value = ffi_list_get(list, name);
-  if (TYPEOF(value) != STRSXP || Rf_length(value) < 1) Rf_error("internal error: no field `%s`", name);
+  if (TYPEOF(value) != STRSXP || Rf_xlength(value) != 1) ffi_fail("`%s` must be one string", name);
   return CHAR(STRING_ELT(value, 0));
 }
 
 /* A list is a spec if it has a `kind`; other lists hold specs. */
-static int is_spec(SEXP x) { return TYPEOF(x) == VECSXP && TYPEOF(ffi_list_get(x, "kind")) == STRSXP; }
+static int is_spec(SEXP x) {
+  if (TYPEOF(x) != VECSXP) return 0;
+  SEXP kind = ffi_list_get(x, "kind");
+  return TYPEOF(kind) == STRSXP && Rf_xlength(kind) == 1;
+}
+
+/* Specs within specs. More are no flow that a user makes, and would use up the stack. */
+#define DEPTH_MOST 100
+
+static bj_spec read_spec(SEXP list, int depth);
+
+/* Integers and logicals as doubles. */
+static const double *read_numbers(SEXP value) {
+  const R_xlen_t n = Rf_xlength(value);
+  if (TYPEOF(value) == REALSXP) return REAL(value);
+  double *numbers = (double *)R_alloc((size_t)n + 1, sizeof(double));
+  for (R_xlen_t i = 0; i < n; i++) numbers[i] = INTEGER(value)[i] == NA_INTEGER ? NA_REAL : INTEGER(value)[i];
+  return numbers;
+}
 
 /* Returns 0 for values that the core has no use for. */
-static int ffi_entry(SEXP value, bj_entry *entry) {
-  entry->n = Rf_length(value);
+static int read_entry(SEXP value, bj_entry *entry, int depth) {
+  const int one = is_spec(value);
+  if (Rf_xlength(value) > INT_MAX) return 0;
+  entry->n = one ? 1 : (int)Rf_xlength(value);
   switch (TYPEOF(value)) {
     case NILSXP:
       entry->type = BJ_ENTRY_NUMBERS;
       return 1;
     case STRSXP:
-      if (entry->n < 1) return 0;
+      if (entry->n != 1) return 0;
       entry->type = BJ_ENTRY_STRING;
       entry->string = CHAR(STRING_ELT(value, 0));
       return 1;
     case REALSXP:
-      entry->type = BJ_ENTRY_NUMBERS;
-      entry->numbers = REAL(value);
-      return 1;
     case INTSXP:
-    case LGLSXP: {
-      double *numbers = (double *)R_alloc((size_t)entry->n + 1, sizeof(double));
-      for (int i = 0; i < entry->n; i++) numbers[i] = INTEGER(value)[i];
+    case LGLSXP:
       entry->type = BJ_ENTRY_NUMBERS;
-      entry->numbers = numbers;
+      entry->numbers = read_numbers(value);
       return 1;
-    }
     case VECSXP: {
-      const int one = is_spec(value), n = one ? 1 : entry->n;
-      bj_spec *specs = (bj_spec *)R_alloc((size_t)n + 1, sizeof(bj_spec));
-      for (int i = 0; i < n; i++) {
+      bj_spec *specs = (bj_spec *)R_alloc((size_t)entry->n + 1, sizeof(bj_spec));
+      for (int i = 0; i < entry->n; i++) {
         SEXP element = one ? value : VECTOR_ELT(value, i);
         if (!is_spec(element)) return 0;
-        specs[i] = ffi_spec(element);
+        specs[i] = read_spec(element, depth + 1);
       }
-      entry->n = n;
       entry->type = one ? BJ_ENTRY_SPEC : BJ_ENTRY_SPECS;
       entry->specs = specs;
       return 1;
@@ -79,27 +104,55 @@ static int ffi_entry(SEXP value, bj_entry *entry) {
   }
 }
 
-bj_spec ffi_spec(SEXP list) {
+static bj_spec read_spec(SEXP list, int depth) {
   SEXP names = Rf_getAttrib(list, R_NamesSymbol);
-  const int n = Rf_length(list);
-  if (!is_spec(list)) Rf_error("internal error: not a specification");
+  if (!is_spec(list)) ffi_fail("a part of the flow is not a specification");
+  if (depth > DEPTH_MOST) ffi_fail("specifications are nested more than %d deep", DEPTH_MOST);
+  const R_xlen_t n = Rf_xlength(list);
   bj_entry *entries = (bj_entry *)R_alloc((size_t)n, sizeof(bj_entry));
   bj_spec spec = {ffi_string(list, "kind"), 0, entries};
-  for (int i = 0; i < n; i++) {
+  for (R_xlen_t i = 0; i < n; i++) {
     bj_entry *entry = entries + spec.n_entry;
     memset(entry, 0, sizeof *entry);
     entry->name = CHAR(STRING_ELT(names, i));
-    if (strcmp(entry->name, "kind")) spec.n_entry += ffi_entry(VECTOR_ELT(list, i), entry);
+    if (strcmp(entry->name, "kind")) spec.n_entry += read_entry(VECTOR_ELT(list, i), entry, depth);
   }
   return spec;
 }
 
-/* Raised as a condition of class bijectr_error_core from R, so that users see their own call. */
+bj_spec ffi_spec(SEXP list) { return read_spec(list, 0); }
+
+/* ---- errors ------------------------------------------------------------------------------------------------------ */
+
+/* R's stop_core() makes the condition: it knows the user's call. */
+static NORET void raise(const char *message, const char *status) {
+  SEXP name = PROTECT(Rf_mkString("bijectr"));
+  SEXP space = PROTECT(R_FindNamespace(name));
+  SEXP words = PROTECT(Rf_mkString(message)), code = PROTECT(Rf_mkString(status));
+  SEXP call = PROTECT(Rf_lang3(Rf_install("stop_core"), words, code));
+  Rf_eval(call, space);
+  Rf_error("%s", message); /* not reached */
+}
+
 NORET void ffi_raise(bj_status status, const bj_error *error) {
-  static const char *const text[] = {
+  static const char *const texts[] = {
 #define BJ_STATUS_TEXT(name, words) words,
       BJ_STATUS_LIST(BJ_STATUS_TEXT)
 #undef BJ_STATUS_TEXT
   };
-  Rf_errorcall(R_NilValue, "%s", error->message[0] ? error->message : text[status]);
+  static const char *const names[] = {
+#define BJ_STATUS_NAME(name, words) #name,
+      BJ_STATUS_LIST(BJ_STATUS_NAME)
+#undef BJ_STATUS_NAME
+  };
+  raise(error->message[0] ? error->message : texts[status], names[status]);
+}
+
+NORET void ffi_fail(const char *format, ...) {
+  bj_error error;
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(error.message, sizeof error.message, format, arguments);
+  va_end(arguments);
+  ffi_raise(BJ_BAD_INPUT, &error);
 }

@@ -12,9 +12,14 @@
 const bj_memory *ffi_memory(void);
 bj_spec ffi_spec(SEXP list);
 SEXP ffi_list_get(SEXP list, const char *name); /* R_NilValue if absent */
+/* One number (any, NaN too), one whole number within bounds, one string; an error if the field is another thing. */
 double ffi_number(SEXP list, const char *name);
+double ffi_whole(SEXP list, const char *name, double min, double max);
 const char *ffi_string(SEXP list, const char *name);
+/* Conditions of class bijectr_error_core, with the user's call. ffi_fail() is for what the border itself refuses; printf
+ * style. Nobody's strings are ever a format. */
 NORET void ffi_raise(bj_status status, const bj_error *error);
+NORET void ffi_fail(const char *format, ...);
 
 /* ffi-host.c: instruction set, threads, clock. */
 const bj_core *ffi_core(void);
@@ -40,6 +45,7 @@ bj_optimizer ffi_optimizer(SEXP list);
 bj_schedule ffi_schedule(SEXP list, double rate, double steps);
 
 /* The entries of the .Call table. */
+SEXP ffi_flow_check(SEXP flow);
 SEXP ffi_flow_describe(SEXP flow);
 SEXP ffi_flow_init(SEXP flow, SEXP seed);
 SEXP ffi_flow_map(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP want_value, SEXP threads, SEXP poll);

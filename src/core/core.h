@@ -24,7 +24,8 @@ typedef double real;
   ENTRY(BJ_BAD_SPEC, "the specification is not valid")               \
   ENTRY(BJ_NO_ROOT, "a numerical inverse did not converge")          \
   ENTRY(BJ_TOO_MANY_STEPS, "a solver needs more steps than allowed") \
-  ENTRY(BJ_STOPPED, "stopped by the host")
+  ENTRY(BJ_STOPPED, "stopped by the host")                           \
+  ENTRY(BJ_BAD_INPUT, "what the host was given is damaged") /* raised by the host only */
 
 typedef enum {
 #define BJ_STATUS_ENUM(name, text) name,
