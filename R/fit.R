@@ -236,6 +236,7 @@ split_rows <- function(n, validation, weights) {
 
 # A flow that training is to start from.
 check_start <- function(flow, data, condition) {
+  check_flow(flow)
   if (flow$d != ncol(data)) {
     stop_arg("{.arg layers} is a flow of {flow$d} coordinate{?s}, but {.arg data} has {ncol(data)}.")
   }

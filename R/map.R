@@ -24,6 +24,7 @@ inverse <- function(object, x, ...) UseMethod("inverse")
 #' @export
 forward.bijectr_flow <- function(object, x, condition = NULL, ...) {
   check_unused(...)
+  check_flow(object)
   map_points(object, x, condition, inverse = FALSE)
 }
 
@@ -31,6 +32,7 @@ forward.bijectr_flow <- function(object, x, condition = NULL, ...) {
 #' @export
 inverse.bijectr_flow <- function(object, x, condition = NULL, ...) {
   check_unused(...)
+  check_flow(object)
   map_points(object, x, condition, inverse = TRUE)
 }
 
@@ -65,6 +67,7 @@ logdensity <- function(object, newdata, ...) UseMethod("logdensity")
 #' @export
 logdensity.bijectr_flow <- function(object, newdata, condition = NULL, ...) {
   check_unused(...)
+  check_flow(object)
   at <- take_in(object, newdata, "newdata", condition)
   native_log_density(object, at$points, at$condition)
 }

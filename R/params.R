@@ -25,6 +25,7 @@ params <- function(object, ...) UseMethod("params")
 #' @rdname params
 #' @export
 params.bijectr_flow <- function(object, ...) {
+  check_flow(object)
   slots <- param_slots(object)
   out <- list(base = list(), layers = rep(list(list()), length(object$layers$layers)))
   for (slot in slots) out <- put_at(out, slot$path, shape_slot(object$params[slot$index], slot$dim))
@@ -34,6 +35,7 @@ params.bijectr_flow <- function(object, ...) {
 #' @rdname params
 #' @export
 `params<-.bijectr_flow` <- function(object, value) {
+  check_flow(object)
   if (is.list(value)) {
     flat <- object$params
     for (slot in param_slots(object)) flat[slot$index] <- take_at(value, slot)
@@ -51,6 +53,7 @@ params.bijectr_flow <- function(object, ...) {
 #' @rdname params
 #' @export
 coef.bijectr_flow <- function(object, ...) {
+  check_flow(object)
   label <- lapply(param_slots(object), function(slot) {
     path <- paste(slot$path, collapse = ".")
     if (length(slot$dim) == 0) return(path)

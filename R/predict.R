@@ -32,6 +32,7 @@ predict.bijectr_flow <- function(object, newdata,
                                  type = c("logdensity", "density", "latent", "distribution", "quantile"),
                                  condition = NULL, ...) {
   check_unused(...)
+  check_flow(object)
   type <- check_choice(type, c("logdensity", "density", "latent", "distribution", "quantile"), "type")
   if (missing(newdata)) {
     stop_arg(c("{.arg newdata} is missing.", i = "A fit does not keep its data: give the points to predict at."))

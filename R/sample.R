@@ -24,6 +24,7 @@ sample.default <- function(x, size, ...) base::sample(x, size, ...)
 #' @export
 sample.bijectr_flow <- function(x, size = 1, condition = NULL, ...) {
   check_unused(...)
+  check_flow(x)
   size <- check_count(size, "size", min = 0)
   if (size == 0) return(give_back(x, matrix(0, 0, x$d)))
   condition <- take_condition(x, condition, size)
@@ -49,6 +50,7 @@ sample.bijectr_flow <- function(x, size = 1, condition = NULL, ...) {
 #' @export
 simulate.bijectr_flow <- function(object, nsim = 1, seed = NULL, n = object$nobs, condition = NULL, ...) {
   check_unused(...)
+  check_flow(object)
   nsim <- check_count(nsim, "nsim")
   if (is.null(n)) stop_arg("{.arg n} must be given: this flow was not fitted to data.")
   n <- check_count(n, "n")

@@ -21,6 +21,7 @@
 update.bijectr_fit <- function(object, epochs = NULL, steps = NULL, seconds = NULL, data = NULL, condition = NULL,
                                weights = NULL, progress = interactive(), ...) {
   check_unused(...)
+  check_flow(object)
   envir <- parent.frame()
   from_call <- function(given, name) if (is.null(given)) eval(object$call[[name]], envir) else given
   if (is.null(object$formula)) {

@@ -98,6 +98,7 @@ static void visit_slot(void *host, const char *path, int rank, const int *dims) 
 SEXP ffi_flow_describe(SEXP flow) {
   const char *names[] = {"n", "paths", "dims", ""};
   const ffi_built built = ffi_build(flow);
+  ffi_params(&built, flow);
   slots count = {NULL, NULL, 0};
   built.core->flow_describe(built.flow, visit_slot, &count);
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));

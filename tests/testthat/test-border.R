@@ -1,0 +1,153 @@
+# What a user can hold, or read from a file, is trusted by nobody: each of these is an error with a class, here in this
+# process. tools/fuzz.R does the same at random, in processes of their own.
+
+border_flow <- function(...) {
+  with_seed(1, flow(coupling_flow(flow_layers = 2, nn_width = 4), d = 2, ...))
+}
+origin <- matrix(0, 1, 2)
+
+# change(f) must be refused by all that reads a flow.
+expect_refused <- function(change, regexp, f = border_flow(), x = origin) {
+  bad <- change(f)
+  verbs <- list(
+    logdensity = function() logdensity(bad, x), sample = function() sample(bad, 3), forward = function() forward(bad, x),
+    params = function() params(bad), coef = function() coef(bad), print = function() utils::capture.output(print(bad)),
+    predict = function() predict(bad, x), plot = function() plot(bad, "layers")
+  )
+  for (name in names(verbs)) expect_error(verbs[[name]](), regexp, class = "bijectr_error", info = name)
+}
+
+test_that("sizes of a flow are counts", {
+  for (d in list(0L, NA, -1L, 1e9, 1.5, "2", NULL, c(2L, 2L), list(2L), NaN)) {
+    expect_refused(function(f) replace(f, "d", list(d)), "`d` must be")
+    expect_refused(function(f) replace(f, "d_condition", if (identical(d, 0L)) list(-1L) else list(d)), "`d_condition`")
+  }
+})
+
+test_that("parameters are finite numbers, as many as the flow has", {
+  for (bad in list(NULL, "a", 1:3, list(1), NaN, c(1, Inf))) {
+    expect_refused(function(f) replace(f, "params", list(bad)), "`params` must be")
+  }
+  for (bad in list(numeric(), 1)) {
+    f <- replace(border_flow(), "params", list(bad))
+    expect_error(logdensity(f, origin), "`params` must be [0-9]+ numbers", class = "bijectr_error_core")
+    expect_error(sample(f, 2), "`params` must be [0-9]+ numbers", class = "bijectr_error_core")
+    expect_error(params(f), "`params` must be [0-9]+ numbers", class = "bijectr_error_core")
+  }
+  # attributes do no harm
+  f <- border_flow()
+  named <- replace(f, "params", list(structure(f$params, names = paste0("%s", seq_along(f$params)), class = "odd")))
+  expect_identical(logdensity(named, origin), logdensity(f, origin))
+})
+
+test_that("base and layers are specifications", {
+  for (part in c("base", "layers")) {
+    for (bad in list(NULL, 1, "chain", list(), list(1), list(kind = 1), list(kind = character()), list(kind = c("a", "b")))) {
+      expect_refused(function(f) replace(f, part, list(bad)), "not a specification")
+    }
+  }
+  expect_refused(function(f) replace(f, "layers", list(layer_permute())), "chain")
+  unnamed <- border_flow()
+  unnamed$layers$layers[[1]] <- unname(unclass(unnamed$layers$layers[[1]]))
+  expect_error(logdensity(unnamed, origin), class = "bijectr_error")
+})
+
+test_that("a string is never a format, and an unknown kind is named", {
+  for (kind in c("%s%n%s%n", "no such", strrep("%d", 1000))) {
+    f <- border_flow()
+    f$base$kind <- kind
+    e <- tryCatch(logdensity(f, origin), error = identity)
+    expect_s3_class(e, "bijectr_error_core")
+    expect_match(conditionMessage(e), substr(kind, 1, 100), fixed = TRUE)
+    expect_identical(e$status, "bad_spec")
+  }
+})
+
+test_that("nesting has a bound", {
+  f <- border_flow()
+  deep <- f$layers$layers[[1]]
+  for (i in 1:3000) deep <- list(kind = "invert", layer = deep)
+  f$layers$layers <- list(deep)
+  expect_error(logdensity(f, origin), "nested", class = "bijectr_error_core")
+  expect_error(utils::capture.output(print(f)), "nested", class = "bijectr_error_core")
+})
+
+test_that("names fit the coordinates", {
+  expect_refused(function(f) replace(f, "names", list("a")), "`names`")
+  expect_refused(function(f) replace(f, "names", list(1:2)), "`names`")
+})
+
+test_that("an object of another format is refused", {
+  expect_refused(function(f) replace(f, "format", list(99L)), "newer version of bijectr: update the package")
+  expect_refused(function(f) replace(f, "format", list(1L)), "older version")
+  for (bad in list(NULL, "1", NA, c(1, 2))) {
+    expect_refused(function(f) replace(f, "format", list(bad)), "does not say which format")
+  }
+})
+
+test_that("an error of the core has its class, its status and the user's call", {
+  wrong <- function() flow(layer_standardize(c(0, 0), c(1, 1)), 3)
+  e <- tryCatch(wrong(), error = identity)
+  expect_s3_class(e, c("bijectr_error_core", "bijectr_error"), exact = FALSE)
+  expect_identical(e$status, "bad_spec")
+  expect_identical(as.character(conditionCall(e)[[1]]), "flow")
+  e <- tryCatch(flow(1, 2), error = identity)
+  expect_s3_class(e, "bijectr_error_argument")
+  expect_s3_class(e, "bijectr_error")
+  expect_identical(as.character(conditionCall(e)[[1]]), "flow")
+})
+
+# ---- the .Call entries ------------------------------------------------------------------------------------------------
+
+test_that("points are a matrix or a list of columns, and their shapes are checked", {
+  f <- border_flow(d_condition = 1)
+  x <- matrix(rnorm(20), 10)
+  condition <- matrix(rnorm(10), 10)
+  columns <- list(x[, 1], x[, 2])
+  expected <- native_map(f, x, condition, TRUE)
+  expect_identical(native_map(f, columns, list(condition[, 1]), TRUE), expected)
+  cot <- list(log_density = rep(1, 10))
+  expect_identical(native_vjp(f, columns, list(condition[, 1]), TRUE, cot), native_vjp(f, x, condition, TRUE, cot))
+  for (bad in list(columns[1], list(x[, 1], x[1:3, 2]), list(x[, 1], 1:10), list(), 1:20, "a", NULL, x[1:5])) {
+    expect_error(native_map(f, bad, condition, TRUE), class = "bijectr_error_core")
+  }
+  for (bad in list(NULL, condition[1:3], 1:10, list(), "a")) {
+    expect_error(native_map(f, x, bad, TRUE), class = "bijectr_error_core")
+  }
+  expect_error(native_vjp(f, x, condition, TRUE, list(value = 1)), class = "bijectr_error_core")
+  expect_error(native_num_gemm("product", 1, 1, 1, 1, 1), class = "bijectr_error_core")
+})
+
+# ---- long calls -------------------------------------------------------------------------------------------------------
+
+# The seconds that a call takes beyond `after`, when it is ended then; the least of three, as the machine may be busy.
+seconds_late <- function(after, class, start, x) {
+  f <- with_seed(1, flow(continuous_flow(), 2))
+  late <- replicate(3, {
+    begun <- proc.time()[[3]]
+    condition <- tryCatch(
+      {
+        start(after)
+        logdensity(f, x)
+      },
+      condition = identity, finally = setTimeLimit()
+    )
+    expect_s3_class(condition, class)
+    proc.time()[[3]] - begun - after
+  })
+  expect_gt(min(late), -0.05)
+  min(late)
+}
+
+test_that("a time limit or an interrupt ends a long map within 0.2 s", {
+  skip_on_cran()
+  skip_on_os("windows")
+  x <- matrix(stats::rnorm(2e6), ncol = 2)
+  limit <- function(after) setTimeLimit(elapsed = after, transient = TRUE)
+  interrupt <- function(after) system(paste0("(sleep ", after, "; kill -INT ", Sys.getpid(), ") &"))
+  for (threads in 1:2) {
+    withr::local_options(bijectr.threads = threads)
+    expect_lt(seconds_late(0.3, "simpleError", limit, x), 0.2)
+    expect_lt(seconds_late(0.3, "interrupt", interrupt, x), 0.2)
+  }
+})
