@@ -54,9 +54,6 @@ static int is_spec(SEXP x) {
   return TYPEOF(kind) == STRSXP && Rf_xlength(kind) == 1;
 }
 
-/* Specs within specs. More are no flow that a user makes, and would use up the stack. */
-#define DEPTH_MOST 100
-
 static bj_spec read_spec(SEXP list, int depth);
 
 /* Integers and logicals as doubles. */
@@ -107,7 +104,7 @@ static int read_entry(SEXP value, bj_entry *entry, int depth) {
 static bj_spec read_spec(SEXP list, int depth) {
   SEXP names = Rf_getAttrib(list, R_NamesSymbol);
   if (!is_spec(list)) ffi_fail("a part of the flow is not a specification");
-  if (depth > DEPTH_MOST) ffi_fail("specifications are nested more than %d deep", DEPTH_MOST);
+  if (depth > BJ_DEPTH) ffi_fail("specifications are nested more than %d deep", BJ_DEPTH);
   const R_xlen_t n = Rf_xlength(list);
   bj_entry *entries = (bj_entry *)R_alloc((size_t)n, sizeof(bj_entry));
   bj_spec spec = {ffi_string(list, "kind"), 0, entries};

@@ -16,8 +16,8 @@ SEXP ffi_list_get(SEXP list, const char *name); /* R_NilValue if absent */
 double ffi_number(SEXP list, const char *name);
 double ffi_whole(SEXP list, const char *name, double min, double max);
 const char *ffi_string(SEXP list, const char *name);
-/* Conditions of class bijectr_error_core, with the user's call. ffi_fail() is for what the border itself refuses; printf
- * style. Nobody's strings are ever a format. */
+/* Conditions of class bijectr_error_core, with the user's call. ffi_fail(), printf style, is for what the border itself
+ * refuses. */
 NORET void ffi_raise(bj_status status, const bj_error *error);
 NORET void ffi_fail(const char *format, ...);
 

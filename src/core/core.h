@@ -17,6 +17,9 @@ typedef double real;
 /* Blocks of a chunk: a chunk goes through all layers, forward and back, while its activations are in cache. */
 #define BJ_CHUNK 4
 
+/* Specs within specs, at most: more would use up the stack. */
+#define BJ_DEPTH 64
+
 /* ---- status ------------------------------------------------------------------------------------------------------ */
 
 #define BJ_STATUS_LIST(ENTRY)                                        \

@@ -43,7 +43,6 @@ typedef struct {
  * bytes, fit into every type that holds them. */
 #define SIZE_MOST (1L << 28)
 #define COUNT_MOST (1 << 20) /* coordinates, units, knots, ... */
-#define DEPTH_MOST 64
 
 /* Records the message (printf style) and BJ_BAD_SPEC, unless there was an error before, and returns build->status. */
 static bj_status spec_error(bj_build *build, const char *format, ...);

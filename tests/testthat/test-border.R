@@ -6,16 +6,24 @@ border_flow <- function(...) {
 }
 origin <- matrix(0, 1, 2)
 
-# change(f) must be refused by all that reads a flow.
-expect_refused <- function(change, regexp, f = border_flow(), x = origin) {
+# change(f) must be refused by what evaluates a flow and by what only shows it.
+expect_refused <- function(change, regexp, f = border_flow()) {
   bad <- change(f)
-  verbs <- list(
-    logdensity = function() logdensity(bad, x), sample = function() sample(bad, 3), forward = function() forward(bad, x),
-    params = function() params(bad), coef = function() coef(bad), print = function() utils::capture.output(print(bad)),
-    predict = function() predict(bad, x), plot = function() plot(bad, "layers")
-  )
-  for (name in names(verbs)) expect_error(verbs[[name]](), regexp, class = "bijectr_error", info = name)
+  expect_error(logdensity(bad, origin), regexp, class = "bijectr_error")
+  expect_error(print(bad), regexp, class = "bijectr_error")
 }
+
+test_that("every verb looks at its flow first", {
+  bad <- replace(border_flow(), "d", list(0L))
+  verbs <- list(
+    logdensity = function() logdensity(bad, origin), sample = function() sample(bad, 3), print = function() print(bad),
+    forward = function() forward(bad, origin), inverse = function() inverse(bad, origin), plot = function() plot(bad),
+    params = function() params(bad), coef = function() coef(bad), predict = function() predict(bad, origin),
+    set = function() `params<-`(bad, 1), simulate = function() simulate(bad, n = 2), dflow = function() dflow(1, bad),
+    start = function() fit_flow(origin[c(1, 1), ] + 1:4, bad, steps = 1)
+  )
+  for (name in names(verbs)) expect_error(verbs[[name]](), "`d` must be", class = "bijectr_error_core", info = name)
+})
 
 test_that("sizes of a flow are counts", {
   for (d in list(0L, NA, -1L, 1e9, 1.5, "2", NULL, c(2L, 2L), list(2L), NaN)) {
@@ -42,7 +50,8 @@ test_that("parameters are finite numbers, as many as the flow has", {
 
 test_that("base and layers are specifications", {
   for (part in c("base", "layers")) {
-    for (bad in list(NULL, 1, "chain", list(), list(1), list(kind = 1), list(kind = character()), list(kind = c("a", "b")))) {
+    kinds <- list(list(kind = 1), list(kind = character()), list(kind = c("a", "b")))
+    for (bad in c(list(NULL, 1, "chain", list(), list(1)), kinds)) {
       expect_refused(function(f) replace(f, part, list(bad)), "not a specification")
     }
   }
@@ -97,7 +106,7 @@ test_that("an error of the core has its class, its status and the user's call", 
   expect_identical(as.character(conditionCall(e)[[1]]), "flow")
 })
 
-# ---- the .Call entries ------------------------------------------------------------------------------------------------
+# ---- the .Call entries ----------------------------------------------------------------------------------------------
 
 test_that("points are a matrix or a list of columns, and their shapes are checked", {
   f <- border_flow(d_condition = 1)
@@ -118,7 +127,7 @@ test_that("points are a matrix or a list of columns, and their shapes are checke
   expect_error(native_num_gemm("product", 1, 1, 1, 1, 1), class = "bijectr_error_core")
 })
 
-# ---- long calls -------------------------------------------------------------------------------------------------------
+# ---- long calls -----------------------------------------------------------------------------------------------------
 
 # The seconds that a call takes beyond `after`, when it is ended then; the least of three, as the machine may be busy.
 seconds_late <- function(after, class, start, x) {
