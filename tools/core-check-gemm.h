@@ -77,8 +77,8 @@ static void check_gemm_shape(int m, int kn, int nb) {
         }
         for (int mode = GEMM_SET; mode <= GEMM_RELU_MASK; mode++) {
           memcpy(y, y0, yn * sizeof(real));
-          gemm((gemm_mode)mode, m, kn, w, rs, cs, with_bias ? bias : NULL, nb, x, xs, y, ys,
-               mode == GEMM_RELU_MASK ? mask : NULL, lo, hi);
+          const gemm_matrix a = {m, kn, w, rs, cs, with_bias ? bias : NULL, lo, hi, mask};
+          gemm((gemm_mode)mode, a, nb, x, xs, y, ys);
           real worst = 0;
           for (long i = 0; i < yn; i++) {
             real right = want[i];
@@ -140,14 +140,14 @@ static void check_gemm_rows(int m, int kn) {
   long xs = (long)kn * BJ_BLOCK, ys = (long)m * BJ_BLOCK;
   real *w = gemm_numbers((long)m * kn, 1), *x = gemm_numbers(4 * xs, 2);
   real *y = gemm_numbers(4 * ys, 3), *alone = gemm_numbers(ys, 4);
-  gemm(GEMM_SET, m, kn, w, 1, m, NULL, 4, x, xs, y, ys, NULL, NULL, NULL);
+  gemm(GEMM_SET, gemm_columns(w, m, kn, NULL), 4, x, xs, y, ys);
   for (int b = 0; b < 4; b++) {
-    gemm(GEMM_SET, m, kn, w, 1, m, NULL, 1, x + b * xs, xs, alone, ys, NULL, NULL, NULL);
+    gemm(GEMM_SET, gemm_columns(w, m, kn, NULL), 1, x + b * xs, xs, alone, ys);
     check(memcmp(alone, y + b * ys, ys * sizeof(real)) == 0, "gemm, m %d, k %d: block %d alone is not the same", m, kn,
           b);
   }
   x[0] = NAN;
-  gemm(GEMM_RELU, m, kn, w, 1, m, NULL, 1, x, xs, y, ys, NULL, NULL, NULL);
+  gemm(GEMM_RELU, gemm_columns(w, m, kn, NULL), 1, x, xs, y, ys);
   check(y[0] != y[0] && y[1] == y[1], "gemm relu, m %d, k %d: a NaN was lost or has spread", m, kn);
   free(w), free(x), free(y), free(alone);
 }
@@ -220,8 +220,10 @@ static void time_gemm_shape(int m, int kn, int nb) {
       double p = gemm_peak();
       if (p > peak) peak = p;
     }
-    GEMM_TIME(forward, gemm(GEMM_RELU, m, kn, w, 1, m, bias, nb, x, xs, y, ys, NULL, NULL, NULL));
-    GEMM_TIME(input, gemm(GEMM_RELU_MASK, kn, m, w, m, 1, NULL, nb, y, ys, gx, xs, x, NULL, NULL));
+    GEMM_TIME(forward, gemm(GEMM_RELU, gemm_columns(w, m, kn, bias), nb, x, xs, y, ys));
+        gemm_matrix back = gemm_transpose(w, m, kn);
+    back.mask = x;
+    GEMM_TIME(input, gemm(GEMM_RELU_MASK, back, nb, y, ys, gx, xs));
     GEMM_TIME(weight, gemm_weight_grad(m, kn, nb, y, ys, x, xs, g, m, NULL, NULL));
     GEMM_TIME(bias_grad, gemm_bias_grad(m, nb, y, ys, bias));
   }

@@ -79,9 +79,8 @@ static void field_net_direction(const bj_vector_field *field, const bj_field_pas
   for (int l = 1; l <= depth; l++) {
     const int m = self->width[l], k = l == 1 ? d : self->width[l - 1];
     const long size = (long)m * BJ_BLOCK, before = (long)(l == 1 ? 0 : k) * BJ_BLOCK; /* da follows dp */
-    gemm(GEMM_SET, m, k, pass->theta + self->theta_w[l - 1], 1, m, NULL, pass->nb,
-         pass->work + self->work_d[l - 1] + before, field->n_work, pass->work + self->work_d[l], field->n_work, NULL,
-         NULL, NULL);
+    gemm(GEMM_SET, gemm_columns(pass->theta + self->theta_w[l - 1], m, k, NULL), pass->nb,
+         pass->work + self->work_d[l - 1] + before, field->n_work, pass->work + self->work_d[l], field->n_work);
     for (int b = 0; b < pass->nb; b++) {
       real *dp = pass->work + b * field->n_work + self->work_d[l];
       const real *slope = pass->cache + b * field->n_cache + self->cache_a[l] + size;
@@ -89,9 +88,8 @@ static void field_net_direction(const bj_vector_field *field, const bj_field_pas
     }
   }
   const int k = self->width[depth];
-  gemm(GEMM_SET, d, k, pass->theta + self->theta_w[depth], 1, d, NULL, pass->nb,
-       pass->work + self->work_d[depth] + (long)k * BJ_BLOCK, field->n_work, pass->work + self->work_f, field->n_work,
-       NULL, NULL, NULL);
+  gemm(GEMM_SET, gemm_columns(pass->theta + self->theta_w[depth], d, k, NULL), pass->nb,
+       pass->work + self->work_d[depth] + (long)k * BJ_BLOCK, field->n_work, pass->work + self->work_f, field->n_work);
 }
 
 static void field_net_add_traces(const bj_vector_field *field, const bj_field_pass *pass) {
@@ -120,17 +118,18 @@ static void field_net_value(const bj_vector_field *field, const bj_field_pass *p
   field_net_input(field, pass);
   for (int l = 1; l <= depth; l++) {
     const int m = self->width[l];
-    gemm(GEMM_SET, m, self->width[l - 1], pass->theta + self->theta_w[l - 1], 1, m, pass->theta + self->theta_b[l - 1],
-         pass->nb, pass->cache + self->cache_a[l - 1], field->n_cache, pass->cache + self->cache_a[l], field->n_cache,
-         NULL, NULL, NULL);
+    gemm(GEMM_SET,
+         gemm_columns(pass->theta + self->theta_w[l - 1], m, self->width[l - 1], pass->theta + self->theta_b[l - 1]),
+         pass->nb, pass->cache + self->cache_a[l - 1], field->n_cache, pass->cache + self->cache_a[l], field->n_cache);
     for (int b = 0; b < pass->nb; b++) {
       real *p = pass->cache + b * field->n_cache + self->cache_a[l];
       const long size = (long)m * BJ_BLOCK;
       self->act->apply_bend(p, p + size, p + 2 * size, size);
     }
   }
-  gemm(GEMM_SET, d, self->width[depth], pass->theta + self->theta_w[depth], 1, d, pass->theta + self->theta_b[depth],
-       pass->nb, pass->cache + self->cache_a[depth], field->n_cache, pass->f, pass->stride, NULL, NULL, NULL);
+  gemm(GEMM_SET,
+       gemm_columns(pass->theta + self->theta_w[depth], d, self->width[depth], pass->theta + self->theta_b[depth]),
+       pass->nb, pass->cache + self->cache_a[depth], field->n_cache, pass->f, pass->stride);
   for (int b = 0; b < pass->nb; b++) {
     if (pass->trace) memset(pass->trace + b * pass->stride, 0, sizeof(real) * BJ_BLOCK);
     if (pass->square) memset(pass->square + b * pass->stride, 0, sizeof(real) * BJ_BLOCK);
@@ -168,7 +167,7 @@ static void field_net_direction_vjp(const bj_vector_field *field, const bj_field
     const real *in = pass->work + self->work_d[l] + (long)(l == 0 ? 0 : k) * BJ_BLOCK;
     gemm_weight_grad(m, k, pass->nb, out, ws, in, ws, pass->gtheta + self->theta_w[l], m, NULL, NULL);
     if (l == 0) break;
-    gemm(GEMM_SET, k, m, pass->theta + self->theta_w[l], m, 1, NULL, pass->nb, out, ws, gd, ws, NULL, NULL, NULL);
+    gemm(GEMM_SET, gemm_transpose(pass->theta + self->theta_w[l], m, k), pass->nb, out, ws, gd, ws);
     const long size = (long)k * BJ_BLOCK;
     for (int b = 0; b < pass->nb; b++) {
       const real *slope = pass->cache + b * field->n_cache + self->cache_a[l] + size;
@@ -201,7 +200,7 @@ static void field_net_vjp(const bj_vector_field *field, const bj_field_pass *pas
     gemm_weight_grad(m, k, pass->nb, out, outs, pass->cache + self->cache_a[l], field->n_cache,
                      pass->gtheta + self->theta_w[l], m, NULL, NULL);
     gemm_bias_grad(m, pass->nb, out, outs, pass->gtheta + self->theta_b[l]);
-    gemm(GEMM_SET, k, m, pass->theta + self->theta_w[l], m, 1, NULL, pass->nb, out, outs, ga, ws, NULL, NULL, NULL);
+    gemm(GEMM_SET, gemm_transpose(pass->theta + self->theta_w[l], m, k), pass->nb, out, outs, ga, ws);
     for (int b = 0; b < pass->nb && l > 0; b++) {
       const long size = (long)k * BJ_BLOCK;
       const real *slope = pass->cache + b * field->n_cache + self->cache_a[l] + size;

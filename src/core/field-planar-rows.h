@@ -41,8 +41,9 @@ static unit_block unit_block_of(const bj_vector_field *field, const bj_field_pas
 /* rows(m) = M x, M the units x d matrix or its transpose */
 static void unit_product(const real *matrix, int units, int d, int transposed, const real *bias, const real *x,
                          real *y) {
-  gemm(GEMM_SET, transposed ? d : units, transposed ? units : d, matrix, transposed ? units : 1, transposed ? 1 : units,
-       bias, 1, x, 0, y, 0, NULL, NULL, NULL);
+  gemm_matrix m = transposed ? gemm_transpose(matrix, units, d) : gemm_columns(matrix, units, d, NULL);
+  m.bias = bias;
+  gemm(GEMM_SET, m, 1, x, 0, y, 0);
 }
 
 /* J e for one direction, into je; q g p stays in `two`, p in `one`. */

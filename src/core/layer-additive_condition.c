@@ -41,8 +41,8 @@ static bj_status additive_run(const bj_layer *layer, const bj_pass *pass, bj_dir
   if (self->net.net) {
     net_slot_forward(&self->net, net_rows_pass(&at.net, pass, pass->condition));
   } else {
-    gemm(GEMM_SET, d, k, pass->theta, 1, d, NULL, pass->nb, pass->condition, (long)k * BJ_BLOCK, at.shift, size, NULL,
-         NULL, NULL);
+    gemm(GEMM_SET, gemm_columns(pass->theta, d, k, NULL), pass->nb, pass->condition, (long)k * BJ_BLOCK, at.shift,
+         size);
   }
   for (long i = 0; i < pass->nb * size; i += BJ_LANES) {
     vstore(pass->y + i, vload(pass->x + i) + sign * vload(at.shift + i));
@@ -65,7 +65,7 @@ static bj_status additive_run_vjp(const bj_layer *layer, const bj_pass *pass, bj
   }
   gemm_weight_grad(d, k, pass->nb, at.gshift, size, pass->condition, in, pass->gtheta, d, NULL, NULL);
   if (pass->gcondition) {
-    gemm(GEMM_ADD, k, d, pass->theta, d, 1, NULL, pass->nb, at.gshift, size, pass->gcondition, in, NULL, NULL, NULL);
+    gemm(GEMM_ADD, gemm_transpose(pass->theta, d, k), pass->nb, at.gshift, size, pass->gcondition, in);
   }
   return BJ_OK;
 }

@@ -183,16 +183,17 @@ static void blocks_run(const bj_layer *layer, const bj_pass *pass, const blocks_
     const int last = l == self->n_linear - 1;
     const long in = (long)linear->k * BJ_BLOCK, out = (long)linear->m * BJ_BLOCK;
     real *t = last ? y : at->h[l];
-    gemm(GEMM_SET, linear->m, linear->k, pass->prep + linear->prep_a, 1, linear->m, pass->theta + linear->theta_b,
-         pass->nb, blocks_input(at, l, x), in, t, out, NULL, NULL, linear->k_hi);
+    gemm_matrix a = gemm_columns(pass->prep + linear->prep_a, linear->m, linear->k, pass->theta + linear->theta_b);
+    a.k_hi = linear->k_hi;
+    gemm(GEMM_SET, a, pass->nb, blocks_input(at, l, x), in, t, out);
     if (l == 0 && layer->n_condition > 0) {
-      gemm(GEMM_ADD, linear->m, layer->n_condition, pass->theta + self->theta_c, 1, linear->m, NULL, pass->nb,
-           pass->condition, (long)layer->n_condition * BJ_BLOCK, t, out, NULL, NULL, NULL);
+      gemm(GEMM_ADD, gemm_columns(pass->theta + self->theta_c, linear->m, layer->n_condition, NULL), pass->nb,
+           pass->condition, (long)layer->n_condition * BJ_BLOCK, t, out);
     }
     for (int p = 0; p < layer->d && l > 0 && !last; p++) {
-      gemm(GEMM_SET, linear->r, linear->s, pass->prep + linear->prep_e + (long)p * linear->r * linear->s, 1, linear->r,
-           NULL, pass->nb, at->g[l - 1] + (long)p * linear->s * BJ_BLOCK, in, at->g[l] + (long)p * linear->r * BJ_BLOCK,
-           out, NULL, NULL, NULL);
+      const real *e = pass->prep + linear->prep_e + (long)p * linear->r * linear->s;
+      gemm(GEMM_SET, gemm_columns(e, linear->r, linear->s, NULL), pass->nb,
+           at->g[l - 1] + (long)p * linear->s * BJ_BLOCK, in, at->g[l] + (long)p * linear->r * BJ_BLOCK, out);
     }
     if (!last) blocks_activate(layer, pass, at, l);
   }
@@ -257,12 +258,13 @@ static void blocks_run_vjp(const bj_layer *layer, const bj_pass *pass, const blo
     const long in = (long)linear->k * BJ_BLOCK, out = (long)m * BJ_BLOCK;
     real *gh = l > 0 ? at->gt[l % 2] : gx, *gg = l > 0 ? at->gg[l % 2] : NULL;
     if (!gx_only) blocks_linear_vjp(layer, pass, at, l, x, gt, gu);
-    gemm(GEMM_SET, linear->k, m, pass->prep + linear->prep_a, m, 1, NULL, pass->nb, gt, out, gh, in, NULL, linear->m_lo,
-         NULL);
+    gemm_matrix a = gemm_transpose(pass->prep + linear->prep_a, m, linear->k);
+    a.k_lo = linear->m_lo;
+    gemm(GEMM_SET, a, pass->nb, gt, out, gh, in);
     if (l == 0) break;
     for (int p = 0; p < layer->d && !top; p++) {
-      gemm(GEMM_SET, s, r, pass->prep + linear->prep_e + (long)p * r * s, r, 1, NULL, pass->nb,
-           gu + (long)p * r * BJ_BLOCK, out, gg + (long)p * s * BJ_BLOCK, in, NULL, NULL, NULL);
+      gemm(GEMM_SET, gemm_transpose(pass->prep + linear->prep_e + (long)p * r * s, r, s), pass->nb,
+           gu + (long)p * r * BJ_BLOCK, out, gg + (long)p * s * BJ_BLOCK, in);
     }
     blocks_activate_vjp(layer, pass, at, l - 1, gh, gg);
     gt = gh;
@@ -274,7 +276,7 @@ static void blocks_run_vjp(const bj_layer *layer, const bj_pass *pass, const blo
   gemm_weight_grad(m, layer->n_condition, pass->nb, gt, out, pass->condition, cs, pass->gtheta + self->theta_c, m, NULL,
                    NULL);
   if (pass->gcondition) {
-    gemm(GEMM_ADD, layer->n_condition, m, pass->theta + self->theta_c, m, 1, NULL, pass->nb, gt, out, pass->gcondition,
-         cs, NULL, NULL, NULL);
+    gemm(GEMM_ADD, gemm_transpose(pass->theta + self->theta_c, m, layer->n_condition), pass->nb, gt, out,
+         pass->gcondition, cs);
   }
 }

@@ -44,12 +44,14 @@ static void blocks_constants(const bj_layer *layer, const bj_pass *pass, const b
   for (int l = 0; l < self->n_linear; l++) {
     const block_linear *linear = self->linear + l;
     const long row = (long)p * linear->r, in = (long)linear->k * BJ_BLOCK, out = (long)linear->r * BJ_BLOCK;
-    gemm(GEMM_SET, linear->r, p * linear->s, pass->prep + linear->prep_a + row, 1, linear->m,
-         pass->theta + linear->theta_b + row, pass->nb, blocks_input(at, l, pass->y), in, at->constants[l], out, NULL,
-         NULL, NULL);
+    gemm_matrix a =
+        gemm_columns(pass->prep + linear->prep_a + row, linear->m, p * linear->s, pass->theta + linear->theta_b + row);
+    a.m = linear->r;
+    gemm(GEMM_SET, a, pass->nb, blocks_input(at, l, pass->y), in, at->constants[l], out);
     if (l == 0 && layer->n_condition > 0) {
-      gemm(GEMM_ADD, linear->r, layer->n_condition, pass->theta + self->theta_c + row, 1, linear->m, NULL, pass->nb,
-           pass->condition, (long)layer->n_condition * BJ_BLOCK, at->constants[l], out, NULL, NULL, NULL);
+      a = gemm_columns(pass->theta + self->theta_c + row, linear->m, layer->n_condition, NULL);
+      a.m = linear->r;
+      gemm(GEMM_ADD, a, pass->nb, pass->condition, (long)layer->n_condition * BJ_BLOCK, at->constants[l], out);
     }
   }
 }
@@ -157,8 +159,9 @@ static void blocks_solve_sweep(const bj_layer *layer, const bj_pass *pass, const
     const long in = (long)linear->k * BJ_BLOCK, out = (long)linear->m * BJ_BLOCK;
     const real *g = (l == self->n_linear - 1 ? at->v : at->chain[l]) + row * BJ_BLOCK;
     real *to = l > 0 ? at->chain[l - 1] + column * BJ_BLOCK : gx;
-    gemm(GEMM_SET, linear->s, linear->m - (int)row, pass->prep + linear->prep_a + row + column * linear->m, linear->m,
-         1, NULL, pass->nb, g, out, to, in, NULL, NULL, NULL);
+    gemm_matrix a = gemm_transpose(pass->prep + linear->prep_a + row + column * linear->m, linear->m, linear->s);
+    a.k = linear->m - (int)row;
+    gemm(GEMM_SET, a, pass->nb, g, out, to, in);
     if (l == 0) return;
     for (int b = 0; b < pass->nb; b++) {
       const real *th = at->tanh_t[l - 1] + b * in + column * BJ_BLOCK;

@@ -76,8 +76,8 @@ static void householder_prepare_vjp(const bj_layer *layer, const bj_run *run, co
 static void householder_product(const bj_layer *layer, const bj_pass *pass, int transposed, const real *in, real *out) {
   const int d = layer->d;
   const long size = (long)d * BJ_BLOCK;
-  gemm(GEMM_SET, d, d, pass->prep, transposed ? d : 1, transposed ? 1 : d, NULL, pass->nb, in, size, out, size, NULL,
-       NULL, NULL);
+  gemm(GEMM_SET, transposed ? gemm_transpose(pass->prep, d, d) : gemm_columns(pass->prep, d, d, NULL), pass->nb, in,
+       size, out, size);
 }
 
 static bj_status householder_forward(const bj_layer *layer, bj_pass *pass) {

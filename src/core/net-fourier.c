@@ -69,12 +69,12 @@ static void fourier_forward(const bj_net *net, const bj_net_pass *pass) {
   const fourier_at at = CARVE(fourier_carve, net, pass);
   fourier_features(self, pass, at.f);
   if (h > 0) {
-    gemm(GEMM_SET, h, q, pass->theta + self->theta_hidden, 1, h, NULL, pass->nb, at.f, (long)q * BJ_BLOCK, at.h,
-         (long)h * BJ_BLOCK, NULL, NULL, NULL);
+    gemm(GEMM_SET, gemm_columns(pass->theta + self->theta_hidden, h, q, NULL), pass->nb, at.f, (long)q * BJ_BLOCK, at.h,
+         (long)h * BJ_BLOCK);
   }
   const int k = h > 0 ? h : q;
-  gemm(GEMM_SET, p, k, pass->theta, 1, p, self->offset, pass->nb, h > 0 ? at.h : at.f, (long)k * BJ_BLOCK, pass->y,
-       (long)p * BJ_BLOCK, NULL, NULL, NULL);
+  gemm(GEMM_SET, gemm_columns(pass->theta, p, k, self->offset), pass->nb, h > 0 ? at.h : at.f, (long)k * BJ_BLOCK,
+       pass->y, (long)p * BJ_BLOCK);
 }
 
 static void fourier_gx(const fourier *self, const bj_net_pass *pass, const real *f, const real *g) {
@@ -104,11 +104,10 @@ static void fourier_vjp(const bj_net *net, const bj_net_pass *pass) {
   const fourier_at at = CARVE(fourier_carve, net, pass);
   gemm_weight_grad(p, k, pass->nb, pass->gy, gys, h > 0 ? at.h : at.f, ks, pass->gtheta, p, NULL, NULL);
   if (h == 0 && !pass->gx) return;
-  gemm(GEMM_SET, k, p, pass->theta, p, 1, NULL, pass->nb, pass->gy, gys, h > 0 ? at.gh : at.gf, ks, NULL, NULL, NULL);
+  gemm(GEMM_SET, gemm_transpose(pass->theta, p, k), pass->nb, pass->gy, gys, h > 0 ? at.gh : at.gf, ks);
   if (h > 0) {
     gemm_weight_grad(h, q, pass->nb, at.gh, ks, at.f, qs, pass->gtheta + self->theta_hidden, h, NULL, NULL);
-    gemm(GEMM_SET, q, h, pass->theta + self->theta_hidden, h, 1, NULL, pass->nb, at.gh, ks, at.gf, qs, NULL, NULL,
-         NULL);
+    gemm(GEMM_SET, gemm_transpose(pass->theta + self->theta_hidden, h, q), pass->nb, at.gh, ks, at.gf, qs);
   }
   if (pass->gx) fourier_gx(self, pass, at.f, at.gf);
 }

@@ -75,9 +75,10 @@ static void mlp_rows(const bj_net *net, const bj_net_pass *pass, const mlp_at *a
   const long at_lo = (long)lo * BJ_BLOCK, xs = (long)linear->k * BJ_BLOCK, ys = (long)linear->m * BJ_BLOCK;
   real *y = (last ? pass->y : at->h[l]) + at_lo;
   if (hi <= lo) return;
-  gemm(last || activate ? GEMM_SET : GEMM_RELU, hi - lo, linear->k, mlp_weight(self, pass, l) + lo, 1, linear->m,
-       mlp_bias(self, pass, l) + lo, pass->nb, l > 0 ? at->h[l - 1] : pass->x, xs, y, ys, NULL, NULL,
-       linear->k_hi ? linear->k_hi + lo : NULL);
+  gemm_matrix w = gemm_columns(mlp_weight(self, pass, l) + lo, linear->m, linear->k, mlp_bias(self, pass, l) + lo);
+  w.m = hi - lo;
+  w.k_hi = linear->k_hi ? linear->k_hi + lo : NULL;
+  gemm(last || activate ? GEMM_SET : GEMM_RELU, w, pass->nb, l > 0 ? at->h[l - 1] : pass->x, xs, y, ys);
   for (int b = 0; b < pass->nb && activate; b++) {
     self->act->apply(y + b * ys, at->slope[l] + at_lo + b * ys, (hi - lo) * (long)BJ_BLOCK);
   }
@@ -144,9 +145,10 @@ static void mlp_columns(const bj_net *net, const bj_net_pass *pass, const mlp_at
   const int masked = l > 0 && !self->act->apply;
   real *gx = l > 0 ? at->g[l - 1] : pass->gx;
   if (hi <= lo) return;
-  gemm(masked ? GEMM_RELU_MASK : GEMM_SET, hi - lo, linear->m, mlp_weight(self, pass, l) + (long)lo * linear->m,
-       linear->m, 1, NULL, pass->nb, mlp_gradient(self, pass, at, l), gs, gx + at_lo, gxs,
-       masked ? at->h[l - 1] + at_lo : NULL, linear->m_lo ? linear->m_lo + lo : NULL, NULL);
+  gemm_matrix w = gemm_transpose(mlp_weight(self, pass, l) + (long)lo * linear->m, linear->m, hi - lo);
+  w.k_lo = linear->m_lo ? linear->m_lo + lo : NULL;
+  w.mask = masked ? at->h[l - 1] + at_lo : NULL;
+  gemm(masked ? GEMM_RELU_MASK : GEMM_SET, w, pass->nb, mlp_gradient(self, pass, at, l), gs, gx + at_lo, gxs);
   for (int b = 0; b < pass->nb && l > 0 && !masked; b++) {
     real *row = gx + b * gxs;
     const real *slope = at->slope[l - 1] + b * gxs;

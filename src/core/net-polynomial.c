@@ -76,8 +76,9 @@ static void polynomial_forward(const bj_net *net, const bj_net_pass *pass) {
   const polynomial *self = net->self;
   const polynomial_at at = CARVE(polynomial_carve, net, pass);
   polynomial_terms(net, pass, &at);
-  gemm(GEMM_SET, net->n_out, self->n_term, pass->theta, self->n_term, 1, self->offset, pass->nb, at.terms,
-       (long)self->n_term * BJ_BLOCK, pass->y, (long)net->n_out * BJ_BLOCK, NULL, NULL, NULL);
+  gemm_matrix coef = gemm_transpose(pass->theta, self->n_term, net->n_out);
+  coef.bias = self->offset;
+  gemm(GEMM_SET, coef, pass->nb, at.terms, (long)self->n_term * BJ_BLOCK, pass->y, (long)net->n_out * BJ_BLOCK);
 }
 
 static void polynomial_gx(const bj_net *net, const bj_net_pass *pass, const polynomial_at *at) {
@@ -121,7 +122,7 @@ static void polynomial_vjp(const bj_net *net, const bj_net_pass *pass) {
   const polynomial_at at = CARVE(polynomial_carve, net, pass);
   gemm_weight_grad(n, net->n_out, pass->nb, at.terms, ns, pass->gy, gys, pass->gtheta, n, NULL, NULL);
   if (!pass->gx) return;
-  gemm(GEMM_SET, n, net->n_out, pass->theta, 1, n, NULL, pass->nb, pass->gy, gys, at.gterms, ns, NULL, NULL, NULL);
+  gemm(GEMM_SET, gemm_columns(pass->theta, n, net->n_out, NULL), pass->nb, pass->gy, gys, at.gterms, ns);
   polynomial_gx(net, pass, &at);
 }
 

@@ -161,15 +161,12 @@ INLINE void transpose_rows(int high, int columns, const real *from, long row, re
 
 typedef struct {
   gemm_mode mode;
-  const real *w;
-  long rs, cs;
-  const real *bias;
+  gemm_matrix a;
   int nb;
   const real *x;
   long xs;
   real *y;
   long ys;
-  const real *mask;
   real *panel; /* GEMM_SLAB * GEMM_HIGH + BJ_LANES */
 } gemm_job;
 
@@ -225,41 +222,42 @@ INLINE void gemm_tile(int high, int wide, int kn, const real *w, long rs, long c
 /* Rows i..i+high-1 of y, all blocks, k = from..to-1 of one slab; `first` and `last` say which pieces of the row's sum
  * these are. */
 INLINE void gemm_rows(const gemm_job *job, int high, int wide, int i, int from, int to, int first, int last) {
-  const real *bias = first && job->bias ? job->bias + i : NULL;
+  const real *bias = first && job->a.bias ? job->a.bias + i : NULL;
   const int onto = !first || job->mode == GEMM_ADD, kn = to - from;
   const gemm_mode finish = last ? job->mode : GEMM_SET;
-  const real *w = job->w + i * job->rs + from * job->cs;
-  const int packed = kn >= GEMM_PACK && (job->nb > 1 || job->rs != 1);
+  const real *w = job->a.w + i * job->a.rs + from * job->a.cs;
+  const int packed = kn >= GEMM_PACK && (job->nb > 1 || job->a.rs != 1);
   if (packed) {
-    if (job->cs == 1 && job->rs != 1) {
-      transpose_rows(high, kn, w, job->rs, job->panel);
+    if (job->a.cs == 1 && job->a.rs != 1) {
+      transpose_rows(high, kn, w, job->a.rs, job->panel);
     } else {
       for (int c = 0; c < kn; c++) {
-        UNROLL for (int r = 0; r < high; r++) job->panel[c * high + r] = w[r * job->rs + c * job->cs];
+        UNROLL for (int r = 0; r < high; r++) job->panel[c * high + r] = w[r * job->a.rs + c * job->a.cs];
       }
     }
   }
   for (int b = 0; b < job->nb; b++) {
     const real *x = job->x + b * job->xs + (long)from * BJ_BLOCK;
     real *y = job->y + b * job->ys + (long)i * BJ_BLOCK;
-    const real *mask = job->mask ? job->mask + b * job->ys + (long)i * BJ_BLOCK : NULL;
+    const real *mask = job->mode == GEMM_RELU_MASK ? job->a.mask + b * job->ys + (long)i * BJ_BLOCK : NULL;
     for (int r = 0; r < BJ_BLOCK; r += wide * BJ_LANES) {
       const real *mask_r = mask ? mask + r : NULL;
       if (packed) {
         gemm_tile(high, wide, kn, job->panel, 1, high, x + r, y + r, bias, onto, finish, mask_r);
       } else {
-        gemm_tile(high, wide, kn, w, job->rs, job->cs, x + r, y + r, bias, onto, finish, mask_r);
+        gemm_tile(high, wide, kn, w, job->a.rs, job->a.cs, x + r, y + r, bias, onto, finish, mask_r);
       }
     }
   }
 }
 
 /* Rows of all heights, k in one slab. */
-static void gemm_slab(const gemm_job *job, int m, int kn, int begin, int end, const int *k_lo, const int *k_hi) {
+static void gemm_slab(const gemm_job *job, int begin, int end) {
+  const int m = job->a.m, kn = job->a.k;
   for (int i = 0, high; i < m; i += high) {
     int from, to;
     high = next_piece(m - i, GEMM_HIGH);
-    range_of_rows(i, high, kn, k_lo, k_hi, &from, &to);
+    range_of_rows(i, high, kn, job->a.k_lo, job->a.k_hi, &from, &to);
     if (from == to) from = to = 0; /* nothing to sum, but y is still to be set */
     const int low = from > begin ? from : begin, top = to < end ? to : end, first = low == from, last = top == to;
     if (top < low || (top == low && from < to) || (from == to && begin > 0)) continue;
@@ -288,14 +286,13 @@ static void gemm_slab(const gemm_job *job, int m, int kn, int begin, int end, co
   }
 }
 
-UNUSED static void gemm(gemm_mode mode, int m, int kn, const real *w, long rs, long cs, const real *bias, int nb,
-                        const real *x, long xs, real *y, long ys, const real *mask, const int *k_lo, const int *k_hi) {
+UNUSED static void gemm(gemm_mode mode, gemm_matrix a, int nb, const real *x, long xs, real *y, long ys) {
   real panel[GEMM_SLAB * GEMM_HIGH + BJ_LANES];
-  const gemm_job job = {mode, w, rs, cs, bias, nb, x, xs, y, ys, mode == GEMM_RELU_MASK ? mask : NULL, panel};
+  const gemm_job job = {mode, a, nb, x, xs, y, ys, panel};
   int k = 0;
   do { /* once also if there is nothing to sum */
-    const int end = kn - k < GEMM_SLAB ? kn : k + GEMM_SLAB;
-    gemm_slab(&job, m, kn, k, end, k_lo, k_hi);
+    const int end = a.k - k < GEMM_SLAB ? a.k : k + GEMM_SLAB;
+    gemm_slab(&job, k, end);
     k = end;
-  } while (k < kn);
+  } while (k < a.k);
 }

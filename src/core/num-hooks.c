@@ -43,7 +43,8 @@ static int num_apply(const char *name, long n, const double *x, double *y) {
 static void num_gemm(const char *mode, int m, int n_block, int k, const double *a, long rs, long cs, const double *x,
                      double *y, const double *bias) {
   if (!strcmp(mode, "product")) {
-    gemm(GEMM_SET, m, k, a, rs, cs, bias, n_block, x, (long)k * BJ_BLOCK, y, (long)m * BJ_BLOCK, NULL, NULL, NULL);
+    const gemm_matrix w = {.m = m, .k = k, .w = a, .rs = rs, .cs = cs, .bias = bias};
+    gemm(GEMM_SET, w, n_block, x, (long)k * BJ_BLOCK, y, (long)m * BJ_BLOCK);
   } else {
     gemm_weight_grad(m, k, n_block, a, (long)m * BJ_BLOCK, x, (long)k * BJ_BLOCK, y, m, NULL, NULL);
   }
