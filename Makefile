@@ -15,7 +15,7 @@ demo: # fit a flow to the faithful data; writes demo-density.png
 test: # the test suite; FILTER=planar runs the files whose names match, ONE=avx2 compiles for one instruction set
 	@sh tools/install-deps.sh test
 	@sh tools/install.sh .lib
-	@Rscript --vanilla tools/test.R $(FILTER)
+	@Rscript --vanilla tools/test.R "$(FILTER)"
 
 check: # R CMD check --as-cran, tests included
 	@bash tools/check.sh

@@ -61,17 +61,18 @@ fit_rounds <- function(simulator, prior, observed, rounds = 2, simulations = 100
   simulations <- check_count(simulations, "simulations", min = 10)
   if (check_family(loss, "loss", "loss")$kind != "contrastive") stop_arg("{.arg loss} must be {.fn loss_contrastive}.")
   given <- list(...)
+  call <- plain_call(sys.call())
   theta <- data <- NULL
   log <- list()
   fit <- layers
-  for (round in seq_len(rounds)) {
-    new <- if (round == 1) prior$sample(simulations) else sample_inside(fit, observed, prior, simulations)
+  one_round <- function(first) {
+    new <- if (first) prior$sample(simulations) else sample_inside(fit, observed, prior, simulations)
     new <- as_numeric_matrix(new, "prior$sample")
     simulated <- check_simulated(simulator(new), nrow(new), observed)
-    theta <- rbind(theta, new)
-    data <- rbind(data, simulated)
+    theta <<- rbind(theta, new)
+    data <<- rbind(data, simulated)
     settings <- make_control(control, default_control(nrow(theta), ncol(theta)), given)
-    fit <- if (round == 1) {
+    fit <<- if (first) {
       fit_matrix(
         as_fit_data(theta, "theta"), fit, base, data, NULL, standardize, loss_maximum_likelihood(), settings, progress
       )
@@ -79,14 +80,37 @@ fit_rounds <- function(simulator, prior, observed, rounds = 2, simulations = 100
       fit_contrastive(fit, theta, data, prior, loss, settings, progress, default_batch = is.null(control$batch_size) &&
         is.null(given$batch_size))
     }
-    log[[round]] <- list(theta = new, data = simulated, history = fit$history)
-    if (fit$status == "interrupted") break
+    log[[length(log) + 1]] <<- list(theta = new, data = simulated, history = fit$history)
   }
-  fit$rounds <- log
-  fit$observed <- observed
-  fit$call <- sys.call()
-  class(fit) <- c("bijectr_rounds_fit", setdiff(class(fit), "bijectr_rounds_fit"))
-  fit
+  finished <- function(fit) {
+    fit[c("rounds", "observed", "call")] <- list(log, observed, call)
+    class(fit) <- c("bijectr_rounds_fit", setdiff(class(fit), "bijectr_rounds_fit"))
+    fit
+  }
+  one_round(first = TRUE)
+  # what later rounds meet does not cost those before them
+  while (length(log) < rounds && fit$status != "interrupted") {
+    ended <- guarded(one_round(first = FALSE))
+    if (inherits(ended, "interrupt")) {
+      fit$status <- "interrupted"
+      warn_interrupted_rounds(length(log))
+    } else if (inherits(ended, "error")) {
+      raise_failed_round(ended, length(log) + 1, finished(ended$fit %||% fit))
+    }
+  }
+  finished(fit)
+}
+
+warn_interrupted_rounds <- function(n) {
+  cli::cli_warn("Interrupted after round {n}: this is the fit so far.", class = "bijectr_warning_interrupted")
+}
+
+raise_failed_round <- function(error, round, fit) {
+  cli::cli_abort(
+    c("Round {round} met an error.", i = "The fit so far is {.field fit} of this condition:
+       {.code rlang::last_error()$fit}."),
+    class = c("bijectr_error_training", "bijectr_error"), parent = error, fit = fit, call = rlang_caller()
+  )
 }
 
 #' @export
@@ -141,13 +165,11 @@ fit_contrastive <- function(fit, theta, data, prior, loss, control, progress, de
   flow <- as_flow(fit)
   condition <- encode_columns(data, flow$condition$codecs)
   rows <- split_rows(nrow(theta), control$validation, NULL)
-  setup <- train_setup(theta, condition, NULL, rows, control, noise_root(row_moments(theta, rows$train)))
-  least <- min(length(rows$train), control$batch_size)
-  if (least <= loss$atoms) stop_arg("{.arg atoms} ({loss$atoms}) must be less than the rows of a batch ({least}).")
-  if (setup$validate_every == 0) setup$validate_every <- max(1, length(rows$train) %/% setup$batch_size)
-  setup$max_step <- setup$schedule_steps # epochs as steps: batches are drawn independently of each other
+  batch_size <- min(length(rows$train), control$batch_size)
+  if (batch_size <= loss$atoms) {
+    stop_arg("{.arg atoms} ({loss$atoms}) must be less than the rows of a batch ({batch_size}).")
+  }
   pairs <- list(theta = theta, condition = condition, log_prior = log_prior)
-  objective <- contrastive_objective(flow, pairs, rows$train, setup$batch_size, loss$atoms)
   validate <- NULL
   if (length(rows$validation) > loss$atoms) {
     atoms <- with_seed(1, draw_atoms(length(rows$validation), loss$atoms))
@@ -156,14 +178,20 @@ fit_contrastive <- function(fit, theta, data, prior, loss, control, progress, de
       contrastive_loss(flow, pairs, rows$validation, atoms, gradient = FALSE)$loss
     }
   }
-  finish_fit(flow, setup, new_state(flow, control), control, progress, rows,
-    history = NULL, seconds = 0, advance = step_advance(objective, setup, control, validate)
+  # epochs as steps: batches are drawn independently of each other
+  setup <- objective_setup(
+    contrastive_objective(flow, pairs, rows$train, batch_size, loss$atoms, validate), control, data_steps(control, rows),
+    validate_every = if (!is.null(validate)) control$validate_every %||% max(1, length(rows$train) %/% batch_size) else 0,
+    data = theta, condition = condition
+  )
+  finish_fit(
+    flow, setup, new_state(flow, control), control, progress, list(loss = loss, rows = rows), evaluate_data(setup, rows)
   )
 }
 
-contrastive_objective <- function(flow, pairs, train, batch_size, atoms) {
+contrastive_objective <- function(flow, pairs, train, batch_size, atoms, validate) {
   threads <- step_threads()
-  function(params, step, seed) {
+  step <- function(params, step, seed) {
     started <- proc.time()[[3]]
     flow["params"] <- list(params)
     drawn <- with_seed(seed, list(
@@ -173,6 +201,7 @@ contrastive_objective <- function(flow, pairs, train, batch_size, atoms) {
     threads$took(proc.time()[[3]] - started)
     list(loss = out$loss, shown = out$loss, gradient = out$gradient)
   }
+  new_objective(step, validate)
 }
 
 # n x k numbers from 1 to n: row i holds k different ones, none of them i.

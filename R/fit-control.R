@@ -20,11 +20,15 @@
 #'   chooses between them; 0: none. There is none either where it would move data out of the range of the layers.
 #' @param max_failures Number of rollbacks after a loss or gradient that is not finite before the fit is given up with
 #'   status "diverged". Each halves the rate.
-#' @param checkpoint File to which the training state is written about every `checkpoint_seconds`, to a temporary name
-#'   first and then renamed, so that it is always readable: `update(readRDS(file))` goes on from there.
+#' @param keep_state Keep the state of the training in the fit, so that `update()` can go on from there bit for bit as if
+#'   it had not ended: vectors of some seven times the size of the parameters. A fit that ended early keeps it anyway.
+#' @param checkpoint File to which the fit so far is written about every `checkpoint_seconds`, with its training state,
+#'   to a temporary name first and then renamed, so that it is always readable: `update(readRDS(file))` goes on from
+#'   there.
 #' @param checkpoint_seconds Seconds between checkpoints.
 #' @param callback A function called between stretches of training (about five times a second) with the fit so far and a
-#'   one-row data frame (`step`, `epoch`, `train`, `validation`, `rate`); training stops when it returns `FALSE`.
+#'   one-row data frame (`step`, `epoch`, `train`, `validation`, `rate`); training stops when it returns `FALSE`. It is
+#'   not kept in the fit.
 #' @references Rothfuss, Ferreira, Boehm, Walther, Ulrich, Asfour, Krause (2019), *Noise regularization for conditional
 #'   density estimation*, arXiv:1907.08982, for `noise`.
 #' @return A list of class `bijectr_control`.
@@ -39,7 +43,7 @@
 fit_control <- function(optimizer = opt_adam(), learning_rate = 5e-3, schedule = schedule_cosine(), batch_size = 256,
                         steps = NULL, max_epochs = NULL, seconds = NULL, validation = 0.1, validate_every = NULL,
                         patience = NULL, keep_best = TRUE, clip = NULL, ema = 0, noise = 0, max_failures = 10,
-                        checkpoint = NULL, checkpoint_seconds = 10, callback = NULL) {
+                        keep_state = FALSE, checkpoint = NULL, checkpoint_seconds = 10, callback = NULL) {
   if (is.null(steps) && is.null(max_epochs)) {
     stop_arg("One of {.arg steps} and {.arg max_epochs} must be given.")
   }
@@ -72,6 +76,7 @@ fit_control <- function(optimizer = opt_adam(), learning_rate = 5e-3, schedule =
       ema = check_number(ema, "ema", min = 0, below = 1),
       noise = check_number(noise, "noise", min = 0, below = Inf),
       max_failures = check_count(max_failures, "max_failures", min = 0),
+      keep_state = check_flag(keep_state, "keep_state"),
       checkpoint = checkpoint,
       checkpoint_seconds = check_number(checkpoint_seconds, "checkpoint_seconds", min = 0),
       callback = callback

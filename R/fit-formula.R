@@ -36,12 +36,11 @@ fit_flow.formula <- function(formula, data = NULL, layers = NULL, ..., d = NULL,
     stop_arg("{.arg condition} was given beside {.arg formula}: conditions stand on its right side.")
   }
   control <- make_control(control, default_control(nrow(y), ncol(y)), list(...))
-  fit <- fit_matrix(
-    y, layers, base, parts$condition, weights, standardize, check_data_loss(loss), control, progress, parts$model
+  fit_matrix(y, layers, base, parts$condition, weights, standardize, loss, control, progress,
+    call = plain_call(match.call(fit_flow.formula, call)),
+    formula = as.call(as.list(formula)), # without its environment
+    model = parts$model
   )
-  fit$formula <- as.call(as.list(formula)) # without its environment
-  fit$call <- match.call(fit_flow.formula, call)
-  fit
 }
 
 names_of_dots <- function(...) names(substitute(list(...)))[-1]

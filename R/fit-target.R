@@ -40,10 +40,10 @@
 #' @param evaluate Number of draws of the final evaluation by [importance_sample()]; 0: none.
 #' @param control Training settings, see [fit_control()].
 #' @param progress Show a progress bar.
-#' @return A `bijectr_fit` (of class `bijectr_target_fit`): a flow with trained parameters, `history` (the loss),
-#'   `status`, `seconds`, `call`, and `evaluation`, a list of `elbo` and its standard error `elbo_se`, `log_z` and
-#'   `log_z_se`, `ess`, `pareto_k` and the number of draws `n`, see [importance_sample()]. `update(fit, steps = +1000)`
-#'   trains it further, with the target that its call names.
+#' @return A `bijectr_fit` (of class `bijectr_target_fit`) with the fields of [fit_flow()]; `history` has the loss, and
+#'   `evaluation` is a list of `elbo` and its standard error `elbo_se`, `log_z` and `log_z_se`, `ess`, `pareto_k` and
+#'   the number of draws `n`, see [importance_sample()]. `update(fit, steps = +1000)` trains it further, with the target
+#'   that its call names.
 #' @references Rezende, Mohamed (2015), *Variational inference with normalizing flows*, arXiv:1505.05770.
 #' @seealso [importance_sample()], [sample_imh()], [fit_flow()] for data.
 #' @family training
@@ -58,6 +58,7 @@ fit_flow.function <- function(data, layers = NULL, ..., d = length(names), names
                               gradient = "differences", loss = loss_reverse_kl(), anneal = 0, evaluate = 10000,
                               control = NULL, progress = interactive()) {
   control <- make_control(control, default_target_control(), list(...))
+  if (is.null(control$steps)) stop_arg("{.arg steps} must be given.")
   loss <- check_target_loss(loss, control$batch_size)
   anneal <- check_number(anneal, "anneal", min = 0, max = 1)
   evaluate <- check_count(evaluate, "evaluate", min = 0)
@@ -69,10 +70,11 @@ fit_flow.function <- function(data, layers = NULL, ..., d = length(names), names
   if (any(steered)) stop_arg("{.arg steer} of {.fn layer_continuous} is for fits to data.")
   target <- target_with_gradient(data, gradient, flow$d, flow$names)
   check_target_start(flow, target, control$batch_size)
-  options <- list(loss = loss, anneal = anneal, evaluate = evaluate, gradient = gradient)
-  fit <- fit_target(flow, target, options, new_state(flow, control), control, progress)
-  fit$call <- sys.call(-1)
-  fit
+  origin <- list(
+    call = plain_call(sys.call(-1)), loss = loss,
+    options = list(anneal = anneal, evaluate = evaluate, gradient = gradient)
+  )
+  fit_target(flow, target, new_state(flow, control), control, progress, origin)
 }
 
 start_target_flow <- function(layers, d, base, names) {
@@ -127,47 +129,33 @@ check_target_start <- function(flow, target, n) {
 }
 
 # `draw(flow, n, seed, step)` gives the base draws of a step; tests put fixed ones in its place.
-fit_target <- function(flow, target, options, state, control, progress, history = NULL, seconds = 0,
+fit_target <- function(flow, target, state, control, progress, origin,
                        draw = function(flow, n, seed, step, threads) native_draw(flow, n, seed, threads)) {
-  setup <- step_setup(control)
-  objective <- target_objective(flow, target, options, control, draw)
-  snapshot <- function(run) new_target_fit(flow, run, options, control, history, seconds)
-  suspendInterrupts({
-    run <- run_training(
-      flow, setup, state, control, check_flag(progress, "progress"), snapshot, step_advance(objective, setup, control)
-    )
-    fit <- snapshot(run)
-    warn_unfinished(run)
-    if (options$evaluate > 0) fit$evaluation <- evaluate_target(fit, target, options$evaluate)
-    interrupt_pending()
-  })
-  fit
-}
-
-new_target_fit <- function(flow, run, options, control, history, seconds) {
-  fit <- new_fit(flow, run, control, list(train = integer(), validation = integer()), history, seconds)
-  fit[c("epochs", "rows")] <- NULL
-  fit$options <- options
-  class(fit) <- c("bijectr_target_fit", class(fit))
-  fit
+  objective <- target_objective(flow, target, origin, control, draw)
+  evaluate <- function(fit) {
+    n <- origin$options$evaluate
+    if (n > 0) list(evaluation = evaluate_target(fit, target, n))
+  }
+  setup <- objective_setup(objective, control, control$steps)
+  finish_fit(flow, setup, state, control, progress, origin, evaluate, class = "bijectr_target_fit")
 }
 
 # Smallest factor of an annealed target.
 ANNEAL_FROM <- 0.1
 
-target_objective <- function(flow, target, options, control, draw) {
+target_objective <- function(flow, target, origin, control, draw) {
   n <- control$batch_size
-  until <- options$anneal * control$steps
+  until <- origin$options$anneal * control$steps
   threads <- step_threads()
-  function(params, step, seed) {
+  new_objective(function(params, step, seed) {
     started <- proc.time()[[3]]
     flow["params"] <- list(params)
     beta <- if (step < until) ANNEAL_FROM + (1 - ANNEAL_FROM) * step / until else 1
     z <- draw(flow, n, seed, step, threads$now())
-    out <- reverse_gradient(flow, z, target, options$loss, beta, threads$now(), seed)
+    out <- reverse_gradient(flow, z, target, origin$loss, beta, threads$now(), seed)
     threads$took(proc.time()[[3]] - started)
     out
-  }
+  })
 }
 
 # A loss of the log weights beta log p(x) - log q(x), x = forward(z), and its gradient; with a seed the gradient is that
@@ -205,23 +193,16 @@ evaluate_target <- function(fit, target, n) {
 #' @rdname update.bijectr_fit
 #' @param target The log density that the fit was made to; by default it is taken from the fit's call.
 #' @export
-update.bijectr_target_fit <- function(object, steps = NULL, seconds = NULL, target = NULL, progress = interactive(),
-                                      ...) {
+update.bijectr_target_fit <- function(object, steps = NULL, seconds = NULL, target = NULL, checkpoint = NULL,
+                                      callback = NULL, progress = interactive(), ...) {
   check_unused(...)
-  envir <- parent.frame()
-  target <- target %||% eval(object$call[["data"]] %||% object$call[[2]], envir)
+  control <- continued_control(object, NULL, steps, seconds, checkpoint, callback)
+  if (is.null(control)) return(object)
+  target <- target %||% call_value(object, "data", parent.frame())
   if (!is.function(target)) stop_arg("{.arg target} must be the log density of the fit, not {describe(target)}.")
-  options <- object$options
-  control <- object$control
-  steps <- check_count(steps, "steps", null = TRUE)
-  if (!is.null(steps)) control$steps <- as.integer(object$steps + steps)
-  control["seconds"] <- list(check_number(seconds, "seconds", above = 0, null = TRUE))
-  if (object$state$counters[["step"]] >= control$steps) return(object)
   flow <- as_flow(object)
-  target <- target_with_gradient(target, options$gradient, flow$d, flow$names)
-  fit <- fit_target(flow, target, options, object$state, control, progress, object$history, object$seconds)
-  fit$call <- object$call
-  fit
+  target <- target_with_gradient(target, object$options$gradient, flow$d, flow$names)
+  fit_target(flow, target, resumed_state(object, control), control, progress, continued_origin(object))
 }
 
 # ---- printed ---------------------------------------------------------------------------------------------------------
@@ -250,7 +231,6 @@ print_evaluation <- function(e) {
 
 #' @export
 summary.bijectr_target_fit <- function(object, ...) {
-  object$epochs <- 0
   out <- NextMethod()
   out$evaluation <- object$evaluation
   class(out) <- c("summary.bijectr_target_fit", class(out))

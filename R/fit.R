@@ -21,12 +21,31 @@
 #' @param progress Show a progress bar.
 #' @param ... Passed on to [fit_control()], with the default settings for what is not given:
 #'   `fit_flow(data, steps = 500)`.
-#' @return A `bijectr_fit`: a flow with trained parameters and, beside the fields of [flow()], `history` (a data frame
-#'   of losses: mean negative log density in the units of the data, or what `loss` says), `status` (`"finished"`,
-#'   `"max_epochs"`, `"converged"`, `"time_limit"`, `"stopped"`, `"interrupted"` or `"diverged"`), `loglik`,
-#'   `nobs`, `seconds` and `call`. It is a plain list that [saveRDS()] keeps.
-#' @section Interrupts: an interrupt ends the training, not the call: the fit so far is returned, with status
-#'   `"interrupted"` and a warning of class `bijectr_warning_interrupted`. `update()` goes on from there.
+#' @return A `bijectr_fit`: a flow with trained parameters. It is a plain list that [saveRDS()] keeps, with the fields of
+#'   [flow()] and these, each of which is always there, `NULL` where a fit has nothing to say in it:
+#'
+#'   | field | holds |
+#'   |:------|:------|
+#'   | `call` | the call, without data and functions that were written into it |
+#'   | `formula` | the formula, if there was one |
+#'   | `loss` | what was minimised, one of the `loss_*` functions |
+#'   | `options` | of a fit to a log density: `anneal`, `evaluate`, `gradient` |
+#'   | `control` | the training settings, see [fit_control()]; callbacks are not kept |
+#'   | `rows` | `train` and `validation`: row numbers of the data |
+#'   | `status` | `"finished"`, `"max_epochs"`, `"converged"`, `"time_limit"`, `"stopped"` (by the callback), `"interrupted"`, `"diverged"` or `"failed"` (by an error) |
+#'   | `steps`, `epochs`, `seconds` | how long the training was |
+#'   | `history` | a data frame of `step`, `train` and `validation` loss (mean negative log density in the units of the data, or what `loss` says) and learning `rate` |
+#'   | `nobs`, `loglik`, `held_out_loglik` | number of rows of positive weight; sums of their log densities, of all and of the held-out ones |
+#'   | `reference` | mean log densities of the flow and of a normal distribution, see [summary.bijectr_fit()] |
+#'   | `evaluation` | of a fit to a log density, see [fit_flow.function()] |
+#'   | `rounds`, `observed` | of a fit in rounds, see [fit_rounds()] |
+#'   | `state` | what `update()` needs to go on exactly where the training ended: kept with `keep_state = TRUE`, and where the training ended early |
+#' @section Interrupts and errors: nothing that was trained is lost. An interrupt ends the training, not the call: the
+#'   fit so far is returned, with status `"interrupted"` and a warning of class `bijectr_warning_interrupted`. An error
+#'   during training, in a callback or a log density or from a time limit, is raised as an error of class
+#'   `bijectr_error_training` that carries the fit so far as `condition$fit`, with the original error as its parent. In
+#'   both cases `update()` goes on from there. What cannot be computed after training, for an error or an interrupt, is
+#'   `NA` or `NULL`, with a warning of class `bijectr_warning_evaluation`.
 #' @references Papamakarios, Nalisnick, Rezende, Mohamed, Lakshminarayanan (2021), *Normalizing flows for probabilistic
 #'   modeling and inference*, arXiv:1912.02762.
 #' @seealso [logdensity()], [sample()], [plot.bijectr_fit()], [update.bijectr_fit()]
@@ -55,9 +74,7 @@ fit_flow.data.frame <- function(data, layers = NULL, ..., d = NULL, base = base_
     stop_arg("{.arg d} is {d}, but {.arg data} has {ncol(data)} column{?s}.")
   }
   control <- make_control(control, default_control(nrow(data), ncol(data)), list(...))
-  fit <- fit_matrix(data, layers, base, condition, weights, standardize, check_data_loss(loss), control, progress)
-  fit$call <- sys.call(-1)
-  fit
+  fit_matrix(data, layers, base, condition, weights, standardize, loss, control, progress, plain_call(sys.call(-1)))
 }
 
 #' @rdname fit_flow
@@ -94,9 +111,11 @@ make_control <- function(control, default, given) {
   do.call(fit_control, unclass(control))
 }
 
-# `model` is that of a formula.
-fit_matrix <- function(data, layers, base, condition, weights, standardize, loss, control, progress, model = NULL) {
+# `formula` and `model` are those of a fit by formula.
+fit_matrix <- function(data, layers, base, condition, weights, standardize, loss, control, progress, call = NULL,
+                       formula = NULL, model = NULL) {
   n <- nrow(data)
+  loss <- check_data_loss(loss)
   weights <- check_weights(weights, n)
   condition <- as_fit_condition(condition, n)
   rows <- split_rows(n, control$validation, weights)
@@ -122,42 +141,72 @@ fit_matrix <- function(data, layers, base, condition, weights, standardize, loss
     flow <- initialize_from_data(flow, data[i, , drop = FALSE], condition[i, , drop = FALSE], weights[i])
   }
   check_support(flow, data, condition, weights)
-  if (loss$kind == "flow_matching") check_matching(flow)
+  check_loss(loss, flow)
   root <- noise_root(moments)
   if (control$noise > 0 && noise_leaves_support(flow, data, condition, control$noise * root)) control$noise <- 0
-  setup <- train_setup(data, condition, weights, rows, control, root, loss)
-  finish_fit(flow, setup, new_state(flow, control), control, progress, rows, history = NULL, seconds = 0)
+  setup <- data_setup(data, condition, weights, rows, control, root, loss)
+  origin <- list(call = call, formula = formula, loss = loss, rows = rows)
+  finish_fit(flow, setup, new_state(flow, control), control, progress, origin, evaluate_data(setup, rows))
 }
 
-# Trains, and makes the fit out of what came back. Interrupts wait until there is a fit to return: they end the
-# training, and one that comes during the last evaluation changes nothing.
-finish_fit <- function(...) {
-  suspendInterrupts({
-    fit <- train_and_evaluate(...)
-    interrupt_pending()
-  })
-  fit
-}
-
-train_and_evaluate <- function(flow, setup, state, control, progress, rows, history, seconds,
-                               advance = native_advance(flow, setup)) {
+# Trains, evaluates, and raises what ended the training, with the fit. Interrupts wait: the trainer and the evaluation
+# look for them, and there is always a fit to return. `origin` holds fields of the fit that are known before the
+# training, and those of an earlier training that this one goes on with; `evaluate(fit)` gives fields.
+finish_fit <- function(flow, setup, state, control, progress, origin, evaluate, class = NULL) {
   setup$seed <- state$seed
-  snapshot <- function(run) {
-    fit <- new_fit(flow, run, control, rows, history, seconds)
-    fit$loss <- setup$loss
-    fit
-  }
-  run <- run_training(flow, setup, state, control, check_flag(progress, "progress"), snapshot, advance)
-  fit <- snapshot(run)
-  warn_unfinished(run)
-  density <- native_log_density(fit, setup$data, setup$condition)
-  used <- if (is.null(setup$weight)) density else ifelse(setup$weight > 0, setup$weight * density, 0)
-  fit$loglik <- sum(used)
-  fit$nobs <- if (is.null(setup$weight)) length(density) else sum(setup$weight > 0)
-  held_out <- rows$validation
-  fit$loglik_validation <- if (length(held_out)) sum(used[held_out]) else NA_real_
-  fit$reference <- fit_reference(setup, rows, density)
+  snapshot <- function(run) new_fit(flow, run, control, origin, class)
+  suspendInterrupts({
+    run <- run_training(flow, setup, state, control, check_flag(progress, "progress"), snapshot)
+    fit <- snapshot(run)
+    warn_unfinished(run)
+    if (run$status != "failed") fit <- add_evaluation(fit, evaluate)
+    pending_condition() # one that comes now changes nothing
+  })
+  if (run$status == "failed") raise_failure(run, fit, state)
+  if (!keeps_state(fit)) fit["state"] <- list(NULL)
   fit
+}
+
+keeps_state <- function(fit) fit$control$keep_state || fit$status %in% c("time_limit", "stopped", "interrupted")
+
+# An error after some steps carries them; before the first there is nothing to carry.
+raise_failure <- function(run, fit, state) {
+  if (run$state$counters[["step"]] == state$counters[["step"]]) stop(run$condition)
+  cli::cli_abort(
+    c("The training met an error at step {fit$steps}.",
+      i = "The fit so far is {.field fit} of this condition: {.code rlang::last_error()$fit}; {.fn update} goes on from
+           there."
+    ),
+    class = c("bijectr_error_training", "bijectr_error"), parent = run$condition, fit = fit, call = rlang_caller()
+  )
+}
+
+# What is computed after the training must not cost it.
+add_evaluation <- function(fit, evaluate) {
+  found <- guarded(evaluate(fit))
+  if (!inherits(found, "condition")) {
+    fit[names(found)] <- found
+    return(fit)
+  }
+  reason <- if (inherits(found, "interrupt")) "it was interrupted" else conditionMessage(found)
+  cli::cli_warn(c("The fit could not be evaluated after the training: {reason}", i = "The fit itself is whole."),
+    class = "bijectr_warning_evaluation"
+  )
+  fit
+}
+
+# Fields of a fit to data.
+evaluate_data <- function(setup, rows) {
+  function(fit) {
+    density <- native_log_density(fit, setup$data, setup$condition)
+    used <- if (is.null(setup$weight)) density else ifelse(setup$weight > 0, setup$weight * density, 0)
+    held_out <- rows$validation
+    list(
+      loglik = sum(used), held_out_loglik = if (length(held_out)) sum(used[held_out]) else NA_real_,
+      nobs = if (is.null(setup$weight)) length(density) else sum(setup$weight > 0),
+      reference = fit_reference(setup, rows, density)
+    )
+  }
 }
 
 warn_unfinished <- function(run) {
@@ -175,13 +224,18 @@ warn_unfinished <- function(run) {
   }
 }
 
-new_fit <- function(flow, run, control, rows, history, seconds) {
+# The fields of a fit beside those of its flow, in the words of ?fit_flow; all are always there.
+FIT_FIELDS <- c(
+  "call", "formula", "loss", "options", "control", "rows", "status", "steps", "epochs", "seconds", "history", "nobs",
+  "loglik", "held_out_loglik", "reference", "evaluation", "rounds", "observed", "state"
+)
+
+new_fit <- function(flow, run, control, origin, class = NULL) {
   state <- run$state
   counters <- state$counters
   records <- if (is.list(run$history)) do.call(rbind, run$history) else run$history
   if (is.null(records)) records <- matrix(0, 0, 4)
   colnames(records) <- c("step", "train", "validation", "rate")
-  fit <- flow
   kept <- if (control$keep_best && is.finite(counters[["best_loss"]])) {
     state$best
   } else if (control$ema > 0) {
@@ -189,17 +243,38 @@ new_fit <- function(flow, run, control, rows, history, seconds) {
   } else {
     state$theta
   }
-  fit["params"] <- list(kept)
-  fit$history <- rbind(history, as.data.frame(records))
-  fit$status <- run$status
-  fit$steps <- counters[["step"]]
-  fit$epochs <- counters[["epoch"]]
-  fit$seconds <- seconds + run$seconds
-  fit$control <- control
-  fit$rows <- rows
-  fit$state <- state
-  class(fit) <- c("bijectr_fit", "bijectr_flow")
-  fit
+  flow["params"] <- list(kept)
+  control["callback"] <- list(NULL)
+  fields <- stats::setNames(vector("list", length(FIT_FIELDS)), FIT_FIELDS)
+  known <- list(
+    control = control, status = run$status, steps = counters[["step"]], epochs = counters[["epoch"]],
+    seconds = (origin$seconds %||% 0) + run$seconds, history = rbind(origin$history, as.data.frame(records)),
+    state = state
+  )
+  fields[names(origin)] <- origin
+  fields[names(known)] <- known
+  structure(c(unclass(flow), fields), class = c(class, "bijectr_fit", "bijectr_flow"))
+}
+
+# A call as a user would type it: what do.call() has written into it, data and functions, is replaced by its class.
+plain_call <- function(call) {
+  typed <- function(x) is.language(x) || is.null(x) || (is.atomic(x) && !is.object(x) && length(x) <= 10)
+  if (!is.language(call[[1]])) call[[1]] <- quote(fit_flow)
+  for (i in seq_along(call)[-1]) {
+    if (!is_empty_argument(call[[i]]) && !typed(call[[i]])) call[[i]] <- as.name(paste0("<", class(call[[i]])[1], ">"))
+  }
+  call
+}
+
+# The value of an argument of a fit's call, where the user is now; NULL if the call does not name it. Data and log
+# densities stand first, with or without a name.
+call_value <- function(fit, name, envir) {
+  value <- fit$call[[name]]
+  if (is.null(value) && name == "data" && is.null(fit$formula) && length(fit$call) > 1) value <- fit$call[[2]]
+  if (is.name(value) && startsWith(as.character(value), "<")) {
+    stop_arg("{.arg {name}} must be given: it was written into the call of the fit, which does not keep it.")
+  }
+  eval(value, envir)
 }
 
 # ---- pieces of a fit -------------------------------------------------------------------------------------------------

@@ -73,14 +73,6 @@ loss_importance_weighted <- function(k = 8, path = FALSE) {
 #' @export
 loss_contrastive <- function(atoms = 10) new_spec("loss", "contrastive", atoms = check_count(atoms, "atoms"))
 
-#' @rdname loss_reverse_kl
-#' @export
-loss_maximum_likelihood <- function() new_spec("loss", "maximum_likelihood")
-
-#' @rdname loss_reverse_kl
-#' @export
-loss_flow_matching <- function() new_spec("loss", "flow_matching")
-
 # The losses of log weights w. `value`: the loss. `share`: minus its derivative with respect to w, which sums to 1 where
 # the loss is a bound of log Z. `path_share`: the factor of the path gradient instead; the score at fixed draws enters w
 # also through the shares, and by reparameterisation that becomes, for share s of order alpha, alpha s + (1 - alpha)
@@ -120,24 +112,28 @@ exp_shares <- function(w) {
   e / sum(e)
 }
 
+# ---- losses of data: rows of a table in the core ---------------------------------------------------------------------
+
 check_data_loss <- function(loss) {
   check_family(loss, "loss", "loss")
-  if (loss$kind %in% c("maximum_likelihood", "flow_matching")) return(loss)
+  kinds <- native_kinds()
+  if (loss$kind %in% kinds[kinds[, "family"] == "loss", "name"]) return(loss)
   stop_arg("{.arg loss} must be one for data, not {.fn loss_{loss$kind}}.")
 }
 
-# Flow matching trains one continuous layer and nothing else.
-check_matching <- function(flow) {
-  kinds <- vapply(flow$layers$layers, `[[`, "", "kind")
-  slots <- Filter(function(slot) slot$path[1] == "layers", param_slots(flow))
-  trained <- unique(vapply(slots, function(slot) as.integer(slot$path[2]), 1L))
-  if (sum(kinds == "continuous") != 1 || !identical(kinds[trained], "continuous")) {
-    stop_arg(c(
-      "{.fn loss_flow_matching} trains one {.fn layer_continuous}, and other layers must have no parameters.",
-      i = "The layers are: {toString(kinds)}."
-    ))
-  }
-}
+# Whether a loss can train a flow: methods tell the user what does not fit.
+check_loss <- function(loss, flow) UseMethod("check_loss")
+
+#' @exportS3Method
+check_loss.default <- function(loss, flow) invisible(loss)
+
+# What the axis of a picture of losses says.
+loss_label <- function(loss) UseMethod("loss_label")
+
+#' @exportS3Method
+loss_label.default <- function(loss) "Loss: mean negative log density (nats)"
+
+# ---- losses of log weights -------------------------------------------------------------------------------------------
 
 check_target_loss <- function(loss, batch_size) {
   check_family(loss, "loss", "loss")

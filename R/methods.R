@@ -60,8 +60,8 @@ logLik.bijectr_fit <- function(object, newdata = NULL, condition = NULL, ...) {
   check_flow(object)
   if (is.null(newdata)) {
     if (!is.null(condition)) stop_arg("{.arg condition} was given without {.arg newdata}.")
-    if (is.null(object[["loglik"]])) stop_arg("This fit was not made from data: {.arg newdata} must be given.")
-    value <- object[["loglik"]] # exactly: `$` would also take loglik_validation
+    if (is.null(object$loglik)) stop_arg("This fit was not made from data: {.arg newdata} must be given.")
+    value <- object$loglik
     n <- object$nobs
   } else {
     each <- logdensity(object, newdata, condition)

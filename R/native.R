@@ -36,18 +36,19 @@ native_draw <- function(flow, n, seed, threads = thread_count()) {
 
 native_draw_vjp <- function(flow, z, grad_z) .Call(ffi_flow_draw_vjp, flow, z, grad_z)
 
-native_optimizer_moments <- function(name) .Call(ffi_optimizer_moments, name)
+native_optimizer_moments <- function(optimizer) .Call(ffi_optimizer_moments, optimizer)
+native_train_names <- function() .Call(ffi_train_names)
 
-native_optimize <- function(theta, moment, gradient, optimizer, rate, t, clip) {
-  .Call(ffi_optimize, theta, moment, gradient, optimizer, rate, t, clip)
-}
-
-native_schedule_rate <- function(schedule, learning_rate, steps, step) {
-  .Call(ffi_schedule_rate, schedule, learning_rate, steps, step)
-}
-
+# The core asks for conditions that are pending; one that ends the call comes back with the state.
 native_train <- function(flow, setup, state) {
-  .Call(ffi_train, flow, setup, state, thread_count())
+  pending <- NULL
+  poll <- function() {
+    pending <<- pending_condition()
+    !is.null(pending)
+  }
+  step <- .Call(ffi_train, flow, setup, state, thread_count(), poll)
+  step["condition"] <- list(step$condition %||% pending)
+  step
 }
 
 # Raises an interrupt that is pending and not suspended, or the error of a time limit. Long calls do this every 0.1 s.

@@ -147,11 +147,7 @@ plot_loss <- function(fit, main = NULL, ...) {
   if (steep && !log_axis) ylim[2] <- ylim[1] + 2 * diff(stats::quantile(shown, c(0, 0.9)))
   plot(NULL,
     xlim = c(1, max(history$step, 2)), ylim = ylim, log = if (log_axis) "y" else "", xlab = "Optimiser step",
-    ylab = if (identical(fit$loss$kind, "flow_matching")) {
-      "Flow matching loss"
-    } else {
-      "Loss: mean negative log density (nats)"
-    }, main = main, las = 1
+    ylab = loss_label(fit$loss), main = main, las = 1
   )
   graphics::lines(history$step, history$train, col = "grey60")
   validated <- which(is.finite(history$validation))

@@ -40,7 +40,7 @@ summary.bijectr_fit <- function(object, ...) {
       seconds = object$seconds,
       best_step = if (all(is.na(validation))) NA_real_ else object$history$step[which.min(validation)],
       density = density,
-      loglik = object[["loglik"]]
+      loglik = object$loglik
     ),
     class = "summary.bijectr_fit"
   )
@@ -51,7 +51,7 @@ STATUS_MEANING <- c(
   finished = "all steps were made", max_epochs = "all epochs were made",
   converged = "no gain for `patience` validations",
   time_limit = "the time was up", stopped = "the callback stopped it", interrupted = "interrupted; update() goes on",
-  diverged = "the loss was not finite"
+  diverged = "the loss was not finite", failed = "an error ended it; update() goes on"
 )
 
 #' @rdname summary.bijectr_fit

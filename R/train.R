@@ -1,5 +1,5 @@
 # The training loop. The core advances plain vectors by about 0.2 s of steps a call; this loop does what needs R:
-# budget, progress, callbacks, checkpoints, interrupts. Nothing depends on where the calls are cut.
+# budget, progress, callbacks, checkpoints. Nothing depends on where the calls are cut.
 
 # A call copies the state and shuffles the rows of the epoch it is in, so a large state or many rows get longer calls:
 # both stay below a few per cent of it. The option is for tests, which cut training in unusual places.
@@ -7,17 +7,13 @@ seconds_per_call <- function(state, n_row) {
   getOption("bijectr.seconds_per_call", max(0.2, 1.5e-7 * sum(lengths(state)), 1e-6 * n_row))
 }
 
-# Names of state$counters, in the order of ffi-train.c.
-COUNTERS <- c(
-  "step", "epoch", "position", "moment_step", "rate_factor", "n_failure", "n_stale", "best_loss", "best_step",
-  "safe_step", "loss_sum", "loss_weight", "loss_steps"
-)
-
+# The state at the beginning: plain vectors, and the seed of all that training draws.
 new_state <- function(flow, control) {
   theta <- flow$params
-  moment <- numeric(length(theta) * native_optimizer_moments(control$optimizer$kind))
+  moment <- numeric(length(theta) * native_optimizer_moments(control$optimizer))
   average <- if (control$ema > 0) theta + 0 else numeric()
-  counters <- stats::setNames(numeric(length(COUNTERS)), COUNTERS)
+  names <- native_train_names()$counters
+  counters <- stats::setNames(numeric(length(names)), names)
   counters[c("rate_factor", "best_loss")] <- c(1, Inf)
   list(
     counters = counters, theta = theta, moment = moment, average = average, best = theta,
@@ -25,50 +21,85 @@ new_state <- function(flow, control) {
   )
 }
 
-# What the core needs to know: data, rows, budgets.
-train_setup <- function(data, condition, weights, rows, control, noise_root, loss = NULL) {
-  n <- length(rows$train)
-  batch_size <- min(control$batch_size, n)
-  per_epoch <- ceiling(n / batch_size)
-  bounds <- c(control$steps, if (!is.null(control$max_epochs)) control$max_epochs * per_epoch)
+# The state from which a fit is trained further. A fit that kept none starts its optimiser anew.
+resumed_state <- function(fit, control) {
+  if (!is.null(fit$state)) return(fit$state)
+  cli::cli_inform(c(
+    i = "The fit did not keep the state of its optimiser, which starts anew from the fit's parameters.",
+    i = "A fit with {.code keep_state = TRUE} goes on as if it had not ended."
+  ), class = "bijectr_message_new_state")
+  state <- new_state(as_flow(fit), control)
+  state$counters[c("step", "epoch")] <- c(fit$steps, fit$epochs)
+  validation <- fit$history$validation
+  if (control$keep_best && any(is.finite(validation))) {
+    state$counters[c("best_loss", "best_step")] <- c(min(validation, na.rm = TRUE), fit$history$step[which.min(validation)])
+  }
+  state
+}
+
+# What the core needs to know. `steps` is the length of the schedule.
+train_setup <- function(control, steps, ...) {
   or_zero <- function(x) if (is.null(x)) 0 else as.double(x)
-  list(
-    data = data, condition = condition, weight = weights, train_row = rows$train - 1L,
-    validation_row = rows$validation - 1L, batch_size = batch_size, max_step = or_zero(control$steps),
-    max_epoch = or_zero(control$max_epochs), validate_every = or_zero(control$validate_every),
+  setup <- list(
+    max_step = or_zero(control$steps), max_epoch = or_zero(control$max_epochs),
+    validate_every = or_zero(control$validate_every),
     # the core wants the number of stale validations that ends it
     patience = if (is.null(control$patience)) 0 else control$patience + 1,
-    record_every = max(1, ceiling(min(bounds) / 2000)), optimizer = unclass(control$optimizer),
-    schedule = unclass(control$schedule), learning_rate = control$learning_rate, schedule_steps = min(bounds),
-    clip = or_zero(control$clip), noise = control$noise, noise_root = noise_root, ema = control$ema,
-    max_failure = control$max_failures,
-    keep_best = control$keep_best && length(rows$validation) > 0, seed = 0, seconds = 0,
-    loss = loss, matching = identical(loss$kind, "flow_matching")
+    record_every = max(1, ceiling(steps / 2000)), optimizer = control$optimizer, schedule = control$schedule,
+    learning_rate = control$learning_rate, schedule_steps = steps, clip = or_zero(control$clip), ema = control$ema,
+    max_failure = control$max_failures
+  )
+  more <- list(...)
+  c(setup[setdiff(names(setup), names(more))], more)
+}
+
+# For a loss over rows of data.
+data_setup <- function(data, condition, weights, rows, control, noise_root, loss) {
+  batch_size <- min(control$batch_size, length(rows$train))
+  train_setup(control, data_steps(control, rows),
+    data = data, condition = condition, weight = weights, train_row = rows$train - 1L,
+    validation_row = rows$validation - 1L, batch_size = batch_size, noise = control$noise, noise_root = noise_root,
+    loss = loss
   )
 }
 
-# Trains from `state` on. Returns the last complete state whatever ended it: list(state, history, status, seconds). The
-# caller has suspended interrupts; they are looked for between calls, where state and history belong together.
-# `advance(state, seconds)` gives list(state, outcome, history) after about so many seconds.
-run_training <- function(flow, setup, state, control, progress, snapshot, advance = native_advance(flow, setup)) {
+steps_per_epoch <- function(control, rows) {
+  n <- length(rows$train)
+  ceiling(n / min(control$batch_size, n))
+}
+
+# The steps that the budget allows.
+data_steps <- function(control, rows) {
+  min(control$steps, if (!is.null(control$max_epochs)) control$max_epochs * steps_per_epoch(control, rows))
+}
+
+# For a loss that R computes, whose budget is in steps.
+objective_setup <- function(objective, control, steps, validate_every = 0, ...) {
+  train_setup(control, steps,
+    max_step = steps, max_epoch = 0, validate_every = validate_every, objective = objective, ...
+  )
+}
+
+# Trains from `state` on. Returns the last complete state whatever ended it: list(state, history, status, seconds,
+# condition), the condition NULL or the error or interrupt that ended it. The caller has suspended interrupts; the core
+# looks for them, and so does this loop.
+run_training <- function(flow, setup, state, control, progress, snapshot) {
   started <- Sys.time()
   elapsed <- function() as.double(Sys.time() - started, units = "secs")
-  run <- list(state = state, history = NULL, status = "paused", seconds = 0)
+  run <- list(state = state, history = NULL, status = "paused", seconds = 0, condition = NULL)
   saved <- 0
   bar <- progress_start(progress, setup)
   while (run$status == "paused") {
     left <- if (is.null(control$seconds)) Inf else control$seconds - elapsed()
     failures <- run$state$counters[["n_failure"]]
-    step <- advance(run$state, max(0, min(seconds_per_call(run$state, length(setup$train_row)), left)))
-    run <- list(
-      state = step$state, history = c(run$history, list(step$history)), status = step$outcome, seconds = elapsed()
-    )
+    run <- train_some(flow, setup, run, max(0, min(seconds_per_call(run$state, length(setup$train_row)), left)))
+    run$seconds <- elapsed()
     if (run$state$counters[["n_failure"]] > failures) report_rollback(run$state$counters)
     progress_update(bar, run, setup)
-    if (run$status == "paused" && !is.null(control$seconds) && elapsed() >= control$seconds) run$status <- "time_limit"
-    if (run$status == "paused" && callback_says_stop(control$callback, run, snapshot)) run$status <- "stopped"
+    if (run$status == "paused" && !is.null(control$seconds) && run$seconds >= control$seconds) run$status <- "time_limit"
+    if (run$status == "paused") run <- ask_callback(control$callback, run, snapshot)
     if (run$status == "finished") run$status <- finished_status(setup, run$state)
-    if (run$status == "paused" && interrupt_pending()) run$status <- "interrupted"
+    if (run$status == "paused") run <- ended_by(run, pending_condition())
     if (!is.null(control$checkpoint) && (run$status != "paused" || elapsed() - saved >= control$checkpoint_seconds)) {
       write_checkpoint(snapshot(run), control$checkpoint)
       saved <- elapsed()
@@ -79,29 +110,36 @@ run_training <- function(flow, setup, state, control, progress, snapshot, advanc
   run
 }
 
-# Maximum likelihood, in the core.
-native_advance <- function(flow, setup) {
-  function(state, seconds) {
-    setup$seconds <- seconds
-    step <- native_train(flow, setup, state)
-    step$state$seed <- state$seed
-    step
-  }
+# One call of the core. An error of the core, too, leaves the state as it was.
+train_some <- function(flow, setup, run, seconds) {
+  setup$seconds <- seconds
+  step <- tryCatch(native_train(flow, setup, run$state), error = identity)
+  if (inherits(step, "condition")) return(ended_by(run, step))
+  run$state <- step$state
+  run$history <- c(run$history, list(step$history))
+  run$status <- step$outcome
+  ended_by(run, step$condition)
 }
 
-# Takes an interrupt that arrived while they were suspended.
-interrupt_pending <- function() {
-  tryCatch(
-    {
-      allowInterrupts(native_check_interrupt())
-      FALSE
-    },
-    interrupt = function(condition) TRUE
-  )
+# What a condition makes of the training.
+ended_by <- function(run, condition) {
+  if (is.null(condition)) return(run)
+  run$condition <- condition
+  run$status <- if (inherits(condition, "interrupt")) "interrupted" else "failed"
+  run
 }
 
-callback_says_stop <- function(callback, run, snapshot) {
-  !is.null(callback) && isFALSE(callback(snapshot(run), last_record(run)))
+# An interrupt that arrived while they were suspended, or a time limit that is over; else NULL.
+pending_condition <- function() {
+  found <- guarded(native_check_interrupt())
+  if (inherits(found, "condition")) found
+}
+
+ask_callback <- function(callback, run, snapshot) {
+  if (is.null(callback)) return(run)
+  said <- guarded(callback(snapshot(run), last_record(run)))
+  if (isFALSE(said)) run$status <- "stopped"
+  ended_by(run, if (inherits(said, c("error", "interrupt"))) said)
 }
 
 finished_status <- function(setup, state) {
@@ -137,7 +175,7 @@ write_checkpoint <- function(object, file) {
   if (!written) {
     # a full disk must not cost the training
     unlink(part)
-    cli::cli_warn("The checkpoint {.file {file}} could not be written.")
+    cli::cli_warn("The checkpoint {.file {file}} could not be written.", class = "bijectr_warning_checkpoint")
   }
 }
 

@@ -1,34 +1,38 @@
 #' Go on training
 #'
-#' Continues the training of a fit where it ended, with its optimiser state and order of rows: for a constant learning
+#' Continues the training of a fit where it ended. A fit that kept its state (`keep_state = TRUE` in [fit_control()], or
+#' one that ended early, or a checkpoint) goes on with its optimiser state and order of rows: for a constant learning
 #' rate and without noise the result is the same, bit for bit, as if the first fit had been asked for more epochs (and
-#' for validation at the same steps). Other schedules, and noise that fades, are stretched to the new number of steps.
+#' for validation at the same steps). Other schedules, and noise that fades, are stretched to the new number of steps. A
+#' fit without state goes on from its parameters, with a fresh optimiser, and says so.
 #'
-#' @param object A fit.
+#' @param object A fit, or a checkpoint read with [readRDS()].
 #' @param epochs,steps How many more: `update(fit, epochs = +50)`. With neither, a fit that was interrupted, stopped or
-#'   ran out of time goes on to its original number.
+#'   ran out of time goes on to its original number; one that has reached it is given back as it is.
 #' @param seconds Time budget of the continuation; `NULL`: none.
 #' @param data,condition,weights The data of the fit. By default they are taken from the fit's call, as `update()` of a
 #'   linear model does.
+#' @param checkpoint,callback As in [fit_control()], for the continuation: those of the fit are not used again.
 #' @param progress Show a progress bar.
 #' @param ... Not used.
 #' @return A `bijectr_fit`.
 #' @examples
-#' fit <- fit_flow(faithful, max_epochs = 2, schedule = schedule_constant())
+#' fit <- fit_flow(faithful, max_epochs = 2, schedule = schedule_constant(), keep_state = TRUE)
 #' update(fit, epochs = +3)
 #' @importFrom stats update
 #' @export
 update.bijectr_fit <- function(object, epochs = NULL, steps = NULL, seconds = NULL, data = NULL, condition = NULL,
-                               weights = NULL, progress = interactive(), ...) {
+                               weights = NULL, checkpoint = NULL, callback = NULL, progress = interactive(), ...) {
   check_unused(...)
   check_flow(object)
   envir <- parent.frame()
-  from_call <- function(given, name) if (is.null(given)) eval(object$call[[name]], envir) else given
-  if (is.null(object$formula)) {
-    if (is.null(data)) data <- eval(object$call[["data"]] %||% object$call[[2]], envir)
-  } else {
+  control <- continued_control(object, epochs, steps, seconds, checkpoint, callback)
+  if (is.null(control)) return(object)
+  from_call <- function(given, name) if (is.null(given)) call_value(object, name, envir) else given
+  data <- from_call(data, "data")
+  if (!is.null(object$formula)) {
     formula <- eval(object$formula, envir)
-    table <- from_call(data, "data")
+    table <- data
     data <- formula_parts(formula, table)$data
     if (object$d_condition > 0) {
       table <- table %||% mget(object$condition$model$variables, envir, inherits = TRUE)
@@ -49,25 +53,38 @@ update.bijectr_fit <- function(object, epochs = NULL, steps = NULL, seconds = NU
   condition <- as_fit_condition(from_call(condition, "condition"), n)
   if ((object$d_condition > 0) == is.null(condition)) stop_arg("{.arg condition} does not fit this fit.")
   if (!is.null(condition)) condition <- encode_columns(condition, object$condition$codecs)
-  control <- object$control
-  per_epoch <- ceiling(length(rows$train) / min(control$batch_size, length(rows$train)))
+  data <- encode_columns(data, object$codecs)
+  root <- noise_root(row_moments(data, rows$train, weights))
+  setup <- data_setup(data, condition, weights, rows, control, root, object$loss)
+  finish_fit(
+    as_flow(object), setup, resumed_state(object, control), control, progress, continued_origin(object),
+    evaluate_data(setup, rows)
+  )
+}
+
+# The settings of a continuation; NULL where there is nothing left to do.
+continued_control <- function(fit, epochs, steps, seconds, checkpoint, callback) {
+  control <- fit$control
   epochs <- check_count(epochs, "epochs", null = TRUE)
   steps <- check_count(steps, "steps", null = TRUE)
   if (!is.null(epochs)) {
-    control$max_epochs <- as.integer((control$max_epochs %||% ceiling(object$steps / per_epoch)) + epochs)
+    done <- control$max_epochs %||% ceiling(fit$steps / steps_per_epoch(control, fit$rows))
+    control$max_epochs <- as.integer(done + epochs)
     control["steps"] <- list(NULL)
   }
   if (!is.null(steps)) {
-    control$steps <- as.integer(object$steps + steps)
+    control$steps <- as.integer(fit$steps + steps)
     if (is.null(epochs)) control["max_epochs"] <- list(NULL)
   }
-  control["seconds"] <- list(check_number(seconds, "seconds", above = 0, null = TRUE))
-  data <- encode_columns(data, object$codecs)
-  root <- noise_root(row_moments(data, rows$train, weights))
-  setup <- train_setup(data, condition, weights, rows, control, root, object$loss)
-  fit <- finish_fit(as_flow(object), setup, object$state, control, progress, rows, object$history, object$seconds)
-  fit$call <- object$call
-  fit
+  control[c("seconds", "checkpoint", "callback")] <- list(seconds, checkpoint, callback)
+  over <- c(fit$steps >= control$steps, fit$epochs >= control$max_epochs, fit$status %in% c("converged", "diverged"))
+  if (is.null(epochs) && is.null(steps) && any(over)) return(NULL)
+  do.call(fit_control, unclass(control))
+}
+
+# What a continuation takes over from the fit.
+continued_origin <- function(fit) {
+  unclass(fit)[c("call", "formula", "loss", "options", "rows", "history", "seconds")]
 }
 
 # The flow alone, without what a fit adds.

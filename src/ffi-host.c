@@ -190,7 +190,7 @@ bj_workers ffi_workers(SEXP threads, SEXP poll) {
   host_call *call = (host_call *)R_alloc(1, sizeof(host_call));
   *call = (host_call){
       .n_thread = forked ? 1 : Rf_asInteger(threads), .poll = poll, .next_poll = ffi_clock() + POLL_SECONDS};
-  return (bj_workers){call->n_thread, run_tasks, poll == R_NilValue ? NULL : host_stop, call};
+  return (bj_workers){call->n_thread, run_tasks, ffi_clock, poll == R_NilValue ? NULL : host_stop, call};
 }
 
 void ffi_finish(const bj_workers *workers, bj_status status, const bj_error *error) {

@@ -1,102 +1,295 @@
 /* Training: one call takes the state in, advances it, and gives a new state out. Vectors that the core writes are
- * copied first, so the list that came in stays as it was: an interrupted call loses only its own steps. */
+ * copied first, so the list that came in stays as it was. Setup and state may come from a file: everything is looked at
+ * before the core reads it. */
 #include "ffi.h"
 
+#include <float.h>
+#include <limits.h>
 #include <string.h>
 
 /* Points of the history that one call can add. */
 #define MAX_RECORD 8192
 
-SEXP ffi_optimizer_moments(SEXP name) {
-  return Rf_ScalarInteger(ffi_core()->optimizer_moments(CHAR(STRING_ELT(name, 0))));
-}
+/* ---- names that R asks for --------------------------------------------------------------------------------------- */
 
-static const double *optional_numbers(SEXP list, const char *name) {
-  SEXP value = ffi_list_get(list, name);
-  return value == R_NilValue ? NULL : REAL(value);
-}
+static const char *const counter_names[] = {
+#define BJ_COUNTER_NAME(name) #name,
+    BJ_COUNTER_LIST(BJ_COUNTER_NAME)
+#undef BJ_COUNTER_NAME
+};
+#define N_COUNTER ((int)(sizeof counter_names / sizeof *counter_names))
 
-static bj_train_setup read_setup(SEXP list) {
-  SEXP data = ffi_list_get(list, "data"), optimizer = ffi_list_get(list, "optimizer");
-  SEXP schedule = ffi_list_get(list, "schedule"), train_row = ffi_list_get(list, "train_row");
-  SEXP validation_row = ffi_list_get(list, "validation_row");
-  return (bj_train_setup){
-      .n = Rf_length(train_row),
-      .n_validation = Rf_length(validation_row),
-      .data = REAL(data),
-      .n_row = Rf_nrows(data),
-      .condition = optional_numbers(list, "condition"),
-      .weight = optional_numbers(list, "weight"),
-      .train_row = INTEGER(train_row),
-      .validation_row = INTEGER(validation_row),
-      .batch_size = (long)ffi_number(list, "batch_size"),
-      .max_step = (long)ffi_number(list, "max_step"),
-      .max_epoch = (long)ffi_number(list, "max_epoch"),
-      .validate_every = (long)ffi_number(list, "validate_every"),
-      .patience = (long)ffi_number(list, "patience"),
-      .record_every = (long)ffi_number(list, "record_every"),
-      .optimizer = ffi_optimizer(optimizer),
-      .schedule = ffi_schedule(schedule, ffi_number(list, "learning_rate"), ffi_number(list, "schedule_steps")),
-      .clip = ffi_number(list, "clip"),
-      .noise = ffi_number(list, "noise"),
-      .noise_root = REAL(ffi_list_get(list, "noise_root")),
-      .ema = ffi_number(list, "ema"),
-      .max_failure = (int)ffi_number(list, "max_failure"),
-      .keep_best = ffi_number(list, "keep_best") != 0,
-      .matching = ffi_number(list, "matching") != 0,
-      .seed = (uint64_t)ffi_number(list, "seed"),
-      .seconds = ffi_number(list, "seconds"),
-      .clock = ffi_clock,
-  };
-}
+static const char *const outcome_names[] = {
+#define BJ_OUTCOME_NAME(name, text) text,
+    BJ_OUTCOME_LIST(BJ_OUTCOME_NAME)
+#undef BJ_OUTCOME_NAME
+};
 
-/* The numbers of the state, in the order of the vector state$counters. */
-static double *counter(bj_train_state *state, int i) {
-  double *const all[] = {&state->step,        &state->epoch,     &state->position, &state->moment_step,
-                         &state->rate_factor, &state->n_failure, &state->n_stale,  &state->best_loss,
-                         &state->best_step,   &state->safe_step, &state->loss_sum, &state->loss_weight,
-                         &state->loss_steps};
-  return i < (int)(sizeof all / sizeof *all) ? all[i] : NULL;
-}
-
-/* state: list(counters, theta, moment, average, best, safe). Returns list(state, outcome, history), history a matrix
- * with columns step, training loss, validation loss, rate. */
-SEXP ffi_train(SEXP flow, SEXP setup_list, SEXP state_list, SEXP threads) {
-  const char *names[] = {"state", "outcome", "history", ""};
-  const char *outcomes[] = {"running", "paused", "converged", "finished", "diverged"};
-  const ffi_built built = ffi_build(flow);
-  const bj_workers workers = ffi_workers(threads, R_NilValue);
-  const bj_train_setup setup = read_setup(setup_list);
-  SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
-  SEXP next = Rf_duplicate(state_list);
-  SET_VECTOR_ELT(out, 0, next);
-  double *counters = REAL(ffi_list_get(next, "counters"));
-  double *record = (double *)R_alloc(4 * MAX_RECORD, sizeof(double));
-  bj_train_state state = {
-      .theta = REAL(ffi_list_get(next, "theta")),
-      .moment = REAL(ffi_list_get(next, "moment")),
-      .average = REAL(ffi_list_get(next, "average")),
-      .best = REAL(ffi_list_get(next, "best")),
-      .safe = REAL(ffi_list_get(next, "safe")),
-      .max_record = MAX_RECORD,
-      .record_step = record,
-      .record_train = record + MAX_RECORD,
-      .record_validation = record + 2 * MAX_RECORD,
-      .record_rate = record + 3 * MAX_RECORD,
-  };
-  if (Rf_xlength(ffi_list_get(next, "theta")) != built.size.n_param) Rf_error("internal error: `theta` does not fit");
-  for (int i = 0; counter(&state, i); i++) *counter(&state, i) = counters[i];
-  bj_train_status outcome;
-  bj_error error = {""};
-  const bj_status status = built.core->train(built.flow, &setup, &state, ffi_memory(), &workers, &outcome, &error);
-  if (status != BJ_OK) ffi_raise(status, &error);
-  for (int i = 0; counter(&state, i); i++) counters[i] = *counter(&state, i);
-  SET_VECTOR_ELT(out, 1, Rf_mkString(outcomes[outcome]));
-  SEXP history = Rf_allocMatrix(REALSXP, (int)state.n_record, 4);
-  SET_VECTOR_ELT(out, 2, history);
-  for (int k = 0; k < 4; k++) {
-    memcpy(REAL(history) + k * state.n_record, record + (long)k * MAX_RECORD, sizeof(double) * (size_t)state.n_record);
-  }
+static SEXP strings(const char *const *names, int n) {
+  SEXP out = PROTECT(Rf_allocVector(STRSXP, n));
+  for (int i = 0; i < n; i++) SET_STRING_ELT(out, i, Rf_mkChar(names[i]));
   UNPROTECT(1);
+  return out;
+}
+
+/* list(counters, outcomes): the names of the numbers of a state, and why a call may come back. */
+SEXP ffi_train_names(void) {
+  const char *names[] = {"counters", "outcomes", ""};
+  SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
+  SET_VECTOR_ELT(out, 0, strings(counter_names, N_COUNTER));
+  SET_VECTOR_ELT(out, 1, strings(outcome_names, BJ_N_OUTCOME));
+  UNPROTECT(1);
+  return out;
+}
+
+static int optimizer_moments(const bj_spec *optimizer) {
+  int n;
+  bj_error error = {""};
+  const bj_status status = ffi_core()->optimizer_moments(optimizer, ffi_memory(), &n, &error);
+  if (status != BJ_OK) ffi_raise(status, &error);
+  return n;
+}
+
+SEXP ffi_optimizer_moments(SEXP optimizer) {
+  const bj_spec spec = ffi_spec(optimizer);
+  return Rf_ScalarInteger(optimizer_moments(&spec));
+}
+
+/* ---- what comes in ----------------------------------------------------------------------------------------------- */
+
+/* n numbers of a list, or an error that names them; `what` says where they are. */
+static double *need_numbers(SEXP list, const char *what, const char *name, R_xlen_t n) {
+  SEXP value = ffi_list_get(list, name);
+  if (TYPEOF(value) != REALSXP || Rf_xlength(value) != n) {
+    Rf_error("`%s` in the %s must be %.0f numbers: the object is damaged", name, what, (double)n);
+  }
+  return REAL(value);
+}
+
+static double need_number(SEXP list, const char *name, double least, double most) {
+  SEXP value = ffi_list_get(list, name);
+  const double number = Rf_isNumeric(value) && Rf_xlength(value) == 1 ? Rf_asReal(value) : NA_REAL;
+  if (!(number >= least && number <= most)) {
+    Rf_error("`%s` in the settings of a training must be a number from %g to %g: the object is damaged", name, least,
+             most);
+  }
+  return number;
+}
+
+static const bj_spec *need_spec(SEXP list, const char *name) {
+  bj_spec *spec = (bj_spec *)R_alloc(1, sizeof(bj_spec));
+  *spec = ffi_spec(ffi_list_get(list, name));
+  return spec;
+}
+
+/* Row numbers from 0. */
+static const int *need_rows(SEXP list, const char *name, long n_row, long *n) {
+  SEXP value = ffi_list_get(list, name);
+  if (TYPEOF(value) != INTSXP) Rf_error("`%s` in the settings of a training must be row numbers", name);
+  *n = (long)Rf_xlength(value);
+  for (long i = 0; i < *n; i++) {
+    const int row = INTEGER(value)[i];
+    if (row < 0 || row >= n_row) Rf_error("`%s` has a row that the data, %ld rows, do not have", name, n_row);
+  }
+  return INTEGER(value);
+}
+
+/* What the settings say of rows of data. */
+static void read_rows(SEXP list, const ffi_built *built, bj_train_setup *setup) {
+  const int d = built->size.d;
+  SEXP weight = ffi_list_get(list, "weight");
+  setup->loss = need_spec(list, "loss");
+  setup->data = ffi_rows(ffi_list_get(list, "data"), d, "data");
+  if (built->size.n_condition > 0) {
+    setup->condition = ffi_rows(ffi_list_get(list, "condition"), built->size.n_condition, "condition");
+    if (setup->condition.n != setup->data.n) Rf_error("`condition` must have as many rows as `data`");
+  }
+  const long n_row = setup->data.n;
+  if (weight != R_NilValue) setup->weight = need_numbers(list, "settings of a training", "weight", n_row);
+  setup->train_row = need_rows(list, "train_row", n_row, &setup->n);
+  setup->validation_row = need_rows(list, "validation_row", n_row, &setup->n_validation);
+  if (setup->n < 1) Rf_error("`train_row` has no rows");
+  setup->batch_size = (long)need_number(list, "batch_size", 1, INT_MAX);
+  setup->noise = need_number(list, "noise", 0, DBL_MAX);
+  if (setup->noise > 0) setup->noise_root = need_numbers(list, "settings of a training", "noise_root", (R_xlen_t)d * d);
+}
+
+static bj_train_setup read_setup(SEXP list, const ffi_built *built, const bj_objective *objective) {
+  bj_train_setup setup = {
+      .objective = objective,
+      .max_step = (long)need_number(list, "max_step", 0, INT_MAX),
+      .max_epoch = (long)need_number(list, "max_epoch", 0, INT_MAX),
+      .validate_every = (long)need_number(list, "validate_every", 0, INT_MAX),
+      .patience = (long)need_number(list, "patience", 0, 1.0 + INT_MAX),
+      .record_every = (long)need_number(list, "record_every", 1, INT_MAX),
+      .optimizer = need_spec(list, "optimizer"),
+      .schedule = need_spec(list, "schedule"),
+      .learning_rate = need_number(list, "learning_rate", 0, DBL_MAX),
+      .schedule_steps = need_number(list, "schedule_steps", 0, DBL_MAX),
+      .clip = need_number(list, "clip", 0, DBL_MAX),
+      .ema = need_number(list, "ema", 0, 1),
+      .max_failure = (int)need_number(list, "max_failure", 0, INT_MAX),
+      .seed = (uint64_t)need_number(list, "seed", 0, 0x1p53),
+      .seconds = need_number(list, "seconds", 0, R_PosInf),
+  };
+  if (setup.max_step == 0 && setup.max_epoch == 0) Rf_error("a training needs a number of steps or epochs");
+  if (!objective) read_rows(list, built, &setup);
+  return setup;
+}
+
+static double *counter_of(bj_train_state *state, int i) {
+  double *const all[] = {
+#define BJ_COUNTER_PLACE(name) &state->name,
+      BJ_COUNTER_LIST(BJ_COUNTER_PLACE)
+#undef BJ_COUNTER_PLACE
+  };
+  return all[i];
+}
+
+/* Counters are counts, but for sums of losses and a factor; `position` stays within an epoch. */
+static void check_counters(SEXP counters, const bj_train_state *state, const bj_train_setup *setup) {
+  SEXP names = Rf_getAttrib(counters, R_NamesSymbol);
+  for (int i = 0; i < N_COUNTER; i++) {
+    if (TYPEOF(names) != STRSXP || strcmp(CHAR(STRING_ELT(names, i)), counter_names[i])) {
+      Rf_error("`counters` in the state of a training lacks `%s`: the object is damaged", counter_names[i]);
+    }
+  }
+  const double counts[] = {state->step,    state->epoch,     state->position,  state->moment_step, state->n_failure,
+                           state->n_stale, state->best_step, state->safe_step, state->loss_steps,  state->owed};
+  for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+    if (!(counts[i] >= 0 && counts[i] <= 0x1p50)) Rf_error("a counter in the state of a training is %g", counts[i]);
+  }
+  if (state->position > 0 && (setup->objective || state->position >= (double)setup->n)) {
+    Rf_error("the state of this training is beyond the rows of an epoch: these are not its data");
+  }
+  if (!(state->rate_factor >= 0 && state->rate_factor <= 1)) Rf_error("`rate_factor` must be between 0 and 1");
+  if (ISNAN(state->best_loss) || ISNAN(state->loss_sum) || !(state->loss_weight >= 0)) {
+    Rf_error("a loss in the state of a training is not a number: the object is damaged");
+  }
+}
+
+/* `list` is written by the core. */
+static bj_train_state read_state(SEXP list, const ffi_built *built, const bj_train_setup *setup) {
+  const char *what = "state of a training";
+  const R_xlen_t n = built->size.n_param, n_moment = n * optimizer_moments(setup->optimizer);
+  const R_xlen_t n_average = setup->ema > 0 ? n : 0;
+  bj_train_state state = {
+      .theta = need_numbers(list, what, "theta", n),
+      .moment = need_numbers(list, what, "moment", n_moment),
+      .average = need_numbers(list, what, "average", n_average),
+      .best = need_numbers(list, what, "best", n),
+      .safe = need_numbers(list, what, "safe", n + n_moment + n_average),
+      .max_record = MAX_RECORD,
+  };
+  const double *counters = need_numbers(list, what, "counters", N_COUNTER);
+  for (int i = 0; i < N_COUNTER; i++) *counter_of(&state, i) = counters[i];
+  check_counters(ffi_list_get(list, "counters"), &state, setup);
+  state.record_step = (double *)R_alloc(4 * MAX_RECORD, sizeof(double));
+  state.record_train = state.record_step + MAX_RECORD;
+  state.record_validation = state.record_train + MAX_RECORD;
+  state.record_rate = state.record_validation + MAX_RECORD;
+  return state;
+}
+
+/* ---- a loss that R computes -------------------------------------------------------------------------------------- */
+
+typedef struct {
+  SEXP step, validate; /* R functions that give back, and do not raise, what ends them */
+  SEXP keep;           /* a list that protects `condition`, its element 0 */
+  long n_param;
+} r_objective;
+
+static SEXP copy_of(const real *theta, long n) {
+  SEXP out = Rf_allocVector(REALSXP, n);
+  for (long i = 0; i < n; i++) REAL(out)[i] = theta[i];
+  return out;
+}
+
+/* Keeps a condition, and says so. */
+static int ended(r_objective *objective, SEXP value) {
+  if (!Rf_inherits(value, "condition")) return 0;
+  SET_VECTOR_ELT(objective->keep, 0, value);
+  return 1;
+}
+
+static bj_status objective_step(void *host, const real *theta, double step, uint64_t seed, real *gradient, double *loss,
+                                double *shown) {
+  r_objective *objective = host;
+  const long n = objective->n_param;
+  SEXP params = PROTECT(copy_of(theta, n));
+  SEXP at = PROTECT(Rf_ScalarReal(step)), from = PROTECT(Rf_ScalarReal((double)seed));
+  SEXP call = PROTECT(Rf_lang4(objective->step, params, at, from));
+  SEXP value = PROTECT(Rf_eval(call, R_BaseEnv));
+  const int stopped = ended(objective, value);
+  if (!stopped) {
+    const double *from_r = need_numbers(value, "value of an objective", "gradient", n);
+    for (long i = 0; i < n; i++) gradient[i] = from_r[i];
+    *loss = ffi_number(value, "loss");
+    *shown = ffi_number(value, "shown");
+  }
+  UNPROTECT(5);
+  return stopped ? BJ_STOPPED : BJ_OK;
+}
+
+static bj_status objective_validate(void *host, const real *theta, double *loss) {
+  r_objective *objective = host;
+  SEXP params = PROTECT(copy_of(theta, objective->n_param));
+  SEXP call = PROTECT(Rf_lang2(objective->validate, params));
+  SEXP value = PROTECT(Rf_eval(call, R_BaseEnv));
+  const int stopped = ended(objective, value);
+  if (!stopped) *loss = Rf_asReal(value);
+  UNPROTECT(3);
+  return stopped ? BJ_STOPPED : BJ_OK;
+}
+
+static r_objective read_objective(SEXP list, const ffi_built *built, SEXP keep) {
+  r_objective objective = {ffi_list_get(list, "step"), ffi_list_get(list, "validate"), keep, built->size.n_param};
+  if (!Rf_isFunction(objective.step)) Rf_error("`step` of an objective must be a function");
+  if (objective.validate != R_NilValue && !Rf_isFunction(objective.validate)) {
+    Rf_error("`validate` of an objective must be a function");
+  }
+  return objective;
+}
+
+/* ---- the entry --------------------------------------------------------------------------------------------------- */
+
+static SEXP history_of(const bj_train_state *state) {
+  const double *const columns[] = {state->record_step, state->record_train, state->record_validation,
+                                   state->record_rate};
+  SEXP history = Rf_allocMatrix(REALSXP, (int)state->n_record, 4);
+  for (int k = 0; k < 4; k++) {
+    memcpy(REAL(history) + k * state->n_record, columns[k], sizeof(double) * (size_t)state->n_record);
+  }
+  return history;
+}
+
+/* state: list(counters, theta, moment, average, best, safe, ...). Returns list(state, outcome, history, condition),
+ * history a matrix with columns step, training loss, validation loss, rate; condition is NULL, or what ended the
+ * objective. */
+SEXP ffi_train(SEXP flow, SEXP setup_list, SEXP state_list, SEXP threads, SEXP poll) {
+  const char *names[] = {"state", "outcome", "history", "condition", ""};
+  const ffi_built built = ffi_build(flow);
+  SEXP out = PROTECT(Rf_mkNamed(VECSXP, names)), keep = PROTECT(Rf_allocVector(VECSXP, 1));
+  SEXP list = ffi_list_get(setup_list, "objective");
+  r_objective objective = {0};
+  bj_objective losses = {objective_step, NULL, &objective};
+  if (list != R_NilValue) {
+    objective = read_objective(list, &built, keep);
+    if (objective.validate != R_NilValue) losses.validate = objective_validate;
+  }
+  const bj_train_setup setup = read_setup(setup_list, &built, list != R_NilValue ? &losses : NULL);
+  SET_VECTOR_ELT(out, 0, Rf_duplicate(state_list));
+  bj_train_state state = read_state(VECTOR_ELT(out, 0), &built, &setup);
+  bj_train_outcome outcome;
+  bj_error error = {""};
+  const bj_workers workers = ffi_workers(threads, poll);
+  const bj_status status = built.core->train(built.flow, &setup, &state, ffi_memory(), &workers, &outcome, &error);
+  ffi_finish(&workers, status, &error);
+  double *counters = REAL(ffi_list_get(VECTOR_ELT(out, 0), "counters"));
+  for (int i = 0; i < N_COUNTER; i++) counters[i] = *counter_of(&state, i);
+  SET_VECTOR_ELT(out, 1, Rf_mkString(outcome_names[outcome]));
+  SET_VECTOR_ELT(out, 2, history_of(&state));
+  SET_VECTOR_ELT(out, 3, VECTOR_ELT(keep, 0));
+  UNPROTECT(2);
   return out;
 }

@@ -40,10 +40,6 @@ typedef struct {
 ffi_built ffi_build(SEXP flow);
 bj_rows ffi_rows(SEXP x, int columns, const char *what);
 
-/* ffi-optimize.c */
-bj_optimizer ffi_optimizer(SEXP list);
-bj_schedule ffi_schedule(SEXP list, double rate, double steps);
-
 /* The entries of the .Call table. */
 SEXP ffi_flow_check(SEXP flow);
 SEXP ffi_flow_describe(SEXP flow);
@@ -52,10 +48,9 @@ SEXP ffi_flow_map(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP want_val
 SEXP ffi_flow_vjp(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP cotangents, SEXP threads, SEXP seed, SEXP poll);
 SEXP ffi_flow_draw(SEXP flow, SEXP n, SEXP seed, SEXP threads, SEXP poll);
 SEXP ffi_flow_draw_vjp(SEXP flow, SEXP z, SEXP grad_z);
-SEXP ffi_optimizer_moments(SEXP name);
-SEXP ffi_optimize(SEXP theta, SEXP moment, SEXP gradient, SEXP optimizer_list, SEXP rate, SEXP t, SEXP clip);
-SEXP ffi_schedule_rate(SEXP schedule_list, SEXP rate, SEXP steps, SEXP step);
-SEXP ffi_train(SEXP flow, SEXP setup, SEXP state, SEXP threads);
+SEXP ffi_train_names(void);
+SEXP ffi_optimizer_moments(SEXP optimizer);
+SEXP ffi_train(SEXP flow, SEXP setup, SEXP state, SEXP threads, SEXP poll);
 SEXP ffi_check_interrupt(void);
 SEXP ffi_isa(void);
 SEXP ffi_kinds(void);

@@ -6,7 +6,7 @@
 # not skip. The status is 1 if anything failed or nothing ran.
 Sys.setenv(NOT_CRAN = "true")
 args <- commandArgs(TRUE)
-filter <- if (length(args)) args[[1]] else NULL
+filter <- if (length(args) && nzchar(args[[1]])) args[[1]]
 
 library(testthat)
 results <- as.data.frame(test_dir(

@@ -76,16 +76,27 @@
 #include "base-mvnormal.c"
 #include "base-mixture.c"
 
+#include "opt-adam.c"
+#include "opt-adamw.c"
+#include "opt-amsgrad.c"
+#include "opt-sgd.c"
+
+#include "schedule.c"
+#include "schedule-constant.c"
+#include "schedule-cosine.c"
+#include "schedule-exponential.c"
+#include "schedule-one_cycle.c"
+
+#include "loss-maximum_likelihood.c"
+#include "loss-flow_matching.c"
+
 #include "kinds.c"
 #include "rows.c"
 #include "flow.c"
 #include "flow-draw_vjp.c"
 
-#include "opt-adam.c"
-#include "opt-sgd.c"
-#include "schedule.c"
+#include "train-rows.c"
 #include "train.c"
-#include "optimize.c"
 
 #include "num-hooks.c"
 
@@ -101,8 +112,6 @@ const bj_core BJ_CORE = {
     .flow_draw_vjp = flow_draw_vjp,
     .optimizer_moments = optimizer_moments,
     .train = train,
-    .optimize = optimize,
-    .schedule_rate = schedule_rate,
     .num_apply = num_apply,
     .num_gemm = num_gemm,
     .num_philox = philox,

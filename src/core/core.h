@@ -54,6 +54,7 @@ typedef struct {
 typedef struct {
   int n_worker;
   void (*run)(void *host, int n_task, void (*task)(void *arg, int index), void *arg);
+  double (*clock)(void); /* seconds */
   int (*stop)(void *host);
   void *host;
 } bj_workers;
@@ -134,64 +135,83 @@ typedef struct {
 
 /* ---- training ---------------------------------------------------------------------------------------------------- */
 
-typedef enum { BJ_RUNNING, BJ_PAUSED, BJ_CONVERGED, BJ_FINISHED, BJ_DIVERGED } bj_train_status;
+/* Why a call of train() came back. */
+#define BJ_OUTCOME_LIST(ENTRY)                                                  \
+  ENTRY(BJ_RUNNING, "running")                                                  \
+  ENTRY(BJ_PAUSED, "paused")       /* its time is up, or the host stopped it */ \
+  ENTRY(BJ_CONVERGED, "converged") /* patience ended it */                      \
+  ENTRY(BJ_FINISHED, "finished")   /* all steps or epochs were made */          \
+  ENTRY(BJ_DIVERGED, "diverged")   /* more rollbacks than allowed */
+
+typedef enum {
+#define BJ_OUTCOME_ENUM(name, text) name,
+  BJ_OUTCOME_LIST(BJ_OUTCOME_ENUM)
+#undef BJ_OUTCOME_ENUM
+      BJ_N_OUTCOME
+} bj_train_outcome;
+
+/* A loss that the host computes, in place of one over rows of data. Both functions may return BJ_STOPPED: then the step
+ * or the validation has not happened. */
+typedef struct {
+  /* The loss whose gradient (n_param, overwritten) is given, and the one to show. Draws are a function of `seed`. */
+  bj_status (*step)(void *host, const real *theta, double step, uint64_t seed, real *gradient, double *loss,
+                    double *shown);
+  bj_status (*validate)(void *host, const real *theta, double *loss); /* NULL: there is no validation */
+  void *host;
+} bj_objective;
 
 typedef struct {
-  const char *name; /* kind of optimiser */
-  double beta1, beta2, eps, weight_decay, momentum;
-  int nesterov;
-} bj_optimizer;
-
-typedef struct {
-  const char *name; /* constant, cosine, exponential, one_cycle */
-  double rate;      /* the peak (constant: the) rate */
-  double final;     /* cosine, one_cycle: rate at the end, as a fraction of the peak */
-  double decay;     /* exponential: factor a step */
-  double start;     /* one_cycle: first rate as a fraction of the peak */
-  double warmup;    /* one_cycle: share of the steps until the peak; others: share of steps of linear warm-up */
-  double steps;     /* length in steps */
-} bj_schedule;
-
-typedef struct {
+  const bj_objective *objective; /* NULL: `loss` over the rows below, which an objective does without */
+  const bj_spec *loss;
+  bj_rows data, condition; /* d and n_condition columns */
+  const double *weight;    /* one a row, or NULL */
   long n, n_validation;
-  const double *data;      /* (rows) x d, the user's matrix */
-  long n_row;              /* its leading dimension */
-  const double *condition; /* rows x n_condition or NULL */
-  const double *weight;    /* rows or NULL */
-  const int *train_row;    /* n row numbers from 0 */
+  const int *train_row; /* n row numbers from 0 */
   const int *validation_row;
   long batch_size;
-  long max_step, max_epoch; /* 0: no bound */
-  long validate_every;      /* in steps; 0: once an epoch */
-  long patience;            /* this many validations in a row without a gain end it; 0: never */
-  long record_every;        /* steps pooled into one training loss of the history */
-  bj_optimizer optimizer;
-  bj_schedule schedule;
-  double clip;              /* global norm; 0: no clipping */
   double noise;             /* amplitude at the start of the noise that is added to the training rows; 0: none */
   const double *noise_root; /* d x d lower triangle, column-major: noise is amplitude * root * N(0, I) */
-  double ema;               /* decay of the average of the parameters; 0: no averaging */
-  int max_failure;          /* rollbacks before the fit is given up */
-  int keep_best;
-  int matching;   /* flow matching instead of maximum likelihood */
-  uint64_t seed;  /* shuffles, noise, what layers draw */
-  double seconds; /* of this call */
-  double (*clock)(void);
+
+  long max_step, max_epoch; /* 0: no bound */
+  long validate_every;      /* in steps; 0: once an epoch (with an objective: at the end) */
+  long patience;            /* this many validations in a row without a gain end it; 0: never */
+  long record_every;        /* steps pooled into one training loss of the history */
+  const bj_spec *optimizer, *schedule;
+  double learning_rate;  /* the schedule's peak */
+  double schedule_steps; /* its length, and that of the noise */
+  double clip;           /* global norm; 0: no clipping */
+  double ema;            /* decay of the average of the parameters; 0: no averaging */
+  int max_failure;       /* rollbacks before the fit is given up */
+  uint64_t seed;         /* shuffles, noise, what layers draw, objectives */
+  double seconds;        /* of this call */
 } bj_train_setup;
+
+/* The numbers of the state: the host keeps them by these names. */
+#define BJ_COUNTER_LIST(ENTRY)                                                                   \
+  ENTRY(step)                                                                                    \
+  ENTRY(epoch)                                                                                   \
+  ENTRY(position)    /* rows of this epoch that were used */                                     \
+  ENTRY(moment_step) /* steps since the moments were last zero (Adam's t) */                     \
+  ENTRY(rate_factor) /* halved by each rollback */                                               \
+  ENTRY(n_failure)   /* rollbacks */                                                             \
+  ENTRY(n_stale)     /* validations without a gain */                                            \
+  ENTRY(best_loss)                                                                               \
+  ENTRY(best_step)                                                                               \
+  ENTRY(safe_step) /* moment_step of `safe` */                                                   \
+  ENTRY(loss_sum)  /* pooled training loss since the last record: weighted sum, weight, steps */ \
+  ENTRY(loss_weight)                                                                             \
+  ENTRY(loss_steps)                                                                              \
+  ENTRY(owed) /* 1: a validation is due after the last step; a call that was stopped left it to the next */
 
 /* All of the training's state: plain vectors that the host owns, reads and writes back. */
 typedef struct {
-  double *theta, *moment;       /* n_param; n_param x moments of the optimiser */
-  double *average;              /* n_param if ema > 0 */
-  double *best;                 /* n_param */
-  double *safe;                 /* [theta | moment | average] at the last good validation, for rollbacks */
-  double step, epoch, position; /* position: rows of this epoch that were used */
-  double moment_step;           /* steps since the moments were last zero (Adam's t) */
-  double rate_factor;           /* halved by each rollback */
-  double n_failure, n_stale;    /* rollbacks; validations without a gain */
-  double best_loss, best_step;
-  double safe_step;
-  double loss_sum, loss_weight, loss_steps; /* pooled training loss since the last record */
+  real *theta, *moment; /* n_param; n_param x moments of the optimiser */
+  real *average;        /* n_param if ema > 0 */
+  real *best;           /* n_param: the candidate of the best validation */
+  real *safe;           /* [theta | moment | average] to roll back to */
+#define BJ_COUNTER_FIELD(name) double name;
+  BJ_COUNTER_LIST(BJ_COUNTER_FIELD)
+#undef BJ_COUNTER_FIELD
   /* history, appended by a call: */
   long n_record, max_record;
   double *record_step, *record_train, *record_validation, *record_rate; /* NaN where there was no validation */
@@ -220,14 +240,11 @@ typedef struct bj_core {
   bj_status (*flow_draw_vjp)(const bj_flow *flow, const double *theta, const bj_rows *z, const double *grad_z,
                              double *grad_param, const bj_memory *memory, bj_error *error);
 
-  int (*optimizer_moments)(const char *name); /* moments a parameter, or -1 for an unknown name */
+  /* Moments a parameter that an optimiser keeps. */
+  bj_status (*optimizer_moments)(const bj_spec *optimizer, const bj_memory *memory, int *n_moment, bj_error *error);
+  /* Advances the state by as many steps as fit into setup->seconds. */
   bj_status (*train)(const bj_flow *flow, const bj_train_setup *setup, bj_train_state *state, const bj_memory *memory,
-                     const bj_workers *workers, bj_train_status *outcome, bj_error *error);
-  /* One step of an optimiser for losses that the host computes; the gradient is clipped in place. Returns its norm
-   * before clipping; where that is not finite nothing is changed. t counts steps from 1 since the moments were zero. */
-  double (*optimize)(const bj_optimizer *optimizer, long n, double rate, double t, double clip, double *theta,
-                     double *moment, double *gradient);
-  double (*schedule_rate)(const bj_schedule *schedule, double step);
+                     const bj_workers *workers, bj_train_outcome *outcome, bj_error *error);
 
   /* for tests and benchmarks */
   int (*num_apply)(const char *name, long n, const double *x, double *y); /* 0 if there is no such function */

@@ -77,6 +77,8 @@ static void space_carve(flow_space *space, const bj_flow *flow, int gradient, ca
   space->gcondition = carve_rows(from, flow->n_condition);
   space->penalty = carve_rows(from, 1);
   space->gpenalty = carve_rows(from, 1);
+  space->weight_row = carve_rows(from, 1);
+  space->loss_row = carve_rows(from, 1);
 }
 
 /* Each of n spaces has a gradient of its own; a single thread works through them one after the other, and then they

@@ -17,9 +17,10 @@ typedef struct {
   real *sum, *factor, *log_density;
   real *gy, *gx, *gl, *gp, *gcondition;
   real *penalty, *gpenalty;
+  real *weight_row, *loss_row; /* training: case weights, and the loss of each row */
   real *cache, *work;
   real *gtheta, *gprep; /* gradient of the slot: n_param + n_prep, contiguous */
-  real loss, weight;    /* sums of the slot */
+  real loss, weight;    /* sums of the slot: weight_row * loss_row, weight_row */
   bj_status status;
   bj_error error;
 } flow_space;
@@ -46,5 +47,25 @@ static void pack_cotangent(const double *matrix, long ld, int columns, long firs
 /* ---- workers ----------------------------------------------------------------------------------------------------- */
 
 INLINE int workers_stopped(const bj_workers *workers) { return workers->stop && workers->stop(workers->host); }
+
+/* ---- flow.c ------------------------------------------------------------------------------------------------------ */
+
+static void flow_prepare(const bj_flow *flow, const bj_run *run, const real *theta, real *prep);
+
+/* n spaces; with `gradient` they have the arrays of a gradient. */
+static flow_space *spaces_make(const bj_flow *flow, int n, int gradient, const bj_memory *memory,
+                               const bj_workers *workers);
+/* The gradient of slot 0 becomes the sum over slots, in a fixed order, and goes from prep back to theta. */
+static void spaces_reduce(const flow_params *params, flow_space *spaces, int n);
+static void space_clear_gradient(const bj_flow *flow, flow_space *space);
+static int slot_count(const bj_flow *flow, long n_row);
+
+/* The pass of a chunk; `row` numbers the first row, for what layers draw. */
+static bj_pass chunk_pass(const flow_params *params, flow_space *space, uint64_t row, int nb, bj_logdet *logdet);
+/* y and sum (the log-determinant of the call) from x; log_density is that of the data side, whichever that is. */
+static bj_status chunk_run(const flow_params *params, flow_space *space, uint64_t row, int nb);
+/* Gradient of sum(gy y) + sum(gl logdet) + sum(gp log_density) + sum(gpenalty penalty), after chunk_run. gy and gl are
+ * changed on the way. */
+static bj_status chunk_vjp(const flow_params *params, flow_space *space, uint64_t row, int nb);
 
 #endif

@@ -1,5 +1,7 @@
 /* The tables of kinds: one row each. Everything else reaches a kind through its row. */
 #include "field.h"
+#include "loss.h"
+#include "optimizer.h"
 #include "protocol.h"
 
 static const bj_scalar_kind *const scalar_kinds[] = {
@@ -54,6 +56,14 @@ static const bj_base_kind *const base_kinds[] = {
     &base_normal, &base_logistic, &base_student_t, &base_uniform, &base_laplace,
     &base_cauchy, &base_gumbel,   &base_mvnormal,  &base_mixture,
 };
+static const bj_optimizer_kind *const opt_kinds[] = {&opt_adam, &opt_adamw, &opt_amsgrad, &opt_sgd};
+static const bj_schedule_kind *const schedule_kinds[] = {
+    &schedule_constant,
+    &schedule_cosine,
+    &schedule_exponential,
+    &schedule_one_cycle,
+};
+static const bj_loss_kind *const loss_kinds[] = {&loss_maximum_likelihood, &loss_flow_matching};
 
 /* All tables, whose rows all start with their name: a family is one line. */
 #define TABLE(family) \
@@ -63,7 +73,8 @@ static const struct {
   const void *const *rows;
   int n;
 } kind_tables[] = {
-    TABLE(scalar), TABLE(net), TABLE(field), TABLE(solver), TABLE(layer), TABLE(base),
+    TABLE(scalar), TABLE(net), TABLE(field),    TABLE(solver), TABLE(layer),
+    TABLE(base),   TABLE(opt), TABLE(schedule), TABLE(loss),
 };
 
 static const char *kind_name(const void *row) { return *(const char *const *)row; }
@@ -188,6 +199,38 @@ static void net_prepare(const bj_net *net, const real *theta, real *prep) {
 }
 static void net_prepare_vjp(const bj_net *net, const real *gprep, real *gtheta) {
   if (net->kind->prepare_vjp) net->kind->prepare_vjp(net, gprep, gtheta);
+}
+
+static bj_status optimizer_build(bj_build *build, const bj_spec *spec, bj_optimizer **out) {
+  const char *const outer = build->family;
+  bj_optimizer *optimizer = *out = build_alloc(build, sizeof(bj_optimizer));
+  optimizer->kind = build_enter(build, spec, "opt", "optimiser");
+  return build_leave(build, outer, optimizer->kind ? optimizer->kind->build(optimizer, spec, build) : build->status);
+}
+
+static bj_status schedule_build(bj_build *build, const bj_spec *spec, double peak, double steps, bj_schedule **out) {
+  const char *const outer = build->family;
+  bj_schedule *schedule = *out = build_alloc(build, sizeof(bj_schedule));
+  schedule->kind = build_enter(build, spec, "schedule", "schedule");
+  schedule->peak = peak;
+  schedule->steps = steps;
+  return build_leave(build, outer, schedule->kind ? schedule->kind->build(schedule, spec, build) : build->status);
+}
+
+static bj_status loss_build(bj_build *build, const bj_spec *spec, const bj_flow *flow, bj_loss **out) {
+  const char *const outer = build->family;
+  bj_loss *loss = *out = build_alloc(build, sizeof(bj_loss));
+  loss->kind = build_enter(build, spec, "loss", "loss of data");
+  const int reads = loss->kind && loss->kind->build;
+  return build_leave(build, outer, reads ? loss->kind->build(loss, spec, flow, build) : build->status);
+}
+
+static bj_status optimizer_moments(const bj_spec *spec, const bj_memory *memory, int *n_moment, bj_error *error) {
+  bj_build build = {.memory = memory, .error = error};
+  bj_optimizer *optimizer;
+  const bj_status status = optimizer_build(&build, spec, &optimizer);
+  *n_moment = status == BJ_OK ? optimizer->kind->n_moment : 0;
+  return status;
 }
 
 static void layer_describe(const bj_layer *layer, bj_describe *out) {

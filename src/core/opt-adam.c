@@ -5,7 +5,7 @@
  *   adamw:   theta -= rate (m^ / (sqrt(v^) + eps) + decay theta)
  *   amsgrad: as adam with w = max(w, v^) in place of v^
  */
-#include "optimizer.h"
+#include "opt-adam.h"
 
 typedef struct {
   real beta1, beta2, correct1, correct2, eps, rate, decay;
@@ -28,11 +28,18 @@ INLINE void adam_lanes(const adam_constants *c, const real *g, real *theta, real
   vstore(theta, vload(theta) - vset(c->rate) * (ratio + vset(c->decay) * vload(theta)));
 }
 
-static void adam_run(const optimizer_step *s, real decay, int keep_max) {
-  const bj_optimizer *o = s->options;
+static void adam_run(const bj_optimizer *optimizer, const optimizer_step *s, int keep_max) {
+  const adam *o = optimizer->self;
   const adam_constants c = {
-      o->beta1, o->beta2, 1 / (1 - pow(o->beta1, s->t)), 1 / (1 - pow(o->beta2, s->t)), o->eps, s->rate,
-      decay,    keep_max};
+      .beta1 = o->beta1,
+      .beta2 = o->beta2,
+      .correct1 = 1 / (1 - pow(o->beta1, s->t)),
+      .correct2 = 1 / (1 - pow(o->beta2, s->t)),
+      .eps = o->eps,
+      .rate = s->rate,
+      .decay = o->weight_decay,
+      .keep_max = keep_max,
+  };
   real *m = s->moment, *v = m + s->n, *w = keep_max ? v + s->n : v;
   long i = 0;
   for (; i + BJ_LANES <= s->n; i += BJ_LANES) adam_lanes(&c, s->gradient + i, s->theta + i, m + i, v + i, w + i);
@@ -48,10 +55,14 @@ static void adam_run(const optimizer_step *s, real decay, int keep_max) {
   }
 }
 
-static void adam_step(const optimizer_step *s) { adam_run(s, 0, 0); }
-static void adamw_step(const optimizer_step *s) { adam_run(s, s->options->weight_decay, 0); }
-static void amsgrad_step(const optimizer_step *s) { adam_run(s, 0, 1); }
+static void adam_step(const bj_optimizer *o, const optimizer_step *s) { adam_run(o, s, 0); }
 
-static const optimizer_kind opt_adam = {"adam", 2, adam_step};
-static const optimizer_kind opt_adamw = {"adamw", 2, adamw_step};
-static const optimizer_kind opt_amsgrad = {"amsgrad", 3, amsgrad_step};
+static bj_status adam_build(bj_optimizer *optimizer, const bj_spec *spec, bj_build *build) {
+  adam *self = optimizer->self = build_alloc(build, sizeof(adam));
+  self->beta1 = spec_real(build, spec, "beta1", 0, BELOW_ONE);
+  self->beta2 = spec_real(build, spec, "beta2", 0, BELOW_ONE);
+  self->eps = spec_real(build, spec, "eps", DBL_MIN, DBL_MAX);
+  return build->status;
+}
+
+static const bj_optimizer_kind opt_adam = {"adam", 2, adam_build, adam_step};

@@ -2,8 +2,13 @@
  * weight_decay adds decay * theta to g. */
 #include "optimizer.h"
 
-static void sgd_step(const optimizer_step *s) {
-  const bj_optimizer *o = s->options;
+typedef struct {
+  double momentum, weight_decay;
+  int nesterov;
+} sgd;
+
+static void sgd_step(const bj_optimizer *optimizer, const optimizer_step *s) {
+  const sgd *o = optimizer->self;
   for (long i = 0; i < s->n; i++) {
     const real g = s->gradient[i] + o->weight_decay * s->theta[i];
     const real b = s->moment[i] = o->momentum * s->moment[i] + g;
@@ -11,4 +16,12 @@ static void sgd_step(const optimizer_step *s) {
   }
 }
 
-static const optimizer_kind opt_sgd = {"sgd", 1, sgd_step};
+static bj_status sgd_build(bj_optimizer *optimizer, const bj_spec *spec, bj_build *build) {
+  sgd *self = optimizer->self = build_alloc(build, sizeof(sgd));
+  self->momentum = spec_real(build, spec, "momentum", 0, BELOW_ONE);
+  self->weight_decay = spec_real(build, spec, "weight_decay", 0, DBL_MAX);
+  self->nesterov = spec_bool(build, spec, "nesterov");
+  return build->status;
+}
+
+static const bj_optimizer_kind opt_sgd = {"sgd", 1, sgd_build, sgd_step};

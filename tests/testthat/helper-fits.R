@@ -59,7 +59,7 @@ digest_fits <- list(
   resumed = function(x) {
     layers <- coupling_flow(flow_layers = 2, nn_width = 8)
     fit <- fit_flow(x, layers,
-      max_epochs = 3, batch_size = 32, schedule = schedule_constant(), noise = 0
+      max_epochs = 3, batch_size = 32, schedule = schedule_constant(), noise = 0, keep_state = TRUE
     )
     update(fit, epochs = 3, data = x)
   },
@@ -82,7 +82,7 @@ digest_fits <- list(
   },
   importance_weighted_resumed = function(x) {
     fit <- fit_flow(digest_target, layer_triangular_affine(),
-      d = 2, steps = 20, batch_size = 64, evaluate = 0, loss = loss_importance_weighted(8)
+      d = 2, steps = 20, batch_size = 64, evaluate = 0, loss = loss_importance_weighted(8), keep_state = TRUE
     )
     update(fit, steps = 20, target = digest_target)
   },

@@ -111,7 +111,7 @@ test_that("a loss that is not finite takes the training back", {
     if (calls == 150) rep(NaN, nrow(x)) else gaussian(x)
   }
   expect_message(
-    fit <- fit_flow(moody, small(), d = 2, steps = 300, learning_rate = 2e-2),
+    fit <- fit_flow(moody, small(), d = 2, steps = 300, learning_rate = 2e-2, keep_state = TRUE),
     class = "bijectr_message_rollback"
   )
   expect_identical(fit$status, "finished")
@@ -191,8 +191,8 @@ expect_reference_run <- function(model, target, z, learning_rate, losses, params
   control <- fit_control(opt_adam(), learning_rate, schedule_constant(),
     steps = length(losses), batch_size = nrow(z[[1]])
   )
-  options <- list(loss = loss_reverse_kl(), anneal = 0, evaluate = 0)
-  fit <- fit_target(model$flow, target, options, new_state(model$flow, control), control, FALSE,
+  origin <- list(loss = loss_reverse_kl(), options = list(anneal = 0, evaluate = 0))
+  fit <- fit_target(model$flow, target, new_state(model$flow, control), control, FALSE, origin,
     draw = function(flow, n, seed, step, threads) z[[step + 1]]
   )
   expect_near(fit$history$train, losses, 1e-9, paste(id, "losses"))

@@ -157,13 +157,15 @@ test_that("the best parameters are kept", {
   fit <- fit_flow(faithful, small(), control = control)
   held_out <- as.matrix(faithful)[fit$rows$validation, ]
   expect_equal(-mean(logdensity(fit, held_out)), min(fit$history$validation, na.rm = TRUE), tolerance = 1e-10)
-  last <- fit_flow(faithful, small(), control = fit_control(steps = 20, validation = 0.2, keep_best = FALSE))
+  last <- fit_flow(faithful, small(), control = fit_control(
+    steps = 20, validation = 0.2, keep_best = FALSE, keep_state = TRUE
+  ))
   expect_identical(unname(coef(last)), last$state$theta)
 })
 
 test_that("averaged parameters are what is validated and returned", {
   set.seed(15)
-  fit <- fit_flow(faithful, small(), control = fit_control(steps = 50, ema = 0.9, validation = 0))
+  fit <- fit_flow(faithful, small(), control = fit_control(steps = 50, ema = 0.9, validation = 0, keep_state = TRUE))
   expect_identical(unname(coef(fit)), fit$state$average)
   expect_false(identical(fit$state$average, fit$state$theta))
 })

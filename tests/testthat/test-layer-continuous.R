@@ -190,7 +190,9 @@ test_that("a fit with probes, penalties and shifts trains the same for any threa
   fit <- function(threads, seconds = 0.2) {
     withr::local_options(bijectr.threads = threads, bijectr.seconds_per_call = seconds)
     set.seed(2)
-    fit_flow(x, layer, steps = 20, batch_size = 400, validation = 0.2, validate_every = 5, noise = 0)
+    fit_flow(x, layer,
+      steps = 20, batch_size = 400, validation = 0.2, validate_every = 5, noise = 0, keep_state = TRUE
+    )
   }
   whole <- fit(1)
   expect_identical(fit(2)$state, whole$state)

@@ -23,10 +23,12 @@ test_that("a fit is bit-identical for 1 and 2 threads", {
 })
 
 test_that("nothing depends on where calls are cut", {
-  whole <- fit_with(steps = 200, batch_size = 64, validate_every = 30, noise = 0.2, ema = 0.9)
+  whole <- fit_with(steps = 200, batch_size = 64, validate_every = 30, noise = 0.2, ema = 0.9, keep_state = TRUE)
   x <- data()
   set.seed(2)
-  control <- fit_control(steps = 200, batch_size = 64, validate_every = 30, noise = 0.2, ema = 0.9)
+  control <- fit_control(
+    steps = 200, batch_size = 64, validate_every = 30, noise = 0.2, ema = 0.9, keep_state = TRUE
+  )
   pieces <- local({
     # one step a call
     withr::local_options(bijectr.seconds_per_call = 0)
@@ -40,7 +42,9 @@ test_that("nothing depends on where calls are cut", {
 
 test_that("update() goes on exactly as if the fit had not stopped", {
   x <- data()
-  control <- function(epochs) fit_control(max_epochs = epochs, batch_size = 64, schedule = schedule_constant())
+  control <- function(epochs) {
+    fit_control(max_epochs = epochs, batch_size = 64, schedule = schedule_constant(), keep_state = TRUE)
+  }
   set.seed(3)
   whole <- fit_flow(x, layers(), control = control(7))
   set.seed(3)
@@ -64,7 +68,7 @@ test_that("update() finds its data in the call, or is told", {
 test_that("an interrupt returns the fit so far, and update() finishes it", {
   skip_on_os("windows")
   x <- data()
-  control <- fit_control(steps = 4000, batch_size = 64, validate_every = 500)
+  control <- fit_control(steps = 4000, batch_size = 64, validate_every = 500, keep_state = TRUE)
   set.seed(5)
   whole <- fit_flow(x, layers(), control = control)
   set.seed(5)
@@ -111,7 +115,8 @@ test_that("a loss that is not finite rolls back, halves the rate and says so", {
   # exp scales and a huge rate: parameters overflow after a few steps
   x <- data()
   control <- fit_control(
-    steps = 300, batch_size = 64, learning_rate = 300, schedule = schedule_constant(), validation = 0, max_failures = 3
+    steps = 300, batch_size = 64, learning_rate = 300, schedule = schedule_constant(), validation = 0, max_failures = 3,
+    keep_state = TRUE
   )
   set.seed(6)
   wild <- function() {

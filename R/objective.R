@@ -1,0 +1,23 @@
+# Losses that R computes: those of a log density that the user wrote, and contrastive ones. The core's trainer asks for
+# them step by step; all that it does for losses of data, it does for them.
+
+# list(step, validate) for the core. `step(params, step, seed)` gives list(loss, shown, gradient): the loss that the
+# gradient belongs to, and the one that goes into the history; its draws are a function of `seed`. `validate(params)`
+# gives a validation loss, NULL: there is none. Whatever ends one of them comes back as a condition: the trainer then
+# stops where the last complete step has left it.
+new_objective <- function(step, validate = NULL) {
+  list(
+    step = function(params, at, seed) guarded(step(params, at, seed)),
+    validate = if (!is.null(validate)) function(params) guarded(validate(params))
+  )
+}
+
+# The value of `expr`, which may be the user's code, or the error or interrupt that ended it. Interrupts are let in.
+guarded <- function(expr) tryCatch(allowInterrupts(expr), error = identity, interrupt = identity)
+
+# Threads cost more than they bring in a short step: from the second step on they are used where a step is long. The
+# result does not depend on it.
+step_threads <- function() {
+  threads <- 1L
+  list(now = function() threads, took = function(seconds) if (seconds > 2e-3) threads <<- thread_count())
+}
