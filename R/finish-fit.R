@@ -1,0 +1,130 @@
+# From a flow and a setup to a fit: training, evaluation, and what a fit is. Nothing that was trained is lost to what
+# comes later.
+
+# Trains, evaluates, and raises what ended the training, with the fit. Interrupts wait: the trainer and the evaluation
+# look for them, and there is always a fit to return. `origin` holds fields of the fit that are known before the
+# training, and those of an earlier training that this one goes on with; `evaluate(fit)` gives fields.
+finish_fit <- function(flow, setup, state, control, progress, origin, evaluate, class = NULL) {
+  setup$seed <- state$seed
+  snapshot <- function(run) new_fit(flow, run, control, origin, class)
+  suspendInterrupts({
+    run <- run_training(flow, setup, state, control, check_flag(progress, "progress"), snapshot)
+    fit <- snapshot(run)
+    warn_unfinished(run)
+    if (run$status != "failed") fit <- add_evaluation(fit, evaluate)
+    pending_condition() # one that comes now changes nothing
+  })
+  if (run$status == "failed") raise_failure(run, fit, state)
+  if (!keeps_state(fit)) fit["state"] <- list(NULL)
+  fit
+}
+
+keeps_state <- function(fit) fit$control$keep_state || fit$status %in% c("time_limit", "stopped", "interrupted")
+
+# An error after some steps carries them; before the first there is nothing to carry.
+raise_failure <- function(run, fit, state) {
+  if (run$state$counters[["step"]] == state$counters[["step"]]) stop(run$condition)
+  cli::cli_abort(
+    c("The training met an error at step {fit$steps}.",
+      i = "The fit so far is {.field fit} of this condition: {.code rlang::last_error()$fit}; {.fn update} goes on from
+           there."
+    ),
+    class = c("bijectr_error_training", "bijectr_error"), parent = run$condition, fit = fit, call = rlang_caller()
+  )
+}
+
+# What is computed after the training must not cost it.
+add_evaluation <- function(fit, evaluate) {
+  found <- guarded(evaluate(fit))
+  if (!inherits(found, "condition")) {
+    fit[names(found)] <- found
+    return(fit)
+  }
+  reason <- if (inherits(found, "interrupt")) "it was interrupted" else conditionMessage(found)
+  cli::cli_warn(c("The fit could not be evaluated after the training: {reason}", i = "The fit itself is whole."),
+    class = "bijectr_warning_evaluation"
+  )
+  fit
+}
+
+# Fields of a fit to data.
+evaluate_data <- function(setup, rows) {
+  function(fit) {
+    density <- native_log_density(fit, setup$data, setup$condition)
+    used <- if (is.null(setup$weight)) density else ifelse(setup$weight > 0, setup$weight * density, 0)
+    held_out <- rows$validation
+    list(
+      loglik = sum(used), held_out_loglik = if (length(held_out)) sum(used[held_out]) else NA_real_,
+      nobs = if (is.null(setup$weight)) length(density) else sum(setup$weight > 0),
+      reference = fit_reference(setup, rows, density)
+    )
+  }
+}
+
+warn_unfinished <- function(run) {
+  if (run$status == "interrupted") {
+    cli::cli_warn(c(
+      "Training was interrupted at step {run$state$counters[['step']]}: this is the fit so far.",
+      i = "{.code update(fit)} goes on from here."
+    ), class = "bijectr_warning_interrupted")
+  }
+  if (run$status == "diverged") {
+    cli::cli_warn(c(
+      "Training diverged: the loss was not finite {run$state$counters[['n_failure']]} times.",
+      i = "The best parameters so far are returned. A lower {.arg learning_rate} may help."
+    ), class = "bijectr_warning_diverged")
+  }
+}
+
+# The fields of a fit beside those of its flow, in the words of ?fit_flow; all are always there.
+FIT_FIELDS <- c(
+  "call", "formula", "loss", "options", "control", "rows", "status", "steps", "epochs", "seconds", "history", "nobs",
+  "loglik", "held_out_loglik", "reference", "evaluation", "rounds", "observed", "state"
+)
+
+new_fit <- function(flow, run, control, origin, class = NULL) {
+  state <- run$state
+  counters <- state$counters
+  records <- if (is.list(run$history)) do.call(rbind, run$history) else run$history
+  if (is.null(records)) records <- matrix(0, 0, 4)
+  colnames(records) <- c("step", "train", "validation", "rate")
+  kept <- if (control$keep_best && is.finite(counters[["best_loss"]])) {
+    state$best
+  } else if (control$ema > 0) {
+    state$average
+  } else {
+    state$theta
+  }
+  flow["params"] <- list(kept)
+  control["callback"] <- list(NULL)
+  fields <- stats::setNames(vector("list", length(FIT_FIELDS)), FIT_FIELDS)
+  known <- list(
+    control = control, status = run$status, steps = counters[["step"]], epochs = counters[["epoch"]],
+    seconds = (origin$seconds %||% 0) + run$seconds, history = rbind(origin$history, as.data.frame(records)),
+    state = state
+  )
+  fields[names(origin)] <- origin
+  fields[names(known)] <- known
+  structure(c(unclass(flow), fields), class = c(class, "bijectr_fit", "bijectr_flow"))
+}
+
+# A call as a user would type it: what do.call() has written into it, data and functions, is replaced by its class.
+plain_call <- function(call) {
+  typed <- function(x) is.language(x) || is.null(x) || (is.atomic(x) && !is.object(x) && length(x) <= 10)
+  if (!is.language(call[[1]])) call[[1]] <- quote(fit_flow)
+  for (i in seq_along(call)[-1]) {
+    if (!is_empty_argument(call[[i]]) && !typed(call[[i]])) call[[i]] <- as.name(paste0("<", class(call[[i]])[1], ">"))
+  }
+  call
+}
+
+# The value of an argument of a fit's call, where the user is now; NULL if the call does not name it. Data and log
+# densities stand first, with or without a name.
+call_value <- function(fit, name, envir) {
+  value <- fit$call[[name]]
+  if (is.null(value) && name == "data" && is.null(fit$formula) && length(fit$call) > 1) value <- fit$call[[2]]
+  if (is.name(value) && startsWith(as.character(value), "<")) {
+    stop_arg("{.arg {name}} must be given: it was written into the call of the fit, which does not keep it.")
+  }
+  eval(value, envir)
+}
