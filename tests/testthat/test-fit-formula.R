@@ -142,11 +142,11 @@ test_that("update() goes on with the formula", {
   expect_identical(more$steps, 30)
   expect_identical(logdensity(more, table[1:2, ]), logdensity(more, table)[1:2])
   set.seed(1)
-  fit <- fit_flow(cbind(y1, y2) ~ x + f, data = table, layers = small, steps = 20)
+  fit <- fit_flow(cbind(y1, y2) ~ x + f, data = table, layers = small, steps = 20, keep_state = TRUE)
   more <- update(fit, steps = 10)
   expect_identical(coef(update(fit, steps = 10, data = table)), coef(more))
   set.seed(1)
-  swapped <- fit_flow(table, cbind(y1, y2) ~ x + f, layers = small, steps = 20)
+  swapped <- fit_flow(table, cbind(y1, y2) ~ x + f, layers = small, steps = 20, keep_state = TRUE)
   expect_identical(coef(update(swapped, steps = 10)), coef(more))
   without_table <- function() {
     y <- as.matrix(table[c("y1", "y2")])
