@@ -109,7 +109,7 @@ raise_failed_round <- function(error, round, fit) {
   cli::cli_abort(
     c("Round {round} met an error.", i = "The fit so far is {.field fit} of this condition:
        {.code rlang::last_error()$fit}."),
-    class = c("bijectr_error_training", "bijectr_error"), parent = error, fit = fit, call = rlang_caller()
+    class = c("bijectr_error_training", "bijectr_error"), parent = error, fit = fit, call = user_call()
   )
 }
 

@@ -29,7 +29,7 @@ raise_failure <- function(run, fit, state) {
       i = "The fit so far is {.field fit} of this condition: {.code rlang::last_error()$fit}; {.fn update} goes on from
            there."
     ),
-    class = c("bijectr_error_training", "bijectr_error"), parent = run$condition, fit = fit, call = rlang_caller()
+    class = c("bijectr_error_training", "bijectr_error"), parent = run$condition, fit = fit, call = user_call()
   )
 }
 

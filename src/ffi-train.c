@@ -61,7 +61,7 @@ SEXP ffi_optimizer_moments(SEXP optimizer) {
 static double *need_numbers(SEXP list, const char *what, const char *name, R_xlen_t n) {
   SEXP value = ffi_list_get(list, name);
   if (TYPEOF(value) != REALSXP || Rf_xlength(value) != n) {
-    Rf_error("`%s` in the %s must be %.0f numbers: the object is damaged", name, what, (double)n);
+    ffi_fail("`%s` in the %s must be %.0f numbers", name, what, (double)n);
   }
   return REAL(value);
 }
@@ -70,8 +70,7 @@ static double need_number(SEXP list, const char *name, double least, double most
   SEXP value = ffi_list_get(list, name);
   const double number = Rf_isNumeric(value) && Rf_xlength(value) == 1 ? Rf_asReal(value) : NA_REAL;
   if (!(number >= least && number <= most)) {
-    Rf_error("`%s` in the settings of a training must be a number from %g to %g: the object is damaged", name, least,
-             most);
+    ffi_fail("`%s` in the settings of a training must be a number from %g to %g", name, least, most);
   }
   return number;
 }
@@ -85,11 +84,11 @@ static const bj_spec *need_spec(SEXP list, const char *name) {
 /* Row numbers from 0. */
 static const int *need_rows(SEXP list, const char *name, long n_row, long *n) {
   SEXP value = ffi_list_get(list, name);
-  if (TYPEOF(value) != INTSXP) Rf_error("`%s` in the settings of a training must be row numbers", name);
+  if (TYPEOF(value) != INTSXP) ffi_fail("`%s` in the settings of a training must be row numbers", name);
   *n = (long)Rf_xlength(value);
   for (long i = 0; i < *n; i++) {
     const int row = INTEGER(value)[i];
-    if (row < 0 || row >= n_row) Rf_error("`%s` has a row that the data, %ld rows, do not have", name, n_row);
+    if (row < 0 || row >= n_row) ffi_fail("`%s` has a row that the data, %ld rows, do not have", name, n_row);
   }
   return INTEGER(value);
 }
@@ -102,13 +101,13 @@ static void read_rows(SEXP list, const ffi_built *built, bj_train_setup *setup) 
   setup->data = ffi_rows(ffi_list_get(list, "data"), d, "data");
   if (built->size.n_condition > 0) {
     setup->condition = ffi_rows(ffi_list_get(list, "condition"), built->size.n_condition, "condition");
-    if (setup->condition.n != setup->data.n) Rf_error("`condition` must have as many rows as `data`");
+    if (setup->condition.n != setup->data.n) ffi_fail("`condition` must have as many rows as `data`");
   }
   const long n_row = setup->data.n;
   if (weight != R_NilValue) setup->weight = need_numbers(list, "settings of a training", "weight", n_row);
   setup->train_row = need_rows(list, "train_row", n_row, &setup->n);
   setup->validation_row = need_rows(list, "validation_row", n_row, &setup->n_validation);
-  if (setup->n < 1) Rf_error("`train_row` has no rows");
+  if (setup->n < 1) ffi_fail("`train_row` has no rows");
   setup->batch_size = (long)need_number(list, "batch_size", 1, INT_MAX);
   setup->noise = need_number(list, "noise", 0, DBL_MAX);
   if (setup->noise > 0) setup->noise_root = need_numbers(list, "settings of a training", "noise_root", (R_xlen_t)d * d);
@@ -132,7 +131,7 @@ static bj_train_setup read_setup(SEXP list, const ffi_built *built, const bj_obj
       .seed = (uint64_t)need_number(list, "seed", 0, 0x1p53),
       .seconds = need_number(list, "seconds", 0, R_PosInf),
   };
-  if (setup.max_step == 0 && setup.max_epoch == 0) Rf_error("a training needs a number of steps or epochs");
+  if (setup.max_step == 0 && setup.max_epoch == 0) ffi_fail("a training needs a number of steps or epochs");
   if (!objective) read_rows(list, built, &setup);
   return setup;
 }
@@ -151,20 +150,20 @@ static void check_counters(SEXP counters, const bj_train_state *state, const bj_
   SEXP names = Rf_getAttrib(counters, R_NamesSymbol);
   for (int i = 0; i < N_COUNTER; i++) {
     if (TYPEOF(names) != STRSXP || strcmp(CHAR(STRING_ELT(names, i)), counter_names[i])) {
-      Rf_error("`counters` in the state of a training lacks `%s`: the object is damaged", counter_names[i]);
+      ffi_fail("`counters` in the state of a training lacks `%s`", counter_names[i]);
     }
   }
   const double counts[] = {state->step,    state->epoch,     state->position,  state->moment_step, state->n_failure,
                            state->n_stale, state->best_step, state->safe_step, state->loss_steps,  state->owed};
   for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
-    if (!(counts[i] >= 0 && counts[i] <= 0x1p50)) Rf_error("a counter in the state of a training is %g", counts[i]);
+    if (!(counts[i] >= 0 && counts[i] <= 0x1p50)) ffi_fail("a counter in the state of a training is %g", counts[i]);
   }
   if (state->position > 0 && (setup->objective || state->position >= (double)setup->n)) {
-    Rf_error("the state of this training is beyond the rows of an epoch: these are not its data");
+    ffi_fail("the state of this training is beyond the rows of an epoch: these are not its data");
   }
-  if (!(state->rate_factor >= 0 && state->rate_factor <= 1)) Rf_error("`rate_factor` must be between 0 and 1");
+  if (!(state->rate_factor >= 0 && state->rate_factor <= 1)) ffi_fail("`rate_factor` must be between 0 and 1");
   if (ISNAN(state->best_loss) || ISNAN(state->loss_sum) || !(state->loss_weight >= 0)) {
-    Rf_error("a loss in the state of a training is not a number: the object is damaged");
+    ffi_fail("a loss in the state of a training is not a number");
   }
 }
 
@@ -244,9 +243,9 @@ static bj_status objective_validate(void *host, const real *theta, double *loss)
 
 static r_objective read_objective(SEXP list, const ffi_built *built, SEXP keep) {
   r_objective objective = {ffi_list_get(list, "step"), ffi_list_get(list, "validate"), keep, built->size.n_param};
-  if (!Rf_isFunction(objective.step)) Rf_error("`step` of an objective must be a function");
+  if (!Rf_isFunction(objective.step)) ffi_fail("`step` of an objective must be a function");
   if (objective.validate != R_NilValue && !Rf_isFunction(objective.validate)) {
-    Rf_error("`validate` of an objective must be a function");
+    ffi_fail("`validate` of an objective must be a function");
   }
   return objective;
 }
