@@ -1,5 +1,5 @@
-/* One cycle (Smith, Topin 2018): from `start` of the peak up to it along a cosine in the share `rise` of the steps, then
- * down to `final` of it. */
+/* One cycle (Smith, Topin 2018): from `start` of the peak up to it along a cosine in the share `rise` of the steps,
+ * then down to `final` of it. */
 #include "optimizer.h"
 
 typedef struct {

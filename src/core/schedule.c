@@ -1,5 +1,5 @@
-/* What all schedules share: with u = step / steps, rate = peak * factor(u, step), and during a linear warm-up of w steps
- * (step + 1) / (w + 1) of that. */
+/* What all schedules share: with u = step / steps, rate = peak * factor(u, step), and during a linear warm-up of w
+ * steps (step + 1) / (w + 1) of that. */
 #include "optimizer.h"
 
 static double cosine_between(double from, double to, double u) {

@@ -2,8 +2,8 @@
  * (bj_objective), with validation, patience, averaging, clipping, rollback and a history.
  *
  * One call advances the state by as many steps as fit into setup->seconds. Nothing depends on where calls are cut, nor
- * on where the host stops one: the order of rows in an epoch is a function of (seed, epoch), a step or a validation that
- * was stopped has not happened, and all else is in the state.
+ * on where the host stops one: the order of rows in an epoch is a function of (seed, epoch), a step or a validation
+ * that was stopped has not happened, and all else is in the state.
  */
 #include "num-streams.h"
 #include "trainer.h"
@@ -24,7 +24,7 @@ static double sum_of_squares(const real *x, long n) {
   return total;
 }
 
-/* The loss, the one to show, its weight, and in t->gradient the gradient of weight * loss; and the rows that it took. */
+/* The loss, the one to show, its weight, the rows that it took, and in t->gradient the gradient of weight * loss. */
 static bj_status train_loss(trainer *t, double *loss, double *shown, double *weight, long *n, bj_error *error) {
   const bj_objective *objective = t->setup->objective;
   const bj_train_state *state = t->state;

@@ -153,7 +153,7 @@ test_that("update() goes on with the formula", {
     x <- table$x
     f <- table$f
     set.seed(1)
-    update(fit_flow(y ~ x + f, layers = small, steps = 20), steps = 10)
+    update(fit_flow(y ~ x + f, layers = small, steps = 20, keep_state = TRUE), steps = 10)
   }
   expect_identical(coef(without_table()), coef(more))
 })

@@ -67,7 +67,9 @@ test_that("a trainable base is trained", {
 test_that("update() goes on as if the fit had been longer", {
   run <- function(steps) {
     set.seed(4)
-    fit_flow(gaussian, small(), d = 2, steps = steps, schedule = schedule_constant(), ema = 0.9, evaluate = 100)
+    fit_flow(gaussian, small(),
+      d = 2, steps = steps, schedule = schedule_constant(), ema = 0.9, evaluate = 100, keep_state = TRUE
+    )
   }
   once <- run(60)
   twice <- update(run(25), steps = +35)
