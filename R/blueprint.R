@@ -18,6 +18,7 @@
 # numbers of the training rows. A flow that training starts from keeps its codecs.
 blueprint <- function(data, condition, train, model = NULL, start = NULL) {
   codecs <- if (is.null(start)) column_codecs(data, "data") else start$codecs
+  check_columns(data, codecs, "data")
   side <- start$condition
   if (!is.null(condition)) {
     if (is.null(side)) side <- list(names = column_names(condition), codecs = standard_codecs(condition, train))
@@ -117,7 +118,7 @@ as_fit_data <- function(data, name = "data") {
       stop_arg("Column {.field {column_label(data, j)}} of {.arg {name}} is constant: it has no density.")
     }
   }
-  all_rows(encode_columns(data))
+  data
 }
 
 # Conditions to fit, one row a row of the data; NULL without any.
@@ -129,7 +130,7 @@ as_fit_condition <- function(condition, n) {
   if (n_rows(condition) != n) {
     stop_arg("{.arg condition} must have as many rows as {.arg data} ({n}), not {n_rows(condition)}.")
   }
-  all_rows(encode_columns(check_finite(condition, "condition")))
+  check_finite(condition, "condition")
 }
 
 # Conditions are standardised by their training rows. One that is constant there is shifted only.

@@ -70,10 +70,10 @@ fit_flow.data.frame <- function(data, layers = NULL, ..., d = NULL, base = base_
                                 weights = NULL, standardize = TRUE, loss = loss_maximum_likelihood(), control = NULL,
                                 progress = interactive()) {
   data <- as_fit_data(data)
-  if (!is.null(d) && check_count(d, "d") != ncol(data)) {
-    stop_arg("{.arg d} is {d}, but {.arg data} has {ncol(data)} column{?s}.")
+  if (!is.null(d) && check_count(d, "d") != n_columns(data)) {
+    stop_arg("{.arg d} is {d}, but {.arg data} has {n_columns(data)} column{?s}.")
   }
-  control <- make_control(control, default_control(nrow(data), ncol(data)), list(...))
+  control <- make_control(control, default_control(n_rows(data), n_columns(data)), list(...))
   fit_matrix(data, layers, base, condition, weights, standardize, loss, control, progress, plain_call(sys.call(-1)))
 }
 
@@ -111,34 +111,37 @@ make_control <- function(control, default, given) {
   do.call(fit_control, unclass(control))
 }
 
-# `formula` and `model` are those of a fit by formula.
+# `data` comes from as_fit_data(), `condition` from the user; `formula` and `model` are those of a fit by formula.
 fit_matrix <- function(data, layers, base, condition, weights, standardize, loss, control, progress, call = NULL,
                        formula = NULL, model = NULL) {
-  n <- nrow(data)
+  n <- n_rows(data)
+  d <- n_columns(data)
   loss <- check_data_loss(loss)
   weights <- check_weights(weights, n)
   condition <- as_fit_condition(condition, n)
+  d_condition <- if (is.null(condition)) 0L else n_columns(condition)
   rows <- split_rows(n, control$validation, weights)
-  if (is.null(layers)) layers <- default_layers(length(rows$train), ncol(data), NCOL(condition) * !is.null(condition))
+  if (is.null(layers)) layers <- default_layers(length(rows$train), d, d_condition)
+  start <- if (inherits(layers, "bijectr_flow")) check_start(layers, d, d_condition)
+  plan <- blueprint(data, condition, rows$train, model, start)
+  data <- encode_columns(data, plan$codecs)
+  if (!is.null(condition)) condition <- encode_columns(condition, plan$condition$codecs)
   moments <- row_moments(data, rows$train, weights)
   frozen <- standardizing_layer(moments, standardize)
-  start <- if (inherits(layers, "bijectr_flow")) check_start(layers, data, condition)
   if (!is.null(start)) {
     layers <- start$layers
     base <- start$base
     if (is_standardized(start)) frozen <- list()
   }
   flow <- new_flow(
-    layer_chain(as_layer(layers, "layers"), frozen), ncol(data), check_family(base, "base", "base"),
-    if (is.null(condition)) 0L else ncol(condition), colnames(data)
+    layer_chain(as_layer(layers, "layers"), frozen), d, check_family(base, "base", "base"), d_condition
   )
-  if (!is.null(start)) flow["params"] <- list(start$params) # a standardising layer has none
-  plan <- blueprint(data, condition, rows$train, model, start)
   flow[names(plan)] <- plan
-  if (!is.null(condition)) condition <- encode_columns(condition, plan$condition$codecs)
   if (is.null(start)) {
     i <- rows$train
-    flow <- initialize_from_data(flow, data[i, , drop = FALSE], condition[i, , drop = FALSE], weights[i])
+    flow <- initialize_from_data(flow, rows_at(data, i), rows_at(condition, i), weights[i])
+  } else {
+    flow["params"] <- list(start$params) # a standardising layer has none
   }
   check_support(flow, data, condition, weights)
   check_loss(loss, flow)
@@ -182,14 +185,11 @@ split_rows <- function(n, validation, weights) {
 }
 
 # A flow that training is to start from.
-check_start <- function(flow, data, condition) {
+check_start <- function(flow, d, d_condition) {
   check_flow(flow)
-  if (flow$d != ncol(data)) {
-    stop_arg("{.arg layers} is a flow of {flow$d} coordinate{?s}, but {.arg data} has {ncol(data)}.")
-  }
-  given <- if (is.null(condition)) 0L else ncol(condition)
-  if (flow$d_condition != given) {
-    stop_arg("{.arg layers} is a flow given {flow$d_condition} variable{?s}, but {.arg condition} has {given}.")
+  if (flow$d != d) stop_arg("{.arg layers} is a flow of {flow$d} coordinate{?s}, but {.arg data} has {d}.")
+  if (flow$d_condition != d_condition) {
+    stop_arg("{.arg layers} is a flow given {flow$d_condition} variable{?s}, but {.arg condition} has {d_condition}.")
   }
   flow
 }
@@ -214,7 +214,8 @@ check_support <- function(flow, data, condition, weights) {
 # Noise would push data near the ends of bounded layers out of their range, where there is nothing to learn from: then
 # there is none. A few thousand rows tell.
 noise_leaves_support <- function(flow, data, condition, root) {
-  i <- unique(round(seq(1, nrow(data), length.out = min(nrow(data), 5000))))
-  moved <- data[i, , drop = FALSE] + matrix(stats::rnorm(length(i) * ncol(data)), length(i)) %*% t(root)
-  !all(is.finite(native_log_density(flow, moved, condition[i, , drop = FALSE])))
+  n <- n_rows(data)
+  i <- unique(round(seq(1, n, length.out = min(n, 5000))))
+  moved <- rows_at(data, i) + matrix(stats::rnorm(length(i) * n_columns(data)), length(i)) %*% t(root)
+  !all(is.finite(native_log_density(flow, moved, rows_at(condition, i))))
 }

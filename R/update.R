@@ -53,6 +53,7 @@ update.bijectr_fit <- function(object, epochs = NULL, steps = NULL, seconds = NU
   condition <- as_fit_condition(from_call(condition, "condition"), n)
   if ((object$d_condition > 0) == is.null(condition)) stop_arg("{.arg condition} does not fit this fit.")
   if (!is.null(condition)) condition <- encode_columns(condition, object$condition$codecs)
+  check_columns(data, object$codecs, "data")
   data <- encode_columns(data, object$codecs)
   root <- noise_root(row_moments(data, rows$train, weights))
   setup <- data_setup(data, condition, weights, rows, control, root, object$loss)

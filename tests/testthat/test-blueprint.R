@@ -105,6 +105,17 @@ test_that("a data frame is not copied, a matrix neither", {
   expect_length(copies(logdensity(f, frame[3:1]), n), 2)
 })
 
+test_that("a fit does not copy the columns of its data", {
+  skip_if_not(capabilities("profmem"))
+  n <- 2e5
+  frame <- as.data.frame(replicate(5, rnorm(n)))
+  fit_to <- function(data) {
+    fit_flow(data, layer_elementwise(scalar_affine()), standardize = "none", noise = 0, steps = 1, batch_size = 16)
+  }
+  # nothing that is made for all rows is a matrix of all columns
+  expect_lt(max(copies(fit_to(frame), n)), 4 * 8 * n)
+})
+
 test_that("values that cannot be used are found in both forms", {
   for (value in c(NA, NaN, Inf, -Inf, 1.1e150, -1.1e150)) {
     x <- table
@@ -115,4 +126,36 @@ test_that("values that cannot be used are found in both forms", {
   expect_identical(check_finite(edge, "x"), edge)
   expect_identical(check_finite(edge[0, , drop = FALSE], "x"), edge[0, , drop = FALSE])
   expect_error(check_finite(list(a = c(1L, NA)), "x"), "row 2, column a is NA")
+})
+
+test_that("a new kind of column is a set of methods, and both doors know it", {
+  local_fahrenheit()
+  weather <- data.frame(rain = rexp(80), heat = 50 + 20 * rnorm(80))
+  plain <- weather
+  plain$heat <- (weather$heat - 32) / 1.8
+  weather$heat <- fahrenheit(weather$heat)
+  set.seed(3)
+  fit <- fit_flow(weather, steps = 5)
+  set.seed(3)
+  celsius <- fit_flow(plain, steps = 5)
+  expect_identical(fit$params, celsius$params)
+  expect_identical(logdensity(fit, weather), logdensity(celsius, plain))
+  expect_error(logdensity(fit, plain), "Column heat of `newdata` must be in degrees Fahrenheit", class = "bijectr_error_argument")
+  set.seed(4)
+  draws <- sample(fit, 3)
+  expect_s3_class(draws, "data.frame")
+  expect_s3_class(draws$heat, "fahrenheit")
+  set.seed(4)
+  expect_equal(cbind(draws$rain, encode(fit$codecs[[2]], draws$heat)), unname(sample(celsius, 3)))
+  # on the base side there are no columns of the user's
+  expect_identical(inverse(fit, weather), inverse(celsius, plain))
+  expect_identical(predict(fit, weather, "latent"), predict(celsius, plain, "latent"))
+  latent <- inverse(fit, weather)$value
+  expect_equal(forward(fit, latent)$value$heat, weather$heat)
+  # training goes on from there
+  set.seed(5)
+  more <- fit_flow(weather, fit, steps = 2)
+  set.seed(5)
+  expect_identical(more$params, fit_flow(plain, celsius, steps = 2)$params)
+  expect_identical(more$codecs, fit$codecs)
 })
