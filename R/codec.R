@@ -103,3 +103,11 @@ stop_wrong_columns <- function(x, wrong, type, name) {
     i = "Drop it, or turn it into numbers first."
   ))
 }
+
+# A double matrix, with column names where the input had them: for functions of the user and for arguments that are no
+# points of a flow.
+as_numeric_matrix <- function(x, name) {
+  x <- as_table(x, name)
+  check_columns(x, NULL, name)
+  all_rows(encode_columns(x))
+}

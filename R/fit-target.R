@@ -218,17 +218,6 @@ print.bijectr_target_fit <- function(x, ...) {
   invisible(x)
 }
 
-print_evaluation <- function(e) {
-  if (is.null(e)) return()
-  error <- format(signif(e$log_z_se, 2))
-  cat("  ELBO ", format_nats(e$elbo), ", log Z ", format_nats(e$log_z), " (standard error ", error, ")\n", sep = "")
-  warning <- if (isTRUE(e$pareto_k > 0.7)) " (above 0.7: do not trust log Z)"
-  cat("  effective sample size ", format(signif(100 * e$ess / e$n, 3)), " % of ", format(e$n, big.mark = ","),
-    " draws, Pareto k-hat ", format(round(e$pareto_k, 2)), warning, "\n",
-    sep = ""
-  )
-}
-
 #' @export
 summary.bijectr_target_fit <- function(object, ...) {
   out <- NextMethod()

@@ -63,14 +63,6 @@ as_table <- function(x, name) {
   x
 }
 
-# A double matrix, with column names where the input had them: for functions of the user and for arguments that are no
-# points of a flow.
-as_numeric_matrix <- function(x, name) {
-  x <- as_table(x, name)
-  check_columns(x, NULL, name)
-  all_rows(encode_columns(x))
-}
-
 # Columns are found by name: names that are missing, empty or repeated, as those of `cbind(x, x^2)`, find none.
 are_names <- function(names) is.null(names) || !(anyNA(names) || any(names == "") || anyDuplicated(names))
 
