@@ -44,11 +44,6 @@ encode.bijectr_codec_number <- function(codec, x) as.double(x)
 #' @export
 decode.bijectr_codec_number <- function(codec, z) z
 
-is_plain_column <- function(x) is.numeric(x) && is.null(dim(x)) && !is.factor(x) && !is_integer64(x)
-
-# The bits of a 64-bit integer read as a double mean nothing.
-is_integer64 <- function(x) is.object(x) && inherits(x, "integer64")
-
 # ---- standardised numbers: conditioning variables --------------------------------------------------------------------
 
 # Conditions have no density, so the change of scale needs no log-derivative.

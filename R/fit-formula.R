@@ -43,19 +43,6 @@ fit_flow.formula <- function(formula, data = NULL, layers = NULL, ..., d = NULL,
   )
 }
 
-names_of_dots <- function(...) names(substitute(list(...)))[-1]
-
-# What fit_flow() dispatches on. `fit_flow(y ~ x, data = table)` binds the table to the generic's first argument, and
-# leaves the formula to the dots.
-formula_or_data <- function(data, ...) {
-  if (...length() && (missing(data) || !inherits(data, "formula"))) {
-    k <- match("formula", names_of_dots(...), nomatch = 1L)
-    first <- ...elt(k)
-    if (inherits(first, "formula")) return(first)
-  }
-  data
-}
-
 # Data, conditions (NULL without any), and what is needed to build conditions from other data frames.
 formula_parts <- function(formula, data) {
   if (is.matrix(data)) data <- as.data.frame(data)

@@ -64,6 +64,19 @@ fit_flow <- function(data, ..., d) { # `d` stands here, else `d =` would be take
   UseMethod("fit_flow", formula_or_data(data, ...))
 }
 
+names_of_dots <- function(...) names(substitute(list(...)))[-1]
+
+# What fit_flow() dispatches on. `fit_flow(y ~ x, data = table)` binds the table to the generic's first argument, and
+# leaves the formula to the dots.
+formula_or_data <- function(data, ...) {
+  if (...length() && (missing(data) || !inherits(data, "formula"))) {
+    k <- match("formula", names_of_dots(...), nomatch = 1L)
+    first <- ...elt(k)
+    if (inherits(first, "formula")) return(first)
+  }
+  data
+}
+
 #' @rdname fit_flow
 #' @export
 fit_flow.data.frame <- function(data, layers = NULL, ..., d = NULL, base = base_normal(), condition = NULL,

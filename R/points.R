@@ -66,6 +66,11 @@ as_table <- function(x, name) {
 # Columns are found by name: names that are missing, empty or repeated, as those of `cbind(x, x^2)`, find none.
 are_names <- function(names) is.null(names) || !(anyNA(names) || any(names == "") || anyDuplicated(names))
 
+is_plain_column <- function(x) is.numeric(x) && is.null(dim(x)) && !is.factor(x) && !is_integer64(x)
+
+# The bits of a 64-bit integer read as a double mean nothing.
+is_integer64 <- function(x) is.object(x) && inherits(x, "integer64")
+
 check_finite <- function(x, name) {
   if (all_finite(x)) return(x)
   bad <- lapply(seq_len(n_columns(x)), function(j) {
