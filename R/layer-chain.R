@@ -72,6 +72,7 @@ resolve_layer <- function(layer, d, d_condition) {
     actnorm = resolve_actnorm(),
     additive_condition = if (d_condition > 0) layer,
     planar = resolve_planar(layer, d_condition),
+    radial_conditional = resolve_radial_conditional(layer, d, d_condition),
     continuous = resolve_continuous(layer, d),
     layer
   )

@@ -32,6 +32,6 @@ layer_coupling <- function(scalar = scalar_affine(), net = net_mlp(), mask = NUL
     net = check_family(net, "net", "net"),
     mask = mask,
     add_initial = check_flag(add_initial, "add_initial"),
-    swap = if (check_flag(swap, "swap")) TRUE
+    swap = check_flag(swap, "swap")
   )
 }

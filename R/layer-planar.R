@@ -44,7 +44,7 @@ layer_planar <- function(activation = c("tanh", "leaky_relu"), negative_slope = 
   negative_slope <- check_number(negative_slope, "negative_slope", min = 0, max = 1)
   if (!is.null(net)) net <- start_away_from_zero(check_family(net, "net", "net"))
   new_spec("layer", "planar",
-    activation = activation, negative_slope = if (activation == "leaky_relu") negative_slope, net = net,
+    activation = activation, negative_slope = negative_slope, net = net,
     init = check_choice(init, c("identity", "small"), "init")
   )
 }
@@ -56,6 +56,6 @@ start_away_from_zero <- function(net) {
 
 # With the net that a flow of so many conditions needs.
 resolve_planar <- function(layer, d_condition) {
-  layer$net <- if (d_condition > 0) layer$net %||% net_mlp(init = "uniform")
+  layer["net"] <- list(if (d_condition > 0) layer$net %||% net_mlp(init = "uniform"))
   layer
 }

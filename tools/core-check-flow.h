@@ -147,8 +147,10 @@ static void check_one_flow(const char *layer_kind, const bj_spec *scalar, int d,
   const bj_entry net_fields[] = {NUMBERS("width", depth, width), STRING("activation", depth == 1 ? "relu" : "tanh"),
                                  STRING("init", "uniform")};
   const bj_spec net = {"mlp", 3, net_fields};
-  const bj_entry layer_fields[] = {CHILD("scalar", scalar), CHILD("net", &net), NUMBERS("shared", 1, &zero)};
-  const bj_spec layer = {layer_kind, 3, layer_fields};
+  const bj_entry layer_fields[] = {CHILD("scalar", scalar),       CHILD("net", &net),
+                                   NUMBERS("shared", 1, &zero),   NUMBERS("swap", 1, &zero),
+                                   NUMBERS("add_initial", 1, &one), NUMBERS("mask", 0, NULL)};
+  const bj_spec layer = {layer_kind, 6, layer_fields};
   const bj_entry invert_fields[] = {CHILD("layer", &layer)}, permute_fields[] = {NUMBERS("permutation", d, reversed)};
   const bj_spec parts[] = {layer, {"permute", 1, permute_fields}, {"invert", 1, invert_fields}};
   const bj_entry chain_fields[] = {{"layers", BJ_ENTRY_SPECS, 3, NULL, NULL, parts}};

@@ -25,12 +25,7 @@ INLINE void base_draw_pairs(const bj_base *base, uint64_t seed, uint64_t first_r
 }
 
 /* softplus(raw), kept where 1 / s^2 is finite, and the derivative of its logarithm */
-INLINE real base_positive(real raw, real *log_derivative) {
-  vreal sigmoid;
-  const real value = fmax(vfirst(vsoftplus_sigmoid(vset(fmax(raw, -300)), &sigmoid)), 1e-130);
-  *log_derivative = vfirst(sigmoid) / value;
-  return value;
-}
+INLINE real base_positive(real raw, real *log_derivative) { return softplus_above(1e-130, raw, log_derivative); }
 
 #define HALF_LOG_2PI 0.91893853320467274178
 

@@ -70,7 +70,7 @@ static void student_t_log_density_vjp(const bj_base *base, const bj_base_pass *p
 static void student_t_prepare(const bj_base *base, const real *theta, real *prep) {
   const student_t *self = base->self;
   for (int i = 0; i < base->d; i++) {
-    const real v = self->trainable ? fmax(vfirst(vsoftplus(vset(theta[i]))), 1e-3) : self->df;
+    const real v = self->trainable ? softplus_above(1e-3, theta[i], NULL) : self->df;
     prep[3 * i] = v;
     student_t_constant(v, prep + 3 * i + 1, prep + 3 * i + 2);
   }

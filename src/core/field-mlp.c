@@ -251,15 +251,14 @@ static void field_net_init(const bj_vector_field *field, real *theta, bj_rng *rn
 static bj_status field_net_build(bj_vector_field *field, const bj_spec *spec, bj_build *build) {
   field_net *self = field->self = build_alloc(build, sizeof(field_net));
   const bj_entry *width = spec_entry(spec, "width");
-  const char *name = spec_string(spec, "activation", "tanh");
   self->depth = width && width->type == BJ_ENTRY_NUMBERS ? width->n : 0;
   if (self->depth < 1 || self->depth > FIELD_MAX_DEPTH) {
     return spec_error(build, "`width` of field_mlp() must have 1 to %d numbers", FIELD_MAX_DEPTH);
   }
   self->frequencies = (int)spec_number(spec, "frequencies", 0);
   self->zero_last = !strcmp(spec_string(spec, "init", "identity"), "identity");
-  self->act = activation_find(name);
-  if (!self->act || !self->act->apply_bend) return spec_error(build, "field_mlp() has no activation \"%s\"", name);
+  self->act = activation_read(build, spec);
+  if (!self->act->apply_bend) return spec_error(build, "field_mlp() wants an activation with two derivatives");
   self->width[0] = field->d + 1 + 2 * self->frequencies + field->n_condition;
   int widest = self->width[0];
   for (int l = 0; l <= self->depth; l++) {

@@ -109,16 +109,16 @@ static void additive_describe(const bj_layer *layer, bj_describe *out) {
 static bj_status additive_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
   additive *self = layer->self = build_alloc(build, sizeof(additive));
   const int d = layer->d, k = layer->n_condition;
-  if (k > 0 && spec_child(spec, "net")) {
+  if (spec_given(build, spec, "net") && k > 0) {
     const bj_net_request request = {.n_in = k, .n_out = d};
-    const bj_status status = net_slot_build(build, spec_child(spec, "net"), &request, k, "layer_additive_condition",
+    const bj_status status = net_slot_build(build, spec_part(build, spec, "net"), &request, k, spec->kind,
                                             &layer->n_param, &layer->n_prep, &self->net);
     if (status != BJ_OK) return status;
   } else {
-    layer->n_param = (long)d * k;
+    layer->n_param = size_product(build, d, k);
   }
   MEASURE(additive_carve, layer);
-  return BJ_OK;
+  return build->status;
 }
 
 static const bj_layer_kind layer_additive_condition = {

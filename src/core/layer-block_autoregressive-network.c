@@ -4,14 +4,6 @@
 
 /* ---- parameters -------------------------------------------------------------------------------------------------- */
 
-/* softplus, and d log softplus / d raw; kept away from 0, where its logarithm ends. */
-static real blocks_positive(real raw, real *log_derivative) {
-  vreal sigmoid;
-  const real value = vfirst(vsoftplus_sigmoid(vset(fmax(raw, -300)), &sigmoid));
-  *log_derivative = vfirst(sigmoid) / value;
-  return value;
-}
-
 /* Entries are 0 above the block diagonal and softplus on it; then the rows are normalised. E of a coordinate is its
  * block of A divided by the block's largest entry, whose logarithm is kept, so that products of E neither overflow nor
  * underflow whatever the parameters are. */
@@ -24,14 +16,14 @@ static void blocks_prepare_linear(const blocks *self, const block_linear *linear
     real *e = prep + linear->prep_e + (long)p * r * s, most = -INFINITY;
     for (int i = 0; i < r; i++) {
       const long row = p * r + i;
-      real unused, largest = 0, sum = 0;
+      real largest = 0, sum = 0;
       for (int j = 0; j < (p + 1) * s; j++) {
         const real raw = theta[linear->theta_w + row + (long)j * m];
-        const real entry = a[row + (long)j * m] = j < p * s ? raw : blocks_positive(raw, &unused);
+        const real entry = a[row + (long)j * m] = j < p * s ? raw : softplus_above(0, raw, NULL);
         largest = fmax(largest, fabs(entry));
       }
       for (int j = 0; j < (p + 1) * s; j++) sum += a[row + (long)j * m] / largest * (a[row + (long)j * m] / largest);
-      const real scale = blocks_positive(theta[linear->theta_scale + row], &unused), norm = largest * sqrt(sum);
+      const real scale = softplus_above(0, theta[linear->theta_scale + row], NULL), norm = largest * sqrt(sum);
       const real log_factor = log(scale) - log(norm);
       for (int j = 0; j < s; j++) {
         e[i + j * r] = log(a[row + (long)(p * s + j) * m]) + log_factor;
@@ -99,11 +91,11 @@ static void blocks_prepare_vjp(const bj_layer *layer, const bj_run *run, const r
         if (j < p * s) {
           gtheta[linear->theta_w + at] += g;
         } else {
-          const real entry = blocks_positive(theta[linear->theta_w + at], &dlog);
+          const real entry = softplus_above(0, theta[linear->theta_w + at], &dlog);
           gtheta[linear->theta_w + at] += (g * entry + ge[(j - p * s) * r] * e[(j - p * s) * r]) * dlog;
         }
       }
-      blocks_positive(theta[linear->theta_scale + i], &dlog);
+      softplus_above(0, theta[linear->theta_scale + i], &dlog);
       gtheta[linear->theta_scale + i] += sum * dlog;
     }
   }

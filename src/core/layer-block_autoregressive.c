@@ -223,13 +223,13 @@ static void block_autoregressive_init(const bj_layer *layer, real *theta, bj_rng
   for (int l = 0; l < self->n_linear; l++) {
     const block_linear *linear = self->linear + l;
     const real glorot = sqrt(6.0 / (linear->m + linear->k)), bound = 1 / sqrt((real)linear->k);
-    real *w = theta + linear->theta_w, unused;
+    real *w = theta + linear->theta_w;
     for (long i = 0; i < (long)linear->m * linear->k; i++) w[i] = glorot * (2 * rng_uniform(rng) - 1);
     for (int i = 0; i < linear->m; i++) {
       const int own = i / linear->r * linear->s;
       real sum = 0;
       for (int j = 0; j < linear->k_hi[i]; j++) {
-        const real raw = w[i + (long)j * linear->m], entry = j < own ? raw : blocks_positive(raw, &unused);
+        const real raw = w[i + (long)j * linear->m], entry = j < own ? raw : softplus_above(0, raw, NULL);
         sum += entry * entry;
       }
       theta[linear->theta_scale + i] = inverse_softplus(1 / sqrt(sum));
@@ -248,16 +248,18 @@ static void blocks_build_linear(bj_layer *layer, int l, bj_build *build) {
   const int d = layer->d;
   linear->r = l == self->n_linear - 1 ? 1 : self->block_dim;
   linear->s = l == 0 ? 1 : self->block_dim;
-  const int m = linear->m = d * linear->r, k = linear->k = d * linear->s;
+  const int m = linear->m = (int)size_product(build, d, linear->r);
+  const int k = linear->k = (int)size_product(build, d, linear->s);
+  const long weights = size_product(build, m, k);
   linear->theta_w = layer->n_param;
-  linear->theta_scale = linear->theta_w + (long)m * k;
+  linear->theta_scale = linear->theta_w + weights;
   linear->theta_b = linear->theta_scale + m;
-  layer->n_param = linear->theta_b + m;
+  layer->n_param = size_sum(build, linear->theta_b, m);
   linear->prep_a = layer->n_prep;
-  linear->prep_e = linear->prep_a + (long)m * k;
+  linear->prep_e = linear->prep_a + weights;
   linear->prep_scale = linear->prep_e + (long)d * linear->r * linear->s;
   linear->prep_norm = linear->prep_scale + m;
-  layer->n_prep = linear->prep_norm + m;
+  layer->n_prep = size_sum(build, linear->prep_norm, m);
   int *k_hi = build_alloc(build, sizeof(int) * (size_t)m), *m_lo = build_alloc(build, sizeof(int) * (size_t)k);
   for (int i = 0; i < m; i++) k_hi[i] = (i / linear->r + 1) * linear->s;
   for (int j = 0; j < k; j++) m_lo[j] = j / linear->s * linear->r;
@@ -267,26 +269,20 @@ static void blocks_build_linear(bj_layer *layer, int l, bj_build *build) {
 
 static bj_status block_autoregressive_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
   blocks *self = layer->self = build_alloc(build, sizeof(blocks));
-  const double depth = spec_number(spec, "depth", 1), block_dim = spec_number(spec, "block_dim", 8);
   const long d = layer->d;
-  if (!(depth >= 0 && depth <= BLOCKS_MAX_DEPTH)) {
-    return spec_error(build, "`depth` of layer_block_autoregressive() must lie between 0 and %d", BLOCKS_MAX_DEPTH);
-  }
-  if (!(block_dim >= 1 && block_dim <= BLOCKS_MAX_DIM)) {
-    return spec_error(build, "`block_dim` of layer_block_autoregressive() must lie between 1 and %d", BLOCKS_MAX_DIM);
-  }
-  self->n_linear = (int)depth + 1;
-  self->block_dim = (int)block_dim;
+  self->n_linear = 1 + spec_count(build, spec, "depth", 0, BLOCKS_MAX_DEPTH);
+  self->block_dim = spec_count(build, spec, "block_dim", 1, BLOCKS_MAX_DIM);
   /* the smallest product of n_linear entries and slopes above 0.01 is still above the smallest normal number */
   self->lowest = -(680.0 / self->n_linear - 5);
-  for (int l = 0; l < self->n_linear; l++) blocks_build_linear(layer, l, build);
+  for (int l = 0; l < self->n_linear && build->status == BJ_OK; l++) blocks_build_linear(layer, l, build);
+  if (build->status != BJ_OK) return build->status;
   self->theta_c = layer->n_param;
-  layer->n_param += (long)self->linear[0].m * layer->n_condition;
+  layer->n_param += size_product(build, self->linear[0].m, layer->n_condition);
   self->prep_log = layer->n_prep;
   self->prep_slope = self->prep_log + d;
   layer->n_prep = self->prep_slope + d;
   MEASURE(blocks_carve, layer);
-  return BJ_OK;
+  return build->status;
 }
 
 static const bj_layer_kind layer_block_autoregressive = {

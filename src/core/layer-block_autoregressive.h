@@ -39,7 +39,6 @@ typedef struct {
 } blocks_at;
 
 static blocks_at blocks_carve(const bj_layer *layer, carver *cache, carver *work);
-static real blocks_positive(real raw, real *log_derivative);
 static void blocks_prepare(const bj_layer *layer, const bj_run *run, const real *theta, real *prep);
 static void blocks_prepare_vjp(const bj_layer *layer, const bj_run *run, const real *theta, const real *prep,
                                real *gprep, real *gtheta);

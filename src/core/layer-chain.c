@@ -13,11 +13,11 @@ typedef struct {
 } layer_list;
 
 /* The value between layer i - 1 and layer i (i = 1 .. n - 1). */
-INLINE real *layers_between(const bj_layer *layer, const bj_pass *pass, int i) {
+INLINE real *layer_chain_between(const bj_layer *layer, const bj_pass *pass, int i) {
   return pass->cache + (i - 1) * CHUNK_ROWS(layer->d);
 }
 
-static bj_pass layers_child(const bj_layer *layer, const bj_pass *pass, int i, bj_direction direction) {
+static bj_pass layer_chain_child(const bj_layer *layer, const bj_pass *pass, int i, bj_direction direction) {
   const layer_list *self = layer->self;
   const int first = direction == BJ_FORWARD ? i == 0 : i == self->n - 1;
   const int last = direction == BJ_FORWARD ? i == self->n - 1 : i == 0;
@@ -25,18 +25,18 @@ static bj_pass layers_child(const bj_layer *layer, const bj_pass *pass, int i, b
   child.theta += self->theta_at[i];
   child.prep += self->prep_at[i];
   child.cache += self->cache_at[i];
-  child.x = first ? pass->x : layers_between(layer, pass, direction == BJ_FORWARD ? i : i + 1);
-  child.y = last ? pass->y : layers_between(layer, pass, direction == BJ_FORWARD ? i + 1 : i);
+  child.x = first ? pass->x : layer_chain_between(layer, pass, direction == BJ_FORWARD ? i : i + 1);
+  child.y = last ? pass->y : layer_chain_between(layer, pass, direction == BJ_FORWARD ? i + 1 : i);
   return child;
 }
 
-static bj_status layers_run(const bj_layer *layer, bj_pass *pass, bj_direction direction) {
+static bj_status layer_chain_run(const bj_layer *layer, bj_pass *pass, bj_direction direction) {
   const layer_list *self = layer->self;
   if (self->n == 0) memcpy(pass->y, pass->x, sizeof(real) * (size_t)pass->nb * (size_t)layer->d * BJ_BLOCK);
   for (int step = 0; step < self->n; step++) {
     const int i = direction == BJ_FORWARD ? step : self->n - 1 - step;
     const bj_layer_kind *kind = self->layers[i]->kind;
-    bj_pass child = layers_child(layer, pass, i, direction);
+    bj_pass child = layer_chain_child(layer, pass, i, direction);
     const bj_status status = (direction == BJ_FORWARD ? kind->forward : kind->inverse)(self->layers[i], &child);
     if (status != BJ_OK) return status;
   }
@@ -44,7 +44,7 @@ static bj_status layers_run(const bj_layer *layer, bj_pass *pass, bj_direction d
 }
 
 /* Gradients travel through two buffers, so that gx never overlaps gy; what follows is the work of one layer. */
-static bj_status layers_run_vjp(const bj_layer *layer, bj_pass *pass, bj_direction direction) {
+static bj_status layer_chain_run_vjp(const bj_layer *layer, bj_pass *pass, bj_direction direction) {
   const layer_list *self = layer->self;
   carver work = {.memory = pass->work};
   real *const between[] = {carve_rows(&work, layer->d), carve_rows(&work, layer->d)};
@@ -52,7 +52,7 @@ static bj_status layers_run_vjp(const bj_layer *layer, bj_pass *pass, bj_directi
   for (int step = 0; step < self->n; step++) {
     const int i = direction == BJ_FORWARD ? self->n - 1 - step : step;
     const bj_layer_kind *kind = self->layers[i]->kind;
-    bj_pass child = layers_child(layer, pass, i, direction);
+    bj_pass child = layer_chain_child(layer, pass, i, direction);
     child.gy = step == 0 ? pass->gy : between[step % 2];
     child.gx = step == self->n - 1 ? pass->gx : between[(step + 1) % 2];
     child.gtheta += self->theta_at[i];
@@ -64,9 +64,9 @@ static bj_status layers_run_vjp(const bj_layer *layer, bj_pass *pass, bj_directi
   return BJ_OK;
 }
 
-LAYER_DIRECTIONS(layers, layers_run)
+LAYER_DIRECTIONS(layer_chain, layer_chain_run)
 
-static void layers_describe(const bj_layer *layer, bj_describe *out) {
+static void layer_chain_describe(const bj_layer *layer, bj_describe *out) {
   const layer_list *self = layer->self;
   char name[16];
   for (int i = 0; i < self->n; i++) {
@@ -77,20 +77,20 @@ static void layers_describe(const bj_layer *layer, bj_describe *out) {
   }
 }
 
-static void layers_init(const bj_layer *layer, real *theta, bj_rng *rng) {
+static void layer_chain_init(const bj_layer *layer, real *theta, bj_rng *rng) {
   const layer_list *self = layer->self;
   for (int i = 0; i < self->n; i++) layer_init(self->layers[i], theta + self->theta_at[i], rng);
 }
 
-static void layers_prepare(const bj_layer *layer, const bj_run *run, const real *theta, real *prep) {
+static void layer_chain_prepare(const bj_layer *layer, const bj_run *run, const real *theta, real *prep) {
   const layer_list *self = layer->self;
   for (int i = 0; i < self->n; i++) {
     layer_prepare(self->layers[i], run, theta + self->theta_at[i], prep + self->prep_at[i]);
   }
 }
 
-static void layers_prepare_vjp(const bj_layer *layer, const bj_run *run, const real *theta, const real *prep,
-                               real *gprep, real *gtheta) {
+static void layer_chain_prepare_vjp(const bj_layer *layer, const bj_run *run, const real *theta, const real *prep,
+                                    real *gprep, real *gtheta) {
   const layer_list *self = layer->self;
   for (int i = 0; i < self->n; i++) {
     layer_prepare_vjp(self->layers[i], run, theta + self->theta_at[i], prep + self->prep_at[i],
@@ -99,7 +99,7 @@ static void layers_prepare_vjp(const bj_layer *layer, const bj_run *run, const r
 }
 
 /* Flow matching trains one member: data come to it through the members behind it, draws through those before. */
-static bj_status layers_match(const bj_layer *layer, bj_pass *pass) {
+static bj_status layer_chain_match(const bj_layer *layer, bj_pass *pass) {
   const layer_list *self = layer->self;
   int at = 0;
   while (at < self->n && !self->layers[at]->kind->match) at++;
@@ -110,17 +110,17 @@ static bj_status layers_match(const bj_layer *layer, bj_pass *pass) {
   bj_pass drawn = *pass;
   drawn.x = pass->y;
   for (int i = 0; i < at; i++) {
-    bj_pass child = layers_child(layer, &drawn, i, BJ_FORWARD);
+    bj_pass child = layer_chain_child(layer, &drawn, i, BJ_FORWARD);
     const bj_status status = self->layers[i]->kind->forward(self->layers[i], &child);
     if (status != BJ_OK) return status;
   }
   for (int i = self->n - 1; i > at; i--) {
-    bj_pass child = layers_child(layer, pass, i, BJ_INVERSE);
+    bj_pass child = layer_chain_child(layer, pass, i, BJ_INVERSE);
     const bj_status status = self->layers[i]->kind->inverse(self->layers[i], &child);
     if (status != BJ_OK) return status;
   }
-  bj_pass child = layers_child(layer, pass, at, BJ_INVERSE);
-  if (at > 0) child.y = layers_between(layer, pass, at);
+  bj_pass child = layer_chain_child(layer, pass, at, BJ_INVERSE);
+  if (at > 0) child.y = layer_chain_between(layer, pass, at);
   if (pass->gpenalty) {
     child.gtheta += self->theta_at[at];
     child.gprep += self->prep_at[at];
@@ -128,7 +128,7 @@ static bj_status layers_match(const bj_layer *layer, bj_pass *pass) {
   return self->layers[at]->kind->match(self->layers[at], &child);
 }
 
-static bj_status layers_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
+static bj_status layer_chain_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
   layer_list *self = layer->self = build_alloc(build, sizeof(layer_list));
   int n;
   const bj_spec *layers = spec_parts(build, spec, "layers", 0, &n);
@@ -156,11 +156,11 @@ static bj_status layers_build(bj_layer *layer, const bj_spec *spec, bj_build *bu
 
 static const bj_layer_kind layer_chain = {
     .name = "chain",
-    .build = layers_build,
-    .describe = layers_describe,
-    .init = layers_init,
-    .prepare = layers_prepare,
-    .prepare_vjp = layers_prepare_vjp,
-    .match = layers_match,
-    LAYER_TABLE(layers),
+    .build = layer_chain_build,
+    .describe = layer_chain_describe,
+    .init = layer_chain_init,
+    .prepare = layer_chain_prepare,
+    .prepare_vjp = layer_chain_prepare_vjp,
+    .match = layer_chain_match,
+    LAYER_TABLE(layer_chain),
 };

@@ -74,7 +74,7 @@ static void conditioned_describe(const bj_layer *layer, bj_describe *out) {
 static bj_status conditioned_build(bj_layer *layer, const bj_spec *spec, const int *coordinate, int n_transformed,
                                    bj_net_request *request, bj_build *build) {
   conditioned *self = layer->self;
-  bj_status status = scalar_build(build, spec_child(spec, "scalar"), spec->kind, &self->scalar);
+  bj_status status = scalar_build(build, spec_part(build, spec, "scalar"), spec->kind, &self->scalar);
   if (status != BJ_OK) return status;
   const bj_scalar *scalar = self->scalar;
   bj_rng rng = rng_start(0, 0);
@@ -82,8 +82,8 @@ static bj_status conditioned_build(bj_layer *layer, const bj_spec *spec, const i
   self->n_transformed = n_transformed;
   self->initial = build_alloc(build, sizeof(real) * (size_t)(scalar->n_param + scalar->n_global));
   scalar->kind->init(scalar, self->initial, &rng);
-  request->n_out = n_transformed * scalar->n_param;
-  if (spec_flag(spec, "add_initial", 1)) {
+  request->n_out = (int)size_product(build, n_transformed, scalar->n_param);
+  if (spec_bool(build, spec, "add_initial")) {
     real *offset = build_alloc(build, sizeof(real) * (size_t)request->n_out);
     for (int i = 0; i < request->n_out; i++) offset[i] = self->initial[i % scalar->n_param];
     request->offset = offset;
@@ -94,9 +94,9 @@ static bj_status conditioned_build(bj_layer *layer, const bj_spec *spec, const i
     request->out_rank = out_rank;
   }
   layer->n_param = scalar->n_global;
-  status = net_slot_build(build, spec_child(spec, "net"), request, layer->n_condition, spec->kind, &layer->n_param,
-                          &layer->n_prep, &self->net);
+  status = net_slot_build(build, spec_part(build, spec, "net"), request, layer->n_condition, spec->kind,
+                          &layer->n_param, &layer->n_prep, &self->net);
   if (status != BJ_OK) return status;
   MEASURE(conditioned_carve, layer);
-  return BJ_OK;
+  return build->status;
 }

@@ -61,28 +61,22 @@ LAYER_DIRECTIONS(coupling, coupling_run)
 
 static bj_status coupling_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
   coupling *self = layer->self = build_alloc(build, sizeof(coupling));
-  const bj_entry *mask = spec_entry(spec, "mask");
+  const double *mask = spec_given(build, spec, "mask") ? spec_numbers(build, spec, "mask", layer->d) : NULL;
+  const int swap = spec_bool(build, spec, "swap");
   int *unchanged = build_alloc(build, sizeof(int) * (size_t)layer->d);
   int *transformed = build_alloc(build, sizeof(int) * (size_t)layer->d);
-  const int swap = spec_flag(spec, "swap", 0);
-  int n_unchanged = 0, n_transformed = 0;
-  bj_net_request request = {0};
-  if (mask && mask->n != layer->d) {
-    return spec_error(build, "`mask` of layer_coupling() has %d entries, but there are %d coordinates", mask->n,
-                      layer->d);
-  }
+  int n_transformed = 0;
   for (int i = 0; i < layer->d; i++) {
-    const int keep = mask ? mask->numbers[i] != 0 : (i < layer->d / 2) != swap;
+    const int keep = mask ? mask[i] != 0 : (i < layer->d / 2) != swap;
     if (keep) {
-      unchanged[n_unchanged++] = i;
+      unchanged[self->n_unchanged++] = i;
     } else {
       transformed[n_transformed++] = i;
     }
   }
   if (n_transformed == 0) return spec_error(build, "`mask` of layer_coupling() leaves nothing to transform");
-  self->n_unchanged = n_unchanged;
   self->unchanged = unchanged;
-  request.n_in = n_unchanged + layer->n_condition;
+  bj_net_request request = {.n_in = self->n_unchanged + layer->n_condition};
   return conditioned_build(layer, spec, transformed, n_transformed, &request, build);
 }
 

@@ -304,21 +304,20 @@ static void planar_describe(const bj_layer *layer, bj_describe *out) {
 static bj_status planar_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
   planar *self = layer->self = build_alloc(build, sizeof(planar));
   const int d = layer->d;
-  self->is_tanh = !strcmp(spec_string(spec, "activation", "tanh"), "tanh");
-  self->start_small = !strcmp(spec_string(spec, "init", "identity"), "small");
-  self->slope = spec_number(spec, "negative_slope", 0.01);
-  if (!(self->slope >= 0 && self->slope <= 1)) return spec_error(build, "`negative_slope` must lie in [0, 1]");
-  if (layer->n_condition > 0 && spec_child(spec, "net")) {
+  self->is_tanh = spec_choice(build, spec, "activation", "tanh", "leaky_relu", NULL) == 0;
+  self->start_small = spec_choice(build, spec, "init", "identity", "small", NULL);
+  self->slope = spec_real(build, spec, "negative_slope", 0, 1);
+  if (spec_given(build, spec, "net") && layer->n_condition > 0) {
     const bj_net_request request = {.n_in = layer->n_condition, .n_out = 2 * d + 1};
-    const bj_status status = net_slot_build(build, spec_child(spec, "net"), &request, layer->n_condition,
-                                            "layer_planar", &layer->n_param, &layer->n_prep, &self->net);
+    const bj_status status = net_slot_build(build, spec_part(build, spec, "net"), &request, layer->n_condition,
+                                            spec->kind, &layer->n_param, &layer->n_prep, &self->net);
     if (status != BJ_OK) return status;
   } else {
     layer->n_param = 2L * d + 1;
     layer->n_prep = 2L * d + 2;
   }
   MEASURE(planar_carve, layer);
-  return BJ_OK;
+  return build->status;
 }
 
 static const bj_layer_kind layer_planar = {

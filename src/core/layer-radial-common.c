@@ -232,8 +232,8 @@ static void radial_init_head(const bj_layer *layer, real *theta) {
   const radial *self = layer->self;
   const int d = layer->d;
   for (int i = 0; i < d; i++) {
-    theta[i] = self->center ? self->center->numbers[self->center->n > 1 ? i : 0] : 0;
-    theta[d + i] = self->scale ? log(self->scale->numbers[self->scale->n > 1 ? i : 0]) : 0;
+    theta[i] = self->center[self->n_center > 1 ? i : 0];
+    theta[d + i] = log(self->scale[self->n_scale > 1 ? i : 0]);
   }
   for (int j = 0; j < self->scalar->n_global; j++) theta[2 * d + j] = self->initial[self->scalar->n_param + j];
 }
@@ -242,26 +242,25 @@ static void radial_prepare_head(const bj_layer *layer, const real *theta, real *
   for (int i = 0; i < layer->d; i++) prep[i] = exp(fmax(-300, fmin(300, theta[layer->d + i])));
 }
 
+static const double *radial_numbers(const bj_layer *layer, const bj_spec *spec, const char *name, int *n,
+                                    bj_build *build) {
+  *n = spec_length(spec, name) == 1 ? 1 : layer->d;
+  return spec_numbers(build, spec, name, *n);
+}
+
 static bj_status radial_build_head(bj_layer *layer, const bj_spec *spec, bj_build *build) {
   radial *self = layer->self = build_alloc(build, sizeof(radial));
-  const bj_status status = scalar_build(build, spec_child(spec, "scalar"), spec->kind, &self->scalar);
+  const bj_status status = scalar_build(build, spec_part(build, spec, "scalar"), spec->kind, &self->scalar);
   if (status != BJ_OK) return status;
   bj_rng rng = rng_start(0, 0);
   self->initial = build_alloc(build, sizeof(real) * (size_t)(self->scalar->n_param + self->scalar->n_global));
   self->scalar->kind->init(self->scalar, self->initial, &rng);
-  self->center = spec_entry(spec, "center");
-  self->scale = spec_entry(spec, "scale");
-  const bj_entry *const given[] = {self->center, self->scale};
-  for (int i = 0; i < 2; i++) {
-    if (!given[i]) continue;
-    if (given[i]->type != BJ_ENTRY_NUMBERS || (given[i]->n != 1 && given[i]->n != layer->d)) {
-      return spec_error(build, "`%s` of layer_%s() must have 1 or %d numbers", given[i]->name, spec->kind, layer->d);
-    }
-    for (int j = 0; j < given[i]->n && i == 1; j++) {
-      if (!(given[i]->numbers[j] > 0)) return spec_error(build, "`scale` of layer_%s() must be above 0", spec->kind);
-    }
+  self->center = radial_numbers(layer, spec, "center", &self->n_center, build);
+  self->scale = radial_numbers(layer, spec, "scale", &self->n_scale, build);
+  for (int i = 0; i < self->n_scale; i++) {
+    if (!(self->scale[i] > 0)) spec_error(build, "`scale` of layer_%s() must be above 0", spec->kind);
   }
   layer->n_param = 2L * layer->d + self->scalar->n_global;
   layer->n_prep = layer->d;
-  return BJ_OK;
+  return build->status;
 }

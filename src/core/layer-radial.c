@@ -89,7 +89,7 @@ static bj_status radial_build(bj_layer *layer, const bj_spec *spec, bj_build *bu
   self->prep_scratch = self->prep_origin + 1;
   layer->n_prep = self->prep_scratch + (4 + (long)self->scalar->n_cache) * BJ_BLOCK;
   MEASURE(radial_carve, layer);
-  return BJ_OK;
+  return build->status;
 }
 
 LAYER_DIRECTIONS(radial, radial_run)

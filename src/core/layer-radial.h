@@ -6,9 +6,10 @@
 
 typedef struct {
   bj_scalar *scalar;
-  net_slot net;  /* none: one set of parameters */
-  real *initial; /* of the scalar: raw, then globals */
-  const bj_entry *center, *scale;
+  net_slot net;                 /* none: one set of parameters */
+  real *initial;                /* of the scalar: raw, then globals */
+  const double *center, *scale; /* one for all coordinates, or one for each */
+  int n_center, n_scale;
   long prep_scalar, prep_origin, prep_scratch; /* prep starts with S */
 } radial;
 

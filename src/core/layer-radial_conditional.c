@@ -26,29 +26,17 @@ static void radial_conditional_init(const bj_layer *layer, real *theta, bj_rng *
   net_slot_init(&((const radial *)layer->self)->net, theta, rng);
 }
 
-/* In the plane the natural net is periodic in the angle; it takes nothing but a direction. */
-static const bj_spec *radial_conditional_net(const bj_layer *layer, const bj_spec *spec) {
-  static const double width = 50;
-  static const bj_entry mlp_fields[] = {
-      {.name = "width", .type = BJ_ENTRY_NUMBERS, .n = 1, .numbers = &width},
-      {.name = "activation", .type = BJ_ENTRY_STRING, .n = 1, .string = "tanh"},
-  };
-  static const bj_spec fourier_spec = {"fourier", 0, NULL}, mlp_spec = {"mlp", 2, mlp_fields};
-  if (spec_child(spec, "net")) return spec_child(spec, "net");
-  return layer->d == 2 && layer->n_condition == 0 ? &fourier_spec : &mlp_spec;
-}
-
 static bj_status radial_conditional_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
   bj_status status = radial_build_head(layer, spec, build);
   if (status != BJ_OK) return status;
   radial *self = layer->self;
   bj_net_request request = {.n_in = layer->d + layer->n_condition, .n_out = self->scalar->n_param};
-  if (spec_flag(spec, "add_initial", 1)) request.offset = self->initial;
-  status = net_slot_build(build, radial_conditional_net(layer, spec), &request, layer->n_condition, spec->kind,
+  if (spec_bool(build, spec, "add_initial")) request.offset = self->initial;
+  status = net_slot_build(build, spec_part(build, spec, "net"), &request, layer->n_condition, spec->kind,
                           &layer->n_param, &layer->n_prep, &self->net);
   if (status != BJ_OK) return status;
   MEASURE(radial_carve, layer);
-  return BJ_OK;
+  return build->status;
 }
 
 LAYER_DIRECTIONS(radial_conditional, radial_run)

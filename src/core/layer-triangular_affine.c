@@ -20,7 +20,7 @@ typedef struct {
 
 #define TRIANGULAR_FLOOR 1e-100
 
-INLINE real triangular_softplus(real x) { return fmax(TRIANGULAR_FLOOR, vfirst(vsoftplus(vset(x)))); }
+INLINE real triangular_softplus(real x) { return softplus_above(TRIANGULAR_FLOOR, x, NULL); }
 /* columns of row i of the triangle */
 INLINE int triangular_lo(const triangular_affine *self, int i) { return self->upper ? i : 0; }
 INLINE int triangular_hi(const triangular_affine *self, int i, int d) { return self->upper ? d : i + 1; }

@@ -129,22 +129,19 @@ static void fourier_init(const bj_net *net, real *theta, bj_rng *rng) {
 
 static bj_status fourier_build(bj_net *net, const bj_spec *spec, const bj_net_request *request, bj_build *build) {
   fourier *self = net->self = build_alloc(build, sizeof(fourier));
-  const double m = spec_number(spec, "m", 3), hidden = spec_number(spec, "hidden", 0);
   if (request->n_in != 2) {
     return spec_error(build, "net_fourier() takes a direction in two dimensions, but has %d inputs here",
                       request->n_in);
   }
-  if (!(m >= 1 && m <= 1000)) return spec_error(build, "`m` of net_fourier() must lie between 1 and 1000");
-  if (!(hidden >= 0 && hidden <= 1e6)) return spec_error(build, "`hidden` of net_fourier() must not be negative");
-  self->m = (int)m;
-  self->hidden = (int)hidden;
+  self->m = spec_count(build, spec, "m", 1, 1000);
+  self->hidden = spec_given(build, spec, "hidden") ? spec_count(build, spec, "hidden", 1, COUNT_MOST) : 0;
   self->n_feature = 2 * self->m + 1;
   self->offset = request->offset;
-  self->zero_last = !strcmp(spec_string(spec, "init", "identity"), "identity");
-  self->theta_hidden = (long)net->n_out * (self->hidden > 0 ? self->hidden : self->n_feature);
-  net->n_param = self->theta_hidden + (long)self->hidden * self->n_feature;
+  self->zero_last = spec_choice(build, spec, "init", "identity", "uniform", NULL) == 0;
+  self->theta_hidden = size_product(build, net->n_out, self->hidden > 0 ? self->hidden : self->n_feature);
+  net->n_param = self->theta_hidden + size_product(build, self->hidden, self->n_feature);
   MEASURE(fourier_carve, net);
-  return BJ_OK;
+  return build->status;
 }
 
 static const bj_net_kind net_fourier = {

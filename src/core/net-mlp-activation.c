@@ -82,19 +82,16 @@ ACTIVATION_BEND(silu)
 ACTIVATION_BEND(softplus)
 ACTIVATION_BEND(sin)
 
-static const activation activations[] = {
-    {"relu", NULL, NULL},
-    {"tanh", act_tanh_apply, act_tanh_apply_bend},
-    {"elu", act_elu_apply, act_elu_apply_bend},
-    {"gelu", act_gelu_apply, NULL},
-    {"silu", act_silu_apply, act_silu_apply_bend},
-    {"softplus", act_softplus_apply, act_softplus_apply_bend},
-    {"sin", act_sin_apply, act_sin_apply_bend},
-};
-
-static const activation *activation_find(const char *name) {
-  for (size_t i = 0; i < sizeof activations / sizeof *activations; i++) {
-    if (!strcmp(activations[i].name, name)) return activations + i;
-  }
-  return NULL;
+static const activation *activation_read(bj_build *build, const bj_spec *spec) {
+  static const activation activations[] = {
+      {NULL, NULL}, /* relu */
+      {act_tanh_apply, act_tanh_apply_bend},
+      {act_elu_apply, act_elu_apply_bend},
+      {act_gelu_apply, NULL},
+      {act_silu_apply, act_silu_apply_bend},
+      {act_softplus_apply, act_softplus_apply_bend},
+      {act_sin_apply, act_sin_apply_bend},
+  };
+  return activations +
+         spec_choice(build, spec, "activation", "relu", "tanh", "elu", "gelu", "silu", "softplus", "sin", NULL);
 }

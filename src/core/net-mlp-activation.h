@@ -2,10 +2,9 @@
 #ifndef BJ_NET_MLP_ACTIVATION_H
 #define BJ_NET_MLP_ACTIVATION_H
 
-#include "num-simd.h"
+#include "protocol.h"
 
 typedef struct {
-  const char *name;
   /* n values t in place: t becomes act(t), beside it act'(t). NULL for relu, which is fused into the product before it,
    * and whose derivative is read off its value. */
   void (*apply)(real *t, real *slope, long n);
@@ -13,6 +12,7 @@ typedef struct {
   void (*apply_bend)(real *t, real *slope, real *bend, long n);
 } activation;
 
-static const activation *activation_find(const char *name); /* NULL: there is no such */
+/* The entry `activation` of a spec; after an error one that does no harm. */
+static const activation *activation_read(bj_build *build, const bj_spec *spec);
 
 #endif

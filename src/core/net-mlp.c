@@ -307,30 +307,30 @@ static void mlp_build_mask(mlp *self, const bj_net_request *request, int l, bj_b
 
 static bj_status mlp_build(bj_net *net, const bj_spec *spec, const bj_net_request *request, bj_build *build) {
   mlp *self = net->self = build_alloc(build, sizeof(mlp));
-  const bj_entry *width = spec_entry(spec, "width");
-  const char *name = spec_string(spec, "activation", "relu");
-  const int depth = width && width->type == BJ_ENTRY_NUMBERS ? width->n : 0;
+  int depth;
+  const int *width = spec_counts(build, spec, "width", 0, &depth);
   if (depth >= MLP_MAX_LINEAR) return spec_error(build, "`depth` of a net must be at most %d", MLP_MAX_LINEAR - 1);
   self->n_linear = depth + 1;
   self->masked = request->in_rank != NULL;
   self->n_rank = request->n_rank;
   self->offset = request->offset;
-  self->zero_last = !strcmp(spec_string(spec, "init", "identity"), "identity");
-  self->act = activation_find(name);
-  if (!self->act) return spec_error(build, "unknown activation \"%s\"", name);
+  self->zero_last = spec_choice(build, spec, "init", "identity", "uniform", NULL) == 0;
+  self->act = activation_read(build, spec);
   if (depth == 1 && !self->masked && !self->act->apply) self->small = small_find(request->n_in, request->n_out);
   for (int l = 0; l < self->n_linear; l++) {
     mlp_linear *linear = self->linear + l;
     const int last = l == depth;
     linear->k = l > 0 ? self->linear[l - 1].m : request->n_in;
-    linear->m = last ? request->n_out : (int)width->numbers[l];
+    linear->m = last ? request->n_out : width[l];
+    const long weights = size_product(build, linear->m, linear->k);
+    if (build->status != BJ_OK) return build->status;
     linear->theta_w = net->n_param;
-    linear->theta_b = linear->theta_w + (long)linear->m * linear->k;
-    net->n_param = linear->theta_b + linear->m;
+    linear->theta_b = linear->theta_w + weights;
+    net->n_param = size_sum(build, linear->theta_b, linear->m);
     linear->prep_w = linear->prep_b = -1;
     if (self->masked) {
       linear->prep_w = net->n_prep;
-      net->n_prep += (long)linear->m * linear->k;
+      net->n_prep += weights;
       mlp_build_mask(self, request, l, build);
     }
     if (self->masked || (last && self->offset)) {
@@ -339,7 +339,7 @@ static bj_status mlp_build(bj_net *net, const bj_spec *spec, const bj_net_reques
     }
   }
   MEASURE(mlp_carve, net);
-  return BJ_OK;
+  return build->status;
 }
 
 static const bj_net_kind net_mlp = {

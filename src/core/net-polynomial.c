@@ -188,14 +188,11 @@ static polynomial_term polynomial_find(const int *all, int n, int t, int degree)
 
 static bj_status polynomial_build(bj_net *net, const bj_spec *spec, const bj_net_request *request, bj_build *build) {
   polynomial *self = net->self = build_alloc(build, sizeof(polynomial));
-  const double degree = spec_number(spec, "degree", 3), total = spec_number(spec, "total_degree", degree);
-  const int legendre = !strcmp(spec_string(spec, "basis", "hermite"), "legendre"), n = request->n_in;
-  if (!(degree >= 0 && degree <= POLYNOMIAL_MAX_DEGREE) || !(total >= 0 && total <= POLYNOMIAL_MAX_DEGREE)) {
-    return spec_error(build, "`degree` and `total_degree` of net_polynomial() must lie between 0 and %d",
-                      POLYNOMIAL_MAX_DEGREE);
-  }
-  self->degree = (int)degree;
-  self->init = spec_number(spec, "init", 0.1);
+  const int total = spec_count(build, spec, "total_degree", 0, POLYNOMIAL_MAX_DEGREE), n = request->n_in;
+  const int legendre = spec_choice(build, spec, "basis", "hermite", "legendre", NULL);
+  self->degree = spec_count(build, spec, "degree", 0, POLYNOMIAL_MAX_DEGREE);
+  /* flows saved before there was an `init` have none */
+  self->init = spec_length(spec, "init") > 0 ? spec_real(build, spec, "init", 0, INFINITY) : 0.1;
   self->offset = request->offset;
   for (int k = 1; k <= self->degree; k++) {
     const real c = sqrt(2.0 * k + 1), c1 = sqrt(2.0 * k - 1), c2 = k > 1 ? sqrt(2.0 * k - 3) : 1;
@@ -203,19 +200,20 @@ static bj_status polynomial_build(bj_net *net, const bj_spec *spec, const bj_net
     self->b[k] = legendre ? (k - 1.0) / k * c / c2 : sqrt((k - 1.0) / k);
   }
   int *index = build_alloc(build, sizeof(int) * (size_t)n);
-  self->n_term = polynomial_list(n, self->degree, (int)total, index, NULL);
+  self->n_term = polynomial_list(n, self->degree, total, index, NULL);
   if (self->n_term > POLYNOMIAL_MAX_TERMS) {
-    return spec_error(build, "net_polynomial() of total degree %d has more than %d terms in %d inputs", (int)total,
+    return spec_error(build, "net_polynomial() of total degree %d has more than %d terms in %d inputs", total,
                       POLYNOMIAL_MAX_TERMS, n);
   }
-  int *all = build_alloc(build, sizeof(int) * (size_t)n * (size_t)self->n_term);
+  int *all = build_alloc(build, sizeof(int) * (size_t)size_product(build, n, self->n_term));
+  if (build->status != BJ_OK) return build->status;
   polynomial_term *terms = build_alloc(build, sizeof(polynomial_term) * (size_t)self->n_term);
-  polynomial_list(n, self->degree, (int)total, index, all);
+  polynomial_list(n, self->degree, total, index, all);
   for (int t = 0; t < self->n_term; t++) terms[t] = polynomial_find(all, n, t, self->degree);
   self->terms = terms;
-  net->n_param = (long)self->n_term * net->n_out;
+  net->n_param = size_product(build, self->n_term, net->n_out);
   MEASURE(polynomial_carve, net);
-  return BJ_OK;
+  return build->status;
 }
 
 static const bj_net_kind net_polynomial = {

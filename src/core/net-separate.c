@@ -88,12 +88,9 @@ static void separate_init(const bj_net *net, real *theta, bj_rng *rng) {
 
 static bj_status separate_build(bj_net *net, const bj_spec *spec, const bj_net_request *request, bj_build *build) {
   separate *self = net->self = build_alloc(build, sizeof(separate));
-  const bj_entry *field = spec_entry(spec, "nets");
-  if (!field || field->type != BJ_ENTRY_SPECS || field->n < 1) {
-    return spec_error(build, "net_separate() needs at least one net");
-  }
-  self->n = field->n;
-  self->each = request->n_out / field->n;
+  const bj_spec *nets = spec_parts(build, spec, "nets", 1, &self->n);
+  if (!nets) return build->status;
+  self->each = request->n_out / self->n;
   if (self->each * self->n != request->n_out) {
     return spec_error(build, "net_separate() has %d nets, which cannot share %d outputs evenly", self->n,
                       request->n_out);
@@ -107,11 +104,11 @@ static bj_status separate_build(bj_net *net, const bj_spec *spec, const bj_net_r
       one.offset = offset;
     }
     const bj_status status =
-        net_slot_build(build, field->specs + j, &one, 0, "net_separate", &net->n_param, &net->n_prep, self->nets + j);
+        net_slot_build(build, nets + j, &one, 0, "net_separate", &net->n_param, &net->n_prep, self->nets + j);
     if (status != BJ_OK) return status;
   }
   MEASURE(separate_carve, net);
-  return BJ_OK;
+  return build->status;
 }
 
 static const bj_net_kind net_separate = {

@@ -11,34 +11,36 @@
 
 typedef struct {
   real *memory; /* NULL: measures only */
-  long used;
+  int64_t used;
 } carver;
 
 /* n reals. */
-INLINE real *carve(carver *from, long n) {
+INLINE real *carve(carver *from, int64_t n) {
   real *array = from->memory ? from->memory + from->used : NULL;
   from->used += (n + CARVE_LINE - 1) / CARVE_LINE * CARVE_LINE;
   return array;
 }
 
 /* [block][n][BJ_BLOCK], with room for a chunk's blocks. */
-#define CHUNK_ROWS(n) ((long)(n)*BJ_CHUNK * BJ_BLOCK)
+#define CHUNK_ROWS(n) ((int64_t)(n)*BJ_CHUNK * BJ_BLOCK)
 INLINE real *carve_rows(carver *from, long n) { return carve(from, CHUNK_ROWS(n)); }
 
 /* For a node with n_cache and n_work and a function carve(node, cache, work): what that makes of the memory of a pass,
  * and its measures. */
 #define CARVE(carve_node, node, pass) \
   carve_node(node, &(carver){.memory = (pass)->cache}, &(carver){.memory = (pass)->work})
-#define MEASURE(carve_node, node)      \
-  do {                                 \
-    carver cache_ = {0}, work_ = {0};  \
-    carve_node(node, &cache_, &work_); \
-    (node)->n_cache = cache_.used;     \
-    (node)->n_work = work_.used;       \
+/* too large is too large: the size need not fit into a long */
+#define SIZE_OR_MORE(used) ((long)((used) > SIZE_MOST ? SIZE_MOST + 1 : (used)))
+#define MEASURE(carve_node, node)                \
+  do {                                           \
+    carver cache_ = {0}, work_ = {0};            \
+    carve_node(node, &cache_, &work_);           \
+    (node)->n_cache = SIZE_OR_MORE(cache_.used); \
+    (node)->n_work = SIZE_OR_MORE(work_.used);   \
   } while (0)
 
 /* Memory of the host for n reals, on a line. */
-static real *carve_block(const bj_memory *memory, long n) {
+static real *carve_block(const bj_memory *memory, int64_t n) {
   real *block = memory->alloc(memory->host, sizeof(real) * (size_t)(n + CARVE_LINE));
   return block + (CARVE_LINE - (long)((uintptr_t)block / sizeof(real) % CARVE_LINE)) % CARVE_LINE;
 }

@@ -45,6 +45,14 @@ INLINE real vfirst(vreal v) {
   return lanes[0];
 }
 
+/* softplus(raw), at least `floor`, and the derivative of its logarithm, NULL if not wanted. */
+INLINE real softplus_above(real floor, real raw, real *log_derivative) {
+  vreal sigmoid;
+  const real value = fmax(vfirst(vsoftplus_sigmoid(vset(fmax(raw, -300)), &sigmoid)), floor);
+  if (log_derivative) *log_derivative = vfirst(sigmoid) / value;
+  return value;
+}
+
 /* log(exp(y) - 1) without overflow or cancellation, y > 0 */
 INLINE real inverse_softplus(real y) { return y > 30 ? y : log(expm1(y)); }
 

@@ -2,7 +2,7 @@
  *
  * A kind is one `static const` table of functions in its own file, and one row in kinds.c. A node (bj_layer, ...) is a
  * kind plus sizes plus what the kind read from its spec (`self`). Nodes are built anew at every call from the host and
- * are read-only afterwards, so threads share them.
+ * are read-only afterwards, so threads share them; init() alone, which runs on one thread, may use a buffer in one.
  *
  * Parameters. `theta` are the raw parameters, a slice of one flat vector. `prep` is a second vector, derived from theta
  * once a training step by prepare(): constrained values, masked and sorted weights. A vjp may add its parameter
@@ -17,9 +17,10 @@
  * and fills a struct of pointers. build() runs it dry for n_cache and n_work, the passes run it on the call's memory.
  * n_cache and n_work are the reals of all of them: those of a chunk.
  *
- * Gradients. forward_vjp(pass) is called with the same x, y, cache as forward left them, and gives the gradient of
- * sum(gy * y) + sum(gl * logdet): it overwrites gx, and adds to gtheta, gprep and gcondition. inverse_vjp likewise for
- * a call of inverse (x is then the input of the inverse, y its output). gx never overlaps gy.
+ * Gradients. In forward and inverse gy, gl, gx, gtheta, gprep and gcondition are NULL. forward_vjp(pass) is called with
+ * the same x, y, cache as forward left them, and gives the gradient of sum(gy * y) + sum(gl * logdet): it overwrites
+ * gx, and adds to gtheta, gprep and gcondition. inverse_vjp likewise for a call of inverse (x is then the input of the
+ * inverse, y its output). gx never overlaps gy.
  */
 #ifndef BJ_PROTOCOL_H
 #define BJ_PROTOCOL_H
@@ -142,7 +143,8 @@ INLINE void logdet_add(bj_logdet *logdet, long at, vreal log_slope) {
 
 /* A scalar bijection is used in two modes. ROWWISE: every row has its own raw parameters, the outputs of a conditioner.
  * SHARED: one parameter set for all rows; prepare() has turned the raw values into what the formulas use, once a step.
- * `global` parameters are never conditioned: one set for the whole layer, raw, in both modes (most kinds have none). */
+ * `global` parameters are never conditioned: one set for the whole layer, raw, in both modes. They are there for
+ * tanh_affine, as `twin` below is for cubic_conjugation in a radial layer; most kinds need not look at either. */
 typedef enum { ROWWISE, SHARED } bj_sharing;
 
 typedef struct bj_scalar bj_scalar;
