@@ -44,7 +44,7 @@ print.bijectr_fit <- function(x, ...) {
 }
 
 #' @rdname fit-methods
-#' @importFrom stats nobs
+#' @importFrom stats nobs residuals fitted deviance
 #' @export
 nobs.bijectr_fit <- function(object, ...) {
   check_flow(object)
@@ -69,6 +69,23 @@ logLik.bijectr_fit <- function(object, newdata = NULL, condition = NULL, ...) {
     n <- length(each)
   }
   structure(value, df = length(object$params), nobs = n, class = "logLik")
+}
+
+# Without these the defaults would answer NULL.
+
+#' @export
+residuals.bijectr_fit <- function(object, ...) {
+  stop_arg("A flow has no residuals: {.code predict(object, newdata, type = \"latent\")} gives points on the base side.")
+}
+
+#' @export
+fitted.bijectr_fit <- function(object, ...) {
+  stop_arg("A flow has no fitted values: {.fn sample}, {.fn qflow} and {.fn logdensity} say what it has learned.")
+}
+
+#' @export
+deviance.bijectr_fit <- function(object, ...) {
+  stop_arg("A flow has no deviance: there is no saturated model. {.fn logLik} gives its log likelihood.")
 }
 
 # ---- pieces of what is printed ---------------------------------------------------------------------------------------
