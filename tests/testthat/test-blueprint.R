@@ -140,7 +140,10 @@ test_that("a new kind of column is a set of methods, and both doors know it", {
   celsius <- fit_flow(plain, steps = 5)
   expect_identical(fit$params, celsius$params)
   expect_identical(logdensity(fit, weather), logdensity(celsius, plain))
-  expect_error(logdensity(fit, plain), "Column heat of `newdata` must be in degrees Fahrenheit", class = "bijectr_error_argument")
+  expect_error(logdensity(fit, plain),
+    "Column heat of `newdata` must be in degrees Fahrenheit",
+    class = "bijectr_error_argument"
+  )
   set.seed(4)
   draws <- sample(fit, 3)
   expect_s3_class(draws, "data.frame")
