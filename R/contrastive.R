@@ -185,7 +185,8 @@ fit_contrastive <- function(fit, theta, data, prior, loss, control, progress, de
     data = theta, condition = condition
   )
   finish_fit(
-    flow, setup, new_state(flow, control), control, progress, list(loss = loss, rows = rows), evaluate_data(setup, rows)
+    flow, setup, new_state(flow, control), control, progress,
+    list(loss = loss, rows = rows, nobs = nrow(theta)), evaluate_data(setup, rows)
   )
 }
 

@@ -47,6 +47,9 @@ add_evaluation <- function(fit, evaluate) {
   fit
 }
 
+# Rows that count.
+count_rows <- function(n, weights) if (is.null(weights)) n else sum(weights > 0)
+
 # Fields of a fit to data.
 evaluate_data <- function(setup, rows) {
   function(fit) {
@@ -55,7 +58,6 @@ evaluate_data <- function(setup, rows) {
     held_out <- rows$validation
     list(
       loglik = sum(used), held_out_loglik = if (length(held_out)) sum(used[held_out]) else NA_real_,
-      nobs = if (is.null(setup$weight)) length(density) else sum(setup$weight > 0),
       reference = fit_reference(setup, rows, density)
     )
   }

@@ -161,7 +161,7 @@ fit_matrix <- function(data, layers, base, condition, weights, standardize, loss
   root <- noise_root(moments)
   if (control$noise > 0 && noise_leaves_support(flow, data, condition, control$noise * root)) control$noise <- 0
   setup <- data_setup(data, condition, weights, rows, control, root, loss)
-  origin <- list(call = call, formula = formula, loss = loss, rows = rows)
+  origin <- list(call = call, formula = formula, loss = loss, rows = rows, nobs = count_rows(n, weights))
   finish_fit(flow, setup, new_state(flow, control), control, progress, origin, evaluate_data(setup, rows))
 }
 

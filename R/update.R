@@ -85,7 +85,7 @@ continued_control <- function(fit, epochs, steps, seconds, checkpoint, callback)
 
 # What a continuation takes over from the fit.
 continued_origin <- function(fit) {
-  unclass(fit)[c("call", "formula", "loss", "options", "rows", "history", "seconds")]
+  unclass(fit)[c("call", "formula", "loss", "options", "rows", "nobs", "history", "seconds")]
 }
 
 # The flow alone, without what a fit adds.
