@@ -29,6 +29,7 @@
 #include "scalar-beta_stretch.c"
 #include "scalar-chain.c"
 #include "scalar-invert.c"
+#include "scalar-default.c"
 
 #include "net-common.c"
 #include "net-mlp-activation.c"
@@ -66,6 +67,8 @@
 #include "layer-continuous.c"
 
 #include "base-common.c"
+#include "layer-default.c"
+
 #include "base-normal.c"
 #include "base-logistic.c"
 #include "base-student_t.c"

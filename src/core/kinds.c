@@ -65,23 +65,39 @@ static const bj_schedule_kind *const schedule_kinds[] = {
 };
 static const bj_loss_kind *const loss_kinds[] = {&loss_maximum_likelihood, &loss_flow_matching};
 
+/* What tests compare the other kinds with: found as they are, and on no list. */
+static const bj_scalar_kind *const scalar_oracle[] = {&scalar_generic};
+static const bj_layer_kind *const layer_oracle[] = {&layer_generic};
+
 /* All tables, whose rows all start with their name: a family is one line. */
-#define TABLE(family) \
-  { #family, (const void *const *)family##_kinds, (int)(sizeof family##_kinds / sizeof *family##_kinds) }
+#define ROWS(family, rows, listed) \
+  { #family, (const void *const *)rows, (int)(sizeof rows / sizeof *rows), listed }
+#define TABLE(family) ROWS(family, family##_kinds, 1)
 static const struct {
   const char *family;
   const void *const *rows;
-  int n;
+  int n, listed;
 } kind_tables[] = {
-    TABLE(scalar), TABLE(net), TABLE(field),    TABLE(solver), TABLE(layer),
-    TABLE(base),   TABLE(opt), TABLE(schedule), TABLE(loss),
+    TABLE(scalar),
+    TABLE(net),
+    TABLE(field),
+    TABLE(solver),
+    TABLE(layer),
+    TABLE(base),
+    TABLE(opt),
+    TABLE(schedule),
+    TABLE(loss),
+    ROWS(scalar, scalar_oracle, 0),
+    ROWS(layer, layer_oracle, 0),
 };
 
 static const char *kind_name(const void *row) { return *(const char *const *)row; }
 
 static void kinds(bj_kind_visitor visit, void *host) {
   for (size_t t = 0; t < sizeof kind_tables / sizeof *kind_tables; t++) {
-    for (int i = 0; i < kind_tables[t].n; i++) visit(host, kind_tables[t].family, kind_name(kind_tables[t].rows[i]));
+    for (int i = 0; kind_tables[t].listed && i < kind_tables[t].n; i++) {
+      visit(host, kind_tables[t].family, kind_name(kind_tables[t].rows[i]));
+    }
   }
 }
 
@@ -123,6 +139,7 @@ static bj_status scalar_build(bj_build *build, const bj_spec *spec, const char *
   scalar->kind = build_enter(build, spec, "scalar", "scalar bijection");
   bj_status status = scalar->kind ? scalar->kind->build(scalar, spec, build) : build->status;
   if (status == BJ_OK) {
+    scalar_fill(scalar, build);
     status = build_sizes(build, spec, scalar->n_param, scalar->n_prep, scalar->n_cache, scalar->n_global);
   }
   return build_leave(build, outer, status);
@@ -178,7 +195,10 @@ static bj_status layer_build(bj_build *build, const bj_spec *spec, int d, int n_
   layer->d = d;
   layer->n_condition = n_condition;
   bj_status status = layer->kind ? layer->kind->build(layer, spec, build) : build->status;
-  if (status == BJ_OK) status = build_sizes(build, spec, layer->n_param, layer->n_prep, layer->n_cache, layer->n_work);
+  if (status == BJ_OK) {
+    layer_fill(layer, build);
+    status = build_sizes(build, spec, layer->n_param, layer->n_prep, layer->n_cache, layer->n_work);
+  }
   return build_leave(build, outer, status);
 }
 

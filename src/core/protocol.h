@@ -181,7 +181,7 @@ typedef struct {
   void (*prepare)(const bj_scalar *scalar, const real *raw, real *prep);
   /* Adds to graw. */
   void (*prepare_vjp)(const bj_scalar *scalar, const real *raw, const real *prep, const real *gprep, real *graw);
-  /* Indexed by bj_sharing. */
+  /* Indexed by bj_sharing. Both of inverse, or of inverse_vjp, may be NULL: scalar-default.c finds the root. */
   void (*forward[2])(const bj_scalar *scalar, const bj_scalar_pass *pass);
   void (*inverse[2])(const bj_scalar *scalar, const bj_scalar_pass *pass);
   void (*forward_vjp[2])(const bj_scalar *scalar, const bj_scalar_pass *pass);
@@ -299,7 +299,8 @@ typedef struct {
   /* Flow matching: adds its loss for the pairs of x, on the data side, and y, drawn from the base, to penalty, and
    * where gpenalty is given the gradient to gtheta and gprep. NULL: not for this kind. */
   bj_status (*match)(const bj_layer *layer, bj_pass *pass);
-} bj_layer_kind; /* describe, init, prepare, prepare_vjp may be NULL: nothing to do */
+} bj_layer_kind; /* describe, init, prepare, prepare_vjp may be NULL: nothing to do. So may inverse and inverse_vjp, if
+                    prepare does not ask for the direction: layer-default.c finds the root of forward. */
 
 /* A kind that has one function for both directions, run(layer, pass, direction), and run_vjp: the four functions of its
  * table, and their rows. */

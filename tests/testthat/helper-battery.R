@@ -84,7 +84,8 @@ map_rows <- function(s, f = s$f, x = s$at, condition = s$condition) {
 # Checks that look at both directions run in each; `only` are names of checks.
 expect_checks <- function(s, checks, inverse = NULL, only = names(checks)) {
   for (name in only) {
-    for (way in inverse %||% if (name %in% one_way_checks) list(NULL) else c(FALSE, TRUE)) {
+    ways <- if (name %in% one_way_checks) list(NULL) else if (name %in% inverse_checks) TRUE else c(FALSE, TRUE)
+    for (way in inverse %||% ways) {
       seen <- if (is.null(way)) s else toward(s, way)
       seen$check <- name
       withRestarts(

@@ -97,6 +97,20 @@ check_gradient_params <- function(s) {
   agree(s, exact_gradient(s)$params, numeric, 1e-6, "params", labels = param_labels(s))
 }
 
+# The kind's own inverse and its gradients against those that the core derives from forward and its vjp alone.
+check_generic <- function(s) {
+  if ((s$round_trip %||% 1e-9) > 1e-9) return(invisible()) # not an exact inverse
+  f <- s$f
+  f$layers <- new_spec("layer", "chain", layers = list(new_spec("layer", "generic", layer = f$layers)))
+  agree_with(s, f)
+}
+agree_with <- function(s, f) {
+  ours <- exact_gradient(s)
+  theirs <- flow_vjp(f, s$at, s$inverse, s$cot, s$condition)
+  for (what in setdiff(names(ours), "params")) agree(s, ours[[what]], theirs[[what]], 1e-8, what)
+  agree(s, ours$params, theirs$params, 1e-8, "params", param_labels(s))
+}
+
 # Each size alone in each coordinate, and in all. The public functions take no inputs beyond 1e150, but inside a flow a
 # layer may meet them.
 check_extremes <- function(s) {
@@ -170,11 +184,13 @@ map_checks <- c(
     "parameters" = check_params,
     "inverse" = check_round_trip,
     "saved" = check_saved,
-    "log-determinant" = check_logdet
+    "log-determinant" = check_logdet,
+    "inverse as the generic one" = check_generic
   ),
   gradient_checks,
   list("one row as in a batch" = check_batches, "extreme inputs" = check_extremes),
   machine_checks
 )
-# Those that see both directions at once, or none.
+# Those that see both directions at once, or none, and those of one direction.
 one_way_checks <- c("parameters", "inverse", "saved")
+inverse_checks <- c("inverse as the generic one", "inverse as the generic scalar's")

@@ -10,15 +10,15 @@ expect_scalar_ok <- function(scalar, x, domain = c(-Inf, Inf), range = c(-Inf, I
   run <- function(s, checks) expect_checks(s, checks, only = intersect(names(checks), only %||% names(checks)))
   two <- cbind(x, rev(x))
   layer <- layer_elementwise(scalar)
-  shared <- setdiff(names(map_checks), "extreme inputs")
-  run(layer_subject(layer, 2, x = two, spread = spread, range = range), map_checks[shared])
+  checks <- c(map_checks[names(map_checks) != "extreme inputs"], generic_scalar_checks)
+  run(layer_subject(layer, 2, x = two, spread = spread, range = range), checks)
   within <- list(domain = domain, range = range, extreme = extreme, extreme_inverse = extreme_inverse)
   run(do.call(layer_subject, c(list(layer, 1, x = matrix(x), spread = 0), within)), scalar_checks)
 
   # parameters from a conditioner, one set a row
   if (length(coef(flow(layer_elementwise(scalar, shared = TRUE), d = 1))) == 0) return(invisible())
   layer <- layer_coupling(scalar, net_mlp(width = 4, activation = "tanh", init = "uniform"))
-  run(layer_subject(layer, 2, x = two, spread = spread, range = range), map_checks[shared])
+  run(layer_subject(layer, 2, x = two, spread = spread, range = range), checks)
 }
 
 random_flow <- function(layer, d, spread) {
@@ -63,6 +63,14 @@ check_extreme_params <- function(s) {
   }
 }
 not_na <- function(x) !is.na(x)
+
+# The scalar's own inverse against the root of its forward, with one set of parameters and with one a row.
+check_generic_scalar <- function(s) {
+  f <- s$f
+  f$layers$layers[[1]]$scalar <- new_spec("scalar", "generic", scalar = f$layers$layers[[1]]$scalar)
+  agree_with(s, f)
+}
+generic_scalar_checks <- list("inverse as the generic scalar's" = check_generic_scalar)
 
 # Outside the domain the density is 0, without a NaN anywhere.
 check_outside <- function(s) {
