@@ -1,44 +1,35 @@
-#' Base distributions
-#'
-#' The distribution that a flow starts from, with independent coordinates.
-#'
-#' @param trainable If `TRUE` the distribution has parameters that are trained with the layers: `mean` and raw `scale`
-#'   (\eqn{s = \mathrm{softplus}(scale)}) of the normal, raw `df` (\eqn{\nu = \mathrm{softplus}(df)}) of the Student t,
-#'   one a coordinate.
-#' @param parameter `"scale"` as above, or `"variance"`: the raw parameter is that of the variance,
-#'   \eqn{s^2 = \mathrm{softplus}(variance)}, and starts at a draw from U(0, 1).
-#' @param df Degrees of freedom, above 0; the initial value if trainable.
-#' @param min,max Ends of the interval.
-#' @return A base distribution: an object of class `bijectr_base`.
-#' @references Bailey (1994), *Polar generation of random variates with the t-distribution*, Mathematics of Computation
-#'   62, 779-781, for draws from the Student t.
-#' @family base distributions
-#' @examples
-#' f <- flow(layer_elementwise(scalar_affine()), d = 1, base = base_student_t(df = 3))
-#' logdensity(f, c(-1, 0, 1)) - dt(c(-1, 0, 1), df = 3, log = TRUE)
+# What R knows of base distributions beyond their specifications.
+
+# The distribution and the quantile function, list(cdf, quantile), of a base of one coordinate with the raw parameters
+# `raw`, as params() names them. Both take `lower.tail` and `log.p`. Every kind has a method, in its own file.
+base_distribution <- function(base, raw) UseMethod("base_distribution")
+
 #' @export
-base_normal <- function(trainable = FALSE, parameter = c("scale", "variance")) {
-  new_spec("base", "normal",
-    trainable = check_flag(trainable, "trainable"),
-    parameter = check_choice(parameter, c("scale", "variance"), "parameter")
+base_distribution.default <- function(base, raw) {
+  stop_arg("A flow on {.fn base_{base$kind}} has no distribution function here.")
+}
+
+base_cdf <- function(flow, z, ...) base_distribution(flow$base, params(flow)$base)$cdf(z, ...)
+
+base_quantile <- function(flow, p, ...) base_distribution(flow$base, params(flow)$base)$quantile(p, ...)
+
+# Distribution and quantile function of loc + scale U from those of U.
+located <- function(base, raw, cdf, quantile) {
+  loc <- if (base$trainable) raw$loc else 0
+  scale <- if (base$trainable) softplus(raw$scale) else 1
+  list(
+    cdf = function(z, ...) cdf((z - loc) / scale, ...),
+    quantile = function(p, ...) loc + scale * quantile(p, ...)
   )
 }
 
-#' @rdname base_normal
-#' @export
-base_logistic <- function() new_spec("base", "logistic")
-
-#' @rdname base_normal
-#' @export
-base_student_t <- function(df = 5, trainable = FALSE) {
-  new_spec("base", "student_t",
-    df = check_number(df, "df", above = 0, below = Inf), trainable = check_flag(trainable, "trainable")
-  )
+# The usual arguments of distribution functions, for the ones that R does not have.
+finish_cdf <- function(p, lower.tail = TRUE, log.p = FALSE) {
+  if (!lower.tail) p <- 1 - p
+  if (log.p) log(p) else p
 }
 
-#' @rdname base_normal
-#' @export
-base_uniform <- function(min = 0, max = 1) {
-  max <- check_number(max, "max", above = -Inf, below = Inf)
-  new_spec("base", "uniform", min = check_number(min, "min", above = -Inf, below = max), max = max)
+start_quantile <- function(p, lower.tail = TRUE, log.p = FALSE) {
+  if (log.p) p <- exp(p)
+  if (lower.tail) p else 1 - p
 }

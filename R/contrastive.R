@@ -231,17 +231,3 @@ contrastive_loss <- function(flow, pairs, rows, atoms, gradient = TRUE, threads 
   back <- native_vjp(flow, theta, condition, TRUE, list(log_density = as.vector(share) / n), threads)
   list(loss = loss, gradient = back$params)
 }
-
-# Evaluates with R's generator at `seed` and leaves it as it was.
-with_seed <- function(seed, expr) {
-  before <- get0(".Random.seed", envir = globalenv(), inherits = FALSE)
-  on.exit(
-    if (is.null(before)) {
-      rm(".Random.seed", envir = globalenv())
-    } else {
-      assign(".Random.seed", before, envir = globalenv())
-    }
-  )
-  set.seed(seed %% .Machine$integer.max)
-  expr
-}

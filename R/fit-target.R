@@ -66,7 +66,7 @@ fit_flow.function <- function(data, layers = NULL, ..., d = length(names), names
     stop_arg("{.arg names} must be {d} different name{?s}, one a coordinate.")
   }
   flow <- start_target_flow(layers, d, base, names)
-  steered <- vapply(flow$layers$layers, function(layer) !is.null((layer$layer %||% layer)$steer), NA)
+  steered <- vapply(flow$layers$layers, function(layer) isTRUE(bare(layer)$steer > 0), NA)
   if (any(steered)) stop_arg("{.arg steer} of {.fn layer_continuous} is for fits to data.")
   target <- target_with_gradient(data, gradient, flow$d, flow$names)
   check_target_start(flow, target, control$batch_size)

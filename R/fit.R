@@ -209,7 +209,7 @@ check_start <- function(flow, d, d_condition) {
 
 is_standardized <- function(flow) {
   layers <- flow$layers$layers
-  length(layers) > 0 && layers[[length(layers)]]$kind == "standardize"
+  length(layers) > 0 && inherits(layers[[length(layers)]], "bijectr_layer_standardize")
 }
 
 # Rows that the untrained flow gives no density cannot be learned from.

@@ -28,7 +28,7 @@ flow <- function(layers, d, base = base_normal(), d_condition = 0) {
 FORMAT_VERSION <- 2L
 
 new_flow <- function(layers, d, base, d_condition, names = NULL) {
-  layers <- new_spec("layer", "chain", layers = flatten_layers(layers, d, d_condition))
+  layers <- new_spec("layer", "chain", layers = resolve(layers, d, d_condition))
   out <- structure(
     list(
       format = FORMAT_VERSION, d = d, d_condition = d_condition, base = base, layers = layers, params = NULL,

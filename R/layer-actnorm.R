@@ -16,51 +16,24 @@
 #' @export
 layer_actnorm <- function() new_spec("layer", "actnorm")
 
-# The elementwise layer that it becomes in a flow; the mark is for initialize_from_data().
-resolve_actnorm <- function() {
-  layer <- layer_elementwise(scalar_affine(scale = "exp"))
-  layer$actnorm <- TRUE
-  layer
+# For the core it is an elementwise layer; its class says how it is initialised.
+#' @export
+resolve.bijectr_layer_actnorm <- function(layer, d, d_condition) {
+  elementwise <- layer_elementwise(scalar_affine(scale = "exp"))
+  list(structure(elementwise, class = c("bijectr_layer_actnorm", class(elementwise))))
 }
 
-# Goes from the data to the base and gives every actnorm layer, in this order, the initial values that make mean 0 and
-# variance 1 of its output on the base side.
-initialize_from_data <- function(flow, data, condition = NULL, weights = NULL) {
-  layers <- flow$layers$layers
-  is_actnorm <- function(layer) isTRUE(layer$actnorm) || (layer$kind == "invert" && isTRUE(layer$layer$actnorm))
-  at <- rev(which(vapply(layers, is_actnorm, logical(1))))
-  before <- length(layers)
-  for (i in at) {
-    data <- inverse_through(flow, seq_len(before)[seq_len(before) > i], data, condition)
-    center <- weighted_columns(data, weights)
-    spread <- sqrt(weighted_columns((data - rep(center, each = nrow(data)))^2, weights))
+# Mean 0 and variance 1 on the base side.
+#' @export
+initializer.bijectr_layer_actnorm <- function(layer, inverted = FALSE) {
+  function(x, weights) {
+    center <- weighted_columns(x, weights)
+    spread <- sqrt(weighted_columns((x - rep(center, each = nrow(x)))^2, weights))
     spread[!(spread > 0)] <- 1
-    p <- params(flow)
-    p$layers[[i]] <- if (layers[[i]]$kind == "invert") {
-      list(loc = -center / spread, scale = -log(spread))
-    } else {
-      list(loc = center, scale = log(spread))
-    }
-    params(flow) <- p
-    before <- i
+    if (inverted) list(loc = -center / spread, scale = -log(spread)) else list(loc = center, scale = log(spread))
   }
-  flow
 }
 
 weighted_columns <- function(x, weights) {
   if (is.null(weights)) colMeans(x) else colSums(x * weights) / sum(weights)
-}
-
-# Rows of `data` taken back through some of the layers of a flow, neighbours of each other.
-inverse_through <- function(flow, which, data, condition) {
-  if (length(which) == 0) return(data)
-  slots <- param_slots(flow)
-  inside <- vapply(slots, function(slot) {
-    slot$path[1] == "layers" && as.integer(slot$path[2]) %in% which
-  }, logical(1))
-  part <- flow
-  part$base <- base_normal()
-  part$layers$layers <- flow$layers$layers[which]
-  part["params"] <- list(as.double(flow$params[unlist(lapply(slots[inside], `[[`, "index"))]))
-  native_map(part, data, condition, inverse = TRUE)$value
 }

@@ -21,3 +21,6 @@ layer_additive_condition <- function(net = NULL) {
   if (!is.null(net)) check_family(net, "net", "net")
   new_spec("layer", "additive_condition", net = net)
 }
+
+#' @export
+resolve.bijectr_layer_additive_condition <- function(layer, d, d_condition) if (d_condition > 0) list(layer) else list()

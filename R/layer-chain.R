@@ -32,7 +32,7 @@ layer_repeat <- function(layer, times) {
 unlist_layers <- function(x) {
   if (inherits(x, "bijectr_layer")) return(list(x))
   if (!is.list(x) || inherits(x, "bijectr_spec")) check_family(x, "layer", "layers")
-  unlist(lapply(unname(x), unlist_layers), recursive = FALSE)
+  as.list(unlist(lapply(unname(x), unlist_layers), recursive = FALSE))
 }
 
 # What users may give as `layers`: a layer or a list of them.
@@ -41,47 +41,13 @@ as_layer <- function(x, name) {
   check_family(x, "layer", name)
 }
 
-# The flat list of layers of a flow of d coordinates, base side first, with everything that depends on d and on the
-# number of conditions decided.
-flatten_layers <- function(layer, d, d_condition = 0, inverted = FALSE) {
-  parts <- switch(layer$kind,
-    chain = layer$layers,
-    `repeat` = rep(list(layer$layer), layer$times),
-    invert = return(flatten_layers(layer$layer, d, d_condition, !inverted)),
-    NULL
-  )
-  if (!is.null(parts)) {
-    parts <- lapply(parts, flatten_layers, d = d, d_condition = d_condition, inverted = inverted)
-    return(unlist(if (inverted) rev(parts) else parts, recursive = FALSE))
-  }
-  layer <- resolve_layer(layer, d, d_condition)
-  if (is.null(layer)) return(list())
-  if (inverted) layer <- layer_invert(layer)
-  list(layer)
+#' @export
+resolve.bijectr_layer_chain <- function(layer, d, d_condition) resolve_all(layer$layers, d, d_condition)
+
+#' @export
+resolve.bijectr_layer_repeat <- function(layer, d, d_condition) {
+  resolve_all(rep(list(layer$layer), layer$times), d, d_condition)
 }
 
-# NULL for a layer that does nothing here.
-resolve_layer <- function(layer, d, d_condition) {
-  i <- seq_len(d)
-  switch(layer$kind,
-    flip = layer_permute(rev(i)),
-    roll = layer_permute((i - 1 - layer$shift) %% d + 1),
-    permute = if (is.null(layer$permutation)) layer_permute(draw_permutation(d)) else layer,
-    lu_linear = if (is.null(layer$permutation)) layer_lu_linear(draw_permutation(d)) else layer,
-    householder = if (is.null(layer$n_reflections)) layer_householder(d) else layer,
-    actnorm = resolve_actnorm(),
-    additive_condition = if (d_condition > 0) layer,
-    planar = resolve_planar(layer, d_condition),
-    radial_conditional = resolve_radial_conditional(layer, d, d_condition),
-    continuous = resolve_continuous(layer, d),
-    layer
-  )
-}
-
-draw_permutation <- function(d) {
-  if (d <= 2) return(rev(seq_len(d)))
-  repeat {
-    permutation <- sample.int(d)
-    if (any(permutation != seq_len(d))) return(permutation)
-  }
-}
+#' @export
+arguments.bijectr_layer_chain <- function(spec) spec$layers

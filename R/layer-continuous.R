@@ -59,28 +59,34 @@ layer_continuous <- function(field = field_mlp(), solver = solver_tsit5(), trace
   t0 <- check_number(t0, "t0", above = -Inf, below = Inf)
   t1 <- check_number(t1, "t1", above = -Inf, below = Inf)
   if (t0 == t1) stop_arg("{.arg t0} and {.arg t1} must differ; both are {t0}.")
-  weight <- function(x, name) {
-    x <- check_number(x, name, min = 0, below = Inf)
-    if (x > 0) x
-  }
   given <- is.numeric(probe)
   if (given) probe <- check_finite(as_numeric_matrix(probe, "probe"), "probe")
-  steer <- check_number(steer, "steer", min = 0, below = abs(t1 - t0))
   new_spec("layer", "continuous",
     field = check_family(field, "field", "field"), solver = check_family(solver, "solver", "solver"),
     trace = if (!is.null(trace)) check_choice(trace, c("exact", "hutchinson"), "trace"),
     probe = if (!given) check_choice(probe, c("rademacher", "gaussian"), "probe"),
     probe_values = if (given) unname(probe),
     gradient = check_choice(gradient, c("discrete", "adjoint"), "gradient"), t0 = t0, t1 = t1,
-    kinetic = weight(kinetic, "kinetic"), jacobian = weight(jacobian, "jacobian"), steer = if (steer > 0) steer
+    kinetic = check_number(kinetic, "kinetic", min = 0, below = Inf),
+    jacobian = check_number(jacobian, "jacobian", min = 0, below = Inf),
+    steer = check_number(steer, "steer", min = 0, below = abs(t1 - t0))
   )
 }
 
-# Exact where that is cheap.
-resolve_continuous <- function(layer, d) {
+# Traces are exact where that is cheap.
+#' @export
+resolve.bijectr_layer_continuous <- function(layer, d, d_condition) {
   if (!is.null(layer$probe_values) && ncol(layer$probe_values) != d) {
     stop_arg("{.arg probe} must have {d} column{?s}, one a coordinate, not {ncol(layer$probe_values)}.")
   }
-  layer$trace <- layer$trace %||% if (layer$field$kind == "planar" || d <= 3) "exact" else "hutchinson"
-  layer
+  cheap <- inherits(layer$field, "bijectr_field_planar") || d <= 3
+  layer$trace <- layer$trace %||% if (cheap) "exact" else "hutchinson"
+  list(layer)
+}
+
+#' @export
+arguments.bijectr_layer_continuous <- function(spec) {
+  fields <- NextMethod()
+  fields["probe"] <- list(spec$probe %||% spec$probe_values)
+  fields
 }

@@ -36,3 +36,8 @@
 layer_householder <- function(n_reflections = NULL) {
   new_spec("layer", "householder", n_reflections = check_count(n_reflections, "n_reflections", null = TRUE))
 }
+
+#' @export
+resolve.bijectr_layer_householder <- function(layer, d, d_condition) {
+  list(if (is.null(layer$n_reflections)) layer_householder(d) else layer)
+}

@@ -32,3 +32,24 @@ layer_flip <- function() new_spec("layer", "flip")
 layer_roll <- function(shift = 1) {
   new_spec("layer", "roll", shift = check_count(shift, "shift", min = -.Machine$integer.max))
 }
+
+#' @export
+resolve.bijectr_layer_permute <- function(layer, d, d_condition) {
+  list(if (is.null(layer$permutation)) layer_permute(draw_permutation(d)) else layer)
+}
+
+#' @export
+resolve.bijectr_layer_flip <- function(layer, d, d_condition) list(layer_permute(rev(seq_len(d))))
+
+#' @export
+resolve.bijectr_layer_roll <- function(layer, d, d_condition) {
+  list(layer_permute((seq_len(d) - 1 - layer$shift) %% d + 1))
+}
+
+draw_permutation <- function(d) {
+  if (d <= 2) return(rev(seq_len(d)))
+  repeat {
+    permutation <- sample.int(d)
+    if (any(permutation != seq_len(d))) return(permutation)
+  }
+}

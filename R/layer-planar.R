@@ -55,7 +55,8 @@ start_away_from_zero <- function(net) {
 }
 
 # With the net that a flow of so many conditions needs.
-resolve_planar <- function(layer, d_condition) {
+#' @export
+resolve.bijectr_layer_planar <- function(layer, d, d_condition) {
   layer["net"] <- list(if (d_condition > 0) layer$net %||% net_mlp(init = "uniform"))
-  layer
+  list(layer)
 }

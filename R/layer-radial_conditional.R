@@ -11,7 +11,8 @@ layer_radial_conditional <- function(scalar, net = NULL, add_initial = TRUE, cen
 }
 
 # In the plane the natural net is periodic in the angle; it takes nothing but a direction.
-resolve_radial_conditional <- function(layer, d, d_condition) {
+#' @export
+resolve.bijectr_layer_radial_conditional <- function(layer, d, d_condition) {
   layer$net <- layer$net %||% if (d == 2 && d_condition == 0) net_fourier() else net_mlp(50, activation = "tanh")
-  layer
+  list(layer)
 }

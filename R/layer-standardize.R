@@ -25,5 +25,8 @@ layer_standardize <- function(loc, scale) {
     diagonal <- scale
   }
   if (any(diagonal <= 0)) stop_arg("{.arg scale} must be positive.")
-  new_spec("layer", "standardize", loc = as.double(loc), scale = as.double(scale))
+  storage.mode(scale) <- "double"
+  new_spec("layer", "standardize",
+    loc = as.double(loc), scale = if (is.matrix(scale)) unname(scale) else as.double(scale)
+  )
 }

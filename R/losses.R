@@ -69,6 +69,9 @@ loss_importance_weighted <- function(k = 8, path = FALSE) {
   new_spec("loss", "importance_weighted", draws = check_count(k, "k"), path = check_flag(path, "path"))
 }
 
+#' @export
+arguments.bijectr_loss_importance_weighted <- function(spec) list(k = spec$draws, path = spec$path)
+
 #' @rdname loss_reverse_kl
 #' @export
 loss_contrastive <- function(atoms = 10) new_spec("loss", "contrastive", atoms = check_count(atoms, "atoms"))
@@ -100,17 +103,6 @@ TARGET_LOSSES <- list(
     path_share = function(loss, share) share^2 * (length(share) / loss$draws)
   )
 )
-
-log_mean_exp <- function(w) {
-  top <- max(w)
-  if (!is.finite(top)) return(top)
-  top + log(mean(exp(w - top)))
-}
-
-exp_shares <- function(w) {
-  e <- exp(w - max(w))
-  e / sum(e)
-}
 
 # ---- losses of data: rows of a table in the core ---------------------------------------------------------------------
 

@@ -107,19 +107,11 @@ format_parameters <- function(x) paste(format(length(x$params), big.mark = ","),
 
 # Layers from base to data, kinds only, repeats counted: "normal base, 4 x (permute, autoregressive rq_spline), ...".
 format_layers <- function(x) {
-  text <- gsub(" ", "\u00a0", vapply(x$layers$layers, brief_layer, character(1)), fixed = TRUE)
+  text <- gsub(" ", "\u00a0", vapply(x$layers$layers, brief, character(1)), fixed = TRUE)
   shown <- collapse_runs(text)
   repeated <- grepl("^[0-9]+ x .*, ", shown)
   shown[repeated] <- sub(" x (.*)$", " x (\\1)", shown[repeated])
   gsub("\u00a0", " ", paste(c(paste(x$base$kind, "base"), shown), collapse = ", "), fixed = TRUE)
-}
-
-brief_layer <- function(layer) {
-  if (layer$kind == "invert") {
-    inner <- brief_layer(layer$layer)
-    return(if (layer$layer$kind == "permute") inner else paste("inverse", inner))
-  }
-  paste(c(layer$kind, layer$scalar$kind), collapse = " ")
 }
 
 format_training <- function(x) {

@@ -18,3 +18,6 @@ net_separate <- function(...) {
   if (length(nets) == 0) stop_arg("{.arg ...} must be at least one net.")
   new_spec("net", "separate", nets = lapply(nets, check_family, family = "net", name = "..."))
 }
+
+#' @export
+arguments.bijectr_net_separate <- function(spec) spec$nets

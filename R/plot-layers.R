@@ -13,8 +13,8 @@ prefix_flow <- function(flow, k) {
 
 # Numbers of layers after which there is something to see: a permutation goes with the layer that follows.
 visible_layers <- function(flow, at_most) {
-  kind <- vapply(flow$layers$layers, function(layer) if (layer$kind == "invert") layer$layer$kind else layer$kind, "")
-  k <- which(kind != "permute" | seq_along(kind) == length(kind))
+  moves <- vapply(flow$layers$layers, function(layer) !inherits(bare(layer), "bijectr_layer_permute"), NA)
+  k <- which(moves | seq_along(moves) == length(moves))
   if (length(k) > at_most) k <- k[unique(round(seq(1, length(k), length.out = at_most)))]
   k
 }
@@ -26,7 +26,7 @@ layer_stages <- function(flow, n, condition, at_most = 15) {
   z <- native_draw(flow, n, draw_seed())
   colnames(z) <- NULL
   stages <- c(list(z), lapply(k, function(i) native_map(prefix_flow(flow, i), z, condition, inverse = FALSE)$value))
-  layer_title <- function(i) paste0(i, ": ", brief_layer(flow$layers$layers[[i]]))
+  layer_title <- function(i) paste0(i, ": ", brief(flow$layers$layers[[i]]))
   names(stages) <- c(paste(flow$base$kind, "base"), vapply(k, layer_title, ""))
   stages
 }

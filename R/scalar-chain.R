@@ -31,3 +31,6 @@ flatten_scalars <- function(scalars) {
   })
   unname(do.call(c, members))
 }
+
+#' @export
+arguments.bijectr_scalar_chain <- function(spec) spec$scalars

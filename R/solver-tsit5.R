@@ -25,10 +25,9 @@
 solver_tsit5 <- function(step = 0.05, rtol = NULL, atol = NULL, max_steps = 256) {
   rtol <- check_number(rtol, "rtol", min = 0, null = TRUE)
   atol <- check_number(atol, "atol", above = 0, null = TRUE)
-  adaptive <- !is.null(rtol) || !is.null(atol)
   if (is.null(atol) && identical(rtol, 0)) stop_arg("{.arg atol} must be given where {.arg rtol} is 0.")
   new_spec("solver", "tsit5",
     step = check_number(step, "step", above = 0, below = Inf), rtol = rtol %||% atol, atol = atol %||% rtol,
-    max_steps = if (adaptive) check_count(max_steps, "max_steps", max = 1e5)
+    max_steps = check_count(max_steps, "max_steps", max = 1e5)
   )
 }

@@ -11,23 +11,36 @@ new_spec <- function(family, kind, ...) {
 
 spec_family <- function(x) sub("^bijectr_", "", utils::tail(class(x), 2)[1])
 
+constructor_name <- function(spec) sub("^bijectr_", "", class(spec)[1])
+
+# The arguments of the call of its constructor that makes a spec: its fields that are called as the arguments are.
+arguments <- function(spec) UseMethod("arguments")
+
 #' @export
-format.bijectr_spec <- function(x, ...) {
-  fields <- unclass(x)
-  fields <- fields[names(fields) != "kind" & !startsWith(names(fields), ".") & lengths(fields) > 0]
-  paste0(spec_family(x), "_", x$kind, "(", paste0(format_fields(fields), collapse = ", "), ")")
+arguments.default <- function(spec) {
+  constructor <- get0(constructor_name(spec), asNamespace("bijectr"), mode = "function")
+  spec <- unclass(spec)
+  spec[names(spec) %in% names(formals(constructor))]
 }
 
-format_fields <- function(fields) {
-  value <- vapply(fields, function(v) {
-    if (inherits(v, "bijectr_spec")) return(format(v))
-    if (is.list(v)) return(paste0("list of ", length(v)))
-    if (is.character(v)) return(paste0("\"", v, "\""))
-    if (length(v) > 6) return(paste0(length(v), " numbers"))
-    shown <- format(v, digits = 6, trim = TRUE)
-    if (length(v) == 1) shown else paste0("c(", paste(shown, collapse = ", "), ")")
-  }, character(1))
-  paste(names(fields), "=", value)
+# The call that makes it, short of arrays of more than a few numbers, and of digits after the sixth.
+#' @export
+format.bijectr_spec <- function(x, ...) {
+  values <- Filter(Negate(is.null), arguments(x))
+  shown <- vapply(values, format_value, character(1))
+  if (length(names(shown))) shown <- paste(names(shown), "=", shown)
+  paste0(constructor_name(x), "(", paste(shown, collapse = ", "), ")")
+}
+
+format_value <- function(v) {
+  if (inherits(v, "bijectr_spec")) return(format(v))
+  if (is.list(v)) return(paste0("list(", paste(vapply(v, format_value, character(1)), collapse = ", "), ")"))
+  if (length(v) == 0) return(deparse(v))
+  if (length(v) > 6) return(paste(length(v), if (is.numeric(v)) "numbers" else "values"))
+  shown <- if (is.character(v)) encodeString(v, quote = "\"") else format(unname(v), digits = 6, trim = TRUE)
+  if (length(v) == 1) return(shown)
+  vector <- paste0("c(", paste(shown, collapse = ", "), ")")
+  if (is.matrix(v)) paste0("matrix(", vector, ", ", nrow(v), ")") else vector
 }
 
 #' @export

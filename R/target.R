@@ -20,11 +20,6 @@ target_with_gradient <- function(target, gradient, d, names) {
   }
 }
 
-name_columns <- function(x, names) {
-  if (!is.null(names)) dimnames(x) <- list(NULL, names)
-  x
-}
-
 # Central differences: x and its 2 d neighbours are one matrix, so the target is called once. The step is that of the
 # smallest error in double precision, and the distance that is divided by is the one between the rounded points.
 difference_gradient <- function(target, x) {

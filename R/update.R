@@ -87,11 +87,3 @@ continued_control <- function(fit, epochs, steps, seconds, checkpoint, callback)
 continued_origin <- function(fit) {
   unclass(fit)[c("call", "formula", "loss", "options", "rows", "nobs", "history", "seconds")]
 }
-
-# The flow alone, without what a fit adds.
-as_flow <- function(object) {
-  fields <- c("format", "d", "d_condition", "base", "layers", "params", "names", "codecs", "condition")
-  structure(unclass(object)[fields], class = "bijectr_flow")
-}
-
-`%||%` <- function(x, y) if (is.null(x)) y else x

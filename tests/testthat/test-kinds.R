@@ -34,3 +34,13 @@ test_that("every kind has a constructor that says its name", {
     expect_output(print(spec), paste0("^", name))
   }
 })
+
+test_that("every base distribution has a distribution function and quantiles", {
+  kinds <- native_kinds()
+  for (kind in kinds[kinds[, "family"] == "base", "name"]) {
+    method <- getS3method("base_distribution", paste0("bijectr_base_", kind), TRUE, asNamespace("bijectr"))
+    expect_false(is.null(method), info = kind)
+    f <- flow(layer_elementwise(scalar_affine()), 1, base = get(paste0("base_", kind), asNamespace("bijectr"))())
+    expect_equal(pflow(qflow(c(0.1, 0.5, 0.8), f), f), c(0.1, 0.5, 0.8), info = kind)
+  }
+})

@@ -16,7 +16,7 @@ test_that("initial values from data make mean 0 and variance 1 on the base side 
     f <- flow(if (invert) layer_invert(layers) else layers, 3)
     f <- initialize_from_data(f, data)
     n <- length(f$layers$layers)
-    marked <- vapply(f$layers$layers, function(l) isTRUE(l$actnorm) || isTRUE(l$layer$actnorm), logical(1))
+    marked <- vapply(f$layers$layers, function(l) inherits(bare(l), "bijectr_layer_actnorm"), logical(1))
     expect_identical(sum(marked), 2L)
     for (i in which(marked)) {
       z <- inverse_through(f, i:n, data, NULL)

@@ -44,3 +44,35 @@ test_that("specifications are neither nested without end nor larger than memory"
   refused(layer_elementwise(scalar), "nested more than 64 deep")
   expect_error(flow(layer_triangular_affine(), d = 20000), "too large")
 })
+
+test_that("a specification prints as the call that makes it", {
+  prints <- function(spec) {
+    expect_identical(eval(parse(text = paste(capture.output(print(spec)), collapse = "\n"))), spec, info = format(spec))
+  }
+  families <- "^(scalar|layer|net|base|field|solver|opt|schedule|loss)_"
+  required <- list(
+    scalar = scalar_rq_spline(3), exponent = 2, net = net_mlp(c(7, 5)), layer = layer_flip(), times = 2, loc = c(0, 1),
+    scale = matrix(c(2, 1, 0, 3), 2)
+  )
+  dots <- list(
+    scalar_chain = list(scalar_affine("exp"), scalar_exp()), net_separate = list(net_mlp(depth = 0), net_fourier(2)),
+    layer_chain = list(layer_flip(), layer_invert(layer_roll(2)))
+  )
+  constructors <- grep(families, getNamespaceExports("bijectr"), value = TRUE)
+  expect_gt(length(constructors), 70)
+  for (name in constructors) {
+    constructor <- get(name, asNamespace("bijectr"))
+    missing <- Filter(function(argument) is.symbol(argument) && !nzchar(as.character(argument)), formals(constructor))
+    prints(do.call(constructor, dots[[name]] %||% required[setdiff(names(missing), "...")]))
+  }
+  expect_identical(format(scalar_exp()), "scalar_exp()")
+  prints(net_mlp(depth = 0))
+  prints(layer_continuous(probe = matrix(c(1, -1), 1), steer = 0.1, trace = "exact"))
+  prints(layer_coupling(mask = c(TRUE, FALSE, TRUE), swap = TRUE))
+  prints(solver_tsit5(rtol = 1e-5, max_steps = 20))
+  prints(layer_radial(scalar_leaky_relu(0.5, "identity"), center = 1:3))
+  prints(layer_planar("leaky_relu", 0.25, net_polynomial(2)))
+  prints(layer_permute(c(2, 3, 1)))
+  prints(loss_importance_weighted(4))
+  prints(opt_sgd(0.5, nesterov = TRUE))
+})

@@ -1,17 +1,11 @@
 # A kind is a row of a table in src/core/kinds.c, and one base name in src/core/, R/ and tests/testthat/, so that a
 # reader finds all of it and no kind is without its conformance test. Its further files are parts,
-# `<family>-<kind>-<part>.c`. Base distributions, a few lines each, may share R/base*.R: the constructor is looked for,
-# not the file. What kinds of a family share is in `<family>-common.*`.
+# `<family>-<kind>-<part>.c`. What kinds of a family share is in `<family>-common.*`.
 function() {
   kinds <- as.data.frame(bijectr:::native_kinds()) # of the package as installed: rules run after tools/install.sh
   base <- paste0(kinds$family, "-", kinds$name)
 
-  r_file <- sprintf("R/%s.R", base)
-  constructors <- grep("^base_[a-z0-9_]+ <- function", unlist(lapply(project_files("^R/base[^/]*\\.R$"), readLines)),
-    value = TRUE
-  )
-  shared <- kinds$family == "base" & paste0("base_", kinds$name) %in% sub(" .*", "", constructors)
-  need <- c(sprintf("src/core/%s.c", base), r_file[!shared], sprintf("tests/testthat/test-%s.R", base))
+  need <- c(sprintf("src/core/%s.c", base), sprintf("R/%s.R", base), sprintf("tests/testthat/test-%s.R", base))
   missing <- need[!file.exists(need)]
 
   files <- project_files(sprintf("^src/core/(%s)-[^/]*\\.c$", paste(unique(kinds$family), collapse = "|")))

@@ -29,23 +29,13 @@
 #' @export
 base_laplace <- function(trainable = FALSE) new_spec("base", "laplace", trainable = check_flag(trainable, "trainable"))
 
-#' @rdname base_laplace
 #' @export
-base_cauchy <- function(trainable = FALSE) new_spec("base", "cauchy", trainable = check_flag(trainable, "trainable"))
-
-#' @rdname base_laplace
-#' @export
-base_gumbel <- function(trainable = FALSE) new_spec("base", "gumbel", trainable = check_flag(trainable, "trainable"))
-
-#' @rdname base_laplace
-#' @export
-base_mvnormal <- function() new_spec("base", "mvnormal")
-
-#' @rdname base_laplace
-#' @export
-base_mixture <- function(components = 3, spread = 1) {
-  new_spec("base", "mixture",
-    components = check_count(components, "components", max = 256),
-    spread = check_number(spread, "spread", min = 0, below = Inf)
+base_distribution.bijectr_base_laplace <- function(base, raw) {
+  located(
+    base, raw, function(u, ...) finish_cdf(ifelse(u < 0, exp(u) / 2, 1 - exp(-u) / 2), ...),
+    function(p, ...) {
+      p <- start_quantile(p, ...)
+      ifelse(p < 0.5, log(2 * p), -log(2 * (1 - p)))
+    }
   )
 }

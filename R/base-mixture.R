@@ -1,0 +1,67 @@
+#' @rdname base_laplace
+#' @export
+base_mixture <- function(components = 3, spread = 1) {
+  new_spec("base", "mixture",
+    components = check_count(components, "components", max = 256),
+    spread = check_number(spread, "spread", min = 0, below = Inf)
+  )
+}
+
+#' @export
+base_distribution.bijectr_base_mixture <- function(base, raw) {
+  mixed(raw$weight, raw$mean[, 1], softplus(raw$scale[, 1]))
+}
+
+# Distribution and quantile function of a mixture of normals. Tails stay accurate on the scale of logarithms.
+mixed <- function(weight, mean, scale) {
+  log_weight <- weight - max(weight) - log(sum(exp(weight - max(weight))))
+  log_sum <- function(f) {
+    terms <- lapply(seq_along(mean), function(c) log_weight[c] + f(mean[c], scale[c]))
+    most <- do.call(pmax, terms)
+    ifelse(most == -Inf, -Inf, most + log(Reduce(`+`, lapply(terms, function(term) exp(term - most)))))
+  }
+  log_cdf <- function(z, lower) log_sum(function(m, s) stats::pnorm(z, m, s, lower, TRUE))
+  log_density <- function(z) log_sum(function(m, s) stats::dnorm(z, m, s, TRUE))
+
+  cdf <- function(z, lower.tail = TRUE, log.p = FALSE) {
+    tail <- log_cdf(z, lower.tail)
+    large <- which(tail > -log(2))
+    if (log.p && length(large)) tail[large] <- log1p(-exp(log_cdf(z[large], !lower.tail)))
+    if (log.p) tail else exp(tail)
+  }
+  # Between the quantiles of the members: Newton's steps on the scale of logarithms, halving where they lead out of what
+  # is left, and in every fourth step.
+  tail_quantile <- function(log_p, lower) {
+    members <- lapply(seq_along(mean), function(c) stats::qnorm(log_p, mean[c], scale[c], lower, TRUE))
+    low <- do.call(pmin, members)
+    high <- do.call(pmax, members)
+    z <- low / 2 + high / 2
+    moving <- which(low < high)
+    for (step in 1:200) {
+      at <- z[moving]
+      tail <- log_cdf(at, lower)
+      over <- tail - log_p[moving]
+      above <- (over > 0) == lower
+      high[moving[above]] <- at[above]
+      low[moving[!above]] <- at[!above]
+      new <- at - (if (lower) over else -over) / exp(log_density(at) - tail)
+      keep <- is.na(new) | abs(new - at) > 1e-15 * abs(at)
+      moving <- moving[keep]
+      if (length(moving) == 0) break
+      new <- new[keep]
+      inside <- !is.na(new) & new > low[moving] & new < high[moving] & step %% 4 > 0
+      z[moving] <- ifelse(inside, new, low[moving] / 2 + high[moving] / 2)
+    }
+    z
+  }
+  quantile <- function(p, lower.tail = TRUE, log.p = FALSE) {
+    log_p <- if (log.p) p else suppressWarnings(log(p))
+    z <- rep(NaN, length(p))
+    small <- which(log_p <= -log(2)) # of the tail that is asked for; else the other one is the small one
+    large <- which(log_p > -log(2) & log_p <= 0)
+    z[small] <- tail_quantile(log_p[small], lower.tail)
+    z[large] <- tail_quantile(if (log.p) log(-expm1(p[large])) else log1p(-p[large]), !lower.tail)
+    z
+  }
+  list(cdf = cdf, quantile = quantile)
+}

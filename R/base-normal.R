@@ -1,0 +1,36 @@
+#' Base distributions
+#'
+#' The distribution that a flow starts from, with independent coordinates.
+#'
+#' @param trainable If `TRUE` the distribution has parameters that are trained with the layers: `mean` and raw `scale`
+#'   (\eqn{s = \mathrm{softplus}(scale)}) of the normal, raw `df` (\eqn{\nu = \mathrm{softplus}(df)}) of the Student t,
+#'   one a coordinate.
+#' @param parameter `"scale"` as above, or `"variance"`: the raw parameter is that of the variance,
+#'   \eqn{s^2 = \mathrm{softplus}(variance)}, and starts at a draw from U(0, 1).
+#' @param df Degrees of freedom, above 0; the initial value if trainable.
+#' @param min,max Ends of the interval.
+#' @return A base distribution: an object of class `bijectr_base`.
+#' @references Bailey (1994), *Polar generation of random variates with the t-distribution*, Mathematics of Computation
+#'   62, 779-781, for draws from the Student t.
+#' @family base distributions
+#' @examples
+#' f <- flow(layer_elementwise(scalar_affine()), d = 1, base = base_student_t(df = 3))
+#' logdensity(f, c(-1, 0, 1)) - dt(c(-1, 0, 1), df = 3, log = TRUE)
+#' @export
+base_normal <- function(trainable = FALSE, parameter = c("scale", "variance")) {
+  new_spec("base", "normal",
+    trainable = check_flag(trainable, "trainable"),
+    parameter = check_choice(parameter, c("scale", "variance"), "parameter")
+  )
+}
+
+#' @export
+base_distribution.bijectr_base_normal <- function(base, raw) {
+  squared <- base$parameter == "variance"
+  scale <- if (!base$trainable) 1 else if (squared) sqrt(softplus(raw$variance)) else softplus(raw$scale)
+  mean <- if (base$trainable) raw$mean else 0
+  list(
+    cdf = function(z, ...) stats::pnorm(z, mean, scale, ...),
+    quantile = function(p, ...) stats::qnorm(p, mean, scale, ...)
+  )
+}

@@ -1,0 +1,41 @@
+# What several files need and none of them is about.
+
+`%||%` <- function(x, y) if (is.null(x)) y else x
+
+softplus <- function(x) pmax(x, 0) + log1p(exp(-abs(x)))
+
+log_mean_exp <- function(w) {
+  top <- max(w)
+  if (!is.finite(top)) return(top)
+  top + log(mean(exp(w - top)))
+}
+
+exp_shares <- function(w) {
+  e <- exp(w - max(w))
+  e / sum(e)
+}
+
+name_columns <- function(x, names) {
+  if (!is.null(names)) dimnames(x) <- list(NULL, names)
+  x
+}
+
+# The flow alone, without what a fit adds.
+as_flow <- function(object) {
+  fields <- c("format", "d", "d_condition", "base", "layers", "params", "names", "codecs", "condition")
+  structure(unclass(object)[fields], class = "bijectr_flow")
+}
+
+# Evaluates with R's generator at `seed` and leaves it as it was.
+with_seed <- function(seed, expr) {
+  before <- get0(".Random.seed", envir = globalenv(), inherits = FALSE)
+  on.exit(
+    if (is.null(before)) {
+      rm(".Random.seed", envir = globalenv())
+    } else {
+      assign(".Random.seed", before, envir = globalenv())
+    }
+  )
+  set.seed(seed %% .Machine$integer.max)
+  expr
+}
