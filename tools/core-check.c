@@ -39,6 +39,32 @@ __attribute__((format(printf, 2, 3))) static void check(int passed, const char *
   va_end(arguments);
 }
 
+/* What a named check looks at, for its message. */
+typedef struct {
+  const char *kind, *direction; /* direction NULL: none */
+  int d, n_condition;
+  unsigned long seed; /* state of the generator below when the case began: it brings the case back */
+} check_subject;
+
+/* One check: n rows of `columns` numbers, column after column, are near `expected`, each by its own size. */
+static void check_near(const check_subject *of, const char *name, int n, int columns, const double *got,
+                       const double *expected, double tolerance) {
+  int worst = -1, wrong = 0;
+  double most = 0;
+  for (int i = 0; i < n * columns; i++) {
+    const double size = fabs(expected[i]) > 1 ? fabs(expected[i]) : 1, off = fabs(got[i] - expected[i]) / size;
+    if (off < tolerance) continue;
+    wrong++;
+    if (worst < 0 || off > most || isnan(off)) worst = i, most = off;
+  }
+  check(worst < 0,
+        "%s: %s, d = %d, %d conditions%s%s, case %#lx: [row %d, coordinate %d] is %.17g, should be %.17g "
+        "(off by %.3g, tolerance %.3g); %d of %d numbers are off",
+        name, of->kind, of->d, of->n_condition, of->direction ? ", " : "", of->direction ? of->direction : "", of->seed,
+        worst % n + 1, worst / n + 1, worst < 0 ? 0 : got[worst], worst < 0 ? 0 : expected[worst], most, tolerance,
+        wrong, n * columns);
+}
+
 /* Random numbers that owe nothing to the code under test (splitmix64). */
 static uint64_t case_state = 1;
 static uint64_t case_bits(void) {
@@ -53,9 +79,11 @@ static double case_uniform(double low, double high) {
 
 /* ---- sections of their own files --------------------------------------------------------------------------------- */
 
-#include "core-check-flow.h"
-#include "core-check-continuous.h"
-#include "core-check-gemm.h"
+#include "core-check-flow.c"
+#include "core-check-continuous.c"
+#include "core-check-gemm.c"
+#include "core-check-default.c"
+#include "core-check-specs.c"
 
 /* ---- math -------------------------------------------------------------------------------------------------------- */
 
@@ -630,10 +658,12 @@ static const struct {
   const char *name;
   void (*run)(void);
 } sections[] = {
-    {"math", check_math},       {"special", check_special}, {"philox", check_philox},
-    {"uniform", check_uniform}, {"normal", check_normal},   {"rng", check_rng},
-    {"gemm", check_gemm},       {"flow", check_flow},       {"specs", check_specs},
-    {"continuous", check_continuous},
+    {"math", check_math},       {"special", check_special},
+    {"philox", check_philox},   {"uniform", check_uniform},
+    {"normal", check_normal},   {"rng", check_rng},
+    {"gemm", check_gemm},       {"flow", check_flow},
+    {"specs", check_specs},     {"continuous", check_continuous},
+    {"default", check_default},
 };
 
 int main(int n_argument, char **arguments) {

@@ -239,7 +239,7 @@ NOINLINE void dot_grad(int m, int kn, int nb, const real *gy, long gys, const re
 
 /* Which form: time for the outer products goes by the rows with their padding and has a transposition for every k;
  * the dot products lose a sum across lanes a tile, which matters more the fewer blocks there are. Measured: see
- * time_gemm() in tools/core-check-gemm.h. With two lanes, where sums across lanes are cheap, dot products always win.
+ * time_gemm() in tools/core-check-gemm.c. With two lanes, where sums across lanes are cheap, dot products always win.
  */
 INLINE int outer_is_faster(int m, int kn, int nb) {
 #if BJ_LANES <= 2

@@ -1,8 +1,9 @@
-/* Continuous flows without R, on the guarded memory of core-check-flow.h. */
+/* Continuous flows without R, on the guarded memory of core-check-flow.c. */
 
-static const double two = 2, units = 3, weights[2] = {0.3, 0.2}, probes[10] = {1, -1, 1, 1, -1, 1, -1, -1, 1, -1};
+static const double two = 2, units = 3, attempts = 256, ends[2] = {0, 1}, weights[2] = {0.3, 0.2};
+static const double probes[10] = {1, -1, 1, 1, -1, 1, -1, -1, 1, -1};
 
-/* `field` is "mlp" or "planar". What is left at 0 or NULL is not in the spec. */
+/* `field` is "mlp" or "planar". What is left at 0 or NULL is not given. */
 typedef struct {
   const char *field, *solver, *trace, *gradient;
   double step, tolerance;
@@ -20,22 +21,28 @@ static void continuous_with_chain(const continuous_case *it, int matching, const
   for (int i = 0; i < it->d; i++) reversed[i] = it->d - i;
   const bj_entry gate_fields[] = {NUMBERS("width", 2, width), STRING("activation", "tanh"), STRING("init", "uniform")};
   const bj_spec gate = {"mlp", 3, gate_fields};
-  const bj_entry mlp_fields[] = {NUMBERS("width", 2, width), NUMBERS("frequencies", 1, &two),
-                                 STRING("init", "uniform")};
+  const bj_entry mlp_fields[] = {NUMBERS("width", 2, width), STRING("activation", "tanh"),
+                                 NUMBERS("frequencies", 1, &two), STRING("init", "uniform")};
   const bj_entry planar_fields[] = {NUMBERS("units", 1, &units), CHILD("gate", &gate), STRING("init", "small")};
-  const bj_spec field = {it->field, 3, strcmp(it->field, "mlp") ? planar_fields : mlp_fields};
-  const bj_entry solver_fields[] = {NUMBERS("step", 1, &step), NUMBERS("rtol", 1, &tolerance),
-                                    NUMBERS("atol", 1, &tolerance)};
-  const bj_spec solver = {it->solver, tolerance > 0 ? 3 : 1, solver_fields};
-  bj_entry fields[9] = {CHILD("field", &field), CHILD("solver", &solver)};
-  int n = 2;
-  if (it->trace) fields[n++] = (bj_entry)STRING("trace", it->trace);
-  if (it->gradient) fields[n++] = (bj_entry)STRING("gradient", it->gradient);
-  if (it->penalties & 1) fields[n++] = (bj_entry)NUMBERS("kinetic", 1, weights);
-  if (it->penalties & 2) fields[n++] = (bj_entry)NUMBERS("jacobian", 1, weights + 1);
-  if (it->steer) fields[n++] = (bj_entry)NUMBERS("steer", 1, &shift);
-  if (it->probe) fields[n++] = (bj_entry)NUMBERS("probe_values", 5 / it->d * it->d, probes);
-  const bj_spec layer = {"continuous", n, fields};
+  const int is_mlp = !strcmp(it->field, "mlp"), adaptive = tolerance > 0;
+  const bj_spec field = {it->field, is_mlp ? 4 : 3, is_mlp ? mlp_fields : planar_fields};
+  const bj_entry solver_fields[] = {NUMBERS("step", 1, &step), NUMBERS("rtol", adaptive, &tolerance),
+                                    NUMBERS("atol", adaptive, &tolerance), NUMBERS("max_steps", adaptive, &attempts)};
+  const bj_spec solver = {it->solver, 4, solver_fields};
+  const bj_entry fields[] = {
+      CHILD("field", &field),
+      CHILD("solver", &solver),
+      STRING("trace", it->trace ? it->trace : "exact"),
+      STRING("probe", "rademacher"),
+      NUMBERS("probe_values", it->probe ? 5 / it->d * it->d : 0, probes),
+      STRING("gradient", it->gradient ? it->gradient : "discrete"),
+      NUMBERS("t0", 1, &ends[0]),
+      NUMBERS("t1", 1, &ends[1]),
+      NUMBERS("kinetic", it->penalties & 1, weights),
+      NUMBERS("jacobian", it->penalties >> 1 & 1, weights + 1),
+      NUMBERS("steer", it->steer, &shift),
+  };
+  const bj_spec layer = {"continuous", sizeof fields / sizeof *fields, fields};
   const bj_entry invert_fields[] = {CHILD("layer", &layer)},
                  permute_fields[] = {NUMBERS("permutation", it->d, reversed)};
   const bj_spec parts[] = {{"permute", 1, permute_fields}, layer, {"invert", 1, invert_fields}};
@@ -61,7 +68,7 @@ static long train_few(const char *what, const continuous_case *it, const bj_spec
                       double **theta) {
   guarded pool = {.n = 0};
   const bj_memory memory = {guarded_alloc, &pool};
-  const bj_workers workers = {n_worker, serial_run, NULL, NULL};
+  const bj_workers workers = {.n_worker = n_worker, .run = serial_run, .clock = clock_tick};
   bj_error error = {""};
   bj_flow *flow;
   bj_flow_size size;
@@ -78,24 +85,30 @@ static long train_few(const char *what, const continuous_case *it, const bj_spec
   for (size_t i = 0; i < all * (size_t)it->d; i++) data[i] = case_uniform(-2, 2);
   for (size_t i = 0; i < all * (size_t)it->n_condition; i++) condition[i] = case_uniform(-1, 1);
   for (size_t i = 0; i < all; i++) rows[i] = (int)i, weight[i] = i % 7 ? case_uniform(0, 2) : 0;
+  const double beta1 = 0.9, beta2 = 0.999, eps = 1e-8, *columns[2][8];
+  for (int j = 0; j < it->d; j++) columns[0][j] = data + (size_t)j * all;
+  for (int j = 0; j < it->n_condition; j++) columns[1][j] = condition + (size_t)j * all;
+  const bj_entry adam_entries[] = {NUMBERS("beta1", 1, &beta1), NUMBERS("beta2", 1, &beta2), NUMBERS("eps", 1, &eps)};
+  const bj_entry constant_entries[] = {NUMBERS("warmup", 1, &zero)};
+  const bj_spec adam = {"adam", 3, adam_entries}, constant = {"constant", 1, constant_entries};
+  const bj_spec loss = {matching ? "flow_matching" : "maximum_likelihood", 0, NULL};
   const bj_train_setup setup = {.n = TRAIN_ROWS,
                                 .n_validation = TRAIN_VALIDATION,
-                                .data = data,
-                                .n_row = (long)all,
-                                .condition = condition,
+                                .loss = &loss,
+                                .data = {.n = (long)all, .column = columns[0]},
+                                .condition = {.n = (long)all, .column = columns[1]},
                                 .weight = weight,
                                 .train_row = rows,
                                 .validation_row = rows + TRAIN_ROWS,
                                 .batch_size = TRAIN_BATCH,
                                 .max_step = TRAIN_STEPS,
-                                .optimizer = {.name = "adam", .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8},
-                                .schedule = {.name = "constant", .rate = 1e-2, .steps = TRAIN_STEPS},
-                                .keep_best = 1,
+                                .optimizer = &adam,
+                                .schedule = &constant,
+                                .learning_rate = 1e-2,
+                                .schedule_steps = TRAIN_STEPS,
                                 .max_failure = 3,
-                                .matching = matching,
                                 .seed = 3,
-                                .seconds = 1e9,
-                                .clock = clock_tick};
+                                .seconds = 1e9};
   bj_train_state state = {.theta = state_memory,
                           .moment = state_memory + size.n_param,
                           .best = state_memory + 3 * size.n_param,
@@ -111,7 +124,7 @@ static long train_few(const char *what, const continuous_case *it, const bj_spec
   BJ_CORE.flow_init(flow, 7, state.theta);
   memcpy(state.safe, state.theta, n_param);
   memset(state.safe + size.n_param, 0, 2 * n_param);
-  bj_train_status outcome;
+  bj_train_outcome outcome;
   const bj_status status = BJ_CORE.train(flow, &setup, &state, &memory, &workers, &outcome, &error);
   check(status == BJ_OK && outcome == BJ_FINISHED, "%s: training ended with %d, %d: %s", what, status, outcome,
         error.message);

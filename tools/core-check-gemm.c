@@ -221,7 +221,7 @@ static void time_gemm_shape(int m, int kn, int nb) {
       if (p > peak) peak = p;
     }
     GEMM_TIME(forward, gemm(GEMM_RELU, gemm_columns(w, m, kn, bias), nb, x, xs, y, ys));
-        gemm_matrix back = gemm_transpose(w, m, kn);
+    gemm_matrix back = gemm_transpose(w, m, kn);
     back.mask = x;
     GEMM_TIME(input, gemm(GEMM_RELU_MASK, back, nb, y, ys, gx, xs));
     GEMM_TIME(weight, gemm_weight_grad(m, kn, nb, y, ys, x, xs, g, m, NULL, NULL));
