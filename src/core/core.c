@@ -39,12 +39,20 @@
 #include "net-polynomial.c"
 #include "net-separate.c"
 
+#include "field-planar-gates.c"
+#include "field-planar-small.c"
+#include "field-planar-rows.c"
 #include "field-planar.c"
 #include "field-mlp.c"
 
 #include "solver-tsit5.c"
 #include "solver-rk4.c"
 #include "solver-euler.c"
+
+#include "solve-plan.c"
+#include "solve-step.c"
+#include "solve-forward.c"
+#include "solve-vjp.c"
 
 #include "layer-chain.c"
 #include "layer-invert.c"

@@ -11,22 +11,51 @@
  *   gdp = act'(p_l) gda, gW_l += gdp da_{l-1}', gda = W_l' gdp. The gp_l join the usual vjp of f. A direction is
  *   computed again in its vjp: only values, slopes and second derivatives of the units are kept.
  */
-#include "net-mlp-activation.h"
-#include "num-gemm.h"
 #include "field.h"
+#include "net-mlp-activation.h"
+#include "num-carve.h"
+#include "num-gemm.h"
+#include "num-rows.h"
 
 #define FIELD_MAX_DEPTH 16
 
 typedef struct {
   int depth, frequencies, zero_last;
-  int width[FIELD_MAX_DEPTH + 1]; /* of layer l = 0 (the input), 1..depth */
+  int width[FIELD_MAX_DEPTH + 2]; /* of layer l = 0 (the input), 1..depth, and of the output */
+  int widest;
   const activation *act;
   long theta_w[FIELD_MAX_DEPTH + 1], theta_b[FIELD_MAX_DEPTH + 1]; /* of W_{l+1}; the last one's for l = depth */
-  long cache_a[FIELD_MAX_DEPTH + 1]; /* offsets a block of a_l; for l > 0 act' and act'' follow */
-  long work_d[FIELD_MAX_DEPTH + 1];  /* dp_l and da_l; for l = 0 the direction */
-  long work_g[FIELD_MAX_DEPTH + 1];  /* gp_l, from the directions */
-  long work_f, work_g1, work_g2;
 } field_net;
+
+/* [block][...][BJ_BLOCK], rows of layer l; slopes and what follows from l = 1 on */
+typedef struct {
+  real *a[FIELD_MAX_DEPTH + 1], *slope[FIELD_MAX_DEPTH + 1], *bend[FIELD_MAX_DEPTH + 1]; /* cache: a, act', act'' */
+  real *dp[FIELD_MAX_DEPTH + 1], *da[FIELD_MAX_DEPTH + 1]; /* work: a direction; da_0 has d rows */
+  real *gp[FIELD_MAX_DEPTH + 1];                           /* from the directions */
+  real *je;                                                /* J e; d rows */
+  real *g, *ga;                                            /* widest rows */
+} field_net_rows;
+
+static field_net_rows field_net_carve(const bj_field *field, carver *cache, carver *work) {
+  const field_net *self = field->self;
+  field_net_rows to = {0};
+  for (int l = 0; l <= self->depth; l++) {
+    to.a[l] = field_rows(field, cache, self->width[l]);
+    to.da[l] = field_rows(field, work, l > 0 ? self->width[l] : field->d);
+    if (l == 0) continue;
+    to.slope[l] = field_rows(field, cache, self->width[l]);
+    to.bend[l] = field_rows(field, cache, self->width[l]);
+    to.dp[l] = field_rows(field, work, self->width[l]);
+    to.gp[l] = field_rows(field, work, self->width[l]);
+  }
+  to.je = field_rows(field, work, field->d);
+  to.g = field_rows(field, work, self->widest);
+  to.ga = field_rows(field, work, self->widest);
+  return to;
+}
+
+/* Distance of blocks of n rows. */
+INLINE long rows_stride(int n) { return (long)n * BJ_BLOCK; }
 
 /* ---- inputs ------------------------------------------------------------------------------------------------------ */
 
@@ -41,194 +70,161 @@ INLINE void field_time_rows(vreal t, int frequencies, real *to) {
   }
 }
 
-static void field_net_input(const bj_vector_field *field, const bj_field_pass *pass) {
+static void field_net_input(const bj_field *field, const bj_field_pass *pass, real *u) {
   const field_net *self = field->self;
-  const int d = field->d, n_time = 1 + 2 * self->frequencies;
-  for (int b = 0; b < pass->nb; b++) {
-    real *u = pass->cache + b * field->n_cache + self->cache_a[0], *tau = u + (long)d * BJ_BLOCK;
-    memcpy(u, pass->z + b * pass->stride, sizeof(real) * (size_t)d * BJ_BLOCK);
-    FOR_ROWS(r) {
-      field_time_rows(pass->times ? vload(pass->times + (long)b * BJ_BLOCK + r) : vset(pass->time), self->frequencies,
-                      tau + r);
-    }
-    if (field->n_condition == 0) continue;
-    memcpy(tau + (long)n_time * BJ_BLOCK, pass->condition + (long)b * field->n_condition * BJ_BLOCK,
-           sizeof(real) * (size_t)field->n_condition * BJ_BLOCK);
+  const long stride = rows_stride(self->width[0]);
+  real *tau = u + rows_stride(field->d), *condition = tau + rows_stride(1 + 2 * self->frequencies);
+  copy_rows(pass->nb, pass->z, pass->stride, u, stride, field->d);
+  FOR_BLOCK_ROWS(pass->nb, b, r) {
+    field_time_rows(pass->times ? vload(pass->times + (long)b * BJ_BLOCK + r) : vset(pass->time), self->frequencies,
+                    tau + b * stride + r);
   }
+  if (field->n_condition == 0) return;
+  copy_rows(pass->nb, pass->condition, rows_stride(field->n_condition), condition, stride, field->n_condition);
 }
 
 /* ---- directions -------------------------------------------------------------------------------------------------- */
 
-static int field_n_direction(const bj_vector_field *field, const bj_field_pass *pass) {
+static int field_n_direction(const bj_field *field, const bj_field_pass *pass) {
   return !pass->trace && !pass->square ? 0 : pass->probe ? 1 : field->d;
 }
 
-/* Direction i: the probe, or unit vector i. J e is left in work_f. */
-static void field_net_direction(const bj_vector_field *field, const bj_field_pass *pass, int i) {
+/* Direction i: the probe, or unit vector i. J e is left in `je`. */
+static void field_net_direction(const bj_field *field, const bj_field_pass *pass, const field_net_rows *at, int i) {
   const field_net *self = field->self;
   const int d = field->d, depth = self->depth;
-  real *e = pass->work + self->work_d[0];
-  for (int b = 0; b < pass->nb; b++, e += field->n_work) {
-    if (pass->probe) {
-      memcpy(e, pass->probe + (long)b * d * BJ_BLOCK, sizeof(real) * (size_t)d * BJ_BLOCK);
-      continue;
-    }
-    memset(e, 0, sizeof(real) * (size_t)d * BJ_BLOCK);
-    FOR_ROWS(r) vstore(e + (long)i * BJ_BLOCK + r, vset(1));
+  const size_t size = sizeof(real) * (size_t)pass->nb * (size_t)d * BJ_BLOCK;
+  if (pass->probe) {
+    memcpy(at->da[0], pass->probe, size);
+  } else {
+    memset(at->da[0], 0, size);
+    FOR_BLOCK_ROWS(pass->nb, b, r) vstore(at->da[0] + ((long)b * d + i) * BJ_BLOCK + r, vset(1));
   }
   for (int l = 1; l <= depth; l++) {
     const int m = self->width[l], k = l == 1 ? d : self->width[l - 1];
-    const long size = (long)m * BJ_BLOCK, before = (long)(l == 1 ? 0 : k) * BJ_BLOCK; /* da follows dp */
-    gemm(GEMM_SET, gemm_columns(pass->theta + self->theta_w[l - 1], m, k, NULL), pass->nb,
-         pass->work + self->work_d[l - 1] + before, field->n_work, pass->work + self->work_d[l], field->n_work);
-    for (int b = 0; b < pass->nb; b++) {
-      real *dp = pass->work + b * field->n_work + self->work_d[l];
-      const real *slope = pass->cache + b * field->n_cache + self->cache_a[l] + size;
-      for (long j = 0; j < size; j += BJ_LANES) vstore(dp + size + j, vload(slope + j) * vload(dp + j));
+    gemm(GEMM_SET, gemm_columns(pass->theta + self->theta_w[l - 1], m, k, NULL), pass->nb, at->da[l - 1],
+         rows_stride(k), at->dp[l], rows_stride(m));
+    for (long j = 0; j < pass->nb * rows_stride(m); j += BJ_LANES) {
+      vstore(at->da[l] + j, vload(at->slope[l] + j) * vload(at->dp[l] + j));
     }
   }
   const int k = self->width[depth];
-  gemm(GEMM_SET, gemm_columns(pass->theta + self->theta_w[depth], d, k, NULL), pass->nb,
-       pass->work + self->work_d[depth] + (long)k * BJ_BLOCK, field->n_work, pass->work + self->work_f, field->n_work);
+  gemm(GEMM_SET, gemm_columns(pass->theta + self->theta_w[depth], d, k, NULL), pass->nb, at->da[depth], rows_stride(k),
+       at->je, rows_stride(d));
 }
 
-static void field_net_add_traces(const bj_vector_field *field, const bj_field_pass *pass) {
-  const field_net *self = field->self;
-  for (int b = 0; b < pass->nb; b++) {
-    const real *e = pass->work + b * field->n_work + self->work_d[0];
-    const real *je = pass->work + b * field->n_work + self->work_f;
-    FOR_ROWS(r) {
-      vreal trace = vset(0), square = vset(0);
-      for (int j = 0; j < field->d; j++) {
-        const vreal v = vload(je + (long)j * BJ_BLOCK + r);
-        trace += v * vload(e + (long)j * BJ_BLOCK + r);
-        square += v * v;
-      }
-      real *t = pass->trace ? pass->trace + b * pass->stride + r : NULL;
-      real *s = pass->square ? pass->square + b * pass->stride + r : NULL;
-      if (t) vstore(t, vload(t) + trace);
-      if (s) vstore(s, vload(s) + square);
+static void field_net_add_traces(const bj_field *field, const bj_field_pass *pass, const field_net_rows *at) {
+  FOR_BLOCK_ROWS(pass->nb, b, r) {
+    const long block = b * rows_stride(field->d) + r;
+    vreal trace = vset(0), square = vset(0);
+    for (int j = 0; j < field->d; j++) {
+      const vreal v = vload(at->je + block + (long)j * BJ_BLOCK);
+      trace += v * vload(at->da[0] + block + (long)j * BJ_BLOCK);
+      square += v * v;
     }
+    real *t = pass->trace ? pass->trace + b * pass->stride + r : NULL;
+    real *s = pass->square ? pass->square + b * pass->stride + r : NULL;
+    if (t) vstore(t, vload(t) + trace);
+    if (s) vstore(s, vload(s) + square);
   }
 }
 
-static void field_net_value(const bj_vector_field *field, const bj_field_pass *pass) {
+static void field_net_value(const bj_field *field, const bj_field_pass *pass) {
   const field_net *self = field->self;
-  const int d = field->d, depth = self->depth;
-  field_net_input(field, pass);
-  for (int l = 1; l <= depth; l++) {
-    const int m = self->width[l];
-    gemm(GEMM_SET,
-         gemm_columns(pass->theta + self->theta_w[l - 1], m, self->width[l - 1], pass->theta + self->theta_b[l - 1]),
-         pass->nb, pass->cache + self->cache_a[l - 1], field->n_cache, pass->cache + self->cache_a[l], field->n_cache);
-    for (int b = 0; b < pass->nb; b++) {
-      real *p = pass->cache + b * field->n_cache + self->cache_a[l];
-      const long size = (long)m * BJ_BLOCK;
-      self->act->apply_bend(p, p + size, p + 2 * size, size);
-    }
+  const field_net_rows at = CARVE(field_net_carve, field, pass);
+  const int depth = self->depth;
+  field_net_input(field, pass, at.a[0]);
+  for (int l = 0; l <= depth; l++) {
+    const int m = self->width[l + 1], k = self->width[l];
+    real *to = l < depth ? at.a[l + 1] : pass->f;
+    gemm(GEMM_SET, gemm_columns(pass->theta + self->theta_w[l], m, k, pass->theta + self->theta_b[l]), pass->nb,
+         at.a[l], rows_stride(k), to, l < depth ? rows_stride(m) : pass->stride);
+    if (l < depth) self->act->apply_bend(to, at.slope[l + 1], at.bend[l + 1], pass->nb * rows_stride(m));
   }
-  gemm(GEMM_SET,
-       gemm_columns(pass->theta + self->theta_w[depth], d, self->width[depth], pass->theta + self->theta_b[depth]),
-       pass->nb, pass->cache + self->cache_a[depth], field->n_cache, pass->f, pass->stride);
   for (int b = 0; b < pass->nb; b++) {
     if (pass->trace) memset(pass->trace + b * pass->stride, 0, sizeof(real) * BJ_BLOCK);
     if (pass->square) memset(pass->square + b * pass->stride, 0, sizeof(real) * BJ_BLOCK);
   }
   for (int i = 0; i < field_n_direction(field, pass); i++) {
-    field_net_direction(field, pass, i);
-    field_net_add_traces(field, pass);
+    field_net_direction(field, pass, &at, i);
+    field_net_add_traces(field, pass, &at);
   }
 }
 
 /* ---- gradients --------------------------------------------------------------------------------------------------- */
 
-/* The vjp of direction i; work_f becomes the cotangent of J e. */
-static void field_net_direction_vjp(const bj_vector_field *field, const bj_field_pass *pass, int i) {
+/* The vjp of direction i; `je` becomes the cotangent of J e. */
+static void field_net_direction_vjp(const bj_field *field, const bj_field_pass *pass, const field_net_rows *at, int i) {
   const field_net *self = field->self;
   const int d = field->d, depth = self->depth;
-  real *g = pass->work + self->work_g1, *gd = pass->work + self->work_g2;
-  const long ws = field->n_work;
-  field_net_direction(field, pass, i);
-  for (int b = 0; b < pass->nb; b++) {
-    real *je = pass->work + b * ws + self->work_f;
-    const real *e = pass->work + b * ws + self->work_d[0];
-    FOR_ROWS(r) {
-      const vreal gt = pass->trace ? vload(pass->gtrace + (long)b * BJ_BLOCK + r) : vset(0);
-      const vreal gs = pass->square ? 2.0 * vload(pass->gsquare + (long)b * BJ_BLOCK + r) : vset(0);
-      for (int j = 0; j < d; j++) {
-        const long at = (long)j * BJ_BLOCK + r;
-        vstore(je + at, gt * vload(e + at) + gs * vload(je + at));
-      }
+  const long wide = rows_stride(self->widest);
+  field_net_direction(field, pass, at, i);
+  FOR_BLOCK_ROWS(pass->nb, b, r) {
+    const vreal gt = pass->trace ? vload(pass->gtrace + (long)b * BJ_BLOCK + r) : vset(0);
+    const vreal gs = pass->square ? 2.0 * vload(pass->gsquare + (long)b * BJ_BLOCK + r) : vset(0);
+    for (int j = 0; j < d; j++) {
+      const long row = ((long)b * d + j) * BJ_BLOCK + r;
+      vstore(at->je + row, gt * vload(at->da[0] + row) + gs * vload(at->je + row));
     }
   }
   for (int l = depth; l >= 0; l--) { /* g is the cotangent of what W_{l+1} gives */
-    const int m = l == depth ? d : self->width[l + 1], k = l == 0 ? d : self->width[l];
-    const real *out = l == depth ? pass->work + self->work_f : g;
-    const real *in = pass->work + self->work_d[l] + (long)(l == 0 ? 0 : k) * BJ_BLOCK;
-    gemm_weight_grad(m, k, pass->nb, out, ws, in, ws, pass->gtheta + self->theta_w[l], m, NULL, NULL);
+    const int m = self->width[l + 1], k = l == 0 ? d : self->width[l];
+    const real *out = l == depth ? at->je : at->g;
+    const long outs = l == depth ? rows_stride(d) : wide;
+    gemm_weight_grad(m, k, pass->nb, out, outs, at->da[l], rows_stride(k), pass->gtheta + self->theta_w[l], m, NULL,
+                     NULL);
     if (l == 0) break;
-    gemm(GEMM_SET, gemm_transpose(pass->theta + self->theta_w[l], m, k), pass->nb, out, ws, gd, ws);
-    const long size = (long)k * BJ_BLOCK;
+    gemm(GEMM_SET, gemm_transpose(pass->theta + self->theta_w[l], m, k), pass->nb, out, outs, at->ga, wide);
     for (int b = 0; b < pass->nb; b++) {
-      const real *slope = pass->cache + b * field->n_cache + self->cache_a[l] + size;
-      real *gp = pass->work + b * ws + self->work_g[l], *here = gd + b * ws;
-      const real *dp = pass->work + b * ws + self->work_d[l];
-      for (long j = 0; j < size; j += BJ_LANES) {
-        const vreal down = vload(here + j);
-        vstore(gp + j, vload(gp + j) + vload(slope + size + j) * vload(dp + j) * down);
-        vstore(g + b * ws + j, vload(slope + j) * down);
+      for (long j = 0; j < rows_stride(k); j += BJ_LANES) {
+        const long row = b * rows_stride(k) + j;
+        const vreal down = vload(at->ga + b * wide + j);
+        real *gp = at->gp[l] + row;
+        vstore(gp, vload(gp) + vload(at->bend[l] + row) * vload(at->dp[l] + row) * down);
+        vstore(at->g + b * wide + j, vload(at->slope[l] + row) * down);
       }
     }
   }
 }
 
-static void field_net_vjp(const bj_vector_field *field, const bj_field_pass *pass) {
+static void field_net_vjp(const bj_field *field, const bj_field_pass *pass) {
   const field_net *self = field->self;
-  const int d = field->d, depth = self->depth, n_time = 1 + 2 * self->frequencies;
-  const long ws = field->n_work;
-  real *g = pass->work + self->work_g1, *ga = pass->work + self->work_g2;
+  const field_net_rows at = CARVE(field_net_carve, field, pass);
+  const int d = field->d, depth = self->depth;
+  const long wide = rows_stride(self->widest);
   for (int l = 1; l <= depth; l++) {
-    for (int b = 0; b < pass->nb; b++) {
-      memset(pass->work + b * ws + self->work_g[l], 0, sizeof(real) * (size_t)self->width[l] * BJ_BLOCK);
-    }
+    memset(at.gp[l], 0, sizeof(real) * (size_t)pass->nb * (size_t)self->width[l] * BJ_BLOCK);
   }
-  for (int i = 0; i < field_n_direction(field, pass); i++) field_net_direction_vjp(field, pass, i);
+  for (int i = 0; i < field_n_direction(field, pass); i++) field_net_direction_vjp(field, pass, &at, i);
   for (int l = depth; l >= 0; l--) {
-    const int m = l == depth ? d : self->width[l + 1], k = self->width[l];
-    const real *out = l == depth ? pass->gf : g;
-    const long outs = l == depth ? pass->stride : ws;
-    gemm_weight_grad(m, k, pass->nb, out, outs, pass->cache + self->cache_a[l], field->n_cache,
-                     pass->gtheta + self->theta_w[l], m, NULL, NULL);
+    const int m = self->width[l + 1], k = self->width[l];
+    const real *out = l == depth ? pass->gf : at.g;
+    const long outs = l == depth ? pass->stride : wide;
+    gemm_weight_grad(m, k, pass->nb, out, outs, at.a[l], rows_stride(k), pass->gtheta + self->theta_w[l], m, NULL,
+                     NULL);
     gemm_bias_grad(m, pass->nb, out, outs, pass->gtheta + self->theta_b[l]);
-    gemm(GEMM_SET, gemm_transpose(pass->theta + self->theta_w[l], m, k), pass->nb, out, outs, ga, ws);
+    gemm(GEMM_SET, gemm_transpose(pass->theta + self->theta_w[l], m, k), pass->nb, out, outs, at.ga, wide);
     for (int b = 0; b < pass->nb && l > 0; b++) {
-      const long size = (long)k * BJ_BLOCK;
-      const real *slope = pass->cache + b * field->n_cache + self->cache_a[l] + size;
-      const real *gp = pass->work + b * ws + self->work_g[l];
-      const real *down = ga + b * ws;
-      for (long j = 0; j < size; j += BJ_LANES) {
-        vstore(g + b * ws + j, vload(gp + j) + vload(slope + j) * vload(down + j));
+      for (long j = 0; j < rows_stride(k); j += BJ_LANES) {
+        const long row = b * rows_stride(k) + j;
+        vstore(at.g + b * wide + j, vload(at.gp[l] + row) + vload(at.slope[l] + row) * vload(at.ga + b * wide + j));
       }
     }
   }
-  for (int b = 0; b < pass->nb; b++) {
-    const real *gu = ga + b * ws;
-    memcpy(pass->gz + b * pass->stride, gu, sizeof(real) * (size_t)d * BJ_BLOCK);
-    if (!pass->gcondition) continue;
-    real *gc = pass->gcondition + (long)b * field->n_condition * BJ_BLOCK;
-    for (long i = 0; i < (long)field->n_condition * BJ_BLOCK; i += BJ_LANES) {
-      vstore(gc + i, vload(gc + i) + vload(gu + (long)(d + n_time) * BJ_BLOCK + i));
-    }
-  }
+  const int n_condition = field->n_condition;
+  copy_rows(pass->nb, at.ga, wide, pass->gz, pass->stride, d);
+  if (!pass->gcondition) return;
+  add_rows(pass->nb, at.ga + rows_stride(self->width[0] - n_condition), wide, pass->gcondition,
+           rows_stride(n_condition), n_condition);
 }
 
 /* ---- parameters -------------------------------------------------------------------------------------------------- */
 
-static void field_net_describe(const bj_vector_field *field, bj_describe *out) {
+static void field_net_describe(const bj_field *field, bj_describe *out) {
   const field_net *self = field->self;
   char name[16];
   for (int l = 0; l <= self->depth; l++) {
-    const int m = l == self->depth ? field->d : self->width[l + 1];
+    const int m = self->width[l + 1];
     snprintf(name, sizeof name, "W%d", l + 1);
     describe_slot(out, name, 2, m, self->width[l]);
     snprintf(name, sizeof name, "b%d", l + 1);
@@ -237,10 +233,10 @@ static void field_net_describe(const bj_vector_field *field, bj_describe *out) {
 }
 
 /* As net_mlp: U(-1/sqrt(fan_in), 1/sqrt(fan_in)); "identity" starts the last layer at zero. */
-static void field_net_init(const bj_vector_field *field, real *theta, bj_rng *rng) {
+static void field_net_init(const bj_field *field, real *theta, bj_rng *rng) {
   const field_net *self = field->self;
   for (int l = 0; l <= self->depth; l++) {
-    const int m = l == self->depth ? field->d : self->width[l + 1];
+    const int m = self->width[l + 1];
     const int zero = self->zero_last && l == self->depth;
     const real bound = 1 / sqrt((real)self->width[l]);
     const long end = self->theta_b[l] + m;
@@ -248,41 +244,32 @@ static void field_net_init(const bj_vector_field *field, real *theta, bj_rng *rn
   }
 }
 
-static bj_status field_net_build(bj_vector_field *field, const bj_spec *spec, bj_build *build) {
+static bj_status field_net_build(bj_field *field, const bj_spec *spec, bj_build *build) {
   field_net *self = field->self = build_alloc(build, sizeof(field_net));
-  const bj_entry *width = spec_entry(spec, "width");
-  self->depth = width && width->type == BJ_ENTRY_NUMBERS ? width->n : 0;
-  if (self->depth < 1 || self->depth > FIELD_MAX_DEPTH) {
+  int depth;
+  const int *width = spec_counts(build, spec, "width", 1, &depth);
+  if (depth > FIELD_MAX_DEPTH) {
     return spec_error(build, "`width` of field_mlp() must have 1 to %d numbers", FIELD_MAX_DEPTH);
   }
-  self->frequencies = (int)spec_number(spec, "frequencies", 0);
-  self->zero_last = !strcmp(spec_string(spec, "init", "identity"), "identity");
+  self->depth = depth;
+  self->frequencies = spec_count(build, spec, "frequencies", 0, 1000);
+  self->zero_last = !spec_choice(build, spec, "init", "identity", "uniform", NULL);
   self->act = activation_read(build, spec);
   if (!self->act->apply_bend) return spec_error(build, "field_mlp() wants an activation with two derivatives");
   self->width[0] = field->d + 1 + 2 * self->frequencies + field->n_condition;
-  int widest = self->width[0];
+  self->width[depth + 1] = field->d;
+  for (int l = 1; l <= depth; l++) self->width[l] = width[l - 1];
   for (int l = 0; l <= self->depth; l++) {
-    if (l > 0) self->width[l] = (int)width->numbers[l - 1];
-    const int m = l == self->depth ? field->d : (int)width->numbers[l];
-    if (self->width[l] > widest) widest = self->width[l];
+    if (self->width[l] > self->widest) self->widest = self->width[l];
     self->theta_w[l] = field->n_param;
-    self->theta_b[l] = self->theta_w[l] + (long)m * self->width[l];
-    field->n_param = self->theta_b[l] + m;
-    self->cache_a[l] = field->n_cache;
-    field->n_cache += (long)self->width[l] * BJ_BLOCK * (l > 0 ? 3 : 1);
-    self->work_d[l] = field->n_work;
-    field->n_work += (long)(l > 0 ? 2 * self->width[l] : field->d) * BJ_BLOCK;
-    self->work_g[l] = field->n_work;
-    field->n_work += (long)(l > 0 ? self->width[l] : 0) * BJ_BLOCK;
+    self->theta_b[l] = self->theta_w[l] + (long)self->width[l + 1] * self->width[l];
+    field->n_param = self->theta_b[l] + self->width[l + 1];
   }
-  self->work_f = field->n_work;
-  self->work_g1 = self->work_f + (long)field->d * BJ_BLOCK;
-  self->work_g2 = self->work_g1 + (long)widest * BJ_BLOCK;
-  field->n_work = self->work_g2 + (long)widest * BJ_BLOCK;
-  return BJ_OK;
+  MEASURE(field_net_carve, field);
+  return build->status;
 }
 
-static const bj_vector_field_kind field_mlp = {
+static const bj_field_kind field_mlp = {
     .name = "mlp",
     .build = field_net_build,
     .describe = field_net_describe,

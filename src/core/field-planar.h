@@ -1,144 +1,95 @@
-/* The gates of the planar field (see field-planar.c): a table for times that all rows share, or nets a row. */
+/* What the parts of the planar field share: where its numbers are. Formulas in field-planar.c. */
 #ifndef BJ_FIELD_PLANAR_H
 #define BJ_FIELD_PLANAR_H
 
-#include "num-planar.h"
-#include "num-gemm.h"
 #include "field.h"
-
-#define FIELD_NODE_BLOCKS 4 /* blocks of nodes that go through a gate's net at once */
+#include "num-carve.h"
 
 typedef struct {
   int units, start_small;
-  bj_net *gate;
-  long theta_w, theta_u, theta_b, theta_gate; /* w, u: units x d */
-  /* W, U: units x d; b, c; a set of num-planar.h; the table [node][unit]; prep of the nets; scratch for nodes */
-  long prep_w, prep_u, prep_b, prep_c, prep_set, prep_table, prep_gate, prep_scratch;
-  long cache_h, cache_gate;
-  /* offsets a block: rows of units, of coordinates, and of the gate's net */
-  long work_1, work_2, work_gh, work_gg, work_r, work_e, work_je, work_in, work_gin, work_net;
+  bj_net *gate; /* of one unit; all are alike */
 } field_units;
 
-/* ---- gates ------------------------------------------------------------------------------------------------------- */
+/* W, U: units x d, element (i, j) at i + j units. */
+typedef struct {
+  real *w, *u, *b;
+  real *gates; /* the nets' parameters, one after another */
+} units_theta;
 
-/* The net of unit i. */
-static bj_net_pass gate_pass(const field_units *self, int i, const real *theta, const real *prep, int nb) {
-  return (bj_net_pass){
-      .nb = nb,
-      .theta = theta + self->theta_gate + i * self->gate->n_param,
-      .prep = prep + self->prep_gate + i * self->gate->n_prep,
-  };
-}
-static void gate_pass_gradient(const field_units *self, int i, bj_net_pass *net, real *gtheta, real *gprep) {
-  net->gtheta = gtheta + self->theta_gate + i * self->gate->n_param;
-  net->gprep = gprep + self->prep_gate + i * self->gate->n_prep;
-}
+/* What a gate's net works on, for up to BJ_CHUNK blocks. */
+typedef struct {
+  real *x, *y, *gy, *gx;
+  real *cache, *work;
+} gate_memory;
 
-/* A piece of the nodes: x, y, gy and the net's memory, in scratch. */
-static bj_net_pass node_pass(const field_units *self, int i, const real *theta, const real *prep, real *scratch,
-                             const real *times, int n) {
-  const long rows = FIELD_NODE_BLOCKS * BJ_BLOCK;
-  bj_net_pass net = gate_pass(self, i, theta, prep, (n + BJ_BLOCK - 1) / BJ_BLOCK);
-  for (int r = 0; r < net.nb * BJ_BLOCK; r++) scratch[r] = times[r < n ? r : n - 1];
-  net.x = scratch;
-  net.y = scratch + rows;
-  net.gy = scratch + 2 * rows;
-  net.cache = scratch + 3 * rows;
-  net.work = net.cache + self->gate->n_cache;
-  return net;
-}
+/* prep, and gprep. */
+typedef struct {
+  real *w, *u, *b, *c;
+  real *raw, *set, *graw; /* scratch: one unit in the order of num-planar.h */
+  real *gates;            /* prep of the nets */
+  real *table;            /* [node][unit] */
+  gate_memory node;       /* scratch for nodes */
+} units_prep;
 
-static void field_units_nodes(const bj_vector_field *field, const real *theta, real *prep, int first, int n,
-                              const real *times) {
-  const field_units *self = field->self;
-  const int most = FIELD_NODE_BLOCKS * BJ_BLOCK;
-  for (int i = 0; i < self->units; i++) {
-    for (int at = 0; at < n; at += most) {
-      const int here = n - at < most ? n - at : most;
-      const bj_net_pass net = node_pass(self, i, theta, prep, prep + self->prep_scratch, times + at, here);
-      self->gate->kind->forward(self->gate, &net);
-      real *table = prep + self->prep_table + (long)(first + at) * self->units + i;
-      for (int r = 0; r < here; r++) table[(long)r * self->units] = net.y[r];
-    }
-  }
+/* Cache and work, [block][...][BJ_BLOCK]. */
+typedef struct {
+  real *h, *gate;                /* cache: rows of units; the gates where they are rows */
+  real *one, *two, *gh, *gg, *r; /* rows of units */
+  real *e, *je;                  /* rows of coordinates */
+  gate_memory row;               /* of gates that are rows */
+} units_rows;
+
+static units_theta units_carve_theta(const bj_field *field, carver *from);
+static units_prep units_carve_prep(const bj_field *field, carver *from);
+static units_rows units_carve(const bj_field *field, carver *cache, carver *work);
+
+INLINE units_theta units_theta_of(const bj_field *field, const real *theta) {
+  return units_carve_theta(field, &(carver){.memory = (real *)theta});
+}
+INLINE units_prep units_prep_of(const bj_field *field, const real *prep) {
+  return units_carve_prep(field, &(carver){.memory = (real *)prep});
 }
 
-static void field_units_nodes_vjp(const bj_vector_field *field, const real *theta, const real *prep, real *gprep,
-                                  real *gtheta, int first, int n, const real *times) {
-  const field_units *self = field->self;
-  const int most = FIELD_NODE_BLOCKS * BJ_BLOCK;
-  for (int i = 0; i < self->units; i++) {
-    for (int at = 0; at < n; at += most) {
-      const int here = n - at < most ? n - at : most;
-      real *scratch = gprep + self->prep_scratch, *gy = scratch + 2 * most;
-      bj_net_pass net = node_pass(self, i, theta, prep, scratch, times + at, here);
-      const real *table = gprep + self->prep_table + (long)(first + at) * self->units + i;
-      self->gate->kind->forward(self->gate, &net);
-      for (int r = 0; r < net.nb * BJ_BLOCK; r++) gy[r] = r < here ? table[(long)r * self->units] : 0;
-      gate_pass_gradient(self, i, &net, gtheta, gprep);
-      self->gate->kind->vjp(self->gate, &net);
-    }
-  }
-}
+/* ---- gates: field-planar-gates.c --------------------------------------------------------------------------------- */
+
+/* The net of unit i, and where its gradient goes. */
+static bj_net_pass gate_pass(const bj_field *field, int i, const real *theta, const real *prep, real *gtheta,
+                             real *gprep);
 
 /* Times of their own, or conditions: gates a row. */
-static int gates_are_rows(const bj_vector_field *field, const bj_field_pass *pass) {
-  return pass->times || field->n_condition > 0;
-}
+static int gates_are_rows(const bj_field *field, const bj_field_pass *pass);
 
-static bj_net_pass row_pass(const bj_vector_field *field, const bj_field_pass *pass, int i) {
-  const field_units *self = field->self;
-  bj_net_pass net = gate_pass(self, i, pass->theta, pass->prep, pass->nb);
-  const long in = self->gate->n_in * (long)BJ_BLOCK;
-  real *x = pass->work + self->work_in * pass->nb, *y = pass->work + self->work_net * pass->nb;
-  for (int b = 0; b < pass->nb && i == 0; b++) { /* the input is the same for all gates */
-    for (int r = 0; r < BJ_BLOCK; r++) x[b * in + r] = pass->times ? pass->times[(long)b * BJ_BLOCK + r] : pass->time;
-    if (field->n_condition == 0) continue;
-    memcpy(x + b * in + BJ_BLOCK, pass->condition + (long)b * field->n_condition * BJ_BLOCK,
-           sizeof(real) * (size_t)field->n_condition * BJ_BLOCK);
-  }
-  net.x = x;
-  net.y = y;
-  net.cache = y + 2L * BJ_BLOCK * pass->nb;
-  net.work = net.cache + self->gate->n_cache;
-  return net;
-}
+/* A table of gates for times that all rows share. */
+static void field_units_nodes(const bj_field *field, const real *theta, real *prep, int first, int n,
+                              const real *times);
+static void field_units_nodes_vjp(const bj_field *field, const real *theta, const real *prep, real *gprep, real *gtheta,
+                                  int first, int n, const real *times);
 
-static void field_units_row_gates(const bj_vector_field *field, const bj_field_pass *pass) {
-  const field_units *self = field->self;
-  for (int i = 0; i < self->units; i++) {
-    const bj_net_pass net = row_pass(field, pass, i);
-    self->gate->kind->forward(self->gate, &net);
-    for (int b = 0; b < pass->nb; b++) {
-      memcpy(pass->cache + b * field->n_cache + self->cache_gate + (long)i * BJ_BLOCK, net.y + (long)b * BJ_BLOCK,
-             sizeof(real) * BJ_BLOCK);
-    }
-  }
-}
+/* Gates that are rows, and the way back from the rows `gg`. */
+static void field_units_row_gates(const bj_field *field, const bj_field_pass *pass);
+static void field_units_row_gates_vjp(const bj_field *field, const bj_field_pass *pass);
 
-/* From the gradient of the gates, rows of work_gg. */
-static void field_units_row_gates_vjp(const bj_vector_field *field, const bj_field_pass *pass) {
-  const field_units *self = field->self;
-  for (int i = 0; i < self->units; i++) {
-    bj_net_pass net = row_pass(field, pass, i);
-    real *gy = net.y + (long)BJ_BLOCK * pass->nb, *gin = pass->work + self->work_gin * pass->nb;
-    self->gate->kind->forward(self->gate, &net);
-    for (int b = 0; b < pass->nb; b++) {
-      memcpy(gy + (long)b * BJ_BLOCK, pass->work + b * self->work_in + self->work_gg + (long)i * BJ_BLOCK,
-             sizeof(real) * BJ_BLOCK);
-    }
-    net.gy = gy;
-    net.gx = pass->gcondition ? gin : NULL;
-    gate_pass_gradient(self, i, &net, pass->gtheta, pass->gprep);
-    self->gate->kind->vjp(self->gate, &net);
-    for (int b = 0; b < pass->nb && pass->gcondition; b++) {
-      real *gc = pass->gcondition + (long)b * field->n_condition * BJ_BLOCK;
-      const real *from = gin + ((long)b * self->gate->n_in + 1) * BJ_BLOCK;
-      for (long j = 0; j < (long)field->n_condition * BJ_BLOCK; j += BJ_LANES) {
-        vstore(gc + j, vload(gc + j) + vload(from + j));
-      }
-    }
-  }
-}
+/* ---- one block: field-planar-small.c, field-planar-rows.c -------------------------------------------------------- */
+
+/* In one to three coordinates, at a time that all rows share: everything a unit does in registers, where the general
+ * path goes through products of small matrices. */
+#define SMALL_UNITS_MAX_D 3
+
+typedef struct {
+  int units;
+  const real *w, *u, *b, *c; /* element (i, j) of W and U at i + j units */
+  const real *gate;
+  const real *z, *probe; /* probe: NULL for the exact trace */
+  real *f, *trace, *h;   /* trace: NULL if not wanted */
+  const real *gf, *gt;   /* vjp; gt goes with trace */
+  real *gz, *gw, *gu, *gb, *gc, *ggate;
+} small_units;
+
+static void small_units_value(const small_units *at, int d);
+static void small_units_vjp(const small_units *at, int d);
+
+/* Block b, for any number of coordinates, whether gates are rows or not. */
+static void unit_value(const bj_field *field, const bj_field_pass *pass, int b);
+static void unit_vjp(const bj_field *field, const bj_field_pass *pass, int b);
 
 #endif

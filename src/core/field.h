@@ -1,13 +1,13 @@
-/* What a vector field and a Runge-Kutta method are to layer_continuous(). As the other kinds, see protocol.h. */
+/* What a vector field is to the solver of its differential equation. As the other kinds, see protocol.h. */
 #ifndef BJ_FIELD_H
 #define BJ_FIELD_H
 
+#include "num-carve.h"
+#include "num-rows.h"
 #include "protocol.h"
 
-/* ---- vector fields ----------------------------------------------------------------------------------------------- */
-
 /* The right side f(t, z) of a differential equation dz/dt = f, with the trace of its Jacobian J = df/dz. */
-typedef struct bj_vector_field bj_vector_field;
+typedef struct bj_field bj_field;
 
 typedef struct {
   int nb;
@@ -32,50 +32,37 @@ typedef struct {
 
 typedef struct {
   const char *name;
-  bj_status (*build)(bj_vector_field *field, const bj_spec *spec, bj_build *build);
-  void (*describe)(const bj_vector_field *field, bj_describe *out);
-  void (*init)(const bj_vector_field *field, real *theta, bj_rng *rng);
-  void (*prepare)(const bj_vector_field *field, const real *theta, real *prep);
-  void (*prepare_vjp)(const bj_vector_field *field, const real *theta, const real *prep, real *gprep, real *gtheta);
+  bj_status (*build)(bj_field *field, const bj_spec *spec, bj_build *build);
+  void (*describe)(const bj_field *field, bj_describe *out);
+  void (*init)(const bj_field *field, real *theta, bj_rng *rng);
+  void (*prepare)(const bj_field *field, const real *theta, real *prep);
+  void (*prepare_vjp)(const bj_field *field, const real *theta, const real *prep, real *gprep, real *gtheta);
   /* What depends on the time alone, for the nodes first .. first + n - 1, after prepare; its vjp comes before
    * prepare_vjp. NULL: nothing does. */
-  void (*prepare_nodes)(const bj_vector_field *field, const real *theta, real *prep, int first, int n,
-                        const real *times);
-  void (*prepare_nodes_vjp)(const bj_vector_field *field, const real *theta, const real *prep, real *gprep,
-                            real *gtheta, int first, int n, const real *times);
-  void (*value)(const bj_vector_field *field, const bj_field_pass *pass);
-  void (*vjp)(const bj_vector_field *field, const bj_field_pass *pass);
-} bj_vector_field_kind;
+  void (*prepare_nodes)(const bj_field *field, const real *theta, real *prep, int first, int n, const real *times);
+  void (*prepare_nodes_vjp)(const bj_field *field, const real *theta, const real *prep, real *gprep, real *gtheta,
+                            int first, int n, const real *times);
+  void (*value)(const bj_field *field, const bj_field_pass *pass);
+  void (*vjp)(const bj_field *field, const bj_field_pass *pass);
+} bj_field_kind;
 
-struct bj_vector_field {
-  const bj_vector_field_kind *kind;
+struct bj_field {
+  const bj_field_kind *kind;
   int d, n_condition;
   int n_node; /* nodes at most */
-  int group;  /* blocks that are best taken side by side */
+  int group;  /* blocks that are best taken side by side: a pass has no more, and arrays have room for them */
   long n_param, n_prep;
-  long n_cache, n_work; /* reals a block */
+  long n_cache, n_work; /* reals of a group */
   void *self;
 };
 
+/* [block][n][BJ_BLOCK], with room for a group's blocks. */
+INLINE real *field_rows(const bj_field *field, carver *from, long n) {
+  return carve(from, n * field->group * BJ_BLOCK);
+}
+
 /* n_node and the sizes of the layer are given. */
 static bj_status field_build(bj_build *build, const bj_spec *spec, int d, int n_condition, int n_node,
-                             const char *where, bj_vector_field **out);
-
-/* ---- Runge-Kutta methods ----------------------------------------------------------------------------------------- */
-
-#define SOLVER_MAX_STAGES 7
-
-/* Explicit: y_i = z + h sum_{j < i} a[i][j] k_j, k_i = f(t + c[i] h, y_i), z' = z + h sum b[i] k_i. The estimated error
- * is h sum error[i] k_i, where k[n_stage] is f at the end of the step, with which the next one begins. */
-typedef struct {
-  const char *name;
-  int n_stage, order;
-  real a[SOLVER_MAX_STAGES][SOLVER_MAX_STAGES], b[SOLVER_MAX_STAGES], c[SOLVER_MAX_STAGES];
-  int embedded; /* has error estimates */
-  real error[SOLVER_MAX_STAGES + 1];
-} bj_solver;
-
-static const bj_solver *solver_find(bj_build *build, const bj_spec *spec,
-                                    const char *where); /* NULL: none, with error */
+                             const char *where, bj_field **out);
 
 #endif

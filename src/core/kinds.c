@@ -1,8 +1,8 @@
 /* The tables of kinds: one row each. Everything else reaches a kind through its row. */
-#include "field.h"
 #include "loss.h"
 #include "optimizer.h"
 #include "protocol.h"
+#include "solve.h"
 
 static const bj_scalar_kind *const scalar_kinds[] = {
     &scalar_affine,
@@ -50,7 +50,7 @@ static const bj_layer_kind *const layer_kinds[] = {
     &layer_radial_conditional,
     &layer_continuous,
 };
-static const bj_vector_field_kind *const field_kinds[] = {&field_planar, &field_mlp};
+static const bj_field_kind *const field_kinds[] = {&field_planar, &field_mlp};
 static const bj_solver *const solver_kinds[] = {&solver_tsit5, &solver_rk4, &solver_euler};
 static const bj_base_kind *const base_kinds[] = {
     &base_normal, &base_logistic, &base_student_t, &base_uniform, &base_laplace,
@@ -162,9 +162,9 @@ static bj_status net_build(bj_build *build, const bj_spec *spec, const bj_net_re
 }
 
 static bj_status field_build(bj_build *build, const bj_spec *spec, int d, int n_condition, int n_node,
-                             const char *where, bj_vector_field **out) {
+                             const char *where, bj_field **out) {
   const char *const outer = build->family;
-  bj_vector_field *field = *out = build_alloc(build, sizeof(bj_vector_field));
+  bj_field *field = *out = build_alloc(build, sizeof(bj_field));
   if (!spec) return spec_error(build, "%s needs a `field`", where);
   field->kind = build_enter(build, spec, "field", "field");
   field->d = d;
@@ -176,15 +176,12 @@ static bj_status field_build(bj_build *build, const bj_spec *spec, int d, int n_
   return build_leave(build, outer, status);
 }
 
-static const bj_solver *solver_find(bj_build *build, const bj_spec *spec, const char *where) {
+static bj_status solver_build(bj_build *build, const bj_spec *spec, real length, const char *where, solve_plan *plan) {
   const char *const outer = build->family;
-  if (!spec) {
-    spec_error(build, "%s needs a `solver`", where);
-    return NULL;
-  }
-  const bj_solver *solver = build_enter(build, spec, "solver", "solver");
-  build_leave(build, outer, build->status);
-  return solver;
+  if (!spec) return spec_error(build, "%s needs a `solver`", where);
+  plan->solver = build_enter(build, spec, "solver", "solver");
+  const bj_status status = plan->solver ? solve_plan_steps(plan, spec, length, build) : build->status;
+  return build_leave(build, outer, status);
 }
 
 static bj_status layer_build(bj_build *build, const bj_spec *spec, int d, int n_condition, bj_layer **out) {

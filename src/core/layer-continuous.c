@@ -2,40 +2,103 @@
  *
  *   dz/dt = f(t, z) from t0, on the base's side, to t1;  log|det| = integral of tr(df/dz) along the way
  *
- * Forward is the solve from t0 to t1, inverse that from t1 to t0: inverse to each other up to the solver's error.
- *
- * Gradients are those of the discrete solver, with the steps taken as given: exact for the computed loss. They need z
- * at the beginning of every step; up to KEEP_ALL steps all are kept, else one in every sqrt(n), and the others are
- * solved for again, stretch by stretch: 2 sqrt(n) states a row. The stages of one step are computed again in any case,
- * so the memory of what happens within a field does not grow with the steps; only where all of it is small, it is kept.
- * The adjoint equation keeps no states at all; its gradient is exact up to the solver's error.
+ * Forward is the solve from t0 to t1, inverse that from t1 to t0: inverse to each other up to the solver's error. How
+ * an equation is solved, and what its gradients are, stands in solve.h.
  *
  * In training: probes for the trace (Hutchinson 1990), penalties, the integrals of kinetic |f|^2 and jacobian |J e|^2
  * along the way (Finlay et al. 2020, "How to train your neural ODE", arXiv:2002.02798), and a random shift of the end
  * (Ghosh et al. 2020, "STEER", arXiv:2006.10711). Flow matching (Lipman et al. 2023, arXiv:2210.02747) regresses f on
  * the straight way from a draw of the base to a row of the data, at random times.
  */
-#include "layer-continuous-gradient.h"
+#include <stdio.h>
 
-#define KEEP_ALL 64
-/* Reals a block of all stages' states and caches up to which they are kept, and nothing is computed again. */
-#define TAPE_ALL (1L << 18)
+#include "num-streams.h"
+#include "solve.h"
 
-#define STEER_STREAM UINT64_C(0x5354454552)
-#define MATCH_STREAM UINT64_C(0x6d61746368)
+typedef struct {
+  solve_plan plan;
+  bj_field *field;
+  real t0, t1, steer; /* nominal ends; largest shift of the end of a solve in training */
+  int hutchinson, gaussian, n_probe;
+  const double *probe; /* n_probe x d, column-major, or NULL */
+} continuous;
+
+/* prep: the ends; the times of the nodes, of the solve from t0 to t1 and of that back; the field's. */
+typedef struct {
+  real *end, *time, *field;
+} continuous_parts;
+
+static continuous_parts continuous_carve_prep(const continuous *self, carver *from) {
+  continuous_parts parts;
+  parts.end = carve(from, 2);
+  parts.time = carve(from, 2L * self->plan.n_node);
+  parts.field = carve_exact(from, self->field->n_prep);
+  return parts;
+}
+static continuous_parts continuous_prep_of(const bj_layer *layer, const real *prep) {
+  carver from = {.memory = (real *)prep};
+  return continuous_carve_prep(layer->self, &from);
+}
+
+/* ---- probes ------------------------------------------------------------------------------------------------------ */
+
+/* One probe a row and solve, so that the equation stays the same at every stage. Given probes are used in every call,
+ * drawn ones in training. */
+static void continuous_probe(const bj_layer *layer, const bj_pass *pass, int first, solve *s) {
+  const continuous *self = layer->self;
+  const bj_run *run = pass->run;
+  const int d = layer->d;
+  if (!self->hutchinson || (!self->probe && run->purpose == RUN_EVALUATE)) return;
+  const uint64_t seed = stream_seed(run->seed, STREAM_PROBE, layer->number);
+  s->probe = s->probes;
+  for (int b = 0; b < s->nb; b++) {
+    const uint64_t row = pass->row + (uint64_t)(first + b) * BJ_BLOCK;
+    real *to = s->probes + (long)b * d * BJ_BLOCK, other[BJ_BLOCK];
+    for (int j = 0; j < d; j++) {
+      real *here = to + (long)j * BJ_BLOCK, *pair = j + 1 < d ? here + BJ_BLOCK : other;
+      if (self->probe) {
+        for (int r = 0; r < BJ_BLOCK; r++) {
+          here[r] = self->probe[(row + (uint64_t)r) % (uint64_t)self->n_probe + (uint64_t)j * (uint64_t)self->n_probe];
+        }
+      } else if (j % 2 == 0) {
+        (self->gaussian ? random_normal2 : random_uniform2)(seed, row, (uint32_t)(j / 2), here, pair);
+      }
+    }
+    if (self->probe || self->gaussian) continue;
+    for (long i = 0; i < (long)d * BJ_BLOCK; i++) to[i] = to[i] < 0.5 ? -1 : 1;
+  }
+}
 
 /* ---- passes ------------------------------------------------------------------------------------------------------ */
 
-static solve solve_begin(const bj_layer *layer, bj_pass *pass, int first, bj_direction direction) {
+/* The solve of the group of blocks that begins with block `first`. */
+static solve continuous_solve(const bj_layer *layer, const bj_pass *pass, int first, bj_direction direction) {
   const continuous *self = layer->self;
-  const int left = pass->nb - first, inverse = direction == BJ_INVERSE;
-  solve s = {.layer = layer, .self = self, .pass = pass, .first = first, .direction = inverse, .want_trace = 1};
-  s.nb = left < self->field->group ? left : self->field->group;
-  s.start = pass->prep[inverse];
-  s.end = pass->prep[1 - inverse];
-  s.want_penalty = pass->penalty != NULL && self->n_state > layer->d + 1;
-  solve_carve(&s, pass->work);
-  solve_probe(&s);
+  const int left = pass->nb - first, group = self->field->group, inverse = direction == BJ_INVERSE;
+  const long row = (long)first * BJ_BLOCK, condition = row * layer->n_condition;
+  const continuous_parts prep = continuous_prep_of(layer, pass->prep);
+  solve s = {
+      .plan = &self->plan,
+      .nb = left < group ? left : group,
+      .start = prep.end[inverse],
+      .end = prep.end[1 - inverse],
+      .half = inverse,
+      .theta = pass->theta,
+      .prep = prep.field,
+      .node_time = prep.time,
+      .condition = pass->condition ? pass->condition + condition : NULL,
+      .want_trace = 1,
+      .want_penalty = pass->penalty != NULL && self->plan.n_state > layer->d + 1,
+  };
+  carver cache = {.memory = pass->cache + first / group * self->plan.n_cache}, work = {.memory = pass->work};
+  solve_carve(&s, &cache, &work);
+  continuous_probe(layer, pass, first, &s);
+  if (!pass->gtheta) return s;
+  s.gl = pass->gl ? pass->gl + row : NULL;
+  s.gpenalty = pass->gpenalty ? pass->gpenalty + row : NULL;
+  s.gtheta = pass->gtheta;
+  s.gprep = continuous_prep_of(layer, pass->gprep).field;
+  s.gcondition = pass->gcondition ? pass->gcondition + condition : NULL;
   return s;
 }
 
@@ -43,28 +106,21 @@ static bj_status continuous_run(const bj_layer *layer, bj_pass *pass, bj_directi
   const continuous *self = layer->self;
   const int d = layer->d;
   for (int first = 0; first < pass->nb; first += self->field->group) {
-    const solve s = solve_begin(layer, pass, first, direction);
-    memset(s.state, 0, sizeof(real) * (size_t)(s.nb * solve_stride(&s)));
-    for (int b = 0; b < s.nb; b++) {
-      solve_copy_z(&s, pass->x + (long)(first + b) * d * BJ_BLOCK, s.state + b * solve_stride(&s));
+    const solve s = continuous_solve(layer, pass, first, direction);
+    const long row = (long)first * BJ_BLOCK;
+    const bj_status status = solve_forward(&s, pass->x + row * d);
+    if (status != BJ_OK) {
+      snprintf(pass->error->message, sizeof pass->error->message,
+               "layer_continuous() did not arrive within %d steps: raise `max_steps` of solver_%s(), or its tolerances",
+               self->plan.n_step, self->plan.solver->name);
+      return status;
     }
-    if (self->adaptive) {
-      int n_step;
-      const bj_status status = solve_adaptive(&s, &n_step);
-      if (status != BJ_OK) return status;
-      *solve_taken(&s, 0, self->n_step) = n_step;
-    } else {
-      solve_fixed(&s);
-    }
-    for (int b = 0; b < s.nb; b++) {
-      const real *state = s.state + b * solve_stride(&s);
-      const long row = (long)(first + b) * BJ_BLOCK;
-      solve_copy_z(&s, state, pass->y + row * d);
-      FOR_ROWS(r) {
-        logdet_add(pass->logdet, row + r, vload(state + (long)d * BJ_BLOCK + r));
-        if (!s.want_penalty) continue;
-        vstore(pass->penalty + row + r, vload(pass->penalty + row + r) + vload(state + (long)(d + 1) * BJ_BLOCK + r));
-      }
+    solve_get(&s, s.state, pass->y + row * d);
+    FOR_BLOCK_ROWS(s.nb, b, r) {
+      const real *integral = s.state + b * solve_stride(&s) + (long)d * BJ_BLOCK + r;
+      const long at = row + (long)b * BJ_BLOCK + r;
+      logdet_add(pass->logdet, at, vload(integral));
+      if (s.want_penalty) vstore(pass->penalty + at, vload(pass->penalty + at) + vload(integral + BJ_BLOCK));
     }
   }
   return BJ_OK;
@@ -72,17 +128,10 @@ static bj_status continuous_run(const bj_layer *layer, bj_pass *pass, bj_directi
 
 static bj_status continuous_run_vjp(const bj_layer *layer, bj_pass *pass, bj_direction direction) {
   const continuous *self = layer->self;
-  const int d = layer->d;
   for (int first = 0; first < pass->nb; first += self->field->group) {
-    const solve s = solve_begin(layer, pass, first, direction);
-    const int n_step = self->adaptive ? (int)*solve_taken(&s, 0, self->n_step) : self->n_step;
-    for (int b = 0; b < s.nb; b++) {
-      solve_copy_z(&s, pass->gy + (long)(first + b) * d * BJ_BLOCK, s.lambda + b * solve_stride(&s));
-    }
-    solve_vjp(&s, n_step, pass->y + (long)first * d * BJ_BLOCK);
-    for (int b = 0; b < s.nb; b++) {
-      solve_copy_z(&s, s.lambda + b * solve_stride(&s), pass->gx + (long)(first + b) * d * BJ_BLOCK);
-    }
+    const solve s = continuous_solve(layer, pass, first, direction);
+    const long at = (long)first * layer->d * BJ_BLOCK;
+    solve_vjp(&s, pass->y + at, pass->gy + at, pass->gx + at);
   }
   return BJ_OK;
 }
@@ -94,16 +143,16 @@ LAYER_DIRECTIONS(continuous, continuous_run)
 /* z = (1 - u) x0 + u x1 at t = t0 + u (t1 - t0): |f(t, z) - (x1 - x0) / (t1 - t0)|^2 */
 static bj_status continuous_match(const bj_layer *layer, bj_pass *pass) {
   const continuous *self = layer->self;
-  const bj_run *run = pass->run;
+  const uint64_t seed = stream_seed(pass->run->seed, STREAM_MATCH, layer->number);
   const int d = layer->d;
   const real t0 = self->t0, t1 = self->t1;
   for (int first = 0; first < pass->nb; first += self->field->group) {
-    solve s = solve_begin(layer, pass, first, BJ_FORWARD);
+    solve s = continuous_solve(layer, pass, first, BJ_FORWARD);
     s.want_trace = s.want_penalty = 0;
     solve_fill(&s, s.h, 0);
     for (int b = 0; b < s.nb; b++) {
       real unused[BJ_BLOCK], *u = s.t + (long)b * BJ_BLOCK;
-      random_uniform2(layer_seed(layer, run, MATCH_STREAM), pass->row + (uint64_t)(first + b) * BJ_BLOCK, 0, u, unused);
+      random_uniform2(seed, pass->row + (uint64_t)(first + b) * BJ_BLOCK, 0, u, unused);
       FOR_ROWS(r) {
         for (int j = 0; j < d; j++) {
           const long from = ((long)(first + b) * d + j) * BJ_BLOCK + r;
@@ -113,27 +162,25 @@ static bj_status continuous_match(const bj_layer *layer, bj_pass *pass) {
         vstore(u + r, t0 + vload(u + r) * (t1 - t0));
       }
     }
-    bj_field_pass field = solve_field_pass(&s, s.state, s.next, -1, 0, s.cache);
+    bj_field_pass field = solve_field_pass(&s, s.state, s.next, -1, 0, s.field_cache);
     self->field->kind->value(self->field, &field);
-    for (int b = 0; b < s.nb; b++) {
+    FOR_BLOCK_ROWS(s.nb, b, r) {
       const long row = (long)(first + b) * BJ_BLOCK;
-      FOR_ROWS(r) {
-        vreal sum = vset(0);
-        for (int j = 0; j < d; j++) {
-          const long from = (row * d + (long)j * BJ_BLOCK) + r, at = b * solve_stride(&s) + (long)j * BJ_BLOCK + r;
-          const vreal speed = (vload(pass->x + from) - vload(pass->y + from)) * (1 / (t1 - t0));
-          const vreal miss = vload(s.next + at) - speed;
-          sum += miss * miss;
-          if (pass->gpenalty) vstore(s.gf + at, 2.0 * miss * vload(pass->gpenalty + row + r));
-        }
-        vstore(pass->penalty + row + r, vload(pass->penalty + row + r) + sum);
+      vreal sum = vset(0);
+      for (int j = 0; j < d; j++) {
+        const long from = (row * d + (long)j * BJ_BLOCK) + r, at = b * solve_stride(&s) + (long)j * BJ_BLOCK + r;
+        const vreal speed = (vload(pass->x + from) - vload(pass->y + from)) * (1 / (t1 - t0));
+        const vreal miss = vload(s.next + at) - speed;
+        sum += miss * miss;
+        if (pass->gpenalty) vstore(s.gf + at, 2.0 * miss * vload(pass->gpenalty + row + r));
       }
+      vstore(pass->penalty + row + r, vload(pass->penalty + row + r) + sum);
     }
     if (!pass->gpenalty) continue;
     field.gf = s.gf;
     field.gz = s.stage;
-    field.gtheta = pass->gtheta;
-    field.gprep = pass->gprep + self->prep_field;
+    field.gtheta = s.gtheta;
+    field.gprep = s.gprep;
     self->field->kind->vjp(self->field, &field);
   }
   return BJ_OK;
@@ -141,46 +188,46 @@ static bj_status continuous_match(const bj_layer *layer, bj_pass *pass) {
 
 /* ---- parameters -------------------------------------------------------------------------------------------------- */
 
-/* Whether the solves of a run pass the nodes of a half (0: from t0 to t1): the adjoint equation goes both ways; flow
- * matching has times of its own. */
+/* Whether the solves of a run pass the nodes of a half: the adjoint equation goes both ways; flow matching has times
+ * of its own. */
 static int continuous_passes(const continuous *self, const bj_run *run, int half) {
-  if (self->n_node == 0 || run->matching) return 0;
-  return self->adjoint || (run->direction == BJ_INVERSE) == half;
+  if (self->plan.n_node == 0 || run->matching) return 0;
+  return self->plan.adjoint || (run->direction == BJ_INVERSE) == half;
 }
 
-/* prep: the ends, the later one of the solve shifted in training; then the nodes. */
+/* The later end of the solve is shifted in training. */
 static void continuous_prepare(const bj_layer *layer, const bj_run *run, const real *theta, real *prep) {
   const continuous *self = layer->self;
-  const bj_vector_field_kind *kind = self->field->kind;
-  prep[0] = self->t0;
-  prep[1] = self->t1;
+  const bj_field_kind *kind = self->field->kind;
+  const continuous_parts parts = continuous_prep_of(layer, prep);
+  const int n = self->plan.n_node;
+  parts.end[0] = self->t0;
+  parts.end[1] = self->t1;
   if (self->steer > 0 && run->purpose == RUN_TRAIN) {
-    bj_rng rng = rng_start(layer_seed(layer, run, STEER_STREAM), run->step);
-    prep[run->direction == BJ_FORWARD] += self->steer * (2 * rng_uniform(&rng) - 1);
+    bj_rng rng = rng_start(stream_seed(run->seed, STREAM_STEER, layer->number), run->step);
+    parts.end[run->direction == BJ_FORWARD] += self->steer * (2 * rng_uniform(&rng) - 1);
   }
-  if (kind->prepare) kind->prepare(self->field, theta, prep + self->prep_field);
+  if (kind->prepare) kind->prepare(self->field, theta, parts.field);
   for (int half = 0; half < 2; half++) {
     if (!continuous_passes(self, run, half)) continue;
-    real *times = prep + self->prep_times + half * self->n_node;
-    const real start = prep[half], end = prep[1 - half];
-    for (int i = 0; i < self->n_node; i++) times[i] = start + self->fraction[i] * (end - start);
-    if (!kind->prepare_nodes) continue;
-    kind->prepare_nodes(self->field, theta, prep + self->prep_field, half * self->n_node, self->n_node, times);
+    real *time = parts.time + half * n;
+    const real start = parts.end[half], end = parts.end[1 - half];
+    for (int i = 0; i < n; i++) time[i] = start + self->plan.fraction[i] * (end - start);
+    if (kind->prepare_nodes) kind->prepare_nodes(self->field, theta, parts.field, half * n, n, time);
   }
 }
 
 static void continuous_prepare_vjp(const bj_layer *layer, const bj_run *run, const real *theta, const real *prep,
                                    real *gprep, real *gtheta) {
   const continuous *self = layer->self;
-  const bj_vector_field_kind *kind = self->field->kind;
+  const bj_field_kind *kind = self->field->kind;
+  const continuous_parts parts = continuous_prep_of(layer, prep), to = continuous_prep_of(layer, gprep);
+  const int n = self->plan.n_node;
   for (int half = 0; half < 2 && kind->prepare_nodes_vjp; half++) {
     if (!continuous_passes(self, run, half)) continue;
-    kind->prepare_nodes_vjp(self->field, theta, prep + self->prep_field, gprep + self->prep_field, gtheta,
-                            half * self->n_node, self->n_node, prep + self->prep_times + half * self->n_node);
+    kind->prepare_nodes_vjp(self->field, theta, parts.field, to.field, gtheta, half * n, n, parts.time + half * n);
   }
-  if (kind->prepare_vjp) {
-    kind->prepare_vjp(self->field, theta, prep + self->prep_field, gprep + self->prep_field, gtheta);
-  }
+  if (kind->prepare_vjp) kind->prepare_vjp(self->field, theta, parts.field, to.field, gtheta);
 }
 
 static void continuous_describe(const bj_layer *layer, bj_describe *out) {
@@ -197,91 +244,40 @@ static void continuous_init(const bj_layer *layer, real *theta, bj_rng *rng) {
 
 /* ---- building ---------------------------------------------------------------------------------------------------- */
 
-/* The distinct times of the stages of all steps, as fractions of the way. */
-static void continuous_build_nodes(continuous *self, bj_build *build) {
-  const bj_solver *solver = self->solver;
-  const int stages = solver->n_stage, n = self->n_step;
-  self->node = build_alloc(build, sizeof(int) * (size_t)n * (size_t)stages);
-  self->fraction = build_alloc(build, sizeof(real) * (size_t)n * (size_t)stages);
-  for (int step = 0; step < n; step++) {
-    for (int i = 0; i < stages; i++) {
-      const int stage = step * stages + i;
-      int same = -1;
-      for (int j = 0; j < i && same < 0; j++) {
-        if (solver->c[j] == solver->c[i]) same = step * stages + j;
-      }
-      for (int j = 0; j < stages && same < 0 && step > 0 && solver->c[i] == 0; j++) {
-        if (solver->c[j] == 1) same = (step - 1) * stages + j;
-      }
-      if (same < 0) self->fraction[self->n_node] = (step + solver->c[i]) / n;
-      self->node[stage] = same < 0 ? self->n_node++ : self->node[same];
-    }
-  }
-}
-
-static bj_status continuous_build_solver(continuous *self, const bj_spec *spec, bj_build *build) {
-  const bj_spec *solver = spec_child(spec, "solver");
-  self->solver = solver_find(build, solver, "layer_continuous");
-  if (!self->solver) return BJ_BAD_SPEC;
-  const real length = fabs(self->t1 - self->t0), step = spec_number(solver, "step", 0.05);
-  self->adaptive = spec_entry(solver, "rtol") != NULL;
-  if (!(length > 0) || !(step > 0)) return spec_error(build, "`t0` and `t1` must differ, and `step` be above 0");
-  if (self->adaptive) {
-    self->rtol = spec_number(solver, "rtol", 1e-6);
-    self->atol = spec_number(solver, "atol", 1e-6);
-    self->n_step = (int)spec_number(solver, "max_steps", 256);
-    self->first = step < length ? step : length;
-    if (!self->solver->embedded) return spec_error(build, "solver_%s() has no error estimates", self->solver->name);
-    if (!(self->rtol >= 0 && self->atol > 0)) return spec_error(build, "`atol` must be above 0, `rtol` at least 0");
-  } else {
-    const real n = ceil(length / step - 1e-9);
-    if (n > 1e5) return spec_error(build, "a `step` of %g from %g to %g is too short", step, self->t0, self->t1);
-    self->n_step = n < 1 ? 1 : (int)n;
-    continuous_build_nodes(self, build);
-  }
-  self->every = 1;
-  if (self->n_step > KEEP_ALL) self->every = (int)ceil(sqrt(self->n_step));
-  return BJ_OK;
-}
-
 static bj_status continuous_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
   continuous *self = layer->self = build_alloc(build, sizeof(continuous));
-  const bj_entry *probe = spec_entry(spec, "probe_values");
-  const int d = layer->d;
-  self->t0 = spec_number(spec, "t0", 0);
-  self->t1 = spec_number(spec, "t1", 1);
-  self->steer = spec_number(spec, "steer", 0);
-  self->kinetic = spec_number(spec, "kinetic", 0);
-  self->jacobian = spec_number(spec, "jacobian", 0);
-  self->hutchinson = !strcmp(spec_string(spec, "trace", "exact"), "hutchinson");
-  self->gaussian = !strcmp(spec_string(spec, "probe", "rademacher"), "gaussian");
-  self->adjoint = !strcmp(spec_string(spec, "gradient", "discrete"), "adjoint");
-  if (probe) {
-    if (probe->n < d || probe->n % d != 0) return spec_error(build, "`probe` must have %d columns", d);
-    self->n_probe = probe->n / d;
-    self->probe = probe->numbers;
+  solve_plan *plan = &self->plan;
+  const int d = layer->d, n_given = spec_length(spec, "probe_values");
+  self->t0 = spec_real(build, spec, "t0", -INFINITY, INFINITY);
+  self->t1 = spec_real(build, spec, "t1", -INFINITY, INFINITY);
+  self->hutchinson = spec_choice(build, spec, "trace", "exact", "hutchinson", NULL);
+  plan->adjoint = spec_choice(build, spec, "gradient", "discrete", "adjoint", NULL);
+  const real length = fabs(self->t1 - self->t0);
+  if (spec_given(build, spec, "steer")) self->steer = spec_real(build, spec, "steer", 0, length);
+  if (spec_given(build, spec, "kinetic")) plan->kinetic = spec_real(build, spec, "kinetic", 0, INFINITY);
+  if (spec_given(build, spec, "jacobian")) plan->jacobian = spec_real(build, spec, "jacobian", 0, INFINITY);
+  if (n_given > 0) {
+    if (n_given % d != 0) return spec_error(build, "`probe` must have %d columns", d);
+    self->n_probe = n_given / d;
+    self->probe = spec_numbers(build, spec, "probe_values", n_given);
+  } else {
+    self->gaussian = spec_choice(build, spec, "probe", "rademacher", "gaussian", NULL);
   }
-  bj_status status = continuous_build_solver(self, spec, build);
+  if (!(length > 0)) return spec_error(build, "`t0` and `t1` must differ");
+  bj_status status = solver_build(build, spec_part(build, spec, "solver"), length, "layer_continuous", plan);
   if (status != BJ_OK) return status;
-  status = field_build(build, spec_child(spec, "field"), d, layer->n_condition, 2 * self->n_node, "layer_continuous",
-                       &self->field);
+  status = field_build(build, spec_part(build, spec, "field"), d, layer->n_condition, 2 * plan->n_node,
+                       "layer_continuous", &self->field);
   if (status != BJ_OK) return status;
-  self->n_state = d + 1 + (self->kinetic > 0 || self->jacobian > 0);
-  const long tape = (long)self->n_step * self->solver->n_stage * solve_tape_size(self);
-  /* the kinetic penalty wants the derivatives of all stages in its vjp, which are not on the tape */
-  self->tape = !self->adaptive && !self->adjoint && self->kinetic == 0 && tape <= TAPE_ALL;
-  if (!self->adjoint && !self->tape) self->n_kept = (self->n_step + self->every - 1) / self->every;
-  self->prep_times = 8;
-  self->prep_field = (self->prep_times + 2 * self->n_node + 7) / 8 * 8;
+  plan->field = self->field;
+  solve_plan_memory(plan);
+  carver prep = {0};
+  continuous_carve_prep(self, &prep);
   layer->n_param = self->field->n_param;
-  layer->n_prep = self->prep_field + self->field->n_prep;
-  self->cache_time = self->tape ? tape : (long)self->n_kept * d * BJ_BLOCK;
-  layer->n_cache =
-      self->cache_time + (self->adaptive ? (2L * self->n_step + 1) * BJ_BLOCK : 0); /* the last: their number */
-  solve one = {.layer = layer, .self = self, .nb = 1};
-  layer->n_work = BJ_CHUNK * solve_carve(&one, NULL);
-  layer->n_cache *= BJ_CHUNK;
-  return BJ_OK;
+  layer->n_prep = prep.used;
+  layer->n_cache = (BJ_CHUNK + self->field->group - 1) / self->field->group * plan->n_cache;
+  layer->n_work = plan->n_work;
+  return build->status;
 }
 
 static const bj_layer_kind layer_continuous = {

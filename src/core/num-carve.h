@@ -21,6 +21,13 @@ INLINE real *carve(carver *from, int64_t n) {
   return array;
 }
 
+/* n reals right behind the last array, for slices of parameters. */
+INLINE real *carve_exact(carver *from, long n) {
+  real *array = from->memory ? from->memory + from->used : NULL;
+  from->used += n;
+  return array;
+}
+
 /* [block][n][BJ_BLOCK], with room for a chunk's blocks. */
 #define CHUNK_ROWS(n) ((int64_t)(n)*BJ_CHUNK * BJ_BLOCK)
 INLINE real *carve_rows(carver *from, long n) { return carve(from, CHUNK_ROWS(n)); }

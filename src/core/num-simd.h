@@ -146,6 +146,9 @@ INLINE vreal vcopysign(vreal magnitude, vreal sign) {
   return vfrombits((vbits(magnitude) & INT64_C(0x7fffffffffffffff)) | (vbits(sign) & INT64_MIN));
 }
 
+/* Calls a function that is always inlined, with `flag` as its last argument: compiled twice, with 1 and with 0. */
+#define BY_FLAG(flag, function, ...) ((flag) ? function(__VA_ARGS__, 1) : function(__VA_ARGS__, 0))
+
 /* Loop over one coordinate of a block. */
 #define FOR_ROWS(r) for (int r = 0; r < BJ_BLOCK; r += BJ_LANES)
 

@@ -1,4 +1,4 @@
 /* euler: the explicit method of order 1. */
-#include "field.h"
+#include "solve.h"
 
 static const bj_solver solver_euler = {.name = "euler", .n_stage = 1, .order = 1, .b = {1}};

@@ -1,5 +1,5 @@
 /* rk4: the classical method of order 4 (Kutta 1901). */
-#include "field.h"
+#include "solve.h"
 
 static const bj_solver solver_rk4 = {
     .name = "rk4",

@@ -1,6 +1,6 @@
 /* tsit5: order 5 with error estimates of order 4 (Tsitouras 2011, "Runge-Kutta pairs of order 5(4) satisfying only the
  * first column simplifying assumption", Computers and Mathematics with Applications 62, table 1). */
-#include "field.h"
+#include "solve.h"
 
 static const bj_solver solver_tsit5 = {
     .name = "tsit5",

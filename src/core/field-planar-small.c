@@ -1,22 +1,5 @@
-/* The planar field (see field-planar.c) in one to three coordinates, at a time that all rows share: everything a unit
- * does in registers, where the general path goes through products of small matrices. */
-#ifndef BJ_FIELD_PLANAR_SMALL_H
-#define BJ_FIELD_PLANAR_SMALL_H
-
-#include "num-simd.h"
-
-#define SMALL_UNITS_MAX_D 3
-
-/* One block. */
-typedef struct {
-  int units;
-  const real *w, *u, *b, *c; /* element (i, j) of W and U at i + j units */
-  const real *gate;
-  const real *z, *probe; /* probe: NULL for the exact trace */
-  real *f, *trace, *h;   /* trace: NULL if not wanted */
-  const real *gf, *gt;   /* vjp; gt goes with trace */
-  real *gz, *gw, *gu, *gb, *gc, *ggate;
-} small_units;
+/* The planar field (see field-planar.c) in one to three coordinates, at a time that all rows share. */
+#include "field-planar.h"
 
 INLINE real small_units_total(const small_units *at) {
   real total = 0;
@@ -129,26 +112,20 @@ INLINE void small_units_vjp_d(const small_units *at, int d, int probe) {
 
 #define SMALL_UNITS_INSTANCE(d)                                \
   NOINLINE void small_units_value_##d(const small_units *at) { \
-    if (at->probe) {                                           \
-      small_units_value_d(at, d, 1);                           \
-    } else {                                                   \
-      small_units_value_d(at, d, 0);                           \
-    }                                                          \
+    BY_FLAG(at->probe != NULL, small_units_value_d, at, d);    \
   }                                                            \
-  NOINLINE void small_units_vjp_##d(const small_units *at) {   \
-    if (at->probe) {                                           \
-      small_units_vjp_d(at, d, 1);                             \
-    } else {                                                   \
-      small_units_vjp_d(at, d, 0);                             \
-    }                                                          \
-  }
+  NOINLINE void small_units_vjp_##d(const small_units *at) { BY_FLAG(at->probe != NULL, small_units_vjp_d, at, d); }
 SMALL_UNITS_INSTANCE(1)
 SMALL_UNITS_INSTANCE(2)
 SMALL_UNITS_INSTANCE(3)
 
-static void (*const small_units_value[SMALL_UNITS_MAX_D])(const small_units *) = {
-    small_units_value_1, small_units_value_2, small_units_value_3};
-static void (*const small_units_vjp[SMALL_UNITS_MAX_D])(const small_units *) = {small_units_vjp_1, small_units_vjp_2,
-                                                                                small_units_vjp_3};
+static void small_units_value(const small_units *at, int d) {
+  static void (*const instance[])(const small_units *) = {small_units_value_1, small_units_value_2,
+                                                          small_units_value_3};
+  instance[d - 1](at);
+}
 
-#endif
+static void small_units_vjp(const small_units *at, int d) {
+  static void (*const instance[])(const small_units *) = {small_units_vjp_1, small_units_vjp_2, small_units_vjp_3};
+  instance[d - 1](at);
+}

@@ -1,38 +1,42 @@
 /* The planar field (see field-planar.c) for any number of coordinates and gates a row, by products of matrices. */
-#ifndef BJ_FIELD_PLANAR_ROWS_H
-#define BJ_FIELD_PLANAR_ROWS_H
-
 #include "field-planar.h"
+#include "num-gemm.h"
 
 /* ---- rows -------------------------------------------------------------------------------------------------------- */
 
 /* One block of a pass: where its rows are. */
 typedef struct {
-  const real *w, *u, *b, *c; /* W, U: element (i, j) at i + j units */
-  const real *gate;          /* rows, or one number a unit */
+  const real *w, *u, *b, *c;
+  const real *gate; /* rows, or one number a unit */
   const real *z, *probe;
-  real *h, *one, *two, *r, *e, *je;
+  real *h, *one, *two, *gh, *gg, *r, *e, *je;
+  units_prep to; /* vjp: gprep */
 } unit_block;
 
-static unit_block unit_block_of(const bj_vector_field *field, const bj_field_pass *pass, int b) {
+static unit_block unit_block_of(const bj_field *field, const bj_field_pass *pass, int b) {
   const field_units *self = field->self;
-  real *work = pass->work + b * self->work_in, *cache = pass->cache + b * field->n_cache;
-  return (unit_block){
-      .w = pass->prep + self->prep_w,
-      .u = pass->prep + self->prep_u,
-      .b = pass->prep + self->prep_b,
-      .c = pass->prep + self->prep_c,
-      .gate = gates_are_rows(field, pass) ? cache + self->cache_gate
-                                          : pass->prep + self->prep_table + (long)pass->node * self->units,
+  const units_prep prep = units_prep_of(field, pass->prep);
+  const units_rows rows = CARVE(units_carve, field, pass);
+  const long units = (long)b * self->units * BJ_BLOCK, d = (long)b * field->d * BJ_BLOCK;
+  unit_block block = {
+      .w = prep.w,
+      .u = prep.u,
+      .b = prep.b,
+      .c = prep.c,
+      .gate = gates_are_rows(field, pass) ? rows.gate + units : prep.table + (long)pass->node * self->units,
       .z = pass->z + b * pass->stride,
-      .probe = pass->probe ? pass->probe + (long)b * field->d * BJ_BLOCK : NULL,
-      .h = cache + self->cache_h,
-      .one = work + self->work_1,
-      .two = work + self->work_2,
-      .r = work + self->work_r,
-      .e = work + self->work_e,
-      .je = work + self->work_je,
+      .probe = pass->probe ? pass->probe + d : NULL,
+      .h = rows.h + units,
+      .one = rows.one + units,
+      .two = rows.two + units,
+      .gh = rows.gh + units,
+      .gg = rows.gg + units,
+      .r = rows.r + units,
+      .e = rows.e + d,
+      .je = rows.je + d,
   };
+  if (pass->gprep) block.to = units_prep_of(field, pass->gprep);
+  return block;
 }
 
 #define GATE(i) (rowwise ? vload(at->gate + (long)(i)*BJ_BLOCK + r) : vset(at->gate[i]))
@@ -73,12 +77,12 @@ static const real *unit_direction_of(const unit_block *at, int d, int i) {
 }
 
 /* Directions that are gone through: with the trace alone, and exact, none. */
-static int unit_directions(const bj_vector_field *field, const bj_field_pass *pass) {
+static int unit_directions(const bj_field *field, const bj_field_pass *pass) {
   if (pass->probe && (pass->trace || pass->square)) return 1;
   return pass->square ? field->d : 0;
 }
 
-INLINE void unit_value(const bj_vector_field *field, const bj_field_pass *pass, int b, int rowwise) {
+INLINE void unit_value_of(const bj_field *field, const bj_field_pass *pass, int b, int rowwise) {
   const field_units *self = field->self;
   const int d = field->d, units = self->units;
   const unit_block block = unit_block_of(field, pass, b), *at = &block;
@@ -121,9 +125,9 @@ INLINE void unit_value(const bj_vector_field *field, const bj_field_pass *pass, 
 
 /* ---- gradients --------------------------------------------------------------------------------------------------- */
 
-/* Adds what one direction gives; gh and gg are rows of units. */
-INLINE void unit_direction_vjp(const bj_vector_field *field, const bj_field_pass *pass, int b, const unit_block *at,
-                               int k, real *gh, real *gg, int rowwise) {
+/* Adds what one direction gives. */
+INLINE void unit_direction_vjp(const bj_field *field, const bj_field_pass *pass, int b, const unit_block *at, int k,
+                               int rowwise) {
   const field_units *self = field->self;
   const int d = field->d, units = self->units;
   const real *e = unit_direction_of(at, d, k);
@@ -139,25 +143,24 @@ INLINE void unit_direction_vjp(const bj_vector_field *field, const bj_field_pass
       along[r / BJ_LANES] += cotangent * vload(ROW(e, j));
     }
   }
-  gemm_weight_grad(units, d, 1, at->two, 0, at->je, 0, pass->gprep + self->prep_u, units, NULL, NULL);
+  gemm_weight_grad(units, d, 1, at->two, 0, at->je, 0, at->to.u, units, NULL, NULL);
   unit_product(at->u, units, d, 0, NULL, at->je, at->r); /* v */
   for (int i = 0; i < units; i++) {
     FOR_ROWS(r) {
       const vreal h = vload(ROW(at->h, i)), q = 1.0 - h * h, g = GATE(i), v = vload(ROW(at->r, i));
       const vreal pv = vload(ROW(at->one, i)) * v;
-      vstore(ROW(gh, i), vload(ROW(gh, i)) - 2.0 * h * g * pv);
-      vstore(ROW(gg, i), vload(ROW(gg, i)) + along[r / BJ_LANES] + q * pv);
+      vstore(ROW(at->gh, i), vload(ROW(at->gh, i)) - 2.0 * h * g * pv);
+      vstore(ROW(at->gg, i), vload(ROW(at->gg, i)) + along[r / BJ_LANES] + q * pv);
       vstore(ROW(at->two, i), g * q * v);
     }
   }
-  gemm_weight_grad(units, d, 1, at->two, 0, e, 0, pass->gprep + self->prep_w, units, NULL, NULL);
+  gemm_weight_grad(units, d, 1, at->two, 0, e, 0, at->to.w, units, NULL, NULL);
 }
 
-INLINE void unit_vjp(const bj_vector_field *field, const bj_field_pass *pass, int b, int rowwise) {
+INLINE void unit_vjp_of(const bj_field *field, const bj_field_pass *pass, int b, int rowwise) {
   const field_units *self = field->self;
   const int d = field->d, units = self->units, exact = pass->trace && !pass->probe;
   const unit_block block = unit_block_of(field, pass, b), *at = &block;
-  real *gh = pass->work + b * self->work_in + self->work_gh, *gg = pass->work + b * self->work_in + self->work_gg;
   const real *gf = pass->gf + b * pass->stride;
   real *gz = pass->gz + b * pass->stride;
   vreal total[BJ_BLOCK / BJ_LANES], along[BJ_BLOCK / BJ_LANES], gt[BJ_BLOCK / BJ_LANES];
@@ -175,35 +178,41 @@ INLINE void unit_vjp(const bj_vector_field *field, const bj_field_pass *pass, in
       const vreal qt = q * gt[r / BJ_LANES];
       total[r / BJ_LANES] += g;
       gc += g * qt;
-      vstore(ROW(gg, i), along[r / BJ_LANES] + h * uf + at->c[i] * qt);
-      vstore(ROW(gh, i), g * (uf - 2.0 * h * at->c[i] * gt[r / BJ_LANES]));
+      vstore(ROW(at->gg, i), along[r / BJ_LANES] + h * uf + at->c[i] * qt);
+      vstore(ROW(at->gh, i), g * (uf - 2.0 * h * at->c[i] * gt[r / BJ_LANES]));
       vstore(ROW(at->one, i), g * h);
     }
-    if (exact) pass->gprep[self->prep_c + i] += vsum(gc);
+    if (exact) at->to.c[i] += vsum(gc);
   }
-  gemm_weight_grad(units, d, 1, at->one, 0, gf, 0, pass->gprep + self->prep_u, units, NULL, NULL);
+  gemm_weight_grad(units, d, 1, at->one, 0, gf, 0, at->to.u, units, NULL, NULL);
   for (int k = 0; k < unit_directions(field, pass); k++) {
-    unit_direction_vjp(field, pass, b, at, k, gh, gg, rowwise);
+    unit_direction_vjp(field, pass, b, at, k, rowwise);
   }
   for (int i = 0; i < units; i++) {
     vreal sum = vset(0), ggate = vset(0);
     FOR_ROWS(r) {
-      const vreal h = vload(ROW(at->h, i)), ga = vload(ROW(gh, i)) * (1.0 - h * h);
-      vstore(ROW(gh, i), ga);
+      const vreal h = vload(ROW(at->h, i)), ga = vload(ROW(at->gh, i)) * (1.0 - h * h);
+      vstore(ROW(at->gh, i), ga);
       sum += ga;
-      if (!rowwise) ggate += vload(ROW(gg, i));
+      if (!rowwise) ggate += vload(ROW(at->gg, i));
     }
-    pass->gprep[self->prep_b + i] += vsum(sum);
-    if (!rowwise) pass->gprep[self->prep_table + (long)pass->node * units + i] += vsum(ggate);
+    at->to.b[i] += vsum(sum);
+    if (!rowwise) at->to.table[(long)pass->node * units + i] += vsum(ggate);
   }
-  gemm_weight_grad(units, d, 1, gh, 0, at->z, 0, pass->gprep + self->prep_w, units, NULL, NULL);
-  unit_product(at->w, units, d, 1, NULL, gh, gz);
+  gemm_weight_grad(units, d, 1, at->gh, 0, at->z, 0, at->to.w, units, NULL, NULL);
+  unit_product(at->w, units, d, 1, NULL, at->gh, gz);
   for (int j = 0; j < d; j++) {
     FOR_ROWS(r) vstore(ROW(gz, j), vload(ROW(gz, j)) + total[r / BJ_LANES] * vload(ROW(gf, j)));
   }
 }
 
+static void unit_value(const bj_field *field, const bj_field_pass *pass, int b) {
+  BY_FLAG(gates_are_rows(field, pass), unit_value_of, field, pass, b);
+}
+
+static void unit_vjp(const bj_field *field, const bj_field_pass *pass, int b) {
+  BY_FLAG(gates_are_rows(field, pass), unit_vjp_of, field, pass, b);
+}
+
 #undef GATE
 #undef ROW
-
-#endif

@@ -1,21 +1,17 @@
-/* Gradients of the continuous layer's solves (see layer-continuous.c): of the discrete solver, and of the adjoint
- * equation. */
-#ifndef BJ_LAYER_CONTINUOUS_GRADIENT_H
-#define BJ_LAYER_CONTINUOUS_GRADIENT_H
-
-#include "layer-continuous-solve.h"
+/* Gradients of a solve: of the discrete solver, and of the adjoint equation. */
+#include "solve.h"
 
 /* ---- steps backwards --------------------------------------------------------------------------------------------- */
 
 /* Time and length of a step as the solve took it; returns whether any row moved. */
 static int solve_recall_step(const solve *s, int step) {
-  if (!s->self->adaptive) {
-    solve_fixed_step(s, step);
+  if (!s->plan->adaptive) {
+    solve_even_step(s, step);
     return 1;
   }
   vint moved = (vint)vset(0);
   for (int b = 0; b < s->nb; b++) {
-    const real *taken = solve_taken(s, b, step);
+    const real *taken = solve_taken(s, step, b);
     FOR_ROWS(r) {
       vstore(s->t + (long)b * BJ_BLOCK + r, vload(taken + r));
       vstore(s->h + (long)b * BJ_BLOCK + r, vload(taken + BJ_BLOCK + r));
@@ -35,25 +31,14 @@ static solve solve_plain(const solve *s) {
 /* z at the beginning of the steps first .. last, from the kept one of `first`. */
 static void solve_segment(const solve *s, int first, int last) {
   const solve plain = solve_plain(s);
-  const int d = s->layer->d;
-  const long size = (long)s->nb * d * BJ_BLOCK;
-  for (int b = 0; b < s->nb; b++) {
-    solve_copy_z(s, solve_kept(s, b, first / s->self->every), s->state + b * solve_stride(s));
-  }
+  const bj_solver *solver = s->plan->solver;
+  const int d = s->plan->field->d;
+  solve_put(s, solve_kept(s, first), s->state);
   for (int step = first; step <= last; step++) {
-    for (int b = 0; b < s->nb; b++) {
-      solve_copy_z(s, s->state + b * solve_stride(s), s->segment + (step - first) * size + (long)b * d * BJ_BLOCK);
-    }
+    solve_get(s, s->state, solve_nth(s, s->segment, step - first, d));
     if (step == last || !solve_recall_step(s, step)) continue;
     solve_stages(&plain, step, 0, 0);
-    solve_combine(s, s->state, s->self->solver->b, s->self->solver->n_stage, d, s->state);
-  }
-}
-
-static void solve_restore(const solve *s, int i) {
-  const int d = s->layer->d;
-  for (int b = 0; b < s->nb; b++) {
-    solve_copy_z(s, s->segment + ((long)i * s->nb + b) * d * BJ_BLOCK, s->state + b * solve_stride(s));
+    solve_combine(s, s->state, solver->b, solver->n_stage, d, s->state);
   }
 }
 
@@ -63,24 +48,23 @@ static void solve_restore(const solve *s, int i) {
  * through z, and gets the penalty's share; the log-determinant and the penalty enter by their integrals alone. */
 static void solve_evaluate_vjp(const solve *s, const real *z, real *k, int node, real c, real b_weight, real *gf,
                                real *gz, real *cache) {
-  const continuous *self = s->self;
-  const bj_pass *pass = s->pass;
-  const int d = s->layer->d, penalized = s->want_penalty && pass->gpenalty != NULL;
+  const solve_plan *plan = s->plan;
+  const int d = plan->field->d, penalized = s->want_penalty && s->gpenalty != NULL;
   bj_field_pass field = solve_field_pass(s, z, k, node, c, cache);
   for (int b = 0; b < s->nb; b++) {
     FOR_ROWS(r) {
-      const long row = (long)b * BJ_BLOCK + r, row_of_pass = (long)s->first * BJ_BLOCK + row;
+      const long row = (long)b * BJ_BLOCK + r;
       const vreal weight = b_weight * vload(s->h + row);
-      vstore(s->gtrace + row, weight * vload(pass->gl + row_of_pass));
+      vstore(s->gtrace + row, weight * vload(s->gl + row));
       if (!penalized) {
         vstore(s->gsquare + row, vset(0));
         continue;
       }
-      const vreal gp = (s->end < s->start ? -weight : weight) * vload(pass->gpenalty + row_of_pass);
-      vstore(s->gsquare + row, self->jacobian * gp);
-      for (int j = 0; j < d && self->kinetic > 0; j++) {
+      const vreal gp = (s->end < s->start ? -weight : weight) * vload(s->gpenalty + row);
+      vstore(s->gsquare + row, plan->jacobian * gp);
+      for (int j = 0; j < d && plan->kinetic > 0; j++) {
         const long at = b * solve_stride(s) + (long)j * BJ_BLOCK + r;
-        vstore(gf + at, vload(gf + at) + 2 * self->kinetic * gp * vload(k + at));
+        vstore(gf + at, vload(gf + at) + 2 * plan->kinetic * gp * vload(k + at));
       }
     }
   }
@@ -88,10 +72,10 @@ static void solve_evaluate_vjp(const solve *s, const real *z, real *k, int node,
   field.gtrace = field.trace ? s->gtrace : NULL;
   field.gsquare = field.square ? s->gsquare : NULL;
   field.gz = gz;
-  field.gtheta = pass->gtheta;
-  field.gprep = pass->gprep + self->prep_field;
-  field.gcondition = pass->gcondition ? pass->gcondition + (long)s->first * s->layer->n_condition * BJ_BLOCK : NULL;
-  self->field->kind->vjp(self->field, &field);
+  field.gtheta = s->gtheta;
+  field.gprep = s->gprep;
+  field.gcondition = s->gcondition;
+  plan->field->kind->vjp(plan->field, &field);
 }
 
 /* to = from + h (weight lambda + sum_j coefficients mu_j) on the rows of z; from and lambda may be NULL, for 0. */
@@ -100,7 +84,7 @@ static void solve_cotangent(const solve *s, const real *from, real weight, const
   for (int b = 0; b < s->nb; b++) {
     FOR_ROWS(r) {
       const vreal h = vload(s->h + (long)b * BJ_BLOCK + r);
-      for (int i = 0; i < s->layer->d; i++) {
+      for (int i = 0; i < s->plan->field->d; i++) {
         const long at = b * solve_stride(s) + (long)i * BJ_BLOCK + r;
         vreal sum = lambda ? weight * vload(lambda + at) : vset(0);
         for (int j = first; j < n; j++) sum += coefficients[j] * vload(s->mu[j] + at);
@@ -115,26 +99,26 @@ static void solve_cotangent(const solve *s, const real *from, real weight, const
 /* lambda is the cotangent of z behind the step, then before it:
  *   cotangent of k_i = h (b_i lambda + sum_{j > i} a_ji mu_j), mu_i = its vjp at y_i;  lambda += sum mu_i */
 static void solve_step_vjp(const solve *s, int step) {
-  const bj_solver *solver = s->self->solver;
-  const int tape = s->self->tape;
+  const bj_solver *solver = s->plan->solver;
+  const int tape = s->plan->tape;
   const solve plain = solve_plain(s);
   if (!tape) solve_stages(&plain, step, 0, 1);
   for (int i = solver->n_stage - 1; i >= 0; i--) {
     real a[SOLVER_MAX_STAGES] = {0};
     for (int j = i + 1; j < solver->n_stage; j++) a[j] = solver->a[j][i];
     solve_cotangent(s, NULL, solver->b[i], s->lambda, i + 1, solver->n_stage, a, s->gf);
-    real *z = i > 0 ? s->stage : s->state, *cache = s->cache + (long)i * s->nb * s->self->field->n_cache;
+    real *z = i > 0 ? s->stage : s->state, *cache = solve_stage_cache(s, i);
     if (tape) {
-      z = solve_tape(s, step, i);
-      cache = z + s->nb * solve_stride(s);
+      z = solve_tape_state(s, step, i);
+      cache = solve_tape_cache(s, step, i);
     } else if (i > 0) {
-      solve_combine(s, s->state, solver->a[i], i, s->layer->d, z);
+      solve_combine(s, s->state, solver->a[i], i, s->plan->field->d, z);
     }
-    solve_evaluate_vjp(s, z, s->k[i], solve_node(s, s->direction, step, i), solver->c[i], solver->b[i], s->gf, s->mu[i],
+    solve_evaluate_vjp(s, z, s->k[i], solve_node(s, s->half, step, i), solver->c[i], solver->b[i], s->gf, s->mu[i],
                        cache);
   }
   for (int b = 0; b < s->nb; b++) {
-    for (long j = 0; j < (long)s->layer->d * BJ_BLOCK; j += BJ_LANES) {
+    for (long j = 0; j < (long)s->plan->field->d * BJ_BLOCK; j += BJ_LANES) {
       real *to = s->lambda + b * solve_stride(s) + j;
       vreal sum = vload(to);
       for (int i = 0; i < solver->n_stage; i++) sum += vload(s->mu[i] + b * solve_stride(s) + j);
@@ -149,18 +133,18 @@ static void solve_step_vjp(const solve *s, int step) {
  * reversed; the gradient of the parameters is the integral by the same method. A stage's vjp is asked for with the
  * weight h b_i of that integral, and divided by it for the stage's own derivative. */
 static void solve_step_adjoint(const solve *s, int step) {
-  const continuous *self = s->self;
-  const bj_solver *solver = self->solver;
-  const int n_step = self->n_step, stages = solver->n_stage;
+  const solve_plan *plan = s->plan;
+  const bj_solver *solver = plan->solver;
+  const int n_step = plan->n_step, stages = solver->n_stage;
   const solve plain = solve_plain(s);
   for (long i = 0; i < (long)s->nb * BJ_BLOCK; i += BJ_LANES) { /* the step from its other end */
     vstore(s->t + i, vload(s->t + i) + vload(s->h + i));
     vstore(s->h + i, -vload(s->h + i));
   }
   for (int i = 0; i < stages; i++) {
-    const int node = solve_node(s, 1 - s->direction, n_step - 1 - step, i);
-    solve_combine(s, s->state, solver->a[i], i, s->layer->d, s->stage);
-    solve_evaluate(&plain, s->stage, s->k[i], node, solver->c[i], s->cache);
+    const int node = solve_node(s, 1 - s->half, n_step - 1 - step, i);
+    solve_combine(s, s->state, solver->a[i], i, s->plan->field->d, s->stage);
+    solve_evaluate(&plain, s->stage, s->k[i], node, solver->c[i], s->field_cache);
     /* lambda at the stage: mu holds J' lambda + ..., so that lambda runs with -mu, and with -h as z does */
     real a[SOLVER_MAX_STAGES] = {0};
     for (int j = 0; j < i; j++) a[j] = -solver->a[i][j];
@@ -168,25 +152,25 @@ static void solve_step_adjoint(const solve *s, int step) {
     for (int b = 0; b < s->nb; b++) {
       FOR_ROWS(r) {
         const vreal weight = -solver->b[i] * vload(s->h + (long)b * BJ_BLOCK + r);
-        for (int j = 0; j < s->layer->d; j++) {
+        for (int j = 0; j < s->plan->field->d; j++) {
           const long at = b * solve_stride(s) + (long)j * BJ_BLOCK + r;
           vstore(s->gf + at, weight * vload(s->next + at));
         }
       }
     }
-    solve_evaluate_vjp(s, s->stage, s->k[i], node, solver->c[i], -solver->b[i], s->gf, s->mu[i], s->cache);
+    solve_evaluate_vjp(s, s->stage, s->k[i], node, solver->c[i], -solver->b[i], s->gf, s->mu[i], s->field_cache);
     for (int b = 0; b < s->nb; b++) {
       FOR_ROWS(r) {
         const vreal weight = -solver->b[i] * vload(s->h + (long)b * BJ_BLOCK + r);
         const vint still = veq(weight, vset(0));
-        for (int j = 0; j < s->layer->d; j++) {
+        for (int j = 0; j < s->plan->field->d; j++) {
           real *mu = s->mu[i] + b * solve_stride(s) + (long)j * BJ_BLOCK + r;
           vstore(mu, vselect(still, vset(0), vload(mu) / vselect(still, vset(1), weight)));
         }
       }
     }
   }
-  solve_combine(s, s->state, solver->b, stages, s->layer->d, s->state);
+  solve_combine(s, s->state, solver->b, stages, s->plan->field->d, s->state);
   real b[SOLVER_MAX_STAGES];
   for (int i = 0; i < stages; i++) b[i] = -solver->b[i];
   solve_cotangent(s, s->lambda, 0, NULL, 0, stages, b, s->lambda);
@@ -194,34 +178,23 @@ static void solve_step_adjoint(const solve *s, int step) {
 
 /* ---- a whole solve ----------------------------------------------------------------------------------------------- */
 
-/* lambda comes as the cotangent of the result and leaves as that of the start; n_step is what the solve took. */
-static void solve_vjp(const solve *s, int n_step, const real *result) {
-  const continuous *self = s->self;
-  const int every = self->every, d = s->layer->d;
-  if (self->adjoint) {
-    for (int b = 0; b < s->nb; b++) {
-      solve_copy_z(s, result + (long)b * d * BJ_BLOCK, s->state + b * solve_stride(s));
+static void solve_vjp(const solve *s, const real *result, const real *gz, real *gstart) {
+  const solve_plan *plan = s->plan;
+  const int n_step = plan->adaptive ? (int)*s->n_taken : plan->n_step;
+  solve_put(s, gz, s->lambda);
+  if (plan->adjoint) solve_put(s, result, s->state);
+  for (int step = n_step - 1; step >= 0; step--) {
+    if (plan->n_kept > 0) {
+      const int first = step / plan->every * plan->every;
+      if (step == n_step - 1 || step == first + plan->every - 1) solve_segment(s, first, step);
+      solve_put(s, solve_nth(s, s->segment, step - first, plan->field->d), s->state);
     }
-    for (int step = n_step - 1; step >= 0; step--) {
-      if (solve_recall_step(s, step)) solve_step_adjoint(s, step);
-    }
-    return;
-  }
-  if (self->tape) {
-    for (int step = n_step - 1; step >= 0; step--) {
-      solve_recall_step(s, step);
+    if (!solve_recall_step(s, step)) continue;
+    if (plan->adjoint) {
+      solve_step_adjoint(s, step);
+    } else {
       solve_step_vjp(s, step);
     }
-    return;
   }
-  for (int first = (n_step - 1) / every * every; first >= 0; first -= every) {
-    const int last = first + every < n_step ? first + every - 1 : n_step - 1;
-    solve_segment(s, first, last);
-    for (int step = last; step >= first; step--) {
-      solve_restore(s, step - first);
-      if (solve_recall_step(s, step)) solve_step_vjp(s, step);
-    }
-  }
+  solve_get(s, s->lambda, gstart);
 }
-
-#endif
