@@ -181,7 +181,7 @@ fit_contrastive <- function(fit, theta, data, prior, loss, control, progress, de
   # epochs as steps: batches are drawn independently of each other
   setup <- objective_setup(
     contrastive_objective(flow, pairs, rows$train, batch_size, loss$atoms, validate), control, data_steps(control, rows),
-    validate_every = if (!is.null(validate)) control$validate_every %||% max(1, length(rows$train) %/% batch_size) else 0,
+    validate_every = control$validate_every %||% max(1, length(rows$train) %/% batch_size),
     data = theta, condition = condition
   )
   finish_fit(

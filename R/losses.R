@@ -132,7 +132,7 @@ check_target_loss <- function(loss, batch_size) {
   if (is.null(TARGET_LOSSES[[loss$kind]])) {
     stop_arg("{.arg loss} must be one for log densities, not {.fn loss_{loss$kind}}, which is for data.")
   }
-  if (loss$kind == "importance_weighted" && batch_size %% loss$draws != 0) {
+  if (batch_size %% (loss$draws %||% 1L) != 0) {
     stop_arg("{.arg batch_size} ({batch_size}) must be a multiple of {.arg k} ({loss$draws}).")
   }
   loss

@@ -75,7 +75,10 @@ logLik.bijectr_fit <- function(object, newdata = NULL, condition = NULL, ...) {
 
 #' @export
 residuals.bijectr_fit <- function(object, ...) {
-  stop_arg("A flow has no residuals: {.code predict(object, newdata, type = \"latent\")} gives points on the base side.")
+  stop_arg(c(
+    "A flow has no residuals.",
+    i = "{.code predict(object, newdata, type = \"latent\")} gives the points on the base side."
+  ))
 }
 
 #' @export

@@ -32,7 +32,8 @@ resumed_state <- function(fit, control) {
   state$counters[c("step", "epoch")] <- c(fit$steps, fit$epochs)
   validation <- fit$history$validation
   if (control$keep_best && any(is.finite(validation))) {
-    state$counters[c("best_loss", "best_step")] <- c(min(validation, na.rm = TRUE), fit$history$step[which.min(validation)])
+    best <- which.min(validation)
+    state$counters[c("best_loss", "best_step")] <- c(validation[best], fit$history$step[best])
   }
   state
 }
@@ -75,6 +76,7 @@ data_steps <- function(control, rows) {
 
 # For a loss that R computes, whose budget is in steps.
 objective_setup <- function(objective, control, steps, validate_every = 0, ...) {
+  if (is.null(objective$validate)) validate_every <- 0
   train_setup(control, steps,
     max_step = steps, max_epoch = 0, validate_every = validate_every, objective = objective, ...
   )
@@ -96,7 +98,7 @@ run_training <- function(flow, setup, state, control, progress, snapshot) {
     run$seconds <- elapsed()
     if (run$state$counters[["n_failure"]] > failures) report_rollback(run$state$counters)
     progress_update(bar, run, setup)
-    if (run$status == "paused" && !is.null(control$seconds) && run$seconds >= control$seconds) run$status <- "time_limit"
+    if (run$status == "paused" && run$seconds >= (control$seconds %||% Inf)) run$status <- "time_limit"
     if (run$status == "paused") run <- ask_callback(control$callback, run, snapshot)
     if (run$status == "finished") run$status <- finished_status(setup, run$state)
     if (run$status == "paused") run <- ended_by(run, pending_condition())

@@ -89,7 +89,8 @@ digest_fits <- list(
   contrastive_rounds = function(x) {
     simulator <- function(theta) theta + 0.5 * matrix(stats::rnorm(length(theta)), nrow(theta))
     prior <- list(
-      sample = function(n) matrix(stats::rnorm(2 * n), n), log_density = function(t) rowSums(stats::dnorm(t, log = TRUE))
+      sample = function(n) matrix(stats::rnorm(2 * n), n),
+      log_density = function(t) rowSums(stats::dnorm(t, log = TRUE))
     )
     fit_rounds(simulator, prior, c(0.5, -0.5),
       simulations = 60, layers = masked_autoregressive_flow(flow_layers = 1, nn_width = 6), steps = 20, noise = 0,

@@ -6,7 +6,9 @@ test_that("the loss is the weighted mean of negative log densities", {
   params(f) <- c(0.3, -0.2, 0.1, 0.4)
   fit <- fit_flow(x, f, weights = w, standardize = "none", steps = 1, batch_size = 30, validation = 0, noise = 0)
   expect_equal(fit$history$train, sum(w * -logdensity(f, x)) / sum(w), tolerance = 1e-14)
-  held <- fit_flow(x, f, standardize = "none", steps = 1, batch_size = 30, validation = 1:7, noise = 0, keep_best = FALSE)
+  held <- fit_flow(x, f,
+    standardize = "none", steps = 1, batch_size = 30, validation = 1:7, noise = 0, keep_best = FALSE
+  )
   expect_equal(held$history$validation, -mean(logdensity(held, x[1:7, ])), tolerance = 1e-14)
 })
 
