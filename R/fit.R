@@ -21,14 +21,14 @@
 #' @param progress Show a progress bar.
 #' @param ... Passed on to [fit_control()], with the default settings for what is not given:
 #'   `fit_flow(data, steps = 500)`.
-#' @return A `bijectr_fit`: a flow with trained parameters. It is a plain list that [saveRDS()] keeps, with the fields of
-#'   [flow()] and these, each of which is always there, `NULL` where a fit has nothing to say in it:
+#' @return A `bijectr_fit`: a flow with trained parameters. It is a plain list that [saveRDS()] keeps, with the fields
+#'   of [flow()] and these, each of which is always there, `NULL` where a fit has nothing to say in it:
 #'   * `call`: the call, without data and functions that were written into it; `formula`: the formula, if there was one;
 #'   * `loss`: what was minimised, one of the `loss_*` functions; `options`: of a fit to a log density, `anneal`,
 #'     `evaluate` and `gradient`; `control`: the training settings, see [fit_control()], without callbacks;
 #'   * `rows`: `train` and `validation`, row numbers of the data;
 #'   * `status`: `"finished"`, `"max_epochs"`, `"converged"`, `"time_limit"`, `"stopped"` (by the callback),
-#'     `"interrupted"`, `"diverged"` or `"failed"` (by an error); `steps`, `epochs`, `seconds`: how long the training was;
+#'     `"interrupted"`, `"diverged"` or `"failed"` (by an error); `steps`, `epochs`, `seconds`: how long it took;
 #'   * `history`: a data frame of `step`, `train` and `validation` loss (mean negative log density in the units of the
 #'     data, or what `loss` says) and learning `rate`;
 #'   * `nobs`, `loglik`, `held_out_loglik`: the number of rows of positive weight, and the sums of their log densities,
@@ -36,8 +36,8 @@
 #'     [summary.bijectr_fit()];
 #'   * `evaluation`: of a fit to a log density, see [fit_flow.function()]; `rounds`, `observed`: of a fit in rounds, see
 #'     [fit_rounds()];
-#'   * `state`: what `update()` needs to go on exactly where the training ended: kept with `keep_state = TRUE`, and where
-#'     the training ended early.
+#'   * `state`: what `update()` needs to go on exactly where the training ended: kept with `keep_state = TRUE`, and
+#'     where the training ended early.
 #' @section Interrupts and errors: nothing that was trained is lost. An interrupt ends the training, not the call: the
 #'   fit so far is returned, with status `"interrupted"` and a warning of class `bijectr_warning_interrupted`. An error
 #'   during training, in a callback or a log density or from a time limit, is raised as an error of class

@@ -3,8 +3,8 @@
  *   forward: x -> layer 1 -> layer 2 -> ... -> y, log-determinants added; inverse: the way back.
  *   The cache keeps the value between every two layers, then the caches of the layers.
  */
+#include "layer-chain.h"
 #include "num-carve.h"
-#include "protocol.h"
 
 typedef struct {
   int n;
@@ -17,6 +17,12 @@ INLINE real *layer_chain_between(const bj_layer *layer, const bj_pass *pass, int
   return pass->cache + (i - 1) * CHUNK_ROWS(layer->d);
 }
 
+static int layer_chain_size(const bj_layer *layer) { return ((const layer_list *)layer->self)->n; }
+
+static const bj_layer *layer_chain_member(const bj_layer *layer, int i) {
+  return ((const layer_list *)layer->self)->layers[i];
+}
+
 static bj_pass layer_chain_child(const bj_layer *layer, const bj_pass *pass, int i, bj_direction direction) {
   const layer_list *self = layer->self;
   const int first = direction == BJ_FORWARD ? i == 0 : i == self->n - 1;
@@ -25,22 +31,31 @@ static bj_pass layer_chain_child(const bj_layer *layer, const bj_pass *pass, int
   child.theta += self->theta_at[i];
   child.prep += self->prep_at[i];
   child.cache += self->cache_at[i];
+  if (pass->gtheta) {
+    child.gtheta += self->theta_at[i];
+    child.gprep += self->prep_at[i];
+  }
   child.x = first ? pass->x : layer_chain_between(layer, pass, direction == BJ_FORWARD ? i : i + 1);
   child.y = last ? pass->y : layer_chain_between(layer, pass, direction == BJ_FORWARD ? i + 1 : i);
   return child;
 }
 
-static bj_status layer_chain_run(const bj_layer *layer, bj_pass *pass, bj_direction direction) {
+static bj_status layer_chain_part(const bj_layer *layer, bj_pass *pass, int first, int end, bj_direction direction) {
   const layer_list *self = layer->self;
-  if (self->n == 0) memcpy(pass->y, pass->x, sizeof(real) * (size_t)pass->nb * (size_t)layer->d * BJ_BLOCK);
-  for (int step = 0; step < self->n; step++) {
-    const int i = direction == BJ_FORWARD ? step : self->n - 1 - step;
+  for (int step = 0; step < end - first; step++) {
+    const int i = direction == BJ_FORWARD ? first + step : end - 1 - step;
     const bj_layer_kind *kind = self->layers[i]->kind;
     bj_pass child = layer_chain_child(layer, pass, i, direction);
     const bj_status status = (direction == BJ_FORWARD ? kind->forward : kind->inverse)(self->layers[i], &child);
     if (status != BJ_OK) return status;
   }
   return BJ_OK;
+}
+
+static bj_status layer_chain_run(const bj_layer *layer, bj_pass *pass, bj_direction direction) {
+  const int n = layer_chain_size(layer);
+  if (n == 0) memcpy(pass->y, pass->x, sizeof(real) * (size_t)pass->nb * (size_t)layer->d * BJ_BLOCK);
+  return layer_chain_part(layer, pass, 0, n, direction);
 }
 
 /* Gradients travel through two buffers, so that gx never overlaps gy; what follows is the work of one layer. */
@@ -55,8 +70,6 @@ static bj_status layer_chain_run_vjp(const bj_layer *layer, bj_pass *pass, bj_di
     bj_pass child = layer_chain_child(layer, pass, i, direction);
     child.gy = step == 0 ? pass->gy : between[step % 2];
     child.gx = step == self->n - 1 ? pass->gx : between[(step + 1) % 2];
-    child.gtheta += self->theta_at[i];
-    child.gprep += self->prep_at[i];
     child.work = work.memory + work.used;
     const bj_status status = (direction == BJ_FORWARD ? kind->forward_vjp : kind->inverse_vjp)(self->layers[i], &child);
     if (status != BJ_OK) return status;
@@ -98,36 +111,6 @@ static void layer_chain_prepare_vjp(const bj_layer *layer, const bj_run *run, co
   }
 }
 
-/* Flow matching trains one member: data come to it through the members behind it, draws through those before. */
-static bj_status layer_chain_match(const bj_layer *layer, bj_pass *pass) {
-  const layer_list *self = layer->self;
-  int at = 0;
-  while (at < self->n && !self->layers[at]->kind->match) at++;
-  if (at == self->n) {
-    snprintf(pass->error->message, sizeof pass->error->message, "flow matching needs a continuous layer");
-    return BJ_BAD_SPEC;
-  }
-  bj_pass drawn = *pass;
-  drawn.x = pass->y;
-  for (int i = 0; i < at; i++) {
-    bj_pass child = layer_chain_child(layer, &drawn, i, BJ_FORWARD);
-    const bj_status status = self->layers[i]->kind->forward(self->layers[i], &child);
-    if (status != BJ_OK) return status;
-  }
-  for (int i = self->n - 1; i > at; i--) {
-    bj_pass child = layer_chain_child(layer, pass, i, BJ_INVERSE);
-    const bj_status status = self->layers[i]->kind->inverse(self->layers[i], &child);
-    if (status != BJ_OK) return status;
-  }
-  bj_pass child = layer_chain_child(layer, pass, at, BJ_INVERSE);
-  if (at > 0) child.y = layer_chain_between(layer, pass, at);
-  if (pass->gpenalty) {
-    child.gtheta += self->theta_at[at];
-    child.gprep += self->prep_at[at];
-  }
-  return self->layers[at]->kind->match(self->layers[at], &child);
-}
-
 static bj_status layer_chain_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
   layer_list *self = layer->self = build_alloc(build, sizeof(layer_list));
   int n;
@@ -161,6 +144,5 @@ static const bj_layer_kind layer_chain = {
     .init = layer_chain_init,
     .prepare = layer_chain_prepare,
     .prepare_vjp = layer_chain_prepare_vjp,
-    .match = layer_chain_match,
     LAYER_TABLE(layer_chain),
 };

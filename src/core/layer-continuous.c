@@ -7,8 +7,7 @@
  *
  * In training: probes for the trace (Hutchinson 1990), penalties, the integrals of kinetic |f|^2 and jacobian |J e|^2
  * along the way (Finlay et al. 2020, "How to train your neural ODE", arXiv:2002.02798), and a random shift of the end
- * (Ghosh et al. 2020, "STEER", arXiv:2006.10711). Flow matching (Lipman et al. 2023, arXiv:2210.02747) regresses f on
- * the straight way from a draw of the base to a row of the data, at random times.
+ * (Ghosh et al. 2020, "STEER", arXiv:2006.10711). A loss may ask for f alone, at states and times of its own.
  */
 #include <stdio.h>
 
@@ -138,60 +137,43 @@ static bj_status continuous_run_vjp(const bj_layer *layer, bj_pass *pass, bj_dir
 
 LAYER_DIRECTIONS(continuous, continuous_run)
 
-/* ---- flow matching ----------------------------------------------------------------------------------------------- */
+/* ---- the field alone --------------------------------------------------------------------------------------------- */
 
-/* z = (1 - u) x0 + u x1 at t = t0 + u (t1 - t0): |f(t, z) - (x1 - x0) / (t1 - t0)|^2 */
-static bj_status continuous_match(const bj_layer *layer, bj_pass *pass) {
+static bj_field_pass continuous_at(const bj_layer *layer, bj_pass *pass, const real *t, solve *s) {
+  *s = continuous_solve(layer, pass, 0, BJ_FORWARD);
+  s->want_trace = s->want_penalty = 0;
+  solve_put(s, pass->x, s->state);
+  memcpy(s->t, t, sizeof(real) * (size_t)s->nb * BJ_BLOCK);
+  solve_fill(s, s->h, 0);
+  return solve_field_pass(s, s->state, s->next, -1, 0, s->field_cache);
+}
+
+static void continuous_velocity(const bj_layer *layer, bj_pass *pass, const real *t) {
   const continuous *self = layer->self;
-  const uint64_t seed = stream_seed(pass->run->seed, STREAM_MATCH, layer->number);
-  const int d = layer->d;
-  const real t0 = self->t0, t1 = self->t1;
-  for (int first = 0; first < pass->nb; first += self->field->group) {
-    solve s = continuous_solve(layer, pass, first, BJ_FORWARD);
-    s.want_trace = s.want_penalty = 0;
-    solve_fill(&s, s.h, 0);
-    for (int b = 0; b < s.nb; b++) {
-      real unused[BJ_BLOCK], *u = s.t + (long)b * BJ_BLOCK;
-      random_uniform2(seed, pass->row + (uint64_t)(first + b) * BJ_BLOCK, 0, u, unused);
-      FOR_ROWS(r) {
-        for (int j = 0; j < d; j++) {
-          const long from = ((long)(first + b) * d + j) * BJ_BLOCK + r;
-          const vreal x0 = vload(pass->y + from), x1 = vload(pass->x + from);
-          vstore(s.state + b * solve_stride(&s) + (long)j * BJ_BLOCK + r, x0 + vload(u + r) * (x1 - x0));
-        }
-        vstore(u + r, t0 + vload(u + r) * (t1 - t0));
-      }
-    }
-    bj_field_pass field = solve_field_pass(&s, s.state, s.next, -1, 0, s.field_cache);
-    self->field->kind->value(self->field, &field);
-    FOR_BLOCK_ROWS(s.nb, b, r) {
-      const long row = (long)(first + b) * BJ_BLOCK;
-      vreal sum = vset(0);
-      for (int j = 0; j < d; j++) {
-        const long from = (row * d + (long)j * BJ_BLOCK) + r, at = b * solve_stride(&s) + (long)j * BJ_BLOCK + r;
-        const vreal speed = (vload(pass->x + from) - vload(pass->y + from)) * (1 / (t1 - t0));
-        const vreal miss = vload(s.next + at) - speed;
-        sum += miss * miss;
-        if (pass->gpenalty) vstore(s.gf + at, 2.0 * miss * vload(pass->gpenalty + row + r));
-      }
-      vstore(pass->penalty + row + r, vload(pass->penalty + row + r) + sum);
-    }
-    if (!pass->gpenalty) continue;
-    field.gf = s.gf;
-    field.gz = s.stage;
-    field.gtheta = s.gtheta;
-    field.gprep = s.gprep;
-    self->field->kind->vjp(self->field, &field);
-  }
-  return BJ_OK;
+  solve s;
+  const bj_field_pass field = continuous_at(layer, pass, t, &s);
+  self->field->kind->value(self->field, &field);
+  solve_get(&s, s.next, pass->y);
+}
+
+static void continuous_velocity_vjp(const bj_layer *layer, bj_pass *pass, const real *t) {
+  const continuous *self = layer->self;
+  solve s;
+  bj_field_pass field = continuous_at(layer, pass, t, &s);
+  solve_put(&s, pass->gy, s.gf);
+  field.gf = s.gf;
+  field.gz = s.stage;
+  field.gtheta = s.gtheta;
+  field.gprep = s.gprep;
+  self->field->kind->vjp(self->field, &field);
 }
 
 /* ---- parameters -------------------------------------------------------------------------------------------------- */
 
-/* Whether the solves of a run pass the nodes of a half: the adjoint equation goes both ways; flow matching has times
- * of its own. */
+/* Whether the solves of a run pass the nodes of a half: the adjoint equation goes both ways; velocities are at times of
+ * their own. */
 static int continuous_passes(const continuous *self, const bj_run *run, int half) {
-  if (self->plan.n_node == 0 || run->matching) return 0;
+  if (self->plan.n_node == 0 || run->velocity) return 0;
   return self->plan.adjoint || (run->direction == BJ_INVERSE) == half;
 }
 
@@ -273,6 +255,9 @@ static bj_status continuous_build(bj_layer *layer, const bj_spec *spec, bj_build
   solve_plan_memory(plan);
   carver prep = {0};
   continuous_carve_prep(self, &prep);
+  layer->t0 = self->t0;
+  layer->t1 = self->t1;
+  layer->group = self->field->group;
   layer->n_param = self->field->n_param;
   layer->n_prep = prep.used;
   layer->n_cache = (BJ_CHUNK + self->field->group - 1) / self->field->group * plan->n_cache;
@@ -288,5 +273,6 @@ static const bj_layer_kind layer_continuous = {
     .prepare = continuous_prepare,
     .prepare_vjp = continuous_prepare_vjp,
     LAYER_TABLE(continuous),
-    .match = continuous_match,
+    .velocity = continuous_velocity,
+    .velocity_vjp = continuous_velocity_vjp,
 };

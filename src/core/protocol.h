@@ -89,7 +89,7 @@ typedef struct {
   bj_purpose purpose;
   bj_direction direction; /* in which the layer will be called */
   uint64_t seed, step;    /* of what layers draw; step counts the steps of a training */
-  int matching;           /* the layer's match will be called instead */
+  int velocity;           /* only velocities of layers will be asked for, no maps */
 } bj_run;
 
 /* ---- names of parameters ----------------------------------------------------------------------------------------- */
@@ -296,9 +296,11 @@ typedef struct {
   bj_status (*inverse)(const bj_layer *layer, bj_pass *pass);
   bj_status (*forward_vjp)(const bj_layer *layer, bj_pass *pass);
   bj_status (*inverse_vjp)(const bj_layer *layer, bj_pass *pass);
-  /* Flow matching: adds its loss for the pairs of x, on the data side, and y, drawn from the base, to penalty, and
-   * where gpenalty is given the gradient to gtheta and gprep. NULL: not for this kind. */
-  bj_status (*match)(const bj_layer *layer, bj_pass *pass);
+  /* Of a layer that follows a vector field f from time t0, on the base's side, to t1; NULL: it is none. velocity() gives
+   * y = f(t, x) at the time of each row, t[block][BJ_BLOCK], for up to `group` blocks; velocity_vjp() comes right after
+   * it, with the same pass: it adds to gtheta and gprep, and to nothing else. */
+  void (*velocity)(const bj_layer *layer, bj_pass *pass, const real *t);
+  void (*velocity_vjp)(const bj_layer *layer, bj_pass *pass, const real *t);
 } bj_layer_kind; /* describe, init, prepare, prepare_vjp may be NULL: nothing to do. So may inverse and inverse_vjp, if
                     prepare does not ask for the direction: layer-default.c finds the root of forward. */
 
@@ -323,6 +325,8 @@ struct bj_layer {
   int number; /* of the layers of the flow, which keeps the random numbers of layers apart */
   int d, n_condition;
   long n_param, n_prep, n_cache, n_work;
+  real t0, t1; /* of a layer with velocities, with the blocks of one call */
+  int group;
   void *self;
 };
 

@@ -97,7 +97,7 @@ static bj_status rows_loss(trainer *t, const real *theta, const int *rows, long 
       .direction = BJ_INVERSE,
       .seed = training ? setup->seed : stream_seed(setup->seed, STREAM_VALIDATE, 0),
       .step = training ? (uint64_t)t->state->step : 0,
-      .matching = t->loss->velocity,
+      .velocity = t->loss->velocity,
   };
   t->rows = rows;
   t->n_row = n;
