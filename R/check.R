@@ -70,8 +70,8 @@ check_unused <- function(...) {
   stop_arg("{n} argument{?s} too many.")
 }
 
-# A flow as all verbs need it. It may come from a file that another version wrote, or that is damaged: nothing else reads
-# it before.
+# A flow as all verbs need it. It may come from a file that another version wrote, or that is damaged: nothing else
+# reads it before.
 check_flow <- function(object) {
   if (!inherits(object, "bijectr_flow")) {
     stop_arg("{.arg object} must be a flow or a fit, not {.obj_type_friendly {object}}.")

@@ -179,8 +179,8 @@ fit_contrastive <- function(fit, theta, data, prior, loss, control, progress, de
     }
   }
   # epochs as steps: batches are drawn independently of each other
-  setup <- objective_setup(
-    contrastive_objective(flow, pairs, rows$train, batch_size, loss$atoms, validate), control, data_steps(control, rows),
+  objective <- contrastive_objective(flow, pairs, rows$train, batch_size, loss$atoms, validate)
+  setup <- objective_setup(objective, control, data_steps(control, rows),
     validate_every = control$validate_every %||% max(1, length(rows$train) %/% batch_size),
     data = theta, condition = condition
   )

@@ -21,7 +21,8 @@
 #' @param max_failures Number of rollbacks after a loss or gradient that is not finite before the fit is given up with
 #'   status "diverged". Each halves the rate.
 #' @param keep_state Keep the state of the training in the fit, so that `update()` can go on from there bit for bit, as
-#'   if it had not ended: vectors of some seven times the size of the parameters. A fit that ended early keeps it anyway.
+#'   if it had not ended: vectors of some seven times the size of the parameters. A fit that ended early keeps it
+#'   anyway.
 #' @param checkpoint File to which the fit so far is written about every `checkpoint_seconds`, with its training state,
 #'   to a temporary name first and then renamed, so that it is always readable: `update(readRDS(file))` goes on from
 #'   there.

@@ -1,5 +1,6 @@
 /* Flow matching (Lipman et al. 2023, arXiv:2210.02747) of the one layer that follows a vector field f: each row of the
- * data is paired with a draw of the base. Brought to the two sides of that layer they are x1 and x0, and with u ~ U(0, 1)
+ * data is paired with a draw of the base. Brought to the two sides of that layer they are x1 and x0, and with
+ * u ~ U(0, 1)
  *
  *   t = t0 + u (t1 - t0), z = x0 + u (x1 - x0): |f(t, z) - (x1 - x0) / (t1 - t0)|^2
  *
