@@ -297,8 +297,8 @@ typedef struct {
   bj_status (*forward_vjp)(const bj_layer *layer, bj_pass *pass);
   bj_status (*inverse_vjp)(const bj_layer *layer, bj_pass *pass);
   /* Of a layer that follows a vector field f from time t0, on the base's side, to t1; NULL: it is none. velocity()
-   * gives y = f(t, x) at the time of each row, t[block][BJ_BLOCK], for up to `group` blocks; velocity_vjp() comes right after
-   * it, with the same pass: it adds to gtheta and gprep, and to nothing else. */
+   * gives y = f(t, x) at the time of each row, t[block][BJ_BLOCK], for up to `group` blocks; velocity_vjp() comes right
+   * after it, with the same pass: it adds to gtheta and gprep, and to nothing else. */
   void (*velocity)(const bj_layer *layer, bj_pass *pass, const real *t);
   void (*velocity_vjp)(const bj_layer *layer, bj_pass *pass, const real *t);
 } bj_layer_kind; /* describe, init, prepare, prepare_vjp may be NULL: nothing to do. So may inverse and inverse_vjp, if
