@@ -59,13 +59,15 @@ bj_rows ffi_rows(SEXP x, int columns, const char *what) {
 /* What check_flow() asks of every flow before anything else reads it: fields that are there and have their types,
  * parameters that are numbers. Whether they fit together is seen when the flow is built. */
 SEXP ffi_flow_check(SEXP flow) {
-  if (TYPEOF(flow) != VECSXP) ffi_fail("it is not a list");
-  ffi_spec(ffi_list_get(flow, "base"));
   SEXP layers = ffi_list_get(flow, "layers"), params = ffi_list_get(flow, "params");
-  const bj_spec chain = ffi_spec(layers);
-  if (strcmp(chain.kind, "chain") || TYPEOF(ffi_list_get(layers, "layers")) != VECSXP) {
+  if (TYPEOF(flow) != VECSXP) ffi_fail("it is not a list");
+  ffi_spec_check(ffi_list_get(flow, "base"));
+  ffi_spec_check(layers);
+  SEXP parts = ffi_list_get(layers, "layers");
+  if (strcmp(ffi_string(layers, "kind"), "chain") || TYPEOF(parts) != VECSXP) {
     ffi_fail("`layers` must be a chain of layers");
   }
+  for (R_xlen_t i = 0; i < Rf_xlength(parts); i++) ffi_spec_check(VECTOR_ELT(parts, i));
   const int d = (int)ffi_whole(flow, "d", 1, COORDINATES_MOST);
   ffi_whole(flow, "d_condition", 0, COORDINATES_MOST);
   SEXP names = ffi_list_get(flow, "names");

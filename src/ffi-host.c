@@ -63,6 +63,40 @@ double ffi_clock(void) {
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
+
+/* The small pieces of specs and nodes are cut from blocks: R's allocator costs more than all else of a short call. */
+#define BLOCK_BYTES 16384
+#define ALIGNMENT 16
+
+typedef struct {
+  char *at;
+  size_t left;
+} arena;
+
+static void *arena_alloc(void *host, size_t bytes) {
+  arena *from = host;
+  const size_t size = (bytes / ALIGNMENT + 1) * ALIGNMENT;
+  if (size > BLOCK_BYTES / 4) return R_alloc(size, 1);
+  if (size > from->left) {
+    char *block = R_alloc(BLOCK_BYTES + ALIGNMENT, 1);
+    from->at = block + (ALIGNMENT - (uintptr_t)block % ALIGNMENT) % ALIGNMENT;
+    from->left = BLOCK_BYTES;
+  }
+  void *piece = from->at;
+  from->at += size;
+  from->left -= size;
+  return piece;
+}
+
+const bj_memory *ffi_memory(void) {
+  arena *from = (arena *)R_alloc(1, sizeof(arena) + sizeof(bj_memory));
+  bj_memory *memory = (bj_memory *)(from + 1);
+  *from = (arena){NULL, 0};
+  *memory = (bj_memory){arena_alloc, from};
+  return memory;
+}
+
 /* ---- threads ----------------------------------------------------------------------------------------------------- */
 
 /* GNU's OpenMP hangs in a child of fork() whose parent has used threads: children stay on one thread. */

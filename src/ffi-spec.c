@@ -7,16 +7,6 @@
 
 #include "ffi.h"
 
-static void *ffi_alloc(void *host, size_t bytes) {
-  (void)host;
-  return R_alloc(bytes > 0 ? bytes : 1, 1);
-}
-
-const bj_memory *ffi_memory(void) {
-  static const bj_memory memory = {ffi_alloc, NULL};
-  return &memory;
-}
-
 SEXP ffi_list_get(SEXP list, const char *name) {
   SEXP names = Rf_getAttrib(list, R_NamesSymbol);
   if (TYPEOF(list) != VECSXP || TYPEOF(names) != STRSXP) return R_NilValue;
@@ -54,19 +44,19 @@ static int is_spec(SEXP x) {
   return TYPEOF(kind) == STRSXP && Rf_xlength(kind) == 1;
 }
 
-static bj_spec read_spec(SEXP list, int depth);
+static bj_spec read_spec(SEXP list, const bj_memory *memory, int depth);
 
 /* Integers and logicals as doubles. */
-static const double *read_numbers(SEXP value) {
+static const double *read_numbers(SEXP value, const bj_memory *memory) {
   const R_xlen_t n = Rf_xlength(value);
   if (TYPEOF(value) == REALSXP) return REAL(value);
-  double *numbers = (double *)R_alloc((size_t)n + 1, sizeof(double));
+  double *numbers = memory->alloc(memory->host, sizeof(double) * (size_t)n);
   for (R_xlen_t i = 0; i < n; i++) numbers[i] = INTEGER(value)[i] == NA_INTEGER ? NA_REAL : INTEGER(value)[i];
   return numbers;
 }
 
 /* Returns 0 for values that the core has no use for. */
-static int read_entry(SEXP value, bj_entry *entry, int depth) {
+static int read_entry(SEXP value, bj_entry *entry, const bj_memory *memory, int depth) {
   const int one = is_spec(value);
   if (Rf_xlength(value) > INT_MAX) return 0;
   entry->n = one ? 1 : (int)Rf_xlength(value);
@@ -83,14 +73,14 @@ static int read_entry(SEXP value, bj_entry *entry, int depth) {
     case INTSXP:
     case LGLSXP:
       entry->type = BJ_ENTRY_NUMBERS;
-      entry->numbers = read_numbers(value);
+      entry->numbers = read_numbers(value, memory);
       return 1;
     case VECSXP: {
-      bj_spec *specs = (bj_spec *)R_alloc((size_t)entry->n + 1, sizeof(bj_spec));
+      bj_spec *specs = memory->alloc(memory->host, sizeof(bj_spec) * (size_t)entry->n);
       for (int i = 0; i < entry->n; i++) {
         SEXP element = one ? value : VECTOR_ELT(value, i);
         if (!is_spec(element)) return 0;
-        specs[i] = read_spec(element, depth + 1);
+        specs[i] = read_spec(element, memory, depth + 1);
       }
       entry->type = one ? BJ_ENTRY_SPEC : BJ_ENTRY_SPECS;
       entry->specs = specs;
@@ -101,23 +91,35 @@ static int read_entry(SEXP value, bj_entry *entry, int depth) {
   }
 }
 
-static bj_spec read_spec(SEXP list, int depth) {
+static bj_spec read_spec(SEXP list, const bj_memory *memory, int depth) {
   SEXP names = Rf_getAttrib(list, R_NamesSymbol);
   if (!is_spec(list)) ffi_fail("a part of the flow is not a specification");
   if (depth > BJ_DEPTH) ffi_fail("specifications are nested more than %d deep", BJ_DEPTH);
   const R_xlen_t n = Rf_xlength(list);
-  bj_entry *entries = (bj_entry *)R_alloc((size_t)n, sizeof(bj_entry));
+  bj_entry *entries = memory->alloc(memory->host, sizeof(bj_entry) * (size_t)n);
   bj_spec spec = {ffi_string(list, "kind"), 0, entries};
   for (R_xlen_t i = 0; i < n; i++) {
     bj_entry *entry = entries + spec.n_entry;
     memset(entry, 0, sizeof *entry);
     entry->name = CHAR(STRING_ELT(names, i));
-    if (strcmp(entry->name, "kind")) spec.n_entry += read_entry(VECTOR_ELT(list, i), entry, depth);
+    if (strcmp(entry->name, "kind")) spec.n_entry += read_entry(VECTOR_ELT(list, i), entry, memory, depth);
   }
   return spec;
 }
 
-bj_spec ffi_spec(SEXP list) { return read_spec(list, 0); }
+bj_spec ffi_spec(SEXP list) { return read_spec(list, ffi_memory(), 0); }
+
+/* Lists of specs may stand between two specs. */
+static void check_depth(SEXP x, int depth) {
+  if (TYPEOF(x) != VECSXP) return;
+  if (depth > 2 * BJ_DEPTH) ffi_fail("specifications are nested more than %d deep", BJ_DEPTH);
+  for (R_xlen_t i = 0; i < Rf_xlength(x); i++) check_depth(VECTOR_ELT(x, i), depth + 1);
+}
+
+void ffi_spec_check(SEXP list) {
+  if (!is_spec(list)) ffi_fail("a part of the flow is not a specification");
+  check_depth(list, 0);
+}
 
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
 

@@ -8,9 +8,9 @@
 
 #include "core/core.h"
 
-/* ffi-spec.c: R's plain lists to specs, in memory that R frees after the call. */
-const bj_memory *ffi_memory(void);
+/* ffi-spec.c: R's plain lists to specs. */
 bj_spec ffi_spec(SEXP list);
+void ffi_spec_check(SEXP list);                 /* without making one: has a kind, and is not nested too deep */
 SEXP ffi_list_get(SEXP list, const char *name); /* R_NilValue if absent */
 /* One number (any, NaN too), one whole number within bounds, one string; an error if the field is another thing. */
 double ffi_number(SEXP list, const char *name);
@@ -21,8 +21,9 @@ const char *ffi_string(SEXP list, const char *name);
 NORET void ffi_raise(bj_status status, const bj_error *error);
 NORET void ffi_fail(const char *format, ...);
 
-/* ffi-host.c: instruction set, threads, clock. */
+/* ffi-host.c: instruction set, memory that R frees after the call, threads, clock. */
 const bj_core *ffi_core(void);
+const bj_memory *ffi_memory(void);
 void ffi_host_init(void);
 double ffi_clock(void);
 /* Workers for one call. `poll`, an R function without arguments or NULL, is called on this thread at most each 0.1 s:

@@ -81,29 +81,36 @@ static void space_carve(flow_space *space, const bj_flow *flow, int gradient, ca
   space->loss_row = carve_rows(from, 1);
 }
 
-/* Each of n spaces has a gradient of its own; a single thread works through them one after the other, and then they
- * share the rest, which so stays in cache. */
-static void spaces_carve(flow_space *spaces, int n, const bj_flow *flow, int gradient, int shared, carver *from) {
-  for (int i = 0; i < n; i++) {
-    if (i > 0 && shared) {
-      spaces[i] = spaces[0];
-    } else {
-      space_carve(spaces + i, flow, gradient, from);
-    }
-  }
-  for (int i = 0; i < n && gradient; i++) spaces[i].gtheta = carve(from, flow->n_param + flow->n_prep);
+/* Buffers of its own for each space but the first. */
+static void spaces_carve(flow_space *spaces, int n, const bj_flow *flow, int gradient, carver *from) {
+  for (int i = 1; i < n; i++) space_carve(spaces + i, flow, gradient, from);
 }
 
+static void spaces_part(flow_space *spaces, int n, const bj_flow *flow, int gradient, const bj_memory *memory) {
+  carver dry = {0};
+  spaces_carve(spaces, n, flow, gradient, &dry);
+  carver from = {.memory = carve_block(memory, dry.used)};
+  spaces_carve(spaces, n, flow, gradient, &from);
+}
+
+/* Each of n spaces has a gradient of its own; a single thread works through them one after the other, and then they
+ * share the buffers, which so stay in cache. */
 static flow_space *spaces_make(const bj_flow *flow, int n, int gradient, const bj_memory *memory,
                                const bj_workers *workers) {
   bj_build build = {.memory = memory};
   flow_space *spaces = build_alloc(&build, sizeof(flow_space) * (size_t)n);
-  const int shared = workers->n_worker <= 1;
+  const long n_gradient = gradient ? flow->n_param + flow->n_prep : 0;
   carver dry = {0};
-  spaces_carve(spaces, n, flow, gradient, shared, &dry);
+  space_carve(spaces, flow, gradient, &dry);
+  for (int i = 0; i < n; i++) carve(&dry, n_gradient);
   carver from = {.memory = carve_block(memory, dry.used)};
-  spaces_carve(spaces, n, flow, gradient, shared, &from);
-  for (int i = 0; i < n && gradient; i++) spaces[i].gprep = spaces[i].gtheta + flow->n_param;
+  space_carve(spaces, flow, gradient, &from);
+  for (int i = 0; i < n; i++) {
+    spaces[i] = spaces[0];
+    spaces[i].gtheta = carve(&from, n_gradient);
+    spaces[i].gprep = spaces[i].gtheta + (gradient ? flow->n_param : 0);
+  }
+  if (workers->n_worker > 1) spaces_part(spaces, n, flow, gradient, memory);
   return spaces;
 }
 
@@ -218,6 +225,46 @@ static int slot_count(const bj_flow *flow, long n_row) {
   return chunks < 1 ? 1 : chunks < most ? (int)chunks : most;
 }
 
+/* ---- chunks of a call, on threads where that pays ---------------------------------------------------------------- */
+
+/* A call whose rest takes less is done sooner on the thread that it is on. */
+#define THREADS_PAY 2e-4
+
+#define CHUNK_SIZE (BJ_CHUNK * (long)BJ_BLOCK)
+
+static long chunk_count(long n_row) { return (n_row + CHUNK_SIZE - 1) / CHUNK_SIZE; }
+
+/* Chunks from .. to - 1 of a call; chunk i belongs to slot i % n_slot. */
+typedef struct {
+  long from, to;
+  int n_slot;
+} chunk_range;
+
+static long chunk_first(const chunk_range *chunks, int slot) {
+  const long turns = (chunks->from - slot + chunks->n_slot - 1) / chunks->n_slot;
+  return slot + (turns > 0 ? turns : 0) * chunks->n_slot;
+}
+
+/* Runs the first chunk, which tells how long the rest will take, then whether threads pay for that. */
+static int chunks_begin(const bj_workers *workers, chunk_range *chunks, void (*task)(void *arg, int slot), void *arg) {
+  const long n_chunk = chunks->to;
+  if (workers->n_worker <= 1 || n_chunk <= 1 || !workers->clock) return 0;
+  const double begun = workers->clock();
+  chunks->to = 1;
+  task(arg, 0);
+  *chunks = (chunk_range){1, n_chunk, chunks->n_slot};
+  return (workers->clock() - begun) * (double)(n_chunk - 1) > THREADS_PAY;
+}
+
+static void chunks_run(const bj_workers *workers, int threaded, int n_slot, void (*task)(void *arg, int slot),
+                       void *arg) {
+  if (threaded) {
+    workers->run(workers->host, n_slot, task, arg);
+  } else {
+    for (int s = 0; s < n_slot; s++) task(arg, s);
+  }
+}
+
 /* ---- maps of whole tables ---------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -225,7 +272,7 @@ typedef struct {
   const bj_map_job *job;
   const bj_workers *workers;
   flow_space *spaces;
-  int n_slot;
+  chunk_range chunks;
 } map_call;
 
 static bj_status map_chunk(const map_call *call, flow_space *space, long first, int n) {
@@ -256,14 +303,13 @@ static bj_status map_chunk(const map_call *call, flow_space *space, long first, 
 
 static void map_slot(void *arg, int slot) {
   const map_call *call = arg;
-  const long size = BJ_CHUNK * BJ_BLOCK, n = call->job->x.n;
+  const long n = call->job->x.n;
   flow_space *space = call->spaces + slot;
-  space->status = BJ_OK;
-  if (call->job->grad_param) space_clear_gradient(call->params.flow, space);
-  for (long first = slot * size; first < n && space->status == BJ_OK; first += size * call->n_slot) {
-    space->status = workers_stopped(call->workers)
-                        ? BJ_STOPPED
-                        : map_chunk(call, space, first, (int)(n - first < size ? n - first : size));
+  for (long i = chunk_first(&call->chunks, slot); i < call->chunks.to; i += call->chunks.n_slot) {
+    if (space->status == BJ_OK && workers_stopped(call->workers)) space->status = BJ_STOPPED;
+    if (space->status != BJ_OK) return;
+    const long first = i * CHUNK_SIZE, left = n - first;
+    space->status = map_chunk(call, space, first, (int)(left < CHUNK_SIZE ? left : CHUNK_SIZE));
   }
 }
 
@@ -272,10 +318,17 @@ static bj_status flow_map(const bj_flow *flow, const double *theta, bj_direction
   real *prep = memory->alloc(memory->host, sizeof(real) * (size_t)(flow->n_prep + 1));
   const int n_slot = slot_count(flow, job->x.n), gradient = job->grad_param != NULL;
   const bj_run run = {job->train && gradient ? RUN_TRAIN : RUN_EVALUATE, direction, job->seed, 0, 0};
-  flow_space *spaces = spaces_make(flow, n_slot, gradient, memory, workers);
-  map_call call = {{flow, theta, prep, run}, job, workers, spaces, n_slot};
+  const bj_workers one = {.n_worker = 1};
+  flow_space *spaces = spaces_make(flow, n_slot, gradient, memory, &one);
+  map_call call = {{flow, theta, prep, run}, job, workers, spaces, {0, chunk_count(job->x.n), n_slot}};
+  for (int s = 0; s < n_slot; s++) {
+    spaces[s].status = BJ_OK;
+    if (gradient) space_clear_gradient(flow, spaces + s);
+  }
   flow_prepare(flow, &run, theta, prep);
-  workers->run(workers->host, n_slot, map_slot, &call);
+  const int threaded = chunks_begin(workers, &call.chunks, map_slot, &call);
+  if (threaded) spaces_part(spaces, n_slot, flow, gradient, memory);
+  chunks_run(workers, threaded, n_slot, map_slot, &call);
   for (int s = 0; s < n_slot; s++) {
     if (spaces[s].status == BJ_OK) continue;
     *error = spaces[s].error;
@@ -296,22 +349,19 @@ typedef struct {
   const bj_workers *workers;
   real *buffer; /* BJ_CHUNK blocks a slot */
   bj_status status[FLOW_SLOTS];
-  int n_slot;
+  chunk_range chunks;
 } draw_call;
 
 static void draw_slot(void *arg, int slot) {
   draw_call *call = arg;
   const bj_draw_job *job = call->job;
   const bj_base *base = call->params.flow->base;
-  const long size = BJ_CHUNK * BJ_BLOCK;
-  real *z = call->buffer + slot * size * base->d;
-  call->status[slot] = BJ_OK;
-  for (long first = slot * size; first < job->n; first += size * call->n_slot) {
-    const int n = (int)(job->n - first < size ? job->n - first : size);
-    if (workers_stopped(call->workers)) {
-      call->status[slot] = BJ_STOPPED;
-      return;
-    }
+  real *z = call->buffer + slot * CHUNK_SIZE * base->d;
+  for (long i = chunk_first(&call->chunks, slot); i < call->chunks.to; i += call->chunks.n_slot) {
+    if (workers_stopped(call->workers)) call->status[slot] = BJ_STOPPED;
+    if (call->status[slot] != BJ_OK) return;
+    const long first = i * CHUNK_SIZE, left = job->n - first;
+    const int n = (int)(left < CHUNK_SIZE ? left : CHUNK_SIZE);
     base->kind->draw(base, call->params.theta, call->params.prep, job->seed, (uint64_t)first,
                      (n + BJ_BLOCK - 1) / BJ_BLOCK, z);
     unpack_rows(z, base->d, n, job->z, job->n, first);
@@ -322,14 +372,16 @@ static bj_status flow_draw(const bj_flow *flow, const double *theta, const bj_dr
                            const bj_workers *workers) {
   real *prep = memory->alloc(memory->host, sizeof(real) * (size_t)(flow->n_prep + 1));
   const int n_slot = slot_count(flow, job->n);
-  const size_t size = (size_t)n_slot * BJ_CHUNK * BJ_BLOCK * (size_t)flow->d;
+  const size_t size = (size_t)n_slot * CHUNK_SIZE * (size_t)flow->d;
   draw_call call = {.params = {.flow = flow, .theta = theta, .prep = prep},
                     .job = job,
                     .workers = workers,
                     .buffer = memory->alloc(memory->host, sizeof(real) * size),
-                    .n_slot = n_slot};
+                    .status = {BJ_OK},
+                    .chunks = {0, chunk_count(job->n), n_slot}};
   if (flow->base->kind->prepare) flow->base->kind->prepare(flow->base, theta, prep);
-  workers->run(workers->host, n_slot, draw_slot, &call);
+  const int threaded = chunks_begin(workers, &call.chunks, draw_slot, &call);
+  chunks_run(workers, threaded, n_slot, draw_slot, &call);
   for (int s = 0; s < n_slot; s++) {
     if (call.status[s] != BJ_OK) return call.status[s];
   }
