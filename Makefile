@@ -20,7 +20,8 @@ test: # the test suite; FILTER=planar runs the files whose names match, ONE=avx2
 check: # R CMD check --as-cran, tests included
 	@bash tools/check.sh
 
-document: # NAMESPACE and man/ from the roxygen comments; compiles nothing
+document: # NAMESPACE and man/ from the roxygen comments, src/Makevars from the files there are; compiles nothing
+	@sh tools/makevars.sh
 	@Rscript --vanilla -e 'roxygen2::roxygenise(load_code = roxygen2::load_source)'
 
 lint: # house rules, formatting of C, lintr where it is installed

@@ -24,9 +24,6 @@ flow <- function(layers, d, base = base_normal(), d_condition = 0) {
   )
 }
 
-# Version of the format of flows and fits, for objects that were saved by other versions of the package.
-FORMAT_VERSION <- 2L
-
 new_flow <- function(layers, d, base, d_condition, names = NULL) {
   layers <- new_spec("layer", "chain", layers = resolve(layers, d, d_condition))
   out <- structure(

@@ -53,6 +53,13 @@ native_train <- function(flow, setup, state) {
 
 # Raises an interrupt that is pending and not suspended, or the error of a time limit. Long calls do this every 0.1 s.
 native_check_interrupt <- function() .Call(ffi_check_interrupt)
+
+# An interrupt that arrived while they were suspended, or a time limit that is over; else NULL.
+pending_condition <- function() {
+  found <- guarded(native_check_interrupt())
+  if (inherits(found, "condition")) found
+}
+
 native_isa <- function() .Call(ffi_isa)
 
 # All kinds of the core: a matrix with the columns family and name.

@@ -12,9 +12,6 @@ new_objective <- function(step, validate = NULL) {
   )
 }
 
-# The value of `expr`, which may be the user's code, or the error or interrupt that ended it. Interrupts are let in.
-guarded <- function(expr) tryCatch(allowInterrupts(expr), error = identity, interrupt = identity)
-
 # Threads cost more than they bring in a short step: from the second step on they are used where a step is long. The
 # result does not depend on it.
 step_threads <- function() {

@@ -131,12 +131,6 @@ ended_by <- function(run, condition) {
   run
 }
 
-# An interrupt that arrived while they were suspended, or a time limit that is over; else NULL.
-pending_condition <- function() {
-  found <- guarded(native_check_interrupt())
-  if (inherits(found, "condition")) found
-}
-
 ask_callback <- function(callback, run, snapshot) {
   if (is.null(callback)) return(run)
   said <- guarded(callback(snapshot(run), last_record(run)))

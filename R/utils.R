@@ -39,3 +39,6 @@ with_seed <- function(seed, expr) {
   set.seed(seed %% .Machine$integer.max)
   expr
 }
+
+# The value of `expr`, which may be the user's code, or the error or interrupt that ended it. Interrupts are let in.
+guarded <- function(expr) tryCatch(allowInterrupts(expr), error = identity, interrupt = identity)

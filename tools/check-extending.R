@@ -33,7 +33,7 @@ copy <- tempfile("extending-")
 dir.create(copy)
 setwd(root)
 parts <- c("DESCRIPTION", "NAMESPACE", "LICENSE", "NEWS.md", "R", "src", "man", "tests", "tools", "bench", "inst")
-invisible(file.copy(c(parts[file.exists(parts)], ".clang-format"), copy, recursive = TRUE))
+invisible(file.copy(c(parts[file.exists(parts)], "Makefile", ".clang-format"), copy, recursive = TRUE))
 setwd(copy)
 unlink(list.files("src", pattern = "\\.(o|so|dll)$", full.names = TRUE))
 
@@ -75,7 +75,7 @@ run <- function(code) {
   writeLines(code, file)
   c("--vanilla", file)
 }
-invisible(step("document", rscript, run("roxygen2::roxygenise(load_code = roxygen2::load_source)")))
+invisible(step("document", "make", "document"))
 invisible(step("install", "sh", "tools/install.sh", ".lib"))
 invisible(step("lint", rscript, "--vanilla", "tools/lint/run.R"))
 if (nzchar(Sys.which("clang-format"))) invisible(step("format", "sh", "tools/format.sh", "check"))

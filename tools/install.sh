@@ -3,8 +3,7 @@
 #
 #   sh tools/install.sh [library]
 #
-# It installs from a copy, so no objects are left in src/: R's make rules do not know that src/core-*.c include the files
-# of src/core/, and would keep stale objects.
+# It installs from a copy, so no objects are left in src/, whatever they were compiled with.
 #
 # ONE=avx2 (or baseline, avx512) compiles the core for that instruction set alone, in a third of the time.
 set -eu

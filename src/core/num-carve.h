@@ -47,7 +47,7 @@ INLINE real *carve_rows(carver *from, long n) { return carve(from, CHUNK_ROWS(n)
   } while (0)
 
 /* Memory of the host for n reals, on a line. */
-static real *carve_block(const bj_memory *memory, int64_t n) {
+static inline real *carve_block(const bj_memory *memory, int64_t n) {
   real *block = memory->alloc(memory->host, sizeof(real) * (size_t)(n + CARVE_LINE));
   return block + (CARVE_LINE - (long)((uintptr_t)block / sizeof(real) % CARVE_LINE)) % CARVE_LINE;
 }

@@ -85,7 +85,7 @@ INLINE void planar_constrain_vjp(const real *raw, const real *gset, real *graw, 
 
 /* The u with which nothing moves, whatever w: u = t w / |w|^2 with m(t) = 0, that is softplus(t) = e - 1, makes u^ = 0.
  * Elements are `stride` apart. */
-static void planar_still(const real *w, real *u, int d, int stride) {
+static inline void planar_still(const real *w, real *u, int d, int stride) {
   real square = 0;
   for (int j = 0; j < d; j++) square += w[j * stride] * w[j * stride];
   for (int j = 0; j < d; j++) u[j * stride] = inverse_softplus(exp(1) - 1) * w[j * stride] / square;

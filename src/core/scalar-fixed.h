@@ -31,17 +31,19 @@ INLINE vreal fixed_tanh_slope(vreal x) {
   return 4.0 * e * over * over;
 }
 
-static void fixed_init(const bj_scalar *scalar, real *raw, bj_rng *rng) { (void)scalar, (void)raw, (void)rng; }
-static void fixed_describe(const bj_scalar *scalar, void (*visit)(void *, const char *, int), void *host) {
+static inline void fixed_init(const bj_scalar *scalar, real *raw, bj_rng *rng) { (void)scalar, (void)raw, (void)rng; }
+static inline void fixed_describe(const bj_scalar *scalar, void (*visit)(void *, const char *, int), void *host) {
   (void)scalar, (void)visit, (void)host;
 }
-static void fixed_prepare(const bj_scalar *scalar, const real *raw, real *prep) { (void)scalar, (void)raw, (void)prep; }
-static void fixed_prepare_vjp(const bj_scalar *scalar, const real *raw, const real *prep, const real *gprep,
-                              real *graw) {
+static inline void fixed_prepare(const bj_scalar *scalar, const real *raw, real *prep) {
+  (void)scalar, (void)raw, (void)prep;
+}
+static inline void fixed_prepare_vjp(const bj_scalar *scalar, const real *raw, const real *prep, const real *gprep,
+                                     real *graw) {
   (void)scalar, (void)raw, (void)prep, (void)gprep, (void)graw;
 }
 /* For kinds that read nothing from their spec. */
-static bj_status fixed_build(bj_scalar *scalar, const bj_spec *spec, bj_build *build) {
+static inline bj_status fixed_build(bj_scalar *scalar, const bj_spec *spec, bj_build *build) {
   (void)spec, (void)build;
   scalar->n_factor = 1;
   return BJ_OK;
