@@ -72,13 +72,6 @@ static int *spec_permutation(bj_build *build, const bj_spec *spec, const char *n
 static const bj_spec *spec_part(bj_build *build, const bj_spec *spec, const char *name);
 static const bj_spec *spec_parts(bj_build *build, const bj_spec *spec, const char *name, int min, int *n);
 
-/* What the readers above replace; an entry that is NULL is absent here. */
-static const bj_entry *spec_entry(const bj_spec *spec, const char *name);           /* NULL if absent */
-static double spec_number(const bj_spec *spec, const char *name, double otherwise); /* first number of the entry */
-static int spec_flag(const bj_spec *spec, const char *name, int otherwise);
-static const char *spec_string(const bj_spec *spec, const char *name, const char *otherwise);
-static const bj_spec *spec_child(const bj_spec *spec, const char *name); /* NULL if absent */
-
 /* ---- one call ---------------------------------------------------------------------------------------------------- */
 
 /* What a call is for. Layers that draw random numbers do so in training, where a validation draws the same ones every

@@ -167,30 +167,6 @@ static const bj_spec *spec_parts(bj_build *build, const bj_spec *spec, const cha
   return good ? entry->specs : NULL;
 }
 
-static const bj_entry *spec_entry(const bj_spec *spec, const char *name) {
-  const bj_entry *entry = entry_at(spec, name);
-  return entry && (entry->type != BJ_ENTRY_NUMBERS || entry->n > 0) ? entry : NULL;
-}
-
-static double spec_number(const bj_spec *spec, const char *name, double otherwise) {
-  const bj_entry *entry = spec_entry(spec, name);
-  return entry && entry->type == BJ_ENTRY_NUMBERS && entry->n > 0 ? entry->numbers[0] : otherwise;
-}
-
-static UNUSED int spec_flag(const bj_spec *spec, const char *name, int otherwise) {
-  return spec_number(spec, name, otherwise) != 0;
-}
-
-static const char *spec_string(const bj_spec *spec, const char *name, const char *otherwise) {
-  const bj_entry *entry = spec_entry(spec, name);
-  return entry && entry->type == BJ_ENTRY_STRING ? entry->string : otherwise;
-}
-
-static const bj_spec *spec_child(const bj_spec *spec, const char *name) {
-  const bj_entry *entry = spec_entry(spec, name);
-  return entry && entry->type == BJ_ENTRY_SPEC ? entry->specs : NULL;
-}
-
 /* ---- names of parameters ----------------------------------------------------------------------------------------- */
 
 static int describe_enter(bj_describe *out, const char *name) {

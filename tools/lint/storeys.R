@@ -1,4 +1,4 @@
-# Calls go down only. In C: what a file may include. In R: no circle of files that call
+# Calls go down only: src/README.md draws the storeys. In C: what a file may include. In R: no circle of files that call
 # each other. And the tags of random streams stand in one file.
 function() {
   # Storey by storey from below: files, and what they may include. The first row that matches a file is its own.
