@@ -90,6 +90,7 @@ fit_control <- function(optimizer = opt_adam(), learning_rate = 5e-3, schedule =
 print.bijectr_control <- function(x, ...) {
   fields <- unclass(x)
   fields <- fields[!vapply(fields, function(v) is.null(v) || is.function(v), logical(1))]
-  cat(strwrap(paste0("fit_control(", paste(format_fields(fields), collapse = ", "), ")"), exdent = 2), sep = "\n")
+  shown <- paste(names(fields), "=", vapply(fields, format_value, character(1)), collapse = ", ")
+  cat(strwrap(paste0("fit_control(", shown, ")"), exdent = 2), sep = "\n")
   invisible(x)
 }

@@ -56,6 +56,22 @@ bj_rows ffi_rows(SEXP x, int columns, const char *what) {
   return (bj_rows){.n = (long)n, .column = column};
 }
 
+/* NULL, or one codec a column. */
+static void check_codecs(SEXP codecs, int columns, const char *what) {
+  if (codecs == R_NilValue) return;
+  int good = TYPEOF(codecs) == VECSXP && Rf_xlength(codecs) == columns;
+  for (int j = 0; good && j < columns; j++) {
+    SEXP codec = VECTOR_ELT(codecs, j);
+    good = TYPEOF(codec) == VECSXP && Rf_inherits(codec, "bijectr_codec");
+  }
+  if (!good) ffi_fail("`codecs` of %s must be %d codecs", what, columns);
+}
+
+static void check_names(SEXP names, int columns, const char *what) {
+  if (names == R_NilValue || (TYPEOF(names) == STRSXP && Rf_xlength(names) == columns)) return;
+  ffi_fail("`names` of %s must be %d strings", what, columns);
+}
+
 /* What check_flow() asks of every flow before anything else reads it: fields that are there and have their types,
  * parameters that are numbers. Whether they fit together is seen when the flow is built. */
 SEXP ffi_flow_check(SEXP flow) {
@@ -69,11 +85,13 @@ SEXP ffi_flow_check(SEXP flow) {
   }
   for (R_xlen_t i = 0; i < Rf_xlength(parts); i++) ffi_spec_check(VECTOR_ELT(parts, i));
   const int d = (int)ffi_whole(flow, "d", 1, COORDINATES_MOST);
-  ffi_whole(flow, "d_condition", 0, COORDINATES_MOST);
-  SEXP names = ffi_list_get(flow, "names");
-  if (names != R_NilValue && (TYPEOF(names) != STRSXP || Rf_xlength(names) != d)) {
-    ffi_fail("`names` must be %d strings", d);
-  }
+  const int n_condition = (int)ffi_whole(flow, "d_condition", 0, COORDINATES_MOST);
+  SEXP condition = ffi_list_get(flow, "condition");
+  if (condition != R_NilValue && TYPEOF(condition) != VECSXP) ffi_fail("`condition` must be a list");
+  check_names(ffi_list_get(flow, "names"), d, "the coordinates");
+  check_codecs(ffi_list_get(flow, "codecs"), d, "the coordinates");
+  check_names(ffi_list_get(condition, "names"), n_condition, "the condition");
+  check_codecs(ffi_list_get(condition, "codecs"), n_condition, "the condition");
   if (TYPEOF(params) != REALSXP) ffi_fail("`params` must be numbers");
   if (!all_finite(params)) ffi_fail("`params` must be finite");
   return R_NilValue;

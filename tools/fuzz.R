@@ -1,7 +1,7 @@
 # Damages flows, fits, states and controls at random places and hands them to the public functions: no list that a user
 # can hold may crash R, hang it, or give NaN in silence.
 #
-#   Rscript tools/fuzz.R [inputs] [seed]           10000 inputs by default; a number of seed and input is one input
+#   Rscript tools/fuzz.R [inputs] [seed]           10000 inputs by default, seed 1
 #   Rscript tools/fuzz.R [inputs] [seed] [number]  this one alone, in this process, telling what was done to what
 #
 # The package must be installed (`make fuzz` does). Inputs run in forked children with bounded memory, healthy controls
@@ -98,7 +98,8 @@ change <- function(x, whole) {
   ways <- list(
     function() odd(), function() odd(), function() deeper(x), function() whole[[sample.int(length(whole), 1)]],
     function() if (is.numeric(x)) spoilt(x) else odd(), function() if (is.vector(x)) resized(x) else odd(),
-    function() if (is.numeric(x)) as.character(x) else unname(x), function() if (is.numeric(x)) x * pick(numbers) else x,
+    function() if (is.numeric(x)) as.character(x) else unname(x),
+    function() if (is.numeric(x)) x * pick(numbers) else list(),
     function() if (is.double(x)) suppressWarnings(as.integer(x)) else structure(x, class = NULL), function() list(x, x)
   )
   pick(ways)()
@@ -107,16 +108,17 @@ change <- function(x, whole) {
 damage <- function(x, whole, root = FALSE) {
   if (!root && (!is.list(x) || !length(x) || stats::runif(1) < 0.2)) return(change(x, whole))
   if (!length(x)) return(x)
+  class <- oldClass(x)
+  x <- unclass(x)
   i <- sample.int(length(x), 1)
   way <- stats::runif(1)
-  if (way < 0.05) return(x[-i])
-  if (way < 0.08) {
+  if (way < 0.05) {
+    x <- x[-i]
+  } else if (way < 0.08) {
     names(x)[i] <- pick(strings)
-    return(x)
+  } else {
+    x[i] <- list(damage(x[[i]], whole))
   }
-  class <- class(x)
-  x <- unclass(x)
-  x[i] <- list(damage(x[[i]], whole))
   structure(x, class = class)
 }
 
@@ -196,7 +198,8 @@ while (length(ranges) || length(running)) {
     serial <- serial + 1
     beat <- file.path(folder, paste0("beat", serial))
     writeLines(as.character(range[1]), beat)
-    job <- parallel::mcparallel(child(range[1], range[2], beat, file.path(folder, paste0("log", serial))), silent = TRUE)
+    log <- file.path(folder, paste0("log", serial))
+    job <- parallel::mcparallel(child(range[1], range[2], beat, log), silent = TRUE)
     running <- c(running, list(list(job = job, range = range, beat = beat)))
   }
   done <- suppressWarnings(parallel::mccollect(lapply(running, `[[`, "job"), wait = FALSE, timeout = 0.5))
@@ -235,11 +238,11 @@ cat(sprintf(
   as.double(Sys.time() - started, units = "secs"), sum(results$outcome == "accepted"),
   sum(results$outcome == "refused"), sum(unclassed)
 ))
-for (i in utils::head(which(wrong), 40)) cat(results$outcome[i], " input ", results$number[i], " ", results$verb[i], "\n", sep = "")
+for (i in utils::head(which(wrong), 40)) cat(results$outcome[i], "input", results$number[i], results$verb[i], "\n")
 most <- sort(table(kinds[unclassed]), decreasing = TRUE)
 for (what in utils::head(names(most), 25)) {
   at <- which(unclassed & kinds == what)[1]
-  cat(most[[what]], "x ", substr(results$outcome[at], 1, 150), " (input ", results$number[at], ", ", results$verb[at], ")\n", sep = "")
+  cat(most[[what]], "x", substr(results$outcome[at], 1, 150), "input", results$number[at], results$verb[at], "\n")
 }
 beyond <- max(0, sum(unclassed) - floor(wanted / 100))
 failed <- sum(wrong) + beyond
