@@ -34,14 +34,14 @@ format: # clang-format over src/
 	@sh tools/format.sh
 
 sanitize: # the tests under gcc's address and undefined-behaviour sanitizers
-	@bash tools/sanitize.sh $(FILTER)
+	@bash tools/sanitize.sh "$(FILTER)"
 
 valgrind: # the tests under valgrind
-	@bash tools/valgrind.sh $(FILTER)
+	@bash tools/valgrind.sh "$(FILTER)"
 
 gctorture: # the tests with R's collector forced inside every native call; slow, use FILTER
 	@sh tools/install.sh .lib
-	@Rscript --vanilla tools/gctorture.R $(FILTER)
+	@Rscript --vanilla tools/gctorture.R "$(FILTER)"
 
 bench:
 	@sh tools/install.sh .lib
@@ -49,7 +49,7 @@ bench:
 
 vignettes: # renders them into doc/; FILTER=layers renders those whose names match, FULL=1 computes long runs anew
 	@sh tools/install.sh .lib
-	@BIJECTR_FULL=$(FULL) Rscript --vanilla tools/vignettes.R $(FILTER)
+	@BIJECTR_FULL=$(FULL) Rscript --vanilla tools/vignettes.R "$(FILTER)"
 
 figures: # those of README.md
 	@sh tools/install.sh .lib

@@ -9,6 +9,50 @@ check_flow <- function(object) {
   }
   if (!identical(object[["format"]], FORMAT_VERSION)) check_format(object[["format"]])
   native_check_flow(object)
+  side <- object[["condition"]]
+  for (codec in c(object[["codecs"]], side[["codecs"]])) if (!intact(codec)) stop_damaged("codecs")
+  if (!is_model(side[["model"]])) stop_damaged("condition")
+  object
+}
+
+stop_damaged <- function(field) stop_arg("This object cannot be used: its field {.field {field}} is damaged.")
+
+# What a fit by formula knows of its right side.
+is_model <- function(x) {
+  is.null(x) || (is.list(x) && inherits(x[["terms"]], "terms") && is.character(x[["variables"]]) &&
+    (is.null(x[["levels"]]) || is.list(x[["levels"]])))
+}
+
+# ---- fits ------------------------------------------------------------------------------------------------------------
+
+one_number <- function(x) is.numeric(x) && length(x) == 1 && is.null(dim(x))
+some_count <- function(x) one_number(x) && is.finite(x) && x >= 0
+null_or <- function(is) function(x) is.null(x) || is(x)
+all_numbers <- function(x) is.list(x) && all(vapply(x, one_number, NA))
+
+# The fields of a fit beside those of its flow, in the words of ?fit_flow; all are always there. Each with what it may
+# be: a fit may come from a file.
+FIT_FIELDS <- list(
+  call = null_or(is.call), formula = null_or(is.call), loss = function(x) inherits(x, "bijectr_loss"),
+  options = null_or(is.list),
+  control = function(x) inherits(x, "bijectr_control") && setequal(names(x), names(formals(fit_control))),
+  rows = null_or(function(x) is.list(x) && is.integer(x[["train"]]) && is.integer(x[["validation"]])),
+  status = function(x) is.character(x) && length(x) == 1 && !is.na(x),
+  steps = some_count, epochs = some_count, seconds = some_count,
+  history = function(x) {
+    is.data.frame(x) && identical(names(x), c("step", "train", "validation", "rate")) && all(vapply(x, is.numeric, NA))
+  },
+  nobs = null_or(some_count), loglik = null_or(one_number), held_out_loglik = null_or(one_number),
+  reference = null_or(all_numbers), evaluation = null_or(all_numbers), rounds = null_or(is.list),
+  observed = null_or(is.numeric),
+  state = null_or(function(x) is.list(x) && some_count(x[["seed"]]) && is.numeric(x[["counters"]]))
+)
+
+# As check_flow(), for verbs that read what is a fit's alone, or the insides of layers: the core builds the flow.
+check_fit <- function(object) {
+  check_flow(object)
+  native_describe(object)
+  for (field in names(FIT_FIELDS)) if (!FIT_FIELDS[[field]](object[[field]])) stop_damaged(field)
   object
 }
 

@@ -6,6 +6,7 @@
 #   accepts(codec, x) whether a column of new data is one that the codec reads
 #   encode(codec, x)  the column as doubles, of length(x)
 #   decode(codec, z)  the way back: a column as the user had it
+#   intact(codec)     whether it has the numbers that these read
 #
 # and the field `type`, in words for messages, of the columns it takes ("numeric").
 #
@@ -23,6 +24,12 @@ encode <- function(codec, x) UseMethod("encode")
 
 decode <- function(codec, z) UseMethod("decode")
 
+# Whether a codec, which may come from a file, has the numbers that its methods read.
+intact <- function(codec) UseMethod("intact")
+
+#' @export
+intact.default <- function(codec) FALSE
+
 new_codec <- function(kind, type, ...) {
   structure(list(kind = kind, type = type, ...), class = c(paste0("bijectr_codec_", kind), "bijectr_codec"))
 }
@@ -36,6 +43,9 @@ codec_of.default <- function(x) if (is_plain_column(x)) CODEC_NUMBER
 
 #' @export
 accepts.bijectr_codec_number <- function(codec, x) is_plain_column(x)
+
+#' @export
+intact.bijectr_codec_number <- function(codec) TRUE
 
 # A double vector without attributes is given back itself, not a copy.
 #' @export
@@ -51,6 +61,12 @@ codec_standard <- function(loc, scale) new_codec("standard", "numeric", loc = lo
 
 #' @export
 accepts.bijectr_codec_standard <- function(codec, x) is_plain_column(x)
+
+#' @export
+intact.bijectr_codec_standard <- function(codec) {
+  numbers <- c(codec[["loc"]], codec[["scale"]])
+  is.numeric(numbers) && length(numbers) == 2 && all(is.finite(numbers)) && numbers[2] > 0
+}
 
 #' @export
 encode.bijectr_codec_standard <- function(codec, x) (as.double(x) - codec$loc) / codec$scale

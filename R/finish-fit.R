@@ -78,12 +78,6 @@ warn_unfinished <- function(run) {
   }
 }
 
-# The fields of a fit beside those of its flow, in the words of ?fit_flow; all are always there.
-FIT_FIELDS <- c(
-  "call", "formula", "loss", "options", "control", "rows", "status", "steps", "epochs", "seconds", "history", "nobs",
-  "loglik", "held_out_loglik", "reference", "evaluation", "rounds", "observed", "state"
-)
-
 new_fit <- function(flow, run, control, origin, class = NULL) {
   state <- run$state
   counters <- state$counters
@@ -99,7 +93,7 @@ new_fit <- function(flow, run, control, origin, class = NULL) {
   }
   flow["params"] <- list(kept)
   control["callback"] <- list(NULL)
-  fields <- stats::setNames(vector("list", length(FIT_FIELDS)), FIT_FIELDS)
+  fields <- lapply(FIT_FIELDS, function(is) NULL)
   known <- list(
     control = control, status = run$status, steps = counters[["step"]], epochs = counters[["epoch"]],
     seconds = (origin$seconds %||% 0) + run$seconds, history = rbind(origin$history, as.data.frame(records)),

@@ -196,6 +196,7 @@ evaluate_target <- function(fit, target, n) {
 update.bijectr_target_fit <- function(object, steps = NULL, seconds = NULL, target = NULL, checkpoint = NULL,
                                       callback = NULL, progress = interactive(), ...) {
   check_unused(...)
+  check_fit(object)
   control <- continued_control(object, NULL, steps, seconds, checkpoint, callback)
   if (is.null(control)) return(object)
   target <- target %||% call_value(object, "data", parent.frame())
@@ -209,6 +210,7 @@ update.bijectr_target_fit <- function(object, steps = NULL, seconds = NULL, targ
 
 #' @export
 print.bijectr_target_fit <- function(x, ...) {
+  check_fit(x)
   cat("<flow fit to a log density> ", format_coordinates(x), ", ", format_parameters(x), "\n", sep = "")
   layers <- strwrap(format_layers(x), initial = "  layers:  ", prefix = strrep(" ", 11), width = getOption("width"))
   cat(layers, sep = "\n")

@@ -26,7 +26,7 @@ NULL
 #' @rdname fit-methods
 #' @export
 print.bijectr_fit <- function(x, ...) {
-  check_flow(x)
+  check_fit(x)
   cat("<flow fit> ", format_coordinates(x), ", ", format_parameters(x), "\n", sep = "")
   layers <- strwrap(format_layers(x), initial = "  layers:  ", prefix = strrep(" ", 11), width = getOption("width"))
   cat(layers, sep = "\n")
@@ -47,7 +47,7 @@ print.bijectr_fit <- function(x, ...) {
 #' @importFrom stats nobs residuals fitted deviance
 #' @export
 nobs.bijectr_fit <- function(object, ...) {
-  check_flow(object)
+  check_fit(object)
   if (is.null(object$nobs)) stop_arg("This fit was not made from data: it has no number of observations.")
   object$nobs
 }
@@ -57,7 +57,7 @@ nobs.bijectr_fit <- function(object, ...) {
 #' @export
 logLik.bijectr_fit <- function(object, newdata = NULL, condition = NULL, ...) {
   check_unused(...)
-  check_flow(object)
+  check_fit(object)
   if (is.null(newdata)) {
     if (!is.null(condition)) stop_arg("{.arg condition} was given without {.arg newdata}.")
     if (is.null(object$loglik)) stop_arg("This fit was not made from data: {.arg newdata} must be given.")

@@ -79,7 +79,7 @@ plot.bijectr_fit <- function(x, type = c("density", "samples", "pairs", "layers"
 
 plot_loss <- function(fit, main = NULL, ...) {
   check_unused(...)
-  check_flow(fit)
+  check_fit(fit)
   history <- fit$history
   shown <- c(history$train, history$validation)
   shown <- shown[is.finite(shown)]

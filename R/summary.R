@@ -20,7 +20,7 @@
 #' summary(fit)
 #' @export
 summary.bijectr_fit <- function(object, ...) {
-  check_flow(object)
+  check_fit(object)
   reference <- object$reference
   density <- if (!is.null(reference)) {
     rbind(flow = c(reference$flow_train, reference$flow), normal = c(reference$normal_train, reference$normal))

@@ -24,7 +24,7 @@ NULL
 #' @exportS3Method generics::glance
 glance.bijectr_fit <- function(x, ...) {
   check_unused(...)
-  check_flow(x)
+  check_fit(x)
   loglik <- logLik.bijectr_fit(x)
   reference <- x$reference
   data.frame(

@@ -24,7 +24,7 @@
 update.bijectr_fit <- function(object, epochs = NULL, steps = NULL, seconds = NULL, data = NULL, condition = NULL,
                                weights = NULL, checkpoint = NULL, callback = NULL, progress = interactive(), ...) {
   check_unused(...)
-  check_flow(object)
+  check_fit(object)
   envir <- parent.frame()
   control <- continued_control(object, epochs, steps, seconds, checkpoint, callback)
   if (is.null(control)) return(object)

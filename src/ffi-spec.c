@@ -19,7 +19,7 @@ SEXP ffi_list_get(SEXP list, const char *name) {
 double ffi_number(SEXP list, const char *name) {
   SEXP value = ffi_list_get(list, name);
   const int numeric = TYPEOF(value) == REALSXP || TYPEOF(value) == INTSXP || TYPEOF(value) == LGLSXP;
-  if (!numeric || Rf_xlength(value) != 1) ffi_fail("`%s` must be one number", name);
+  if (!numeric || Rf_isFactor(value) || Rf_xlength(value) != 1) ffi_fail("`%s` must be one number", name);
   return Rf_asReal(value);
 }
 

@@ -5,7 +5,9 @@
  * This file builds the flow, and runs chunks of blocks of the host's rows through the layer.
  */
 #include "flow.h"
+
 #include "num-carve.h"
+#include "num-streams.h"
 
 /* ---- building ---------------------------------------------------------------------------------------------------- */
 
@@ -39,7 +41,7 @@ static void flow_describe(const bj_flow *flow, bj_slot_visitor visit, void *host
 }
 
 static void flow_init(const bj_flow *flow, uint64_t seed, double *theta) {
-  bj_rng rng = rng_start(seed, 0);
+  bj_rng rng = rng_start(seed, RNG_INITIAL);
   if (flow->base->kind->init) flow->base->kind->init(flow->base, theta, &rng);
   layer_init(flow->layer, theta + flow->base->n_param, &rng);
 }

@@ -18,7 +18,8 @@ local_fahrenheit <- function(envir = parent.frame()) {
     codec_of = list("fahrenheit", function(x) new_codec("fahrenheit", "in degrees Fahrenheit")),
     accepts = list("bijectr_codec_fahrenheit", function(codec, x) inherits(x, "fahrenheit")),
     encode = list("bijectr_codec_fahrenheit", function(codec, x) (as.double(unclass(x)) - 32) / 1.8),
-    decode = list("bijectr_codec_fahrenheit", function(codec, z) fahrenheit(32 + 1.8 * z))
+    decode = list("bijectr_codec_fahrenheit", function(codec, z) fahrenheit(32 + 1.8 * z)),
+    intact = list("bijectr_codec_fahrenheit", function(codec) TRUE)
   )
   table <- asNamespace("bijectr")[[".__S3MethodsTable__."]]
   for (generic in names(methods)) {
