@@ -154,9 +154,11 @@ static bj_map_job map_job(const ffi_built *built, SEXP x, SEXP condition) {
 static void run_map(const ffi_built *built, SEXP flow, SEXP inverse, const bj_map_job *job, SEXP threads, SEXP poll) {
   const double *theta = ffi_params(built, flow);
   const bj_workers workers = ffi_workers(threads, poll);
+  const bj_memory *memory = ffi_workspace();
   bj_error error = {""};
   const bj_status status = built->core->flow_map(built->flow, theta, Rf_asLogical(inverse) ? BJ_INVERSE : BJ_FORWARD,
-                                                 job, ffi_memory(), &workers, &error);
+                                                 job, memory, &workers, &error);
+  ffi_workspace_end(memory);
   ffi_finish(&workers, status, &error);
 }
 
@@ -232,7 +234,10 @@ SEXP ffi_flow_draw(SEXP flow, SEXP n, SEXP seed, SEXP threads, SEXP poll) {
   SEXP z = PROTECT(Rf_allocMatrix(REALSXP, rows, built.size.d));
   const bj_draw_job job = {.n = rows, .seed = (uint64_t)Rf_asReal(seed), .z = REAL(z)};
   const bj_error error = {""};
-  ffi_finish(&workers, built.core->flow_draw(built.flow, theta, &job, ffi_memory(), &workers), &error);
+  const bj_memory *memory = ffi_workspace();
+  const bj_status status = built.core->flow_draw(built.flow, theta, &job, memory, &workers);
+  ffi_workspace_end(memory);
+  ffi_finish(&workers, status, &error);
   UNPROTECT(1);
   return z;
 }

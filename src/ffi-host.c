@@ -2,6 +2,7 @@
 #include "ffi.h"
 
 #include <setjmp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -95,6 +96,44 @@ const bj_memory *ffi_memory(void) {
   *from = (arena){NULL, 0};
   *memory = (bj_memory){arena_alloc, from};
   return memory;
+}
+
+/* The workspace of maps and draws is kept from call to call: new memory costs a short call more, page by page, than all
+ * of its arithmetic. One call has it at a time; another, which R code starts while that one looks for interrupts, gets
+ * memory of R. Nothing jumps out of the core while it is taken. */
+#define KEPT_MOST (16 << 20)
+
+static struct {
+  char *memory;
+  size_t size, used, wanted;
+  int taken;
+} kept;
+
+static void *kept_alloc(void *host, size_t bytes) {
+  const size_t size = (bytes / ALIGNMENT + 1) * ALIGNMENT;
+  (void)host;
+  kept.wanted += size;
+  if (size > kept.size - kept.used) return R_alloc(size, 1);
+  kept.used += size;
+  return kept.memory + kept.used - size;
+}
+
+static const bj_memory kept_memory = {kept_alloc, NULL};
+
+const bj_memory *ffi_workspace(void) {
+  if (kept.taken) return ffi_memory();
+  kept.taken = 1;
+  kept.used = kept.wanted = 0;
+  return &kept_memory;
+}
+
+void ffi_workspace_end(const bj_memory *memory) {
+  if (memory != &kept_memory) return;
+  kept.taken = 0;
+  if (kept.wanted <= kept.size || kept.wanted > KEPT_MOST) return;
+  free(kept.memory);
+  kept.memory = malloc(kept.wanted);
+  kept.size = kept.memory ? kept.wanted : 0;
 }
 
 /* ---- threads ----------------------------------------------------------------------------------------------------- */

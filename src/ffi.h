@@ -24,6 +24,9 @@ NORET void ffi_fail(const char *format, ...);
 /* ffi-host.c: instruction set, memory that R frees after the call, threads, clock. */
 const bj_core *ffi_core(void);
 const bj_memory *ffi_memory(void);
+/* Memory for one call of the core's maps or draws, until the end. */
+const bj_memory *ffi_workspace(void);
+void ffi_workspace_end(const bj_memory *memory);
 void ffi_host_init(void);
 double ffi_clock(void);
 /* Workers for one call. `poll`, an R function without arguments or NULL, is called on this thread at most each 0.1 s:
