@@ -101,12 +101,16 @@ static int spec_choice(bj_build *build, const bj_spec *spec, const char *name, .
   int found = -1, i = 0;
   va_list choices;
   va_start(choices, name);
-  for (const char *choice; (choice = va_arg(choices, const char *)) != NULL; i++) {
-    if (entry && !strcmp(entry->string, choice)) found = i;
-    if (length < sizeof what) length += (size_t)snprintf(what + length, sizeof what - length, " \"%s\"", choice);
+  for (const char *choice; entry && found < 0 && (choice = va_arg(choices, const char *)) != NULL; i++) {
+    if (!strcmp(entry->string, choice)) found = i;
   }
   va_end(choices);
   if (found >= 0) return found;
+  va_start(choices, name);
+  for (const char *choice; (choice = va_arg(choices, const char *)) != NULL && length < sizeof what;) {
+    length += (size_t)snprintf(what + length, sizeof what - length, " \"%s\"", choice);
+  }
+  va_end(choices);
   entry_error(build, spec, name, what);
   return 0;
 }
@@ -132,9 +136,11 @@ static UNUSED int *spec_counts(bj_build *build, const bj_spec *spec, const char 
     counts[i] = fits ? (int)entry->numbers[i] : 1;
     good &= fits;
   }
-  char what[96];
-  snprintf(what, sizeof what, "%d or more whole numbers from 1 to %d", min, COUNT_MOST);
-  if (!good) entry_error(build, spec, name, what);
+  if (!good) {
+    char what[96];
+    snprintf(what, sizeof what, "%d or more whole numbers from 1 to %d", min, COUNT_MOST);
+    entry_error(build, spec, name, what);
+  }
   return counts;
 }
 
@@ -146,9 +152,11 @@ static int *spec_permutation(bj_build *build, const bj_spec *spec, const char *n
     good = is_count(entry->numbers[i], 1, n) && !seen[(int)entry->numbers[i] - 1]++;
     if (good) to[i] = (int)entry->numbers[i] - 1;
   }
-  char what[64];
-  snprintf(what, sizeof what, "the numbers 1, ..., %d in any order", n);
-  if (!good) entry_error(build, spec, name, what);
+  if (!good) {
+    char what[64];
+    snprintf(what, sizeof what, "the numbers 1, ..., %d in any order", n);
+    entry_error(build, spec, name, what);
+  }
   return to;
 }
 
@@ -160,9 +168,11 @@ static UNUSED const bj_spec *spec_part(bj_build *build, const bj_spec *spec, con
 static const bj_spec *spec_parts(bj_build *build, const bj_spec *spec, const char *name, int min, int *n) {
   const bj_entry *entry = entry_at(spec, name);
   const int good = entry && entry->n >= min && (entry->type == BJ_ENTRY_SPECS || entry->n == 0);
-  char what[64];
-  snprintf(what, sizeof what, "a list of at least %d", min);
-  if (!good) entry_error(build, spec, name, what);
+  if (!good) {
+    char what[64];
+    snprintf(what, sizeof what, "a list of at least %d", min);
+    entry_error(build, spec, name, what);
+  }
   *n = good ? entry->n : 0;
   return good ? entry->specs : NULL;
 }
