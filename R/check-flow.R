@@ -28,7 +28,7 @@ is_model <- function(x) {
 one_number <- function(x) is.numeric(x) && length(x) == 1 && is.null(dim(x))
 some_count <- function(x) one_number(x) && is.finite(x) && x >= 0
 null_or <- function(is) function(x) is.null(x) || is(x)
-all_numbers <- function(x) is.list(x) && all(vapply(x, one_number, NA))
+numbers_called <- function(...) function(x) is.list(x) && setequal(names(x), c(...)) && all(vapply(x, one_number, NA))
 
 # The fields of a fit beside those of its flow, in the words of ?fit_flow; all are always there. Each with what it may
 # be: a fit may come from a file.
@@ -43,7 +43,9 @@ FIT_FIELDS <- list(
     is.data.frame(x) && identical(names(x), c("step", "train", "validation", "rate")) && all(vapply(x, is.numeric, NA))
   },
   nobs = null_or(some_count), loglik = null_or(one_number), held_out_loglik = null_or(one_number),
-  reference = null_or(all_numbers), evaluation = null_or(all_numbers), rounds = null_or(is.list),
+  reference = null_or(numbers_called("normal", "flow", "normal_train", "flow_train")),
+  evaluation = null_or(numbers_called("elbo", "elbo_se", "log_z", "log_z_se", "ess", "pareto_k", "n")),
+  rounds = null_or(is.list),
   observed = null_or(is.numeric),
   state = null_or(function(x) is.list(x) && some_count(x[["seed"]]) && is.numeric(x[["counters"]]))
 )
@@ -53,6 +55,8 @@ check_fit <- function(object) {
   check_flow(object)
   native_describe(object)
   for (field in names(FIT_FIELDS)) if (!FIT_FIELDS[[field]](object[[field]])) stop_damaged(field)
+  by_formula <- !is.null(object$formula) && object$d_condition > 0
+  if (by_formula && is.null(object$condition$model)) stop_damaged("condition")
   object
 }
 

@@ -27,7 +27,7 @@ dflow <- function(x, object, condition = NULL, log = FALSE) {
   check_flow(object)
   check_flag(log, "log")
   at <- take_in(object, x, "x", condition)
-  value <- native_log_density(object, at$points, at$condition)
+  value <- tell_nan(native_log_density(object, at$points, at$condition), "The log density")
   if (log) value else exp(value)
 }
 

@@ -81,7 +81,7 @@ warn_unfinished <- function(run) {
 new_fit <- function(flow, run, control, origin, class = NULL) {
   state <- run$state
   counters <- state$counters
-  records <- if (is.list(run$history)) do.call(rbind, run$history) else run$history
+  records <- if (is.matrix(run$history)) run$history else do.call(rbind, as.list(run$history))
   if (is.null(records)) records <- matrix(0, 0, 4)
   colnames(records) <- c("step", "train", "validation", "rate")
   kept <- if (control$keep_best && is.finite(counters[["best_loss"]])) {
@@ -117,7 +117,7 @@ plain_call <- function(call) {
 # The value of an argument of a fit's call, where the user is now; NULL if the call does not name it. Data and log
 # densities stand first, with or without a name.
 call_value <- function(fit, name, envir) {
-  value <- fit$call[[name]]
+  value <- as.list(fit$call)[[name]]
   if (is.null(value) && name == "data" && is.null(fit$formula) && length(fit$call) > 1) value <- fit$call[[2]]
   if (is.name(value) && startsWith(as.character(value), "<")) {
     stop_arg("{.arg {name}} must be given: it was written into the call of the fit, which does not keep it.")

@@ -39,7 +39,19 @@ inverse.bijectr_flow <- function(object, x, condition = NULL, ...) {
 map_points <- function(flow, x, condition, inverse) {
   at <- take_in(flow, x, "x", condition, latent = !inverse)
   out <- native_map(flow, at$points, at$condition, inverse)
-  list(value = give_back(flow, out$value, latent = inverse), logdet = out$logdet)
+  tell_nan(out$value, "The image")
+  list(value = give_back(flow, out$value, latent = inverse), logdet = tell_nan(out$logdet, "The log-determinant"))
+}
+
+# What is not a number is never silent: finite parameters may be too large for the range of a double.
+tell_nan <- function(value, what) {
+  if (anyNA(value)) {
+    row <- (which(is.na(value))[1] - 1) %% NROW(value) + 1
+    cli::cli_warn("{what} of row {row} is not a number: parameters of the flow are too large for doubles.",
+      class = "bijectr_warning_nan"
+    )
+  }
+  value
 }
 
 # Gradients, for tests and for fits that are driven from R: value, logdet and log_density of the map, and the gradient
@@ -69,5 +81,5 @@ logdensity.bijectr_flow <- function(object, newdata, condition = NULL, ...) {
   check_unused(...)
   check_flow(object)
   at <- take_in(object, newdata, "newdata", condition)
-  native_log_density(object, at$points, at$condition)
+  tell_nan(native_log_density(object, at$points, at$condition), "The log density")
 }

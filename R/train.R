@@ -108,7 +108,7 @@ run_training <- function(flow, setup, state, control, progress, snapshot) {
     }
   }
   progress_end(bar)
-  run$history <- do.call(rbind, run$history)
+  run["history"] <- list(do.call(rbind, as.list(run$history)))
   run
 }
 

@@ -68,7 +68,7 @@ fit_verbs <- list(
   summary = function(f, g) print(summary(f)), loglik = function(f, g) c(logLik(f), nobs(f)),
   loss = function(f, g) plot(f, "loss"),
   update = function(f, g) {
-    data <- if (inherits(f$call[["data"]], "function")) NULL else points
+    data <- if (inherits(as.list(f$call)[["data"]], "function")) NULL else points
     update(f, steps = 3, data = if (is.null(f$d_condition)) points else data, condition = g)
   },
   resume = function(f, g) update(f, steps = 3, data = frame)
@@ -133,7 +133,7 @@ judge <- function(run, sound) {
       utils::capture.output(value <- suppressMessages(run()))
       if (sound && is_silent_nan(value)) "NaN" else "accepted"
     },
-    bijectr_error = function(e) "refused", rlang_error = function(e) "refused",
+    bijectr_warning_nan = function(w) "accepted", bijectr_error = function(e) "refused", rlang_error = function(e) "refused",
     error = function(e) paste("unclassed:", conditionMessage(e), "in", paste(deparse(conditionCall(e))[1]))
   )
   setTimeLimit()

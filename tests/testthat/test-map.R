@@ -72,3 +72,17 @@ test_that("extreme points have finite or -Inf log densities, never NaN", {
   x <- as.matrix(expand.grid(c(-1e100, -1e5, 0, 1e5, 1e100), c(-1e100, 0, 1e100)))
   expect_false(anyNA(logdensity(fit, x)))
 })
+
+test_that("what is not a number is not silent", {
+  f <- flow(layer_chain(layer_elementwise(scalar_affine("exp")), layer_elementwise(scalar_affine("exp"))), 1)
+  params(f) <- c(0, 700, 0, 700)
+  x <- c(1, 1e100)
+  seen <- FALSE
+  out <- withCallingHandlers(forward(f, x), bijectr_warning_nan = function(w) {
+    seen <<- TRUE
+    invokeRestart("muffleWarning")
+  })
+  expect_identical(seen, anyNA(unlist(out)))
+  expect_warning(tell_nan(c(1, NaN, 2), "The log density"), "log density of row 2", class = "bijectr_warning_nan")
+  expect_silent(tell_nan(c(1, Inf), "The log density"))
+})
