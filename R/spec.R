@@ -9,8 +9,6 @@ new_spec <- function(family, kind, ...) {
   )
 }
 
-spec_family <- function(x) sub("^bijectr_", "", utils::tail(class(x), 2)[1])
-
 constructor_name <- function(spec) sub("^bijectr_", "", class(spec)[1])
 
 # The arguments of the call of its constructor that makes a spec: its fields that are called as the arguments are.
