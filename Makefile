@@ -5,7 +5,7 @@ export R_LIBS := $(CURDIR)/.lib
 export ONE
 
 .PHONY: demo test check document lint format sanitize valgrind gctorture bench vignettes figures check-extending \
-  core-check fuzz clean
+  core-check float fuzz clean
 
 demo: # fit a flow to the faithful data; writes demo-density.png
 	@sh tools/install-deps.sh demo
@@ -61,6 +61,9 @@ check-extending: # does in a copy of the sources what vignettes/extending.Rmd sa
 fuzz: # damages flows and fits and hands them to the public functions; INPUTS=100000 SEED=2
 	@sh tools/install.sh .lib
 	@Rscript --vanilla tools/fuzz.R $(or $(INPUTS),10000) $(or $(SEED),1)
+
+float: # whether the core compiles in single precision
+	@bash tools/core-float.sh
 
 core-check: # the core without R
 	@bash tools/core-check.sh

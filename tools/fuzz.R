@@ -133,7 +133,8 @@ judge <- function(run, sound) {
       utils::capture.output(value <- suppressMessages(run()))
       if (sound && is_silent_nan(value)) "NaN" else "accepted"
     },
-    bijectr_warning_nan = function(w) "accepted", bijectr_error = function(e) "refused", rlang_error = function(e) "refused",
+    bijectr_warning_nan = function(w) "accepted",
+    bijectr_error = function(e) "refused", rlang_error = function(e) "refused",
     error = function(e) paste("unclassed:", conditionMessage(e), "in", paste(deparse(conditionCall(e))[1]))
   )
   setTimeLimit()

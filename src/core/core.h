@@ -10,7 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The numbers that the core computes with; the border hands doubles in and takes doubles out. */
+#ifdef BJ_SINGLE
+typedef float real;
+#else
 typedef double real;
+#endif
 
 /* Rows of a block. A chunk of data is [block][coordinate][BJ_BLOCK]: one coordinate of one block is contiguous. */
 #define BJ_BLOCK 32
@@ -116,7 +121,7 @@ typedef struct {
   double *log_density; /* n: of the data side, x of BJ_INVERSE, y of BJ_FORWARD */
   /* gradient of sum(cot_y * y) + sum(cot_l * logdet) + sum(cot_p * log_density); wanted if grad_param != NULL */
   const double *cot_y, *cot_l, *cot_p;
-  double *grad_param;     /* n_param, overwritten */
+  real *grad_param;       /* n_param, overwritten */
   double *grad_x;         /* n x d, overwritten */
   double *grad_condition; /* n x n_condition, overwritten */
   /* With a gradient, and `train`, layers do what they do in a step of training, with random numbers from `seed`: the
@@ -231,14 +236,14 @@ typedef struct bj_core {
   bj_status (*flow_build)(const bj_spec *base, const bj_spec *layers, int d, int n_condition, const bj_memory *memory,
                           bj_flow **flow, bj_flow_size *size, bj_error *error);
   void (*flow_describe)(const bj_flow *flow, bj_slot_visitor visit, void *host);
-  void (*flow_init)(const bj_flow *flow, uint64_t seed, double *theta);
-  bj_status (*flow_map)(const bj_flow *flow, const double *theta, bj_direction direction, const bj_map_job *job,
+  void (*flow_init)(const bj_flow *flow, uint64_t seed, real *theta);
+  bj_status (*flow_map)(const bj_flow *flow, const real *theta, bj_direction direction, const bj_map_job *job,
                         const bj_memory *memory, const bj_workers *workers, bj_error *error);
-  bj_status (*flow_draw)(const bj_flow *flow, const double *theta, const bj_draw_job *job, const bj_memory *memory,
+  bj_status (*flow_draw)(const bj_flow *flow, const real *theta, const bj_draw_job *job, const bj_memory *memory,
                          const bj_workers *workers);
   /* Adds to grad_param the gradient of sum(grad_z * z) over draws z; fails where the base's draws have none. */
-  bj_status (*flow_draw_vjp)(const bj_flow *flow, const double *theta, const bj_rows *z, const double *grad_z,
-                             double *grad_param, const bj_memory *memory, bj_error *error);
+  bj_status (*flow_draw_vjp)(const bj_flow *flow, const real *theta, const bj_rows *z, const double *grad_z,
+                             real *grad_param, const bj_memory *memory, bj_error *error);
 
   /* Moments a parameter that an optimiser keeps. */
   bj_status (*optimizer_moments)(const bj_spec *optimizer, const bj_memory *memory, int *n_moment, bj_error *error);
@@ -247,9 +252,9 @@ typedef struct bj_core {
                      const bj_workers *workers, bj_train_outcome *outcome, bj_error *error);
 
   /* for tests and benchmarks */
-  int (*num_apply)(const char *name, long n, const double *x, double *y); /* 0 if there is no such function */
-  void (*num_gemm)(const char *mode, int m, int n_block, int k, const double *a, long rs, long cs, const double *x,
-                   double *y, const double *bias);
+  int (*num_apply)(const char *name, long n, const real *x, real *y); /* 0 if there is no such function */
+  void (*num_gemm)(const char *mode, int m, int n_block, int k, const real *a, long rs, long cs, const real *x, real *y,
+                   const real *bias);
   void (*num_philox)(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
   double (*probe)(const char *name, long n, double (*clock)(void)); /* "fma": GF/s; "exp": ns an element */
 } bj_core;

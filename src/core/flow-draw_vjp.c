@@ -3,8 +3,8 @@
 #include "flow.h"
 #include "num-carve.h"
 
-static bj_status flow_draw_vjp(const bj_flow *flow, const double *theta, const bj_rows *z, const double *grad_z,
-                               double *grad_param, const bj_memory *memory, bj_error *error) {
+static bj_status flow_draw_vjp(const bj_flow *flow, const real *theta, const bj_rows *z, const double *grad_z,
+                               real *grad_param, const bj_memory *memory, bj_error *error) {
   const bj_base *base = flow->base;
   const int size = BJ_CHUNK * BJ_BLOCK;
   if (base->n_param == 0) return BJ_OK;

@@ -40,7 +40,7 @@ static void flow_describe(const bj_flow *flow, bj_slot_visitor visit, void *host
   describe_leave(&out, mark);
 }
 
-static void flow_init(const bj_flow *flow, uint64_t seed, double *theta) {
+static void flow_init(const bj_flow *flow, uint64_t seed, real *theta) {
   bj_rng rng = rng_start(seed, RNG_INITIAL);
   if (flow->base->kind->init) flow->base->kind->init(flow->base, theta, &rng);
   layer_init(flow->layer, theta + flow->base->n_param, &rng);
@@ -315,7 +315,7 @@ static void map_slot(void *arg, int slot) {
   }
 }
 
-static bj_status flow_map(const bj_flow *flow, const double *theta, bj_direction direction, const bj_map_job *job,
+static bj_status flow_map(const bj_flow *flow, const real *theta, bj_direction direction, const bj_map_job *job,
                           const bj_memory *memory, const bj_workers *workers, bj_error *error) {
   real *prep = memory->alloc(memory->host, sizeof(real) * (size_t)(flow->n_prep + 1));
   const int n_slot = slot_count(flow, job->x.n), gradient = job->grad_param != NULL;
@@ -338,7 +338,7 @@ static bj_status flow_map(const bj_flow *flow, const double *theta, bj_direction
   }
   if (gradient) {
     spaces_reduce(&call.params, spaces, n_slot);
-    memcpy(job->grad_param, spaces[0].gtheta, sizeof(double) * (size_t)flow->n_param);
+    memcpy(job->grad_param, spaces[0].gtheta, sizeof(real) * (size_t)flow->n_param);
   }
   return BJ_OK;
 }
@@ -370,7 +370,7 @@ static void draw_slot(void *arg, int slot) {
   }
 }
 
-static bj_status flow_draw(const bj_flow *flow, const double *theta, const bj_draw_job *job, const bj_memory *memory,
+static bj_status flow_draw(const bj_flow *flow, const real *theta, const bj_draw_job *job, const bj_memory *memory,
                            const bj_workers *workers) {
   real *prep = memory->alloc(memory->host, sizeof(real) * (size_t)(flow->n_prep + 1));
   const int n_slot = slot_count(flow, job->n);

@@ -70,12 +70,20 @@ static bj_status standardize_run_vjp(const bj_layer *layer, const bj_pass *pass,
 
 LAYER_DIRECTIONS(standardize, standardize_run)
 
+/* Numbers of a spec as reals. */
+static const real *standardize_numbers(bj_build *build, const bj_spec *spec, const char *name, long n) {
+  const double *from = spec_numbers(build, spec, name, n);
+  real *to = build_alloc(build, sizeof(real) * (size_t)n);
+  for (long i = 0; i < n; i++) to[i] = from[i];
+  return to;
+}
+
 static bj_status standardize_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
   standardize *self = layer->self = build_alloc(build, sizeof(standardize));
   const int d = layer->d;
   self->full = d > 1 && spec_length(spec, "scale") != d;
-  self->loc = spec_numbers(build, spec, "loc", d);
-  self->scale = spec_numbers(build, spec, "scale", self->full ? size_product(build, d, d) : d);
+  self->loc = standardize_numbers(build, spec, "loc", d);
+  self->scale = standardize_numbers(build, spec, "scale", self->full ? size_product(build, d, d) : d);
   for (int i = 0; i < d && build->status == BJ_OK; i++) {
     const real diagonal = self->full ? self->scale[i + (long)i * d] : self->scale[i];
     if (!(diagonal > 0)) return spec_error(build, "`scale` of layer_standardize() must have a positive diagonal");

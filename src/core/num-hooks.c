@@ -30,7 +30,7 @@ static const struct {
   void (*apply)(long n, const real *x, real *y);
 } apply_table[] = {FUNCTIONS(APPLY_ROW)};
 
-static int num_apply(const char *name, long n, const double *x, double *y) {
+static int num_apply(const char *name, long n, const real *x, real *y) {
   for (size_t i = 0; i < sizeof apply_table / sizeof *apply_table; i++) {
     if (strcmp(apply_table[i].name, name)) continue;
     apply_table[i].apply(n, x, y);
@@ -40,8 +40,8 @@ static int num_apply(const char *name, long n, const double *x, double *y) {
 }
 
 /* mode "product": y = w x + bias; "weight_grad": w and x are gy and x, y receives g (m x k, column-major). */
-static void num_gemm(const char *mode, int m, int n_block, int k, const double *a, long rs, long cs, const double *x,
-                     double *y, const double *bias) {
+static void num_gemm(const char *mode, int m, int n_block, int k, const real *a, long rs, long cs, const real *x,
+                     real *y, const real *bias) {
   if (!strcmp(mode, "product")) {
     const gemm_matrix w = {.m = m, .k = k, .w = a, .rs = rs, .cs = cs, .bias = bias};
     gemm(GEMM_SET, w, n_block, x, (long)k * BJ_BLOCK, y, (long)m * BJ_BLOCK);
