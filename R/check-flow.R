@@ -35,7 +35,7 @@ numbers_called <- function(...) function(x) is.list(x) && setequal(names(x), c(.
 FIT_FIELDS <- list(
   call = null_or(is.call), formula = null_or(is.call), loss = function(x) inherits(x, "bijectr_loss"),
   options = null_or(is.list),
-  control = function(x) inherits(x, "bijectr_control") && setequal(names(x), names(formals(fit_control))),
+  control = function(x) inherits(x, "bijectr_control") && all(names(x) %in% names(formals(fit_control))),
   rows = null_or(function(x) is.list(x) && is.integer(x[["train"]]) && is.integer(x[["validation"]])),
   status = function(x) is.character(x) && length(x) == 1 && !is.na(x),
   steps = some_count, epochs = some_count, seconds = some_count,
