@@ -103,7 +103,7 @@ typedef struct bj_flow bj_flow; /* opaque; lives in the memory that was handed i
 
 typedef struct {
   int d, n_condition;
-  long n_param, n_base_param; /* parameters are [base | layers] */
+  long n_param; /* parameters are [base | layers] */
 } bj_flow_size;
 
 /* Called once a parameter array, in the order of the flat vector. path is "layers/1/net/W1"; the array has the shape

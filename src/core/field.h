@@ -62,7 +62,6 @@ INLINE real *field_rows(const bj_field *field, carver *from, long n) {
 }
 
 /* n_node and the sizes of the layer are given. */
-static bj_status field_build(bj_build *build, const bj_spec *spec, int d, int n_condition, int n_node,
-                             const char *where, bj_field **out);
+static bj_status field_build(bj_build *build, const bj_spec *spec, int d, int n_condition, int n_node, bj_field **out);
 
 #endif

@@ -26,7 +26,7 @@ static bj_status flow_build(const bj_spec *base, const bj_spec *layers, int d, i
   if (status != BJ_OK) return status;
   flow->n_param = size_sum(&build, flow->base->n_param, flow->layer->n_param);
   flow->n_prep = size_sum(&build, flow->base->n_prep, flow->layer->n_prep);
-  *size = (bj_flow_size){d, n_condition, flow->n_param, flow->base->n_param};
+  *size = (bj_flow_size){d, n_condition, flow->n_param};
   return build.status;
 }
 

@@ -132,10 +132,11 @@ static bj_status build_sizes(bj_build *build, const bj_spec *spec, long a, long 
   return build->status;
 }
 
-static bj_status scalar_build(bj_build *build, const bj_spec *spec, const char *where, bj_scalar **out) {
+/* What comes of spec_part() and is NULL has its error already, here and below. */
+static bj_status scalar_build(bj_build *build, const bj_spec *spec, bj_scalar **out) {
   const char *const outer = build->family;
   bj_scalar *scalar = *out = build_alloc(build, sizeof(bj_scalar));
-  if (!spec) return spec_error(build, "%s needs a `scalar`", where);
+  if (!spec) return build->status;
   scalar->kind = build_enter(build, spec, "scalar", "scalar bijection");
   bj_status status = scalar->kind ? scalar->kind->build(scalar, spec, build) : build->status;
   if (status == BJ_OK) {
@@ -149,7 +150,7 @@ static bj_status net_build(bj_build *build, const bj_spec *spec, const bj_net_re
                            bj_net **out) {
   const char *const outer = build->family;
   bj_net *net = *out = build_alloc(build, sizeof(bj_net));
-  if (!spec) return spec_error(build, "%s needs a `net`", where);
+  if (!spec) return build->status;
   net->kind = build_enter(build, spec, "net", "net");
   if (net->kind && request->in_rank && !net->kind->masks) {
     spec_error(build, "%s needs a net with autoregressive masks, which net_%s() has not", where, spec->kind);
@@ -161,11 +162,10 @@ static bj_status net_build(bj_build *build, const bj_spec *spec, const bj_net_re
   return build_leave(build, outer, status);
 }
 
-static bj_status field_build(bj_build *build, const bj_spec *spec, int d, int n_condition, int n_node,
-                             const char *where, bj_field **out) {
+static bj_status field_build(bj_build *build, const bj_spec *spec, int d, int n_condition, int n_node, bj_field **out) {
   const char *const outer = build->family;
   bj_field *field = *out = build_alloc(build, sizeof(bj_field));
-  if (!spec) return spec_error(build, "%s needs a `field`", where);
+  if (!spec) return build->status;
   field->kind = build_enter(build, spec, "field", "field");
   field->d = d;
   field->n_condition = n_condition;
@@ -176,9 +176,9 @@ static bj_status field_build(bj_build *build, const bj_spec *spec, int d, int n_
   return build_leave(build, outer, status);
 }
 
-static bj_status solver_build(bj_build *build, const bj_spec *spec, real length, const char *where, solve_plan *plan) {
+static bj_status solver_build(bj_build *build, const bj_spec *spec, real length, solve_plan *plan) {
   const char *const outer = build->family;
-  if (!spec) return spec_error(build, "%s needs a `solver`", where);
+  if (!spec) return build->status;
   plan->solver = build_enter(build, spec, "solver", "solver");
   const bj_status status = plan->solver ? solve_plan_steps(plan, spec, length, build) : build->status;
   return build_leave(build, outer, status);

@@ -74,7 +74,7 @@ static void conditioned_describe(const bj_layer *layer, bj_describe *out) {
 static bj_status conditioned_build(bj_layer *layer, const bj_spec *spec, const int *coordinate, int n_transformed,
                                    bj_net_request *request, bj_build *build) {
   conditioned *self = layer->self;
-  bj_status status = scalar_build(build, spec_part(build, spec, "scalar"), spec->kind, &self->scalar);
+  bj_status status = scalar_build(build, spec_part(build, spec, "scalar"), &self->scalar);
   if (status != BJ_OK) return status;
   const bj_scalar *scalar = self->scalar;
   bj_rng rng = rng_start(0, 0);

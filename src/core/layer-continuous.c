@@ -246,10 +246,9 @@ static bj_status continuous_build(bj_layer *layer, const bj_spec *spec, bj_build
     self->gaussian = spec_choice(build, spec, "probe", "rademacher", "gaussian", NULL);
   }
   if (!(length > 0)) return spec_error(build, "`t0` and `t1` must differ");
-  bj_status status = solver_build(build, spec_part(build, spec, "solver"), length, "layer_continuous", plan);
+  bj_status status = solver_build(build, spec_part(build, spec, "solver"), length, plan);
   if (status != BJ_OK) return status;
-  status = field_build(build, spec_part(build, spec, "field"), d, layer->n_condition, 2 * plan->n_node,
-                       "layer_continuous", &self->field);
+  status = field_build(build, spec_part(build, spec, "field"), d, layer->n_condition, 2 * plan->n_node, &self->field);
   if (status != BJ_OK) return status;
   plan->field = self->field;
   solve_plan_memory(plan);

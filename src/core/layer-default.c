@@ -10,6 +10,7 @@
  */
 #include <stdio.h>
 
+#include "layer-invert.h"
 #include "num-carve.h"
 #include "protocol.h"
 
@@ -261,14 +262,20 @@ static bj_run default_run(const bj_run *run) {
   return forward;
 }
 
-static bj_status default_inverse(const bj_layer *layer, bj_pass *pass) {
+/* The space of a pass, its gradients cleared. */
+static default_space default_begin(const bj_layer *layer, const bj_pass *pass) {
   carver from = {pass->work, 0};
   const default_space at = default_carve(layer, &from);
+  memset(at.gtheta, 0, sizeof(real) * (size_t)layer->n_param);
+  memset(at.gprep, 0, sizeof(real) * (size_t)layer->n_prep);
+  return at;
+}
+
+static bj_status default_inverse(const bj_layer *layer, bj_pass *pass) {
+  const default_space at = default_begin(layer, pass);
   const bj_run run = default_run(pass->run);
   const long size = (long)layer->d * BJ_BLOCK;
   bj_logdet logdet = {at.sum, at.factor, 0};
-  memset(at.gtheta, 0, sizeof(real) * (size_t)layer->n_param);
-  memset(at.gprep, 0, sizeof(real) * (size_t)layer->n_prep);
   for (int b = 0; b < pass->nb; b++) {
     bj_pass block = default_block(layer, pass, b, &at, &run, &logdet);
     bj_status status = default_root(layer, &block, &at, pass->x + b * size, pass->y + b * size);
@@ -283,13 +290,10 @@ static bj_status default_inverse(const bj_layer *layer, bj_pass *pass) {
 }
 
 static bj_status default_inverse_vjp(const bj_layer *layer, bj_pass *pass) {
-  carver from = {pass->work, 0};
-  const default_space at = default_carve(layer, &from);
+  const default_space at = default_begin(layer, pass);
   const bj_run run = default_run(pass->run);
   const long size = (long)layer->d * BJ_BLOCK;
   bj_logdet logdet = {at.sum, at.factor, 0};
-  memset(at.gtheta, 0, sizeof(real) * (size_t)layer->n_param);
-  memset(at.gprep, 0, sizeof(real) * (size_t)layer->n_prep);
   for (int b = 0; b < pass->nb; b++) {
     bj_pass block = default_block(layer, pass, b, &at, &run, &logdet), wanted = *pass;
     const real *gy = pass->gy + b * size;
@@ -337,19 +341,6 @@ static void layer_fill(bj_layer *layer, bj_build *build) {
 /* ---- the oracle -------------------------------------------------------------------------------------------------- */
 
 /* generic: a layer as if its kind had forward and forward_vjp alone. Tests compare a kind's own inverse with it. */
-static bj_status generic_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
-  bj_layer *inner;
-  const bj_status status = layer_build(build, spec_part(build, spec, "layer"), layer->d, layer->n_condition, &inner);
-  if (status != BJ_OK) return status;
-  layer->self = inner;
-  layer->n_param = inner->n_param;
-  layer->n_prep = inner->n_prep;
-  layer->n_cache = inner->n_cache;
-  layer->n_work = inner->n_work;
-  return BJ_OK;
-}
-static void generic_describe(const bj_layer *layer, bj_describe *out) { layer_describe(layer->self, out); }
-static void generic_init(const bj_layer *layer, real *theta, bj_rng *rng) { layer_init(layer->self, theta, rng); }
 static void generic_prepare(const bj_layer *layer, const bj_run *run, const real *theta, real *prep) {
   const bj_run forward = default_run(run);
   layer_prepare(layer->self, &forward, theta, prep);
@@ -370,9 +361,9 @@ static bj_status generic_forward_vjp(const bj_layer *layer, bj_pass *pass) {
 
 static const bj_layer_kind layer_generic = {
     .name = "generic",
-    .build = generic_build,
-    .describe = generic_describe,
-    .init = generic_init,
+    .build = invert_build,
+    .describe = invert_describe,
+    .init = invert_init,
     .prepare = generic_prepare,
     .prepare_vjp = generic_prepare_vjp,
     .forward = generic_forward,

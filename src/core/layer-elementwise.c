@@ -112,7 +112,7 @@ static void elementwise_describe(const bj_layer *layer, bj_describe *out) {
 
 static bj_status elementwise_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
   elementwise *self = layer->self = build_alloc(build, sizeof(elementwise));
-  const bj_status status = scalar_build(build, spec_part(build, spec, "scalar"), "layer_elementwise", &self->scalar);
+  const bj_status status = scalar_build(build, spec_part(build, spec, "scalar"), &self->scalar);
   if (status != BJ_OK) return status;
   const bj_scalar *scalar = self->scalar;
   self->n_set = spec_bool(build, spec, "shared") ? 1 : layer->d;

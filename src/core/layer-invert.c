@@ -1,5 +1,5 @@
 /* invert: the other direction of a layer. forward of the one is inverse of the other; parameters are its own. */
-#include "protocol.h"
+#include "layer-invert.h"
 
 static bj_status invert_forward(const bj_layer *layer, bj_pass *pass) {
   const bj_layer *inner = layer->self;

@@ -250,7 +250,7 @@ static const double *radial_numbers(const bj_layer *layer, const bj_spec *spec, 
 
 static bj_status radial_build_head(bj_layer *layer, const bj_spec *spec, bj_build *build) {
   radial *self = layer->self = build_alloc(build, sizeof(radial));
-  const bj_status status = scalar_build(build, spec_part(build, spec, "scalar"), spec->kind, &self->scalar);
+  const bj_status status = scalar_build(build, spec_part(build, spec, "scalar"), &self->scalar);
   if (status != BJ_OK) return status;
   bj_rng rng = rng_start(0, 0);
   self->initial = build_alloc(build, sizeof(real) * (size_t)(self->scalar->n_param + self->scalar->n_global));

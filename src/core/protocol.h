@@ -191,7 +191,7 @@ struct bj_scalar {
   void *self;
 };
 
-static bj_status scalar_build(bj_build *build, const bj_spec *spec, const char *where, bj_scalar **out);
+static bj_status scalar_build(bj_build *build, const bj_spec *spec, bj_scalar **out);
 
 /* ---- conditioner nets -------------------------------------------------------------------------------------------- */
 

@@ -160,7 +160,7 @@ static bj_status chain_build(bj_scalar *scalar, const bj_spec *spec, bj_build *b
   self->members = build_alloc(build, sizeof(chain_member) * (size_t)self->n_member);
   for (int i = 0; i < self->n_member; i++) {
     chain_member *member = self->members + i;
-    const bj_status status = scalar_build(build, scalars + i, "scalar_chain", &member->scalar);
+    const bj_status status = scalar_build(build, scalars + i, &member->scalar);
     if (status != BJ_OK) return status;
     member->param = scalar->n_param;
     member->prep = scalar->n_prep;

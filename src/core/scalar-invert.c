@@ -40,7 +40,7 @@ static void scalar_invert_prepare_vjp(const bj_scalar *scalar, const real *raw, 
 
 static bj_status scalar_invert_build(bj_scalar *scalar, const bj_spec *spec, bj_build *build) {
   bj_scalar *inner;
-  const bj_status status = scalar_build(build, spec_part(build, spec, "scalar"), "scalar_invert", &inner);
+  const bj_status status = scalar_build(build, spec_part(build, spec, "scalar"), &inner);
   if (status != BJ_OK) return status;
   const bj_scalar_kind *kind = scalar->kind;
   *scalar = *inner; /* its sizes */

@@ -58,7 +58,7 @@ typedef struct {
 } solve_plan;
 
 /* Finds the solver, and reads from its spec the steps of a way of that length, and their nodes. */
-static bj_status solver_build(bj_build *build, const bj_spec *spec, real length, const char *where, solve_plan *plan);
+static bj_status solver_build(bj_build *build, const bj_spec *spec, real length, solve_plan *plan);
 static bj_status solve_plan_steps(solve_plan *plan, const bj_spec *spec, real length, bj_build *build);
 /* The sizes, once the rest of the plan is known. */
 static void solve_plan_memory(solve_plan *plan);
