@@ -5,7 +5,7 @@ export R_LIBS := $(CURDIR)/.lib
 export ONE
 
 .PHONY: demo test check document lint format sanitize valgrind gctorture bench vignettes figures check-extending \
-  core-check float fuzz clean
+  core-check float alone fuzz clean
 
 demo: # fit a flow to the faithful data; writes demo-density.png
 	@sh tools/install-deps.sh demo
@@ -64,6 +64,9 @@ fuzz: # damages flows and fits and hands them to the public functions; INPUTS=10
 
 float: # whether the core compiles in single precision
 	@bash tools/core-float.sh
+
+alone: # whether every file of the core includes what it uses
+	@bash tools/core-alone.sh
 
 core-check: # the core without R
 	@bash tools/core-check.sh

@@ -11,6 +11,8 @@
  *   gdp = act'(p_l) gda, gW_l += gdp da_{l-1}', gda = W_l' gdp. The gp_l join the usual vjp of f. A direction is
  *   computed again in its vjp: only values, slopes and second derivatives of the units are kept.
  */
+#include <stdio.h>
+
 #include "field.h"
 #include "net-mlp-activation.h"
 #include "num-carve.h"

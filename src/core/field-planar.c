@@ -12,6 +12,8 @@
  * The gates g_i are nets of the time (and of the conditions, where there are any). Times that all rows share are nodes:
  * their gates are a table, made once a step of training, so that a net runs once a node and not once a row.
  */
+#include <stdio.h>
+
 #include "field-planar.h"
 #include "num-planar.h"
 

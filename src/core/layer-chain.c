@@ -3,6 +3,8 @@
  *   forward: x -> layer 1 -> layer 2 -> ... -> y, log-determinants added; inverse: the way back.
  *   The cache keeps the value between every two layers, then the caches of the layers.
  */
+#include <stdio.h>
+
 #include "layer-chain.h"
 #include "num-carve.h"
 

@@ -4,6 +4,7 @@
 
 #include "protocol.h"
 
+static const bj_layer_kind layer_chain;
 static int layer_chain_size(const bj_layer *chain);
 static const bj_layer *layer_chain_member(const bj_layer *chain, int i);
 /* The pass of member i in a pass of the chain: its slices, and the values before and behind it as x and y. */

@@ -8,6 +8,7 @@
  */
 #include "layer-chain.h"
 #include "loss.h"
+#include "num-rows.h"
 #include "num-streams.h"
 
 typedef struct {

@@ -10,14 +10,14 @@
  * start from the bias and ascend, as in num-gemm.c: y is the same to the last bit.
  */
 #include "net-mlp-small.h"
-#include "num-gemm.h"
+#include "num-tiles.h"
 
 #define SMALL_IN 4 /* at most */
 #define SMALL_OUT 4
 #define SMALL_SUMS (SMALL_IN + SMALL_OUT + 1)
 
 /* Vectors of rows at once in the forward sweep; n_in + n_out up to which the vjp takes units in pairs. */
-#if BJ_LANES == 8 || defined(__aarch64__)
+#if TILE_REGISTERS == 32
 #define SMALL_WIDE(n_out) 4
 #define SMALL_PAIR 8
 #else

@@ -10,6 +10,8 @@
  *
  * Dense relu nets of depth 1 with few inputs and outputs have kernels of their own: net-mlp-small.c.
  */
+#include <stdio.h>
+
 #include "net-mlp-activation.h"
 #include "net-mlp-small.h"
 #include "num-carve.h"

@@ -8,10 +8,11 @@
  * kn, nb and the ranges.
  */
 #include "num-gemm.h"
+#include "num-tiles.h"
 
 /* Outer products: width of a panel in vectors, columns of a tile by its width, blocks of a panel. With 16 registers, 3
  * x 4 sums would leave none over, and gcc then keeps some of them in memory, where each waits for its own store. */
-#if GEMM_REGISTERS == 32
+#if TILE_REGISTERS == 32
 #define OUTER_WIDE 3
 #define OUTER_HIGH(wide) 8
 #else

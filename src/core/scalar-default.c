@@ -11,6 +11,7 @@
  */
 #include "num-carve.h"
 #include "protocol.h"
+#include "scalar-invert.h"
 
 #define BRACKET_STEPS 400
 #define SCALAR_ROOT_STEPS 300

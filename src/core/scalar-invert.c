@@ -1,5 +1,6 @@
 /* invert: the other direction of a scalar bijection, with the parameters of the one it turns round. */
 #include "scalar-common.h"
+#include "scalar-invert.h"
 
 #define SCALAR_INVERT(direction, other, mode_name, mode)                                                     \
   static void scalar_invert_##direction##_##mode_name(const bj_scalar *scalar, const bj_scalar_pass *pass) { \
