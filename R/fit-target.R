@@ -161,13 +161,13 @@ target_objective <- function(flow, target, origin, control, draw) {
 # A loss of the log weights beta log p(x) - log q(x), x = forward(z), and its gradient; with a seed the gradient is that
 # of a step of training, with the probes and the penalties of layers.
 reverse_gradient <- function(flow, z, target, loss, beta = 1, threads = thread_count(), seed = NULL) {
-  rules <- TARGET_LOSSES[[loss$kind]]
+  rules <- log_weight_loss(loss)
   out <- native_map(flow, z, NULL, FALSE, threads)
   p <- target(out$value)
   log_weight <- beta * p$value - out$log_density
-  share <- rules$share(loss, log_weight)
+  share <- rules$share(log_weight)
   if (loss$path) {
-    share <- rules$path_share(loss, share)
+    share <- rules$path_share(share)
     score <- native_vjp(flow, out$value, NULL, TRUE, list(log_density = rep(1, nrow(z))), threads)$x
     cotangents <- list(value = share * (score - beta * p$gradient))
   } else {
@@ -175,8 +175,8 @@ reverse_gradient <- function(flow, z, target, loss, beta = 1, threads = thread_c
   }
   back <- native_vjp(flow, z, NULL, FALSE, cotangents, threads, seed)
   list(
-    loss = rules$value(loss, log_weight),
-    shown = rules$value(loss, p$value - out$log_density),
+    loss = rules$value(log_weight),
+    shown = rules$value(p$value - out$log_density),
     gradient = if (isFALSE(flow$base$trainable)) {
       back$params
     } else {

@@ -1,20 +1,8 @@
-# Each optimiser against its textbook loop in R, over the same gradients.
-naive_optimizer <- function(kind, theta, gradient, steps, rate, decay = 0.1, momentum = 0.9, nesterov = FALSE) {
-  m <- v <- w <- b <- 0 * theta
-  for (t in seq_len(steps)) {
-    g <- gradient(theta)
-    m <- 0.9 * m + 0.1 * g
-    v <- 0.999 * v + 0.001 * g^2
-    w <- pmax(w, v / (1 - 0.999^t))
-    ratio <- m / (1 - 0.9^t) / (sqrt(v / (1 - 0.999^t)) + 1e-8)
-    b <- momentum * b + g
-    theta <- theta - rate * switch(kind,
-      adam = ratio,
-      adamw = ratio + decay * theta,
-      amsgrad = m / (1 - 0.9^t) / (sqrt(w) + 1e-8),
-      sgd = if (nesterov) g + momentum * b else b
-    )
-  }
+# An optimiser against its textbook, over the same gradients: `textbook()` makes a function(g, theta, t) of gradient,
+# parameters and number of the step, whose value, times the rate, is taken from the parameters.
+textbook_steps <- function(textbook, theta, gradient, steps, rate) {
+  move <- textbook()
+  for (t in seq_len(steps)) theta <- theta - rate * move(gradient(theta), theta, t)
   theta
 }
 
@@ -40,11 +28,11 @@ optimizer_problem <- function() {
   list(f = f, x = x, gradient = gradient)
 }
 
-expect_optimizer_ok <- function(optimizer, ...) {
+expect_optimizer_ok <- function(optimizer, textbook) {
   at <- optimizer_problem()
   testthat::expect_identical(length(coef(at$f)) %% 4L != 0L, TRUE)
   testthat::expect_equal(trained(optimizer, at$f, at$x),
-    naive_optimizer(..., theta = at$f$params, gradient = at$gradient, steps = 12, rate = 0.02),
+    textbook_steps(textbook, at$f$params, at$gradient, steps = 12, rate = 0.02),
     tolerance = 1e-10
   )
 }

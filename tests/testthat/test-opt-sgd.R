@@ -1,6 +1,13 @@
 test_that("gradient descent makes the steps of its definition", {
-  expect_optimizer_ok(opt_sgd(momentum = 0.9), "sgd")
-  expect_optimizer_ok(opt_sgd(momentum = 0.9, nesterov = TRUE), "sgd", nesterov = TRUE)
+  for (nesterov in c(FALSE, TRUE)) {
+    expect_optimizer_ok(opt_sgd(momentum = 0.9, nesterov = nesterov), function() {
+      b <- 0
+      function(g, theta, t) {
+        b <<- 0.9 * b + g
+        if (nesterov) g + 0.9 * b else b
+      }
+    })
+  }
 })
 
 test_that("gradients are clipped by their global norm", {
