@@ -10,14 +10,15 @@ static void check_length(SEXP x, R_xlen_t n, const char *what) {
 
 #define COORDINATES_MOST 1048576
 
-ffi_built ffi_build(SEXP flow) {
-  ffi_built built = {ffi_core(), NULL, {0}};
-  const bj_spec base = ffi_spec(ffi_list_get(flow, "base")), layers = ffi_spec(ffi_list_get(flow, "layers"));
+ffi_built ffi_build(SEXP flow, const bj_memory *memory) {
+  ffi_built built = {.core = ffi_core(), .memory = memory};
+  const bj_spec base = ffi_spec(ffi_list_get(flow, "base"), memory);
+  const bj_spec layers = ffi_spec(ffi_list_get(flow, "layers"), memory);
   bj_error error = {""};
   const int d = (int)ffi_whole(flow, "d", 1, COORDINATES_MOST);
   const int n_condition = (int)ffi_whole(flow, "d_condition", 0, COORDINATES_MOST);
   const bj_status status =
-      built.core->flow_build(&base, &layers, d, n_condition, ffi_memory(), &built.flow, &built.size, &error);
+      built.core->flow_build(&base, &layers, d, n_condition, memory, &built.flow, &built.size, &error);
   if (status != BJ_OK) ffi_raise(status, &error);
   return built;
 }
@@ -26,9 +27,16 @@ ffi_built ffi_build(SEXP flow) {
 static int all_finite(SEXP x) {
   const R_xlen_t n = Rf_xlength(x);
   const double *at = REAL(x);
-  double sum[4] = {0};
-  for (R_xlen_t i = 0; i < n; i++) sum[i % 4] += 0 * at[i];
-  return sum[0] + sum[1] + sum[2] + sum[3] == 0;
+  double a = 0, b = 0, c = 0, d = 0;
+  R_xlen_t i = 0;
+  for (; i + 4 <= n; i += 4) {
+    a += 0 * at[i];
+    b += 0 * at[i + 1];
+    c += 0 * at[i + 2];
+    d += 0 * at[i + 3];
+  }
+  for (; i < n; i++) a += 0 * at[i];
+  return a + b + c + d == 0;
 }
 
 static const double *ffi_params(const ffi_built *built, SEXP flow) {
@@ -80,10 +88,12 @@ SEXP ffi_flow_check(SEXP flow) {
   ffi_spec_check(ffi_list_get(flow, "base"));
   ffi_spec_check(layers);
   SEXP parts = ffi_list_get(layers, "layers");
-  if (strcmp(ffi_string(layers, "kind"), "chain") || TYPEOF(parts) != VECSXP) {
+  if (strcmp(ffi_kind(layers), "chain") || TYPEOF(parts) != VECSXP) {
     ffi_fail("`layers` must be a chain of layers");
   }
-  for (R_xlen_t i = 0; i < Rf_xlength(parts); i++) ffi_spec_check(VECTOR_ELT(parts, i));
+  for (R_xlen_t i = 0; i < Rf_xlength(parts); i++) {
+    if (!ffi_kind(VECTOR_ELT(parts, i))) ffi_fail("a part of the flow is not a specification");
+  }
   const int d = (int)ffi_whole(flow, "d", 1, COORDINATES_MOST);
   const int n_condition = (int)ffi_whole(flow, "d_condition", 0, COORDINATES_MOST);
   SEXP condition = ffi_list_get(flow, "condition");
@@ -117,7 +127,8 @@ static void visit_slot(void *host, const char *path, int rank, const int *dims) 
 /* list(n, paths, dims): the number of parameters, and the arrays they are shown as. */
 SEXP ffi_flow_describe(SEXP flow) {
   const char *names[] = {"n", "paths", "dims", ""};
-  const ffi_built built = ffi_build(flow);
+  ffi_arena arena;
+  const ffi_built built = ffi_build(flow, ffi_memory(&arena));
   ffi_params(&built, flow);
   slots count = {NULL, NULL, 0};
   built.core->flow_describe(built.flow, visit_slot, &count);
@@ -132,7 +143,8 @@ SEXP ffi_flow_describe(SEXP flow) {
 }
 
 SEXP ffi_flow_init(SEXP flow, SEXP seed) {
-  const ffi_built built = ffi_build(flow);
+  ffi_arena arena;
+  const ffi_built built = ffi_build(flow, ffi_memory(&arena));
   SEXP theta = PROTECT(Rf_allocVector(REALSXP, built.size.n_param));
   built.core->flow_init(built.flow, (uint64_t)Rf_asReal(seed), REAL(theta));
   UNPROTECT(1);
@@ -154,11 +166,11 @@ static bj_map_job map_job(const ffi_built *built, SEXP x, SEXP condition) {
 static void run_map(const ffi_built *built, SEXP flow, SEXP inverse, const bj_map_job *job, SEXP threads, SEXP poll) {
   const double *theta = ffi_params(built, flow);
   const bj_workers workers = ffi_workers(threads, poll);
-  const bj_memory *memory = ffi_workspace();
+  const bj_memory *workspace = ffi_workspace(built->memory);
   bj_error error = {""};
   const bj_status status = built->core->flow_map(built->flow, theta, Rf_asLogical(inverse) ? BJ_INVERSE : BJ_FORWARD,
-                                                 job, memory, &workers, &error);
-  ffi_workspace_end(memory);
+                                                 job, workspace, &workers, &error);
+  ffi_workspace_end(workspace);
   ffi_finish(&workers, status, &error);
 }
 
@@ -175,7 +187,8 @@ static double *new_matrix(SEXP list, int i, R_xlen_t n, int columns) {
 /* list(value, logdet, log_density); value is empty unless `want_value` */
 SEXP ffi_flow_map(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP want_value, SEXP threads, SEXP poll) {
   const char *names[] = {"value", "logdet", "log_density", ""};
-  const ffi_built built = ffi_build(flow);
+  ffi_arena arena;
+  const ffi_built built = ffi_build(flow, ffi_memory(&arena));
   bj_map_job job = map_job(&built, x, condition);
   const int value = Rf_asLogical(want_value);
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
@@ -201,7 +214,8 @@ static const double *cotangent(SEXP list, const char *name, R_xlen_t n) {
 SEXP ffi_flow_vjp(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP cotangents, SEXP threads, SEXP seed,
                   SEXP poll) {
   const char *names[] = {"value", "logdet", "log_density", "params", "x", "condition", "penalty", ""};
-  const ffi_built built = ffi_build(flow);
+  ffi_arena arena;
+  const ffi_built built = ffi_build(flow, ffi_memory(&arena));
   const int d = built.size.d, n_condition = built.size.n_condition;
   bj_map_job job = map_job(&built, x, condition);
   const long n = job.x.n;
@@ -227,16 +241,17 @@ SEXP ffi_flow_vjp(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP cotangen
 }
 
 SEXP ffi_flow_draw(SEXP flow, SEXP n, SEXP seed, SEXP threads, SEXP poll) {
-  const ffi_built built = ffi_build(flow);
+  ffi_arena arena;
+  const ffi_built built = ffi_build(flow, ffi_memory(&arena));
   const double *theta = ffi_params(&built, flow);
   const bj_workers workers = ffi_workers(threads, poll);
   const int rows = Rf_asInteger(n);
   SEXP z = PROTECT(Rf_allocMatrix(REALSXP, rows, built.size.d));
   const bj_draw_job job = {.n = rows, .seed = (uint64_t)Rf_asReal(seed), .z = REAL(z)};
   const bj_error error = {""};
-  const bj_memory *memory = ffi_workspace();
-  const bj_status status = built.core->flow_draw(built.flow, theta, &job, memory, &workers);
-  ffi_workspace_end(memory);
+  const bj_memory *workspace = ffi_workspace(built.memory);
+  const bj_status status = built.core->flow_draw(built.flow, theta, &job, workspace, &workers);
+  ffi_workspace_end(workspace);
   ffi_finish(&workers, status, &error);
   UNPROTECT(1);
   return z;
@@ -244,7 +259,8 @@ SEXP ffi_flow_draw(SEXP flow, SEXP n, SEXP seed, SEXP threads, SEXP poll) {
 
 /* The gradient of sum(grad_z * z) over draws z with respect to the parameters: only those of the base have one. */
 SEXP ffi_flow_draw_vjp(SEXP flow, SEXP z, SEXP grad_z) {
-  const ffi_built built = ffi_build(flow);
+  ffi_arena arena;
+  const ffi_built built = ffi_build(flow, ffi_memory(&arena));
   const double *theta = ffi_params(&built, flow);
   const bj_rows draws = ffi_rows(z, built.size.d, "z");
   check_length(grad_z, (R_xlen_t)draws.n * built.size.d, "grad_z");
@@ -252,7 +268,7 @@ SEXP ffi_flow_draw_vjp(SEXP flow, SEXP z, SEXP grad_z) {
   memset(REAL(gradient), 0, sizeof(double) * (size_t)built.size.n_param);
   bj_error error = {""};
   const bj_status status =
-      built.core->flow_draw_vjp(built.flow, theta, &draws, REAL(grad_z), REAL(gradient), ffi_memory(), &error);
+      built.core->flow_draw_vjp(built.flow, theta, &draws, REAL(grad_z), REAL(gradient), built.memory, &error);
   if (status != BJ_OK) ffi_raise(status, &error);
   UNPROTECT(1);
   return gradient;

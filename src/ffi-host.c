@@ -66,23 +66,22 @@ double ffi_clock(void) {
 
 /* ---- memory ------------------------------------------------------------------------------------------------------ */
 
-/* The small pieces of specs and nodes are cut from blocks: R's allocator costs more than all else of a short call. */
-#define BLOCK_BYTES 16384
+/* The small pieces of specs and nodes are cut from blocks, the first of which is on the stack: R's allocator, and its
+ * collections, cost more than all else of a short call. */
 #define ALIGNMENT 16
 
-typedef struct {
-  char *at;
-  size_t left;
-} arena;
+static void arena_use(ffi_arena *arena, char *block, size_t bytes) {
+  const size_t skip = (ALIGNMENT - (uintptr_t)block % ALIGNMENT) % ALIGNMENT;
+  arena->at = block + skip;
+  arena->left = bytes - skip;
+}
 
 static void *arena_alloc(void *host, size_t bytes) {
-  arena *from = host;
+  ffi_arena *from = host;
   const size_t size = (bytes / ALIGNMENT + 1) * ALIGNMENT;
-  if (size > BLOCK_BYTES / 4) return R_alloc(size, 1);
   if (size > from->left) {
-    char *block = R_alloc(BLOCK_BYTES + ALIGNMENT, 1);
-    from->at = block + (ALIGNMENT - (uintptr_t)block % ALIGNMENT) % ALIGNMENT;
-    from->left = BLOCK_BYTES;
+    if (size > sizeof from->begin / 4) return R_alloc(size, 1);
+    arena_use(from, R_alloc(sizeof from->begin, 1), sizeof from->begin);
   }
   void *piece = from->at;
   from->at += size;
@@ -90,12 +89,10 @@ static void *arena_alloc(void *host, size_t bytes) {
   return piece;
 }
 
-const bj_memory *ffi_memory(void) {
-  arena *from = (arena *)R_alloc(1, sizeof(arena) + sizeof(bj_memory));
-  bj_memory *memory = (bj_memory *)(from + 1);
-  *from = (arena){NULL, 0};
-  *memory = (bj_memory){arena_alloc, from};
-  return memory;
+const bj_memory *ffi_memory(ffi_arena *arena) {
+  arena->memory = (bj_memory){arena_alloc, arena};
+  arena_use(arena, arena->begin, sizeof arena->begin);
+  return &arena->memory;
 }
 
 /* The workspace of maps and draws is kept from call to call: new memory costs a short call more, page by page, than all
@@ -120,8 +117,8 @@ static void *kept_alloc(void *host, size_t bytes) {
 
 static const bj_memory kept_memory = {kept_alloc, NULL};
 
-const bj_memory *ffi_workspace(void) {
-  if (kept.taken) return ffi_memory();
+const bj_memory *ffi_workspace(const bj_memory *memory) {
+  if (kept.taken) return memory;
   kept.taken = 1;
   kept.used = kept.wanted = 0;
   return &kept_memory;

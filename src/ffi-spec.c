@@ -10,7 +10,8 @@
 SEXP ffi_list_get(SEXP list, const char *name) {
   SEXP names = Rf_getAttrib(list, R_NamesSymbol);
   if (TYPEOF(list) != VECSXP || TYPEOF(names) != STRSXP) return R_NilValue;
-  for (R_xlen_t i = 0; i < Rf_xlength(list); i++) {
+  const R_xlen_t n = Rf_xlength(list);
+  for (R_xlen_t i = 0; i < n; i++) {
     if (!strcmp(CHAR(STRING_ELT(names, i)), name)) return VECTOR_ELT(list, i);
   }
   return R_NilValue;
@@ -31,35 +32,28 @@ double ffi_whole(SEXP list, const char *name, double min, double max) {
   return value;
 }
 
-const char *ffi_string(SEXP list, const char *name) {
-  SEXP value = ffi_list_get(list, name);
-  if (TYPEOF(value) != STRSXP || Rf_xlength(value) != 1) ffi_fail("`%s` must be one string", name);
-  return CHAR(STRING_ELT(value, 0));
-}
-
-/* A list is a spec if it has a `kind`; other lists hold specs. */
-static int is_spec(SEXP x) {
-  if (TYPEOF(x) != VECSXP) return 0;
+const char *ffi_kind(SEXP x) {
   SEXP kind = ffi_list_get(x, "kind");
-  return TYPEOF(kind) == STRSXP && Rf_xlength(kind) == 1;
+  return TYPEOF(kind) == STRSXP && Rf_xlength(kind) == 1 ? CHAR(STRING_ELT(kind, 0)) : NULL;
 }
 
-static bj_spec read_spec(SEXP list, const bj_memory *memory, int depth);
+static bj_spec read_spec(SEXP list, const char *kind, const bj_memory *memory, int depth);
 
 /* Integers and logicals as doubles. */
 static const double *read_numbers(SEXP value, const bj_memory *memory) {
   const R_xlen_t n = Rf_xlength(value);
   if (TYPEOF(value) == REALSXP) return REAL(value);
+  const int *from = INTEGER(value);
   double *numbers = memory->alloc(memory->host, sizeof(double) * (size_t)n);
-  for (R_xlen_t i = 0; i < n; i++) numbers[i] = INTEGER(value)[i] == NA_INTEGER ? NA_REAL : INTEGER(value)[i];
+  for (R_xlen_t i = 0; i < n; i++) numbers[i] = from[i] == NA_INTEGER ? NA_REAL : from[i];
   return numbers;
 }
 
 /* Returns 0 for values that the core has no use for. */
 static int read_entry(SEXP value, bj_entry *entry, const bj_memory *memory, int depth) {
-  const int one = is_spec(value);
-  if (Rf_xlength(value) > INT_MAX) return 0;
-  entry->n = one ? 1 : (int)Rf_xlength(value);
+  const R_xlen_t n = Rf_xlength(value);
+  if (n > INT_MAX) return 0;
+  entry->n = (int)n;
   switch (TYPEOF(value)) {
     case NILSXP:
       entry->type = BJ_ENTRY_NUMBERS;
@@ -76,11 +70,14 @@ static int read_entry(SEXP value, bj_entry *entry, const bj_memory *memory, int 
       entry->numbers = read_numbers(value, memory);
       return 1;
     case VECSXP: {
+      const char *one = ffi_kind(value);
+      if (one) entry->n = 1;
       bj_spec *specs = memory->alloc(memory->host, sizeof(bj_spec) * (size_t)entry->n);
       for (int i = 0; i < entry->n; i++) {
         SEXP element = one ? value : VECTOR_ELT(value, i);
-        if (!is_spec(element)) return 0;
-        specs[i] = read_spec(element, memory, depth + 1);
+        const char *kind = one ? one : ffi_kind(element);
+        if (!kind) return 0;
+        specs[i] = read_spec(element, kind, memory, depth + 1);
       }
       entry->type = one ? BJ_ENTRY_SPEC : BJ_ENTRY_SPECS;
       entry->specs = specs;
@@ -91,33 +88,33 @@ static int read_entry(SEXP value, bj_entry *entry, const bj_memory *memory, int 
   }
 }
 
-static bj_spec read_spec(SEXP list, const bj_memory *memory, int depth) {
-  SEXP names = Rf_getAttrib(list, R_NamesSymbol);
-  if (!is_spec(list)) ffi_fail("a part of the flow is not a specification");
+static bj_spec read_spec(SEXP list, const char *kind, const bj_memory *memory, int depth) {
+  if (!kind) ffi_fail("a part of the flow is not a specification");
   if (depth > BJ_DEPTH) ffi_fail("specifications are nested more than %d deep", BJ_DEPTH);
+  SEXP names = Rf_getAttrib(list, R_NamesSymbol);
   const R_xlen_t n = Rf_xlength(list);
   bj_entry *entries = memory->alloc(memory->host, sizeof(bj_entry) * (size_t)n);
-  bj_spec spec = {ffi_string(list, "kind"), 0, entries};
+  bj_spec spec = {kind, 0, entries};
   for (R_xlen_t i = 0; i < n; i++) {
     bj_entry *entry = entries + spec.n_entry;
-    memset(entry, 0, sizeof *entry);
-    entry->name = CHAR(STRING_ELT(names, i));
+    *entry = (bj_entry){.name = CHAR(STRING_ELT(names, i))};
     if (strcmp(entry->name, "kind")) spec.n_entry += read_entry(VECTOR_ELT(list, i), entry, memory, depth);
   }
   return spec;
 }
 
-bj_spec ffi_spec(SEXP list) { return read_spec(list, ffi_memory(), 0); }
+bj_spec ffi_spec(SEXP list, const bj_memory *memory) { return read_spec(list, ffi_kind(list), memory, 0); }
 
 /* Lists of specs may stand between two specs. */
 static void check_depth(SEXP x, int depth) {
   if (TYPEOF(x) != VECSXP) return;
   if (depth > 2 * BJ_DEPTH) ffi_fail("specifications are nested more than %d deep", BJ_DEPTH);
-  for (R_xlen_t i = 0; i < Rf_xlength(x); i++) check_depth(VECTOR_ELT(x, i), depth + 1);
+  const R_xlen_t n = Rf_xlength(x);
+  for (R_xlen_t i = 0; i < n; i++) check_depth(VECTOR_ELT(x, i), depth + 1);
 }
 
 void ffi_spec_check(SEXP list) {
-  if (!is_spec(list)) ffi_fail("a part of the flow is not a specification");
+  if (!ffi_kind(list)) ffi_fail("a part of the flow is not a specification");
   check_depth(list, 0);
 }
 

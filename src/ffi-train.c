@@ -42,17 +42,19 @@ SEXP ffi_train_names(void) {
   return out;
 }
 
-static int optimizer_moments(const bj_spec *optimizer) {
+static int optimizer_moments(const bj_spec *optimizer, const bj_memory *memory) {
   int n;
   bj_error error = {""};
-  const bj_status status = ffi_core()->optimizer_moments(optimizer, ffi_memory(), &n, &error);
+  const bj_status status = ffi_core()->optimizer_moments(optimizer, memory, &n, &error);
   if (status != BJ_OK) ffi_raise(status, &error);
   return n;
 }
 
 SEXP ffi_optimizer_moments(SEXP optimizer) {
-  const bj_spec spec = ffi_spec(optimizer);
-  return Rf_ScalarInteger(optimizer_moments(&spec));
+  ffi_arena arena;
+  const bj_memory *memory = ffi_memory(&arena);
+  const bj_spec spec = ffi_spec(optimizer, memory);
+  return Rf_ScalarInteger(optimizer_moments(&spec, memory));
 }
 
 /* ---- what comes in ----------------------------------------------------------------------------------------------- */
@@ -75,9 +77,9 @@ static double need_number(SEXP list, const char *name, double least, double most
   return number;
 }
 
-static const bj_spec *need_spec(SEXP list, const char *name) {
-  bj_spec *spec = (bj_spec *)R_alloc(1, sizeof(bj_spec));
-  *spec = ffi_spec(ffi_list_get(list, name));
+static const bj_spec *need_spec(SEXP list, const char *name, const bj_memory *memory) {
+  bj_spec *spec = memory->alloc(memory->host, sizeof(bj_spec));
+  *spec = ffi_spec(ffi_list_get(list, name), memory);
   return spec;
 }
 
@@ -97,7 +99,7 @@ static const int *need_rows(SEXP list, const char *name, long n_row, long *n) {
 static void read_rows(SEXP list, const ffi_built *built, bj_train_setup *setup) {
   const int d = built->size.d;
   SEXP weight = ffi_list_get(list, "weight");
-  setup->loss = need_spec(list, "loss");
+  setup->loss = need_spec(list, "loss", built->memory);
   setup->data = ffi_rows(ffi_list_get(list, "data"), d, "data");
   if (built->size.n_condition > 0) {
     setup->condition = ffi_rows(ffi_list_get(list, "condition"), built->size.n_condition, "condition");
@@ -121,8 +123,8 @@ static bj_train_setup read_setup(SEXP list, const ffi_built *built, const bj_obj
       .validate_every = (long)need_number(list, "validate_every", 0, INT_MAX),
       .patience = (long)need_number(list, "patience", 0, 1.0 + INT_MAX),
       .record_every = (long)need_number(list, "record_every", 1, INT_MAX),
-      .optimizer = need_spec(list, "optimizer"),
-      .schedule = need_spec(list, "schedule"),
+      .optimizer = need_spec(list, "optimizer", built->memory),
+      .schedule = need_spec(list, "schedule", built->memory),
       .learning_rate = need_number(list, "learning_rate", 0, DBL_MAX),
       .schedule_steps = need_number(list, "schedule_steps", 0, DBL_MAX),
       .clip = need_number(list, "clip", 0, DBL_MAX),
@@ -170,7 +172,7 @@ static void check_counters(SEXP counters, const bj_train_state *state, const bj_
 /* `list` is written by the core. */
 static bj_train_state read_state(SEXP list, const ffi_built *built, const bj_train_setup *setup) {
   const char *what = "state of a training";
-  const R_xlen_t n = built->size.n_param, n_moment = n * optimizer_moments(setup->optimizer);
+  const R_xlen_t n = built->size.n_param, n_moment = n * optimizer_moments(setup->optimizer, built->memory);
   const R_xlen_t n_average = setup->ema > 0 ? n : 0;
   bj_train_state state = {
       .theta = need_numbers(list, what, "theta", n),
@@ -267,7 +269,8 @@ static SEXP history_of(const bj_train_state *state) {
  * objective. */
 SEXP ffi_train(SEXP flow, SEXP setup_list, SEXP state_list, SEXP threads, SEXP poll) {
   const char *names[] = {"state", "outcome", "history", "condition", ""};
-  const ffi_built built = ffi_build(flow);
+  ffi_arena arena;
+  const ffi_built built = ffi_build(flow, ffi_memory(&arena));
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names)), keep = PROTECT(Rf_allocVector(VECSXP, 1));
   SEXP list = ffi_list_get(setup_list, "objective");
   r_objective objective = {0};
@@ -282,7 +285,7 @@ SEXP ffi_train(SEXP flow, SEXP setup_list, SEXP state_list, SEXP threads, SEXP p
   bj_train_outcome outcome;
   bj_error error = {""};
   const bj_workers workers = ffi_workers(threads, poll);
-  const bj_status status = built.core->train(built.flow, &setup, &state, ffi_memory(), &workers, &outcome, &error);
+  const bj_status status = built.core->train(built.flow, &setup, &state, built.memory, &workers, &outcome, &error);
   ffi_finish(&workers, status, &error);
   double *counters = REAL(ffi_list_get(VECTOR_ELT(out, 0), "counters"));
   for (int i = 0; i < N_COUNTER; i++) counters[i] = *counter_of(&state, i);

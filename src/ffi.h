@@ -9,13 +9,14 @@
 #include "core/core.h"
 
 /* ffi-spec.c: R's plain lists to specs. */
-bj_spec ffi_spec(SEXP list);
+bj_spec ffi_spec(SEXP list, const bj_memory *memory);
+/* A list is a spec if it has a `kind`, and this is it; NULL: it is none. Other lists hold specs. */
+const char *ffi_kind(SEXP x);
 void ffi_spec_check(SEXP list);                 /* without making one: has a kind, and is not nested too deep */
 SEXP ffi_list_get(SEXP list, const char *name); /* R_NilValue if absent */
-/* One number (any, NaN too), one whole number within bounds, one string; an error if the field is another thing. */
+/* One number (any, NaN too), one whole number within bounds; an error if the field is another thing. */
 double ffi_number(SEXP list, const char *name);
 double ffi_whole(SEXP list, const char *name, double min, double max);
-const char *ffi_string(SEXP list, const char *name);
 /* Conditions of class bijectr_error_core, with the user's call. ffi_fail(), printf style, is for what the border itself
  * refuses. */
 NORET void ffi_raise(bj_status status, const bj_error *error);
@@ -23,9 +24,16 @@ NORET void ffi_fail(const char *format, ...);
 
 /* ffi-host.c: instruction set, memory that R frees after the call, threads, clock. */
 const bj_core *ffi_core(void);
-const bj_memory *ffi_memory(void);
-/* Memory for one call of the core's maps or draws, until the end. */
-const bj_memory *ffi_workspace(void);
+/* The memory of one entry of the .Call table, on whose stack it begins: specs and nodes mostly fit. */
+typedef struct {
+  bj_memory memory;
+  char *at;
+  size_t left;
+  char begin[32768];
+} ffi_arena;
+const bj_memory *ffi_memory(ffi_arena *arena);
+/* Memory for one call of the core's maps or draws, until the end; `memory` where such a call is under way. */
+const bj_memory *ffi_workspace(const bj_memory *memory);
 void ffi_workspace_end(const bj_memory *memory);
 void ffi_host_init(void);
 double ffi_clock(void);
@@ -38,10 +46,11 @@ void ffi_finish(const bj_workers *workers, bj_status status, const bj_error *err
 /* ffi-flow.c */
 typedef struct {
   const bj_core *core;
+  const bj_memory *memory;
   bj_flow *flow;
   bj_flow_size size;
 } ffi_built;
-ffi_built ffi_build(SEXP flow);
+ffi_built ffi_build(SEXP flow, const bj_memory *memory);
 bj_rows ffi_rows(SEXP x, int columns, const char *what);
 
 /* The entries of the .Call table. */

@@ -107,7 +107,8 @@ static const void *build_enter(bj_build *build, const bj_spec *spec, const char 
   build->family = family;
   if (build->depth++ >= BJ_DEPTH) spec_error(build, "specifications are nested more than %d deep", BJ_DEPTH);
   for (size_t t = 0; build->status == BJ_OK && t < sizeof kind_tables / sizeof *kind_tables; t++) {
-    for (int i = 0; !strcmp(kind_tables[t].family, family) && i < kind_tables[t].n; i++) {
+    if (strcmp(kind_tables[t].family, family)) continue;
+    for (int i = 0; i < kind_tables[t].n; i++) {
       if (!strcmp(kind_name(kind_tables[t].rows[i]), spec->kind)) return kind_tables[t].rows[i];
     }
   }

@@ -83,14 +83,19 @@ static bj_status conditioned_build(bj_layer *layer, const bj_spec *spec, const i
   self->initial = build_alloc(build, sizeof(real) * (size_t)(scalar->n_param + scalar->n_global));
   scalar->kind->init(scalar, self->initial, &rng);
   request->n_out = (int)size_product(build, n_transformed, scalar->n_param);
+  if (build->status != BJ_OK) return build->status;
   if (spec_bool(build, spec, "add_initial")) {
     real *offset = build_alloc(build, sizeof(real) * (size_t)request->n_out);
-    for (int i = 0; i < request->n_out; i++) offset[i] = self->initial[i % scalar->n_param];
+    for (int j = 0; j < n_transformed; j++) {
+      memcpy(offset + (long)j * scalar->n_param, self->initial, sizeof(real) * (size_t)scalar->n_param);
+    }
     request->offset = offset;
   }
   if (request->in_rank) {
     int *out_rank = build_alloc(build, sizeof(int) * (size_t)request->n_out);
-    for (int i = 0; i < request->n_out; i++) out_rank[i] = i / scalar->n_param;
+    for (int j = 0; j < n_transformed; j++) {
+      for (int i = 0; i < scalar->n_param; i++) out_rank[(long)j * scalar->n_param + i] = j;
+    }
     request->out_rank = out_rank;
   }
   layer->n_param = scalar->n_global;

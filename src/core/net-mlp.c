@@ -34,7 +34,7 @@ typedef struct {
   int n_linear, masked, n_rank;
   const small_kernels *small; /* of net-mlp-small.c, or NULL */
   const activation *act;
-  mlp_linear linear[MLP_MAX_LINEAR];
+  mlp_linear *linear; /* n_linear */
   const real *offset;
   int zero_last;
 } mlp;
@@ -293,13 +293,12 @@ static void mlp_build_mask(mlp *self, const bj_net_request *request, int l, bj_b
   linear->row_rank = row_rank;
   linear->column = l > 0 ? self->linear[l - 1].row : request->in_column;
   linear->column_rank = l > 0 ? self->linear[l - 1].row_rank : request->in_rank;
-  for (int i = 0; i < linear->m; i++) {
-    int k = 0;
+  /* ranks ascend on both sides, and so do the bounds */
+  for (int i = 0, k = 0; i < linear->m; i++) {
     while (k < linear->k && row_rank[i] - last >= linear->column_rank[k]) k++;
     k_hi[i] = k;
   }
-  for (int k = 0; k < linear->k; k++) {
-    int i = 0;
+  for (int k = 0, i = 0; k < linear->k; k++) {
     while (i < linear->m && row_rank[i] - last < linear->column_rank[k]) i++;
     m_lo[k] = i;
   }
@@ -313,6 +312,7 @@ static bj_status mlp_build(bj_net *net, const bj_spec *spec, const bj_net_reques
   const int *width = spec_counts(build, spec, "width", 0, &depth);
   if (depth >= MLP_MAX_LINEAR) return spec_error(build, "`depth` of a net must be at most %d", MLP_MAX_LINEAR - 1);
   self->n_linear = depth + 1;
+  self->linear = build_alloc(build, sizeof(mlp_linear) * (size_t)self->n_linear);
   self->masked = request->in_rank != NULL;
   self->n_rank = request->n_rank;
   self->offset = request->offset;
