@@ -22,6 +22,7 @@ blueprint <- function(data, condition, train, model = NULL, start = NULL) {
   side <- start$condition
   if (!is.null(condition)) {
     if (is.null(side)) side <- list(names = column_names(condition), codecs = standard_codecs(condition, train))
+    check_columns(condition, side$codecs, "condition")
     side["model"] <- list(model %||% side$model)
   }
   list(names = column_names(data), codecs = codecs, condition = side)
@@ -71,6 +72,7 @@ take_condition <- function(flow, condition, n, newdata = NULL) {
 }
 
 take_points <- function(x, d, names, codecs, name, each = "") {
+  if (d == 1) x <- as_column(x, names)
   if (is.list(x) && is.data.frame(x)) {
     x <- as_table(pick_columns(x, names, name), name)
     check_columns(x, if (n_columns(x) == d) codecs, name)
@@ -107,7 +109,7 @@ pick_columns <- function(x, names, name) {
 
 # Data to fit, as a table of columns that codecs can read: at least two rows, and something to learn in each column.
 as_fit_data <- function(data, name = "data") {
-  data <- as_table(data, name)
+  data <- as_table(as_column(data), name)
   if (n_columns(data) == 0) stop_arg("{.arg {name}} has no columns.")
   column_codecs(data, name)
   if (n_rows(data) < 2) stop_arg("{.arg {name}} must have at least two rows, not {n_rows(data)}.")
@@ -124,9 +126,9 @@ as_fit_data <- function(data, name = "data") {
 # Conditions to fit, one row a row of the data; NULL without any.
 as_fit_condition <- function(condition, n) {
   if (is.null(condition)) return(NULL)
-  condition <- as_table(condition, "condition")
+  condition <- as_table(as_column(condition), "condition")
   if (n_columns(condition) == 0) stop_arg("{.arg condition} has no columns.")
-  check_columns(condition, NULL, "condition")
+  column_codecs(condition, "condition")
   if (n_rows(condition) != n) {
     stop_arg("{.arg condition} must have as many rows as {.arg data} ({n}), not {n_rows(condition)}.")
   }
@@ -135,10 +137,11 @@ as_fit_condition <- function(condition, n) {
 
 # Conditions are standardised by their training rows. One that is constant there is shifted only.
 standard_codecs <- function(condition, train) {
-  moments <- row_moments(encode_columns(condition), train)
+  codecs <- column_codecs(condition, "condition")
+  moments <- row_moments(encode_columns(condition, codecs), train)
   scale <- sqrt(diag(moments$cov))
   scale[!(scale > 0)] <- 1
-  unname(Map(codec_standard, unname(moments$center), unname(scale)))
+  unname(Map(codec_standard, unname(moments$center), unname(scale), if (is.null(codecs)) list(NULL) else codecs))
 }
 
 # ---- out -------------------------------------------------------------------------------------------------------------

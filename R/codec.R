@@ -56,23 +56,34 @@ decode.bijectr_codec_number <- function(codec, z) z
 
 # ---- standardised numbers: conditioning variables --------------------------------------------------------------------
 
-# Conditions have no density, so the change of scale needs no log-derivative.
-codec_standard <- function(loc, scale) new_codec("standard", "numeric", loc = loc, scale = scale)
+# Conditions have no density, so the change of scale needs no log-derivative. `of`: the codec that makes numbers of the
+# column; NULL, and no field: it is one of numbers.
+codec_standard <- function(loc, scale, of = NULL) {
+  codec <- new_codec("standard", (of %||% CODEC_NUMBER)$type, loc = loc, scale = scale)
+  codec$of <- of
+  codec
+}
 
 #' @export
-accepts.bijectr_codec_standard <- function(codec, x) is_plain_column(x)
+accepts.bijectr_codec_standard <- function(codec, x) accepts(codec$of %||% CODEC_NUMBER, x)
 
 #' @export
 intact.bijectr_codec_standard <- function(codec) {
   numbers <- c(codec[["loc"]], codec[["scale"]])
-  is.numeric(numbers) && length(numbers) == 2 && all(is.finite(numbers)) && numbers[2] > 0
+  of <- codec[["of"]]
+  is.numeric(numbers) && length(numbers) == 2 && all(is.finite(numbers)) && numbers[2] > 0 &&
+    (is.null(of) || (inherits(of, "bijectr_codec") && intact(of)))
 }
 
 #' @export
-encode.bijectr_codec_standard <- function(codec, x) (as.double(x) - codec$loc) / codec$scale
+encode.bijectr_codec_standard <- function(codec, x) {
+  (encode(codec$of %||% CODEC_NUMBER, x) - codec$loc) / codec$scale
+}
 
 #' @export
-decode.bijectr_codec_standard <- function(codec, z) z * codec$scale + codec$loc
+decode.bijectr_codec_standard <- function(codec, z) {
+  decode(codec$of %||% CODEC_NUMBER, z * codec$scale + codec$loc)
+}
 
 # ---- all columns -----------------------------------------------------------------------------------------------------
 
@@ -101,6 +112,16 @@ encode_columns <- function(x, codecs = NULL) {
   }
   x
 }
+
+# Whether a vector is of a class with a codec of its own.
+has_codec <- function(x) {
+  if (!is.object(x) || is.list(x) || !is.null(dim(x))) return(FALSE)
+  codec <- codec_of(x)
+  !is.null(codec) && !inherits(codec, "bijectr_codec_number")
+}
+
+# Such a vector is a data frame of one column.
+as_column <- function(x, name = NULL) if (has_codec(x)) list2DF(stats::setNames(list(x), name)) else x
 
 codec_at <- function(codecs, j) if (is.null(codecs)) CODEC_NUMBER else codecs[[j]]
 

@@ -29,13 +29,13 @@ fit_flow.formula <- function(formula, data = NULL, layers = NULL, ..., d = NULL,
   }
   parts <- formula_parts(formula, data)
   y <- as_fit_data(parts$data)
-  if (!is.null(d) && check_count(d, "d") != ncol(y)) {
-    stop_arg("{.arg d} is {d}, but the left side of {.arg formula} has {ncol(y)} column{?s}.")
+  if (!is.null(d) && check_count(d, "d") != n_columns(y)) {
+    stop_arg("{.arg d} is {d}, but the left side of {.arg formula} has {n_columns(y)} column{?s}.")
   }
   if ("condition" %in% names_of_dots(...)) {
     stop_arg("{.arg condition} was given beside {.arg formula}: conditions stand on its right side.")
   }
-  control <- make_control(control, default_control(nrow(y), ncol(y)), list(...))
+  control <- make_control(control, default_control(n_rows(y), n_columns(y)), list(...))
   fit_matrix(y, layers, base, parts$condition, weights, standardize, loss, control, progress,
     call = plain_call(match.call(fit_flow.formula, call)),
     formula = as.call(as.list(formula)), # without its environment
@@ -62,7 +62,7 @@ formula_parts <- function(formula, data) {
   model <- list(terms = terms, levels = stats::.getXlevels(terms, frame), variables = variables)
   environment(model$terms) <- NULL
   condition <- if (length(attr(terms, "term.labels"))) conditions_from_frame(frame, terms, model$levels, "data")
-  list(data = left_matrix(frame[[1]], formula[[2]], data), condition = condition, model = model)
+  list(data = left_columns(frame[[1]], formula[[2]], data), condition = condition, model = model)
 }
 
 evaluate_formula <- function(expr) {
@@ -88,13 +88,15 @@ check_variables <- function(outside) {
   if (length(outside)) stop_arg("{.arg formula} needs {.field {outside}}, which {?is/are} not in {.arg data}.")
 }
 
-# The left side as a matrix with names. cbind() would turn the levels of a factor into numbers.
-left_matrix <- function(y, expr, data) {
+# The left side: a matrix with names, or columns of the data where some are no plain numbers. cbind() would turn the
+# levels of a factor into numbers.
+left_columns <- function(y, expr, data) {
   parts <- if (is.call(expr) && identical(expr[[1]], quote(cbind))) as.list(expr)[-1] else list(expr)
   for (part in parts[vapply(parts, is.name, logical(1))]) {
     column <- as.character(part)
     value <- data[[column]]
-    if (!is.null(value) && !is.numeric(value)) {
+    if (has_codec(value) && all(vapply(parts, is.name, NA))) return(data[vapply(parts, as.character, "")])
+    if (!is.null(value) && (!is.numeric(value) || has_codec(value))) {
       stop_arg("Column {.field {column}} of {.arg data} must be numeric, not {.obj_type_friendly {value}}.")
     }
   }

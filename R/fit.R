@@ -97,7 +97,7 @@ fit_flow.matrix <- fit_flow.data.frame
 fit_flow.numeric <- fit_flow.data.frame
 
 #' @export
-fit_flow.default <- function(data, ..., d) as_fit_data(data)
+fit_flow.default <- fit_flow.data.frame
 
 make_control <- function(control, default, given) {
   if (is.null(control)) {

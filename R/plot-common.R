@@ -28,7 +28,10 @@ pick_coordinates <- function(coordinates, flow, at_most) {
   as.integer(found)
 }
 
-picture_data <- function(flow, data) all_rows(take_points(data, flow$d, flow$names, NULL, "data", ", one a coordinate"))
+# Data as a matrix of numbers: what codecs make of them is drawn.
+picture_data <- function(flow, data) {
+  all_rows(take_points(data, flow$d, flow$names, flow$codecs, "data", ", one a coordinate"))
+}
 
 # The range to show of one coordinate: all data, else the central 99 percent of draws, and a margin.
 shown_range <- function(draws, data) {

@@ -46,6 +46,7 @@ plot.bijectr_flow <- function(x, type = c("density", "samples", "pairs", "layers
   n <- check_count(n, "n", min = 10)
   grid <- check_count(grid, "grid", min = 2)
   if (!is.null(data)) data <- picture_data(x, data)
+  x["codecs"] <- list(NULL) # draws, too, stay numbers
   if (!is.null(data) && nrow(data) == 0) stop_arg("{.arg data} has no rows.")
   if (x$d > 2 && type %in% c("density", "samples")) type <- "pairs"
   one_row <- NROW(condition) <= 1 || (is.null(dim(condition)) && length(condition) == x$d_condition)

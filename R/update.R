@@ -52,6 +52,7 @@ update.bijectr_fit <- function(object, epochs = NULL, steps = NULL, seconds = NU
   weights <- check_weights(from_call(weights, "weights"), n)
   condition <- as_fit_condition(from_call(condition, "condition"), n)
   if ((object$d_condition > 0) == is.null(condition)) stop_arg("{.arg condition} does not fit this fit.")
+  check_columns(condition, object$condition$codecs, "condition")
   if (!is.null(condition)) condition <- encode_columns(condition, object$condition$codecs)
   check_columns(data, object$codecs, "data")
   data <- encode_columns(data, object$codecs)

@@ -58,3 +58,88 @@ test_that("a matrix stays a matrix", {
   expect_identical(encode_columns(x, codecs), cbind(a = c(0, 0.5), b = c(3, 5)))
   expect_identical(encode_columns(as.list(as.data.frame(x)), codecs), list(a = c(0, 0.5), b = c(3, 5)))
 })
+
+# Rain and heat, and the same with the heat in the numbers that it is learned in.
+weather <- function() {
+  set.seed(1)
+  plain <- data.frame(rain = rexp(80), heat = 10 * rnorm(80))
+  classed <- plain
+  classed$heat <- fahrenheit(32 + 1.8 * plain$heat)
+  list(classed = classed, plain = plain)
+}
+fitted_to <- function(...) {
+  set.seed(2)
+  fit_flow(..., steps = 5)
+}
+
+test_that("a vector of a class with a codec is a column", {
+  local_fahrenheit()
+  at <- weather()
+  fit <- fitted_to(at$classed$heat)
+  plain <- fitted_to(at$plain$heat)
+  expect_equal(coef(fit), coef(plain))
+  expect_equal(logdensity(fit, at$classed$heat), logdensity(plain, at$plain$heat))
+  expect_s3_class(qflow(0.3, fit), "fahrenheit")
+  expect_equal(pflow(qflow(c(0.3, 0.6), fit), fit), c(0.3, 0.6))
+  named <- fitted_to(at$classed["heat"])
+  expect_equal(dflow(at$classed$heat, named), dflow(at$plain$heat, plain))
+  expect_s3_class(augment.bijectr_flow(named, at$classed$heat)$heat, "fahrenheit")
+  expect_error(logdensity(fitted_to(at$classed), at$classed$heat), "must have 2 columns")
+  expect_error(fit_flow(Sys.Date() + 0:9), "must be a numeric", class = "bijectr_error_argument")
+})
+
+test_that("the left side of a formula takes classes that have a codec", {
+  local_fahrenheit()
+  at <- weather()
+  fit <- fitted_to(heat ~ rain, at$classed)
+  expect_equal(coef(fit), coef(fitted_to(heat ~ rain, at$plain)))
+  expect_identical(fit$names, "heat")
+  expect_s3_class(sample(fit, 3, condition = data.frame(rain = 1))$heat, "fahrenheit")
+  both <- fitted_to(cbind(rain, heat) ~ 1, at$classed)
+  expect_equal(coef(both), coef(fitted_to(cbind(rain, heat) ~ 1, at$plain)))
+  expect_equal(update(both, steps = 2, data = at$classed)$steps, 7)
+  expect_error(fit_flow(cbind(log(rain), heat) ~ 1, at$classed), "heat.*must be numeric")
+})
+
+test_that("conditions of a class with a codec are encoded, then standardised", {
+  local_fahrenheit()
+  at <- weather()
+  fit <- fitted_to(at$plain["rain"], condition = at$classed["heat"], keep_state = TRUE)
+  plain <- fitted_to(at$plain["rain"], condition = at$plain["heat"])
+  expect_equal(coef(fit), coef(plain))
+  codec <- fit$condition$codecs[[1]]
+  expect_true(intact(codec))
+  expect_equal(encode(codec, at$classed$heat), encode(plain$condition$codecs[[1]], at$plain$heat))
+  expect_equal(decode(codec, encode(codec, at$classed$heat)), at$classed$heat)
+  two <- at$plain$heat[1:2]
+  expect_equal(logdensity(fit, 1:2, fahrenheit(32 + 1.8 * two)), logdensity(plain, 1:2, two))
+  expect_equal(logdensity(fit, 1:2, fahrenheit(32 + 1.8 * two[1])), logdensity(plain, 1:2, two[1]))
+  expect_error(logdensity(fit, 1, at$plain[1, "heat", drop = FALSE]), "in degrees Fahrenheit")
+  expect_error(
+    update(fit, steps = 1, data = at$plain["rain"], condition = at$plain["heat"]), "in degrees Fahrenheit"
+  )
+  codec$of$kind <- NULL
+  class(codec$of) <- "bijectr_codec"
+  expect_false(intact(codec))
+  codec$of <- 1
+  expect_false(intact(codec))
+})
+
+test_that("pictures are of numbers", {
+  local_fahrenheit()
+  at <- weather()
+  grDevices::pdf(NULL)
+  withr::defer(grDevices::dev.off())
+  fit <- fitted_to(at$classed)
+  plain <- fitted_to(at$plain)
+  for (type in c("density", "samples", "pairs", "layers")) {
+    shown <- function(fit, data) {
+      set.seed(3)
+      plot(fit, type, data = data, n = 50, grid = 11)
+    }
+    expect_equal(shown(fit, at$classed), shown(plain, at$plain), info = type)
+  }
+  for (type in c("density", "samples")) {
+    expect_true(is.numeric(unlist(plot(fitted_to(at$classed$heat), type, data = at$classed$heat, n = 50))), info = type)
+  }
+})
