@@ -8,9 +8,18 @@ conditions_from_frame <- function(frame, terms, levels, name) {
       stop_arg("{.arg {name}} has a value that cannot be used: row {row}, column {.field {variable}} is NA.")
     }
   }
-  x <- stats::model.matrix(terms, frame, contrasts.arg = lapply(levels, function(l) "contr.treatment"))
+  x <- evaluate_formula(
+    stats::model.matrix(terms, frame, contrasts.arg = lapply(levels, function(l) "contr.treatment"))
+  )
   x <- x[, colnames(x) != "(Intercept)", drop = FALSE]
   check_finite(matrix(as.double(x), nrow(x), dimnames = list(NULL, colnames(x))), name)
+}
+
+evaluate_formula <- function(expr) {
+  tryCatch(expr, error = function(e) {
+    reason <- conditionMessage(e)
+    stop_arg("{.arg formula} cannot be evaluated: {reason}.")
+  })
 }
 
 # Variables of the right side, as a data frame or with their names, to columns of the model matrix.

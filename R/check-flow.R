@@ -33,10 +33,15 @@ numbers_called <- function(...) function(x) is.list(x) && setequal(names(x), c(.
 # The fields of a fit beside those of its flow, in the words of ?fit_flow; all are always there. Each with what it may
 # be: a fit may come from a file.
 FIT_FIELDS <- list(
-  call = null_or(is.call), formula = null_or(is.call), loss = function(x) inherits(x, "bijectr_loss"),
-  options = null_or(is.list),
+  call = null_or(is.call), formula = null_or(function(x) is.call(x) && identical(x[[1]], quote(`~`))),
+  loss = function(x) inherits(x, "bijectr_loss"),
+  options = null_or(function(x) {
+    is.list(x) && some_count(x[["anneal"]]) && some_count(x[["evaluate"]]) && is.character(x[["gradient"]])
+  }),
   control = function(x) inherits(x, "bijectr_control") && all(names(x) %in% names(formals(fit_control))),
-  rows = null_or(function(x) is.list(x) && is.integer(x[["train"]]) && is.integer(x[["validation"]])),
+  rows = null_or(function(x) {
+    is.list(x) && is.integer(x[["train"]]) && length(x[["train"]]) > 0 && is.integer(x[["validation"]])
+  }),
   status = function(x) is.character(x) && length(x) == 1 && !is.na(x),
   steps = some_count, epochs = some_count, seconds = some_count,
   history = function(x) {

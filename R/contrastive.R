@@ -27,6 +27,11 @@
 #' @param control,...  Training settings of each round, see [fit_control()]; by default those of [fit_flow()], with
 #'   batches of 100 pairs for the contrastive loss, which takes `atoms + 1` densities a pair.
 #' @param progress Show progress bars.
+#' @section Interrupts and errors: an interrupt ends the rounds, not the call: the fit so far is returned, with status
+#'   `"interrupted"` and a warning of class `bijectr_warning_interrupted`; its `rounds` are those that were completed.
+#'   An error, of the simulator or during training, is raised as `bijectr_error_training` with the fit so far as
+#'   `condition$fit`; before the first step of the first round it is the original error. A fit in rounds cannot be
+#'   trained further with `update()`: start `fit_rounds()` with it as `layers`.
 #' @return A `bijectr_fit` of the last round: a flow of the parameters given data, to be used with `condition =
 #'   observed`. It has the additional fields `rounds` (a list with `theta`, `data` and `history` of each round) and
 #'   `observed`.
@@ -87,17 +92,16 @@ fit_rounds <- function(simulator, prior, observed, rounds = 2, simulations = 100
     class(fit) <- c("bijectr_rounds_fit", setdiff(class(fit), "bijectr_rounds_fit"))
     fit
   }
-  one_round(first = TRUE)
-  # what later rounds meet does not cost those before them
-  while (length(log) < rounds && fit$status != "interrupted") {
+  # what a round meets does not cost those before it, nor what it has trained
+  ended <- tryCatch(one_round(first = TRUE), bijectr_error_training = identity)
+  while (!inherits(ended, "error") && length(log) < rounds && fit$status != "interrupted") {
     ended <- guarded(one_round(first = FALSE))
     if (inherits(ended, "interrupt")) {
       fit$status <- "interrupted"
-      warn_interrupted_rounds(length(log))
-    } else if (inherits(ended, "error")) {
-      raise_failed_round(ended, length(log) + 1, finished(ended$fit %||% fit))
+      ended <- guarded(warn_interrupted_rounds(length(log)))
     }
   }
+  if (inherits(ended, "error")) raise_failed_round(ended, length(log) + 1, finished(ended$fit %||% fit))
   finished(fit)
 }
 
@@ -106,10 +110,12 @@ warn_interrupted_rounds <- function(n) {
 }
 
 raise_failed_round <- function(error, round, fit) {
+  own <- inherits(error, "bijectr_error_training") # says what holds for fits in one round
   cli::cli_abort(
-    c("Round {round} met an error.", i = "The fit so far is {.field fit} of this condition:
+    c("Round {round} ended in an error.", i = "The fit so far is {.field fit} of this condition:
        {.code rlang::last_error()$fit}."),
-    class = c("bijectr_error_training", "bijectr_error"), parent = error, fit = fit, call = user_call()
+    class = c("bijectr_error_training", "bijectr_error"), parent = if (own) error$parent else error, fit = fit,
+    call = user_call()
   )
 }
 

@@ -10,11 +10,18 @@ finish_fit <- function(flow, setup, state, control, progress, origin, evaluate, 
   suspendInterrupts({
     run <- run_training(flow, setup, state, control, check_flag(progress, "progress"), snapshot)
     fit <- snapshot(run)
-    warn_unfinished(run)
-    if (run$status != "failed") fit <- add_evaluation(fit, evaluate)
+    if (run$status != "failed") {
+      # where warnings are errors, an error carries the fit
+      found <- guarded(evaluate(fit))
+      fit <- add_evaluation(fit, found)
+      run <- attempted(run, {
+        warn_unfinished(run)
+        warn_unevaluated(found)
+      })
+    }
     pending_condition() # one that comes now changes nothing
   })
-  if (run$status == "failed") raise_failure(run, fit, state)
+  if (inherits(run$condition, "error")) raise_failure(run, fit, state)
   if (!keeps_state(fit)) fit["state"] <- list(NULL)
   fit
 }
@@ -25,7 +32,7 @@ keeps_state <- function(fit) fit$control$keep_state || fit$status %in% c("time_l
 raise_failure <- function(run, fit, state) {
   if (run$state$counters[["step"]] == state$counters[["step"]]) stop(run$condition)
   cli::cli_abort(
-    c("The training met an error at step {fit$steps}.",
+    c("The fit ended in an error at step {fit$steps}.",
       i = "The fit so far is {.field fit} of this condition: {.code rlang::last_error()$fit}; {.fn update} goes on from
            there."
     ),
@@ -33,18 +40,18 @@ raise_failure <- function(run, fit, state) {
   )
 }
 
-# What is computed after the training must not cost it.
-add_evaluation <- function(fit, evaluate) {
-  found <- guarded(evaluate(fit))
-  if (!inherits(found, "condition")) {
-    fit[names(found)] <- found
-    return(fit)
-  }
+# What is computed after the training must not cost it: `found` is a list of fields, or what ended the evaluation.
+add_evaluation <- function(fit, found) {
+  if (!inherits(found, "condition")) fit[names(found)] <- found
+  fit
+}
+
+warn_unevaluated <- function(found) {
+  if (!inherits(found, "condition")) return(invisible())
   reason <- if (inherits(found, "interrupt")) "it was interrupted" else conditionMessage(found)
   cli::cli_warn(c("The fit could not be evaluated after the training: {reason}", i = "The fit itself is whole."),
     class = "bijectr_warning_evaluation"
   )
-  fit
 }
 
 # Rows that count.
@@ -104,21 +111,32 @@ new_fit <- function(flow, run, control, origin, class = NULL) {
   structure(c(unclass(flow), fields), class = c(class, "bijectr_fit", "bijectr_flow"))
 }
 
-# A call as a user would type it: what do.call() has written into it, data and functions, is replaced by its class.
+# The call of the generic, from within one of its methods. Dots in it are resolved: they may hide any argument.
+user_fit_call <- function() {
+  call <- sys.call(-2)
+  if (list(quote(...)) %in% as.list(call)) call <- match_fit_call(call, parent.frame(2))
+  plain_call(call)
+}
+
+# With names, as the methods of fit_flow() match their arguments.
+match_fit_call <- function(call, envir) match.call(function(data, layers, ..., d) NULL, call, envir = envir)
+
+# A call as a user would type it: what do.call() or dots have written into it, data and functions, is replaced by its
+# class.
 plain_call <- function(call) {
   typed <- function(x) is.language(x) || is.null(x) || (is.atomic(x) && !is.object(x) && length(x) <= 10)
   if (!is.language(call[[1]])) call[[1]] <- quote(fit_flow)
   for (i in seq_along(call)[-1]) {
-    if (!is_empty_argument(call[[i]]) && !typed(call[[i]])) call[[i]] <- as.name(paste0("<", class(call[[i]])[1], ">"))
+    if (is_empty_argument(call[[i]])) next
+    if (is.name(call[[i]]) && grepl("^[.]{2}[0-9]+$", call[[i]])) call[[i]] <- as.name("<dots>")
+    if (!typed(call[[i]])) call[[i]] <- as.name(paste0("<", class(call[[i]])[1], ">"))
   }
   call
 }
 
-# The value of an argument of a fit's call, where the user is now; NULL if the call does not name it. Data and log
-# densities stand first, with or without a name.
+# The value of an argument of a fit's call, where the user is now; NULL if the call does not have it.
 call_value <- function(fit, name, envir) {
-  value <- as.list(fit$call)[[name]]
-  if (is.null(value) && name == "data" && is.null(fit$formula) && length(fit$call) > 1) value <- fit$call[[2]]
+  value <- as.list(match_fit_call(fit$call, envir))[[name]]
   if (is.name(value) && startsWith(as.character(value), "<")) {
     stop_arg("{.arg {name}} must be given: it was written into the call of the fit, which does not keep it.")
   }

@@ -65,13 +65,6 @@ formula_parts <- function(formula, data) {
   list(data = left_columns(frame[[1]], formula[[2]], data), condition = condition, model = model)
 }
 
-evaluate_formula <- function(expr) {
-  tryCatch(expr, error = function(e) {
-    reason <- conditionMessage(e)
-    stop_arg("{.arg formula} cannot be evaluated: {reason}.")
-  })
-}
-
 # `. ~ x`: all columns that the right side does not name.
 expand_left_dot <- function(formula, data) {
   if (!identical(formula[[2]], quote(.))) return(formula)

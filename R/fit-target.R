@@ -57,6 +57,7 @@
 fit_flow.function <- function(data, layers = NULL, ..., d = length(names), names = NULL, base = base_normal(),
                               gradient = "differences", loss = loss_reverse_kl(), anneal = 0, evaluate = 10000,
                               control = NULL, progress = interactive()) {
+  call <- user_fit_call()
   control <- make_control(control, default_target_control(), list(...))
   if (is.null(control$steps)) stop_arg("{.arg steps} must be given.")
   loss <- check_target_loss(loss, control$batch_size)
@@ -71,8 +72,10 @@ fit_flow.function <- function(data, layers = NULL, ..., d = length(names), names
   target <- target_with_gradient(data, gradient, flow$d, flow$names)
   check_target_start(flow, target, control$batch_size)
   origin <- list(
-    call = plain_call(sys.call(-1)), loss = loss,
-    options = list(anneal = anneal, evaluate = evaluate, gradient = gradient)
+    call = call, loss = loss,
+    options = list(
+      anneal = anneal, evaluate = evaluate, gradient = if (is.function(gradient)) "function" else gradient
+    )
   )
   fit_target(flow, target, new_state(flow, control), control, progress, origin)
 }
@@ -191,18 +194,21 @@ evaluate_target <- function(fit, target, n) {
 }
 
 #' @rdname update.bijectr_fit
-#' @param target The log density that the fit was made to; by default it is taken from the fit's call.
+#' @param target,gradient The log density that the fit was made to, and its gradient if that was a function; by default
+#'   they are taken from the fit's call.
 #' @export
-update.bijectr_target_fit <- function(object, steps = NULL, seconds = NULL, target = NULL, checkpoint = NULL,
-                                      callback = NULL, progress = interactive(), ...) {
+update.bijectr_target_fit <- function(object, steps = NULL, seconds = NULL, target = NULL, gradient = NULL,
+                                      checkpoint = NULL, callback = NULL, progress = interactive(), ...) {
   check_unused(...)
   check_fit(object)
   control <- continued_control(object, NULL, steps, seconds, checkpoint, callback)
   if (is.null(control)) return(object)
   target <- target %||% call_value(object, "data", parent.frame())
   if (!is.function(target)) stop_arg("{.arg target} must be the log density of the fit, not {describe(target)}.")
+  rule <- object$options$gradient
+  if (rule == "function") rule <- gradient %||% call_value(object, "gradient", parent.frame())
   flow <- as_flow(object)
-  target <- target_with_gradient(target, object$options$gradient, flow$d, flow$names)
+  target <- target_with_gradient(target, rule, flow$d, flow$names)
   fit_target(flow, target, resumed_state(object, control), control, progress, continued_origin(object))
 }
 

@@ -25,7 +25,8 @@
 #'   of [flow()] and these, each of which is always there, `NULL` where a fit has nothing to say in it:
 #'   * `call`: the call, without data and functions that were written into it; `formula`: the formula, if there was one;
 #'   * `loss`: what was minimised, one of the `loss_*` functions; `options`: of a fit to a log density, `anneal`,
-#'     `evaluate` and `gradient`; `control`: the training settings, see [fit_control()], without callbacks;
+#'     `evaluate` and `gradient` (`"function"` if it was one); `control`: the training settings, see [fit_control()],
+#'     without callbacks;
 #'   * `rows`: `train` and `validation`, row numbers of the data;
 #'   * `status`: `"finished"`, `"max_epochs"`, `"converged"`, `"time_limit"`, `"stopped"` (by the callback),
 #'     `"interrupted"`, `"diverged"` or `"failed"` (by an error); `steps`, `epochs`, `seconds`: how long it took;
@@ -37,13 +38,15 @@
 #'   * `evaluation`: of a fit to a log density, see [fit_flow.function()]; `rounds`, `observed`: of a fit in rounds, see
 #'     [fit_rounds()];
 #'   * `state`: what `update()` needs to go on exactly where the training ended: kept with `keep_state = TRUE`, and
-#'     where the training ended early.
+#'     with status `"time_limit"`, `"stopped"`, `"interrupted"` or `"failed"`.
 #' @section Interrupts and errors: nothing that was trained is lost. An interrupt ends the training, not the call: the
 #'   fit so far is returned, with status `"interrupted"` and a warning of class `bijectr_warning_interrupted`. An error
 #'   during training, in a callback or a log density or from a time limit, is raised as an error of class
-#'   `bijectr_error_training` that carries the fit so far as `condition$fit`, with the original error as its parent. In
-#'   both cases `update()` goes on from there. What cannot be computed after training, for an error or an interrupt, is
-#'   `NA` or `NULL`, with a warning of class `bijectr_warning_evaluation`.
+#'   `bijectr_error_training` that carries the fit so far as `condition$fit`, with the original error as its parent;
+#'   before the first step there is nothing to carry, and the error is the original one. In both cases `update()` goes
+#'   on from there. What cannot be computed after training, for an error or an interrupt, is
+#'   `NA` or `NULL`, with a warning of class `bijectr_warning_evaluation`. Where warnings are errors (`options(warn =
+#'   2)`), these warnings are errors of class `bijectr_error_training`, with the fit.
 #' @references Papamakarios, Nalisnick, Rezende, Mohamed, Lakshminarayanan (2021), *Normalizing flows for probabilistic
 #'   modeling and inference*, arXiv:1912.02762.
 #' @seealso [logdensity()], [sample()], [plot.bijectr_fit()], [update.bijectr_fit()]
@@ -80,12 +83,13 @@ formula_or_data <- function(data, ...) {
 fit_flow.data.frame <- function(data, layers = NULL, ..., d = NULL, base = base_normal(), condition = NULL,
                                 weights = NULL, standardize = TRUE, loss = loss_maximum_likelihood(), control = NULL,
                                 progress = interactive()) {
+  call <- user_fit_call()
   data <- as_fit_data(data)
   if (!is.null(d) && check_count(d, "d") != n_columns(data)) {
     stop_arg("{.arg d} is {d}, but {.arg data} has {n_columns(data)} column{?s}.")
   }
   control <- make_control(control, default_control(n_rows(data), n_columns(data)), list(...))
-  fit_matrix(data, layers, base, condition, weights, standardize, loss, control, progress, plain_call(sys.call(-1)))
+  fit_matrix(data, layers, base, condition, weights, standardize, loss, control, progress, call)
 }
 
 #' @rdname fit_flow

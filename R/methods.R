@@ -60,7 +60,13 @@ logLik.bijectr_fit <- function(object, newdata = NULL, condition = NULL, ...) {
   check_fit(object)
   if (is.null(newdata)) {
     if (!is.null(condition)) stop_arg("{.arg condition} was given without {.arg newdata}.")
-    if (is.null(object$loglik)) stop_arg("This fit was not made from data: {.arg newdata} must be given.")
+    if (is.null(object$nobs)) stop_arg("This fit was not made from data: {.arg newdata} must be given.")
+    if (is.null(object$loglik)) {
+      stop_arg(c(
+        "This fit was not evaluated: it is a checkpoint, or an error ended it.",
+        i = "{.fn update} goes on and evaluates it; or give {.arg newdata}."
+      ))
+    }
     value <- object$loglik
     n <- object$nobs
   } else {

@@ -7,9 +7,22 @@
 # stops where the last complete step has left it.
 new_objective <- function(step, validate = NULL) {
   list(
-    step = function(params, at, seed) guarded(step(params, at, seed)),
-    validate = if (!is.null(validate)) function(params) guarded(validate(params))
+    step = function(params, at, seed) {
+      value <- guarded(step(params, at, seed))
+      if (at > 0 && is_unsolved(value)) list(loss = NaN, shown = NaN, gradient = NaN * params) else value
+    },
+    validate = if (!is.null(validate)) {
+      function(params) {
+        value <- guarded(validate(params))
+        if (is_unsolved(value)) NaN else value
+      }
+    }
   )
+}
+
+# Parameters that a solver cannot follow are bad ones, as in losses of data.
+is_unsolved <- function(value) {
+  inherits(value, "bijectr_error_core") && value$status %in% c("no_root", "too_many_steps")
 }
 
 # Threads cost more than they bring in a short step: from the second step on they are used where a step is long. The

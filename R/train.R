@@ -96,14 +96,16 @@ run_training <- function(flow, setup, state, control, progress, snapshot) {
     failures <- run$state$counters[["n_failure"]]
     run <- train_some(flow, setup, run, max(0, min(seconds_per_call(run$state, length(setup$train_row)), left)))
     run$seconds <- elapsed()
-    if (run$state$counters[["n_failure"]] > failures) report_rollback(run$state$counters)
-    progress_update(bar, run, setup)
+    run <- attempted(run, {
+      if (run$state$counters[["n_failure"]] > failures) report_rollback(run$state$counters)
+      progress_update(bar, run, setup)
+    })
     if (run$status == "paused" && run$seconds >= (control$seconds %||% Inf)) run$status <- "time_limit"
     if (run$status == "paused") run <- ask_callback(control$callback, run, snapshot)
     if (run$status == "finished") run$status <- finished_status(setup, run$state)
     if (run$status == "paused") run <- ended_by(run, pending_condition())
     if (!is.null(control$checkpoint) && (run$status != "paused" || elapsed() - saved >= control$checkpoint_seconds)) {
-      write_checkpoint(snapshot(run), control$checkpoint)
+      run <- attempted(run, write_checkpoint(snapshot(run), control$checkpoint))
       saved <- elapsed()
     }
   }
@@ -120,15 +122,22 @@ train_some <- function(flow, setup, run, seconds) {
   run$state <- step$state
   run$history <- c(run$history, list(step$history))
   run$status <- step$outcome
-  ended_by(run, step$condition)
+  # what came in the last moment of a training that is over has nothing to end
+  if (run$status == "paused") ended_by(run, step$condition) else run
 }
 
 # What a condition makes of the training.
 ended_by <- function(run, condition) {
   if (is.null(condition)) return(run)
   run$condition <- condition
-  run$status <- if (inherits(condition, "interrupt")) "interrupted" else "failed"
+  if (run$status == "paused") run$status <- if (inherits(condition, "interrupt")) "interrupted" else "failed"
   run
+}
+
+# What is done between the calls of the core may fail, too: options(warn = 2) makes an error of a warning.
+attempted <- function(run, expr) {
+  said <- guarded(expr)
+  ended_by(run, if (inherits(said, "error") || (inherits(said, "interrupt") && run$status == "paused")) said)
 }
 
 ask_callback <- function(callback, run, snapshot) {

@@ -1,14 +1,24 @@
 #' Go on training
 #'
-#' Continues the training of a fit where it ended. A fit that kept its state (`keep_state = TRUE` in [fit_control()], or
-#' one that ended early, or a checkpoint) goes on with its optimiser state and order of rows: for a constant learning
-#' rate and without noise the result is the same, bit for bit, as if the first fit had been asked for more epochs (and
-#' for validation at the same steps). Other schedules, and noise that fades, are stretched to the new number of steps. A
-#' fit without state goes on from its parameters, with a fresh optimiser, and says so.
+#' Continues the training of a fit where it ended.
+#'
+#' A fit that kept its state goes on with its optimiser's state and order of rows. These are: a fit with
+#' `keep_state = TRUE` in [fit_control()]; one of status `"time_limit"`, `"stopped"` or `"interrupted"`; the fit of an
+#' error's condition (`"failed"`); and a checkpoint. With a constant learning rate and without noise the result is the
+#' same, bit for bit, as if the first fit had been asked for more epochs (and for validation at the same steps). Other
+#' schedules, and noise that fades, are stretched to the new number of steps, so that the result is another one: also
+#' for the default settings of [fit_flow()], which have both.
+#'
+#' A fit without state goes on from the parameters that it returned, those of the best validation, with a fresh
+#' optimiser, and says so.
+#'
+#' A checkpoint, and the fit of an error's condition, was not evaluated: it has no `loglik` and no `reference`.
+#' `update()` evaluates it, also where no training is left to do.
 #'
 #' @param object A fit, or a checkpoint read with [readRDS()].
-#' @param epochs,steps How many more: `update(fit, epochs = +50)`. With neither, a fit that was interrupted, stopped or
-#'   ran out of time goes on to its original number; one that has reached it is given back as it is.
+#' @param epochs,steps How many more than were made: `update(fit, epochs = +50)`. Of epochs one that had begun counts.
+#'   With neither, a fit that ended early goes on to its original number; one that has reached it, has converged or has
+#'   diverged is given back as it is.
 #' @param seconds Time budget of the continuation; `NULL`: none.
 #' @param data,condition,weights The data of the fit. By default they are taken from the fit's call, as `update()` of a
 #'   linear model does.
@@ -27,13 +37,12 @@ update.bijectr_fit <- function(object, epochs = NULL, steps = NULL, seconds = NU
   check_fit(object)
   envir <- parent.frame()
   control <- continued_control(object, epochs, steps, seconds, checkpoint, callback)
-  if (is.null(control)) return(object)
+  if (is.null(control) && !is.null(object$loglik)) return(object)
   from_call <- function(given, name) if (is.null(given)) call_value(object, name, envir) else given
   data <- from_call(data, "data")
   if (!is.null(object$formula)) {
-    formula <- eval(object$formula, envir)
     table <- data
-    data <- formula_parts(formula, table)$data
+    data <- formula_parts(eval(object$formula, envir), table)$data
     if (object$d_condition > 0) {
       table <- table %||% mget(object$condition$model$variables, envir, inherits = TRUE)
       if (!is.matrix(table)) table <- list2DF(table)
@@ -43,11 +52,8 @@ update.bijectr_fit <- function(object, epochs = NULL, steps = NULL, seconds = NU
   data <- as_fit_data(data)
   n <- n_rows(data)
   rows <- object$rows
-  if (n != length(rows$train) + length(rows$validation) || n_columns(data) != object$d) {
-    # rows without weight are in neither set
-    if (n < max(rows$train, rows$validation, 0) || n_columns(data) != object$d) {
-      stop_arg("{.arg data} are not the data of this fit: they have {n} row{?s} and {n_columns(data)} column{?s}.")
-    }
+  if (n_columns(data) != object$d || !identical(sort(c(rows$train, rows$validation)), seq_len(n))) {
+    stop_arg("{.arg data} are not the data of this fit: they have {n} row{?s} and {n_columns(data)} column{?s}.")
   }
   weights <- check_weights(from_call(weights, "weights"), n)
   condition <- as_fit_condition(from_call(condition, "condition"), n)
@@ -57,30 +63,32 @@ update.bijectr_fit <- function(object, epochs = NULL, steps = NULL, seconds = NU
   check_columns(data, object$codecs, "data")
   data <- encode_columns(data, object$codecs)
   root <- noise_root(row_moments(data, rows$train, weights))
-  setup <- data_setup(data, condition, weights, rows, control, root, object$loss)
+  setup <- data_setup(data, condition, weights, rows, control %||% object$control, root, object$loss)
+  evaluate <- evaluate_data(setup, rows)
+  if (is.null(control)) return(add_evaluation(object, evaluate(object)))
   finish_fit(
-    as_flow(object), setup, resumed_state(object, control), control, progress, continued_origin(object),
-    evaluate_data(setup, rows)
+    as_flow(object), setup, resumed_state(object, control), control, progress, continued_origin(object), evaluate
   )
 }
 
 # The settings of a continuation; NULL where there is nothing left to do.
 continued_control <- function(fit, epochs, steps, seconds, checkpoint, callback) {
-  control <- fit$control
-  epochs <- check_count(epochs, "epochs", null = TRUE)
-  steps <- check_count(steps, "steps", null = TRUE)
-  if (!is.null(epochs)) {
-    done <- control$max_epochs %||% ceiling(fit$steps / steps_per_epoch(control, fit$rows))
-    control$max_epochs <- as.integer(done + epochs)
-    control["steps"] <- list(NULL)
+  own <- unclass(fit$control)
+  own[c("seconds", "checkpoint", "callback")] <- list(NULL)
+  control <- tryCatch(do.call(fit_control, own, quote = TRUE), error = function(e) stop_damaged("control"))
+  more <- function(n, done, name) {
+    n <- check_count(n, name, null = TRUE)
+    if (is.null(n)) return(NULL)
+    if (done + n > .Machine$integer.max) stop_arg("{.arg {name}} is too large: the fit has made {done} already.")
+    as.integer(done + n)
   }
-  if (!is.null(steps)) {
-    control$steps <- as.integer(fit$steps + steps)
-    if (is.null(epochs)) control["max_epochs"] <- list(NULL)
-  }
-  control[c("seconds", "checkpoint", "callback")] <- list(seconds, checkpoint, callback)
+  steps <- more(steps, fit$steps, "steps")
+  epochs <- more(epochs, fit$epochs, "epochs")
+  given <- !is.null(steps) || !is.null(epochs)
+  if (given) control[c("steps", "max_epochs")] <- list(steps, epochs)
   over <- c(fit$steps >= control$steps, fit$epochs >= control$max_epochs, fit$status %in% c("converged", "diverged"))
-  if (is.null(epochs) && is.null(steps) && any(over)) return(NULL)
+  if (!given && any(over)) return(NULL)
+  control[c("seconds", "checkpoint", "callback")] <- list(seconds, checkpoint, callback)
   do.call(fit_control, unclass(control))
 }
 

@@ -5,6 +5,7 @@
 
 #include <float.h>
 #include <limits.h>
+#include <math.h>
 #include <string.h>
 
 /* Points of the history that one call can add. */
@@ -77,6 +78,12 @@ static double need_number(SEXP list, const char *name, double least, double most
   return number;
 }
 
+static double need_count(SEXP list, const char *name, double least, double most) {
+  const double count = need_number(list, name, least, most);
+  if (count != floor(count)) ffi_fail("`%s` in the settings of a training must be a whole number", name);
+  return count;
+}
+
 static const bj_spec *need_spec(SEXP list, const char *name, const bj_memory *memory) {
   bj_spec *spec = memory->alloc(memory->host, sizeof(bj_spec));
   *spec = ffi_spec(ffi_list_get(list, name), memory);
@@ -110,7 +117,7 @@ static void read_rows(SEXP list, const ffi_built *built, bj_train_setup *setup) 
   setup->train_row = need_rows(list, "train_row", n_row, &setup->n);
   setup->validation_row = need_rows(list, "validation_row", n_row, &setup->n_validation);
   if (setup->n < 1) ffi_fail("`train_row` has no rows");
-  setup->batch_size = (long)need_number(list, "batch_size", 1, INT_MAX);
+  setup->batch_size = (long)need_count(list, "batch_size", 1, INT_MAX);
   setup->noise = need_number(list, "noise", 0, DBL_MAX);
   if (setup->noise > 0) setup->noise_root = need_numbers(list, "settings of a training", "noise_root", (R_xlen_t)d * d);
 }
@@ -118,19 +125,19 @@ static void read_rows(SEXP list, const ffi_built *built, bj_train_setup *setup) 
 static bj_train_setup read_setup(SEXP list, const ffi_built *built, const bj_objective *objective) {
   bj_train_setup setup = {
       .objective = objective,
-      .max_step = (long)need_number(list, "max_step", 0, INT_MAX),
-      .max_epoch = (long)need_number(list, "max_epoch", 0, INT_MAX),
-      .validate_every = (long)need_number(list, "validate_every", 0, INT_MAX),
-      .patience = (long)need_number(list, "patience", 0, 1.0 + INT_MAX),
-      .record_every = (long)need_number(list, "record_every", 1, INT_MAX),
+      .max_step = (long)need_count(list, "max_step", 0, INT_MAX),
+      .max_epoch = (long)need_count(list, "max_epoch", 0, INT_MAX),
+      .validate_every = (long)need_count(list, "validate_every", 0, INT_MAX),
+      .patience = (long)need_count(list, "patience", 0, 1.0 + INT_MAX),
+      .record_every = (long)need_count(list, "record_every", 1, INT_MAX),
       .optimizer = need_spec(list, "optimizer", built->memory),
       .schedule = need_spec(list, "schedule", built->memory),
       .learning_rate = need_number(list, "learning_rate", 0, DBL_MAX),
       .schedule_steps = need_number(list, "schedule_steps", 0, DBL_MAX),
       .clip = need_number(list, "clip", 0, DBL_MAX),
       .ema = need_number(list, "ema", 0, 1),
-      .max_failure = (int)need_number(list, "max_failure", 0, INT_MAX),
-      .seed = (uint64_t)need_number(list, "seed", 0, 0x1p53),
+      .max_failure = (int)need_count(list, "max_failure", 0, INT_MAX),
+      .seed = (uint64_t)need_count(list, "seed", 0, 0x1p53),
       .seconds = need_number(list, "seconds", 0, R_PosInf),
   };
   if (setup.max_step == 0 && setup.max_epoch == 0) ffi_fail("a training needs a number of steps or epochs");
@@ -158,7 +165,8 @@ static void check_counters(SEXP counters, const bj_train_state *state, const bj_
   const double counts[] = {state->step,    state->epoch,     state->position,  state->moment_step, state->n_failure,
                            state->n_stale, state->best_step, state->safe_step, state->loss_steps,  state->owed};
   for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
-    if (!(counts[i] >= 0 && counts[i] <= 0x1p50)) ffi_fail("a counter in the state of a training is %g", counts[i]);
+    if (!(counts[i] >= 0 && counts[i] <= 0x1p50 && counts[i] == floor(counts[i])))
+      ffi_fail("a counter in the state of a training is %g", counts[i]);
   }
   if (state->position > 0 && (setup->objective || state->position >= (double)setup->n)) {
     ffi_fail("the state of this training is beyond the rows of an epoch: these are not its data");

@@ -149,12 +149,12 @@ static real default_residual(const default_space *at, const real *target, int d,
   return most;
 }
 
-/* The size of row r of `step` relative to x. */
+/* The size of row r of `step` relative to x; NaN if a coordinate is. */
 static real default_relative(const real *step, const real *x, int d, int r) {
   real most = 0;
   for (long at = r; at < (long)d * BJ_BLOCK; at += BJ_BLOCK) {
     const real size = fabs(step[at]) / (1 + fabs(x[at]));
-    if (!(size <= most)) most = size;
+    if (!(size <= most) && most == most) most = size;
   }
   return most;
 }

@@ -43,9 +43,9 @@ static inline uint64_t stream_seed(uint64_t seed, bj_stream stream, int layer) {
 enum { RNG_INITIAL = 0, RNG_SHUFFLE = 1 };
 
 /* The seed that an objective of the host gets for a step: another one for every step and, so that the same draws do not
- * fail again, after every rollback. Steps stay far below 1e9. */
+ * fail again, after every rollback. Steps have 31 bits. */
 static inline uint64_t objective_seed(uint64_t seed, double step, double n_failure) {
-  return seed + (uint64_t)step + UINT64_C(1000000000) * (uint64_t)n_failure;
+  return seed + (uint64_t)step + ((uint64_t)n_failure << 31);
 }
 
 #endif

@@ -218,13 +218,14 @@ static bj_status train_advance(trainer *t, bj_train_outcome *outcome, bj_error *
     const bj_status status = train_step(t, &good, error);
     if (status != BJ_OK) return status;
     if (!good) {
-      train_roll_back(t);
+      train_roll_back(t); /* into the next epoch, which may be one too many */
       if (state->n_failure > setup->max_failure) *outcome = BJ_DIVERGED;
-      return BJ_OK;
+      state->owed = *outcome == BJ_RUNNING && train_over(setup, state);
+    } else {
+      /* Not every step, also where every step is an epoch: copying a large state takes as long as a step of Adam. */
+      if (fmod(state->step, 100) == 0) train_copy_safe(t, 0);
+      state->owed = train_due(setup, state) || train_over(setup, state);
     }
-    /* Not every step, also where every step is an epoch: copying a large state takes as long as a step of Adam. */
-    if (fmod(state->step, 100) == 0) train_copy_safe(t, 0);
-    state->owed = train_due(setup, state) || train_over(setup, state);
   }
   return train_settle(t, outcome, error);
 }

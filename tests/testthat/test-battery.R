@@ -84,3 +84,12 @@ test_that("specs are told as the call that makes them", {
   said <- deparse(spec_call(layer_planar("leaky_relu", 0.1)))
   expect_identical(said, "layer_planar(activation = \"leaky_relu\", negative_slope = 0.1)")
 })
+
+test_that("a target with one coordinate that is not a number is its own root of the generic inverse", {
+  f <- flow(layer_elementwise(scalar_affine()), 2)
+  f$layers <- new_spec("layer", "chain", layers = list(new_spec("layer", "generic", layer = f$layers)))
+  y <- rbind(c(NaN, 1), c(1, NaN), c(Inf, 1), c(1, 1))
+  out <- native_map(f, y, NULL, TRUE)
+  expect_true(all(is.nan(out$log_density[1:2])))
+  expect_equal(out$value[4, ], c(1, 1))
+})

@@ -264,3 +264,109 @@ test_that("patience ends a fit that keeps its last parameters", {
   expect_equal(fit$state$counters[["best_loss"]], min(fit$history$validation, na.rm = TRUE))
   expect_identical(unname(coef(fit)), fit$state$theta)
 })
+
+# ---- where warnings are errors -------------------------------------------------------------------------------------
+
+test_that("with options(warn = 2) the fit comes with the error", {
+  withr::local_options(warn = 2, bijectr.seconds_per_call = 0)
+  folder <- withr::local_tempdir()
+  file <- file.path(folder, "fit.rds")
+  failed <- caught(fit_flow(x, small,
+    steps = 50, batch_size = 64, checkpoint = file, checkpoint_seconds = 0,
+    callback = function(fit, record) {
+      unlink(folder, recursive = TRUE)
+      TRUE
+    }
+  ))
+  expect_s3_class(failed, "bijectr_error_training")
+  expect_match(conditionMessage(failed$parent), "could not be written")
+  expect_gt(failed$fit$steps, 0)
+
+  bad_end <- function(x) if (nrow(x) > 5000) stop("too many points") else target(x)
+  failed <- caught(fit_flow(bad_end, layer_triangular_affine(), d = 2, steps = 20, batch_size = 32))
+  expect_s3_class(failed, "bijectr_error_training")
+  expect_identical(failed$fit$steps, 20)
+
+  calls <- 0
+  nowhere <- function(x) {
+    calls <<- calls + 1
+    if (calls > 10) rep(NaN, nrow(x)) else target(x)
+  }
+  failed <- suppressMessages(caught(
+    fit_flow(nowhere, layer_triangular_affine(), d = 2, steps = 50, batch_size = 32, evaluate = 0)
+  ))
+  expect_s3_class(failed, "bijectr_error_training")
+  expect_identical(failed$fit$status, "diverged")
+  expect_gt(failed$fit$steps, 0)
+})
+
+test_that("an interrupt with options(warn = 2) does not cost the fit", {
+  skip_on_os("windows")
+  withr::local_options(warn = 2)
+  calls <- 0
+  sleepy <- function(x) {
+    calls <<- calls + 1
+    if (calls == 10) {
+      tools::pskill(Sys.getpid(), tools::SIGINT)
+      Sys.sleep(20)
+    }
+    target(x)
+  }
+  failed <- caught(fit_flow(sleepy, layer_triangular_affine(), d = 2, steps = 50, batch_size = 32))
+  expect_s3_class(failed, "bijectr_error_training")
+  expect_identical(failed$fit$status, "interrupted")
+})
+
+test_that("an error in the first round of a fit in rounds promises no update()", {
+  prior <- list(sample = function(n) matrix(rnorm(n), n), log_density = function(t) dnorm(t[, 1], log = TRUE))
+  withr::local_options(bijectr.seconds_per_call = 0)
+  failed <- caught(fit_rounds(function(theta) theta + rnorm(nrow(theta)), prior, 0.5,
+    simulations = 50, steps = 40, layers = small_conditional(), callback = function(fit, record) {
+      if (record$step > 5) stop("the callback's own error")
+    }
+  ))
+  expect_s3_class(failed, "bijectr_error_training")
+  expect_no_match(conditionMessage(failed), "update")
+  expect_match(conditionMessage(failed$parent), "the callback's own error")
+  expect_s3_class(failed$fit, "bijectr_rounds_fit")
+  expect_length(failed$fit$rounds, 0)
+  expect_length(sample(failed$fit, 3, condition = 0.5), 3)
+})
+
+# ---- losses that R computes ----------------------------------------------------------------------------------------
+
+test_that("parameters that a solver cannot follow are rolled back by a loss that R computes, too", {
+  f <- flow(layer_elementwise(scalar_affine()), 1)
+  control <- fit_control(steps = 20, keep_state = TRUE)
+  calls <- 0
+  step <- function(params, at, seed) {
+    calls <<- calls + 1
+    if (calls == 5) stop_core("no root", "BJ_NO_ROOT")
+    list(loss = sum(params^2), shown = sum(params^2), gradient = 2 * (params - 1))
+  }
+  setup <- objective_setup(new_objective(step), control, 20)
+  setup[c("seed", "seconds")] <- list(1, 10)
+  out <- native_train(f, setup, new_state(f, control))
+  expect_identical(out$outcome, "finished")
+  expect_identical(out$state$counters[["n_failure"]], 1)
+  # before the first step there is nothing to go back to
+  calls <- 4
+  out <- native_train(f, setup, new_state(f, control))
+  expect_s3_class(out$condition, "bijectr_error_core")
+  expect_identical(out$state$counters[["step"]], 0)
+})
+
+test_that("a rollback in the last epoch ends the training", {
+  y <- cbind(c(rnorm(20), 1e200))
+  set.seed(1)
+  f <- flow(layer_elementwise(scalar_affine()), 1)
+  control <- fit_control(max_epochs = 1, batch_size = 7, validation = 0, noise = 0)
+  rows <- list(train = seq_len(21), validation = integer())
+  setup <- data_setup(y, NULL, NULL, rows, control, diag(1), loss_maximum_likelihood())
+  setup[c("seed", "seconds")] <- list(1, 10)
+  out <- native_train(f, setup, new_state(f, control))
+  expect_identical(out$outcome, "finished")
+  expect_identical(out$state$counters[["n_failure"]], 1)
+  expect_identical(out$state$counters[["epoch"]], 1)
+  expect_lt(out$state$counters[["step"]], 3)
+})
