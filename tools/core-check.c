@@ -475,7 +475,7 @@ static void check_uniform(void) {
   const uint64_t ends[2] = {0, UINT64_MAX};
   for (int end = 0; end < 2; end++) {
     real u[BJ_BLOCK];
-    vstore(u, uniform_from_bits(vuset(ends[end])));
+    store_uniform(u, vwset(ends[end]));
     check(u[0] > 0 && u[0] < 1, "the uniform of extreme bits is %g", u[0]);
   }
 }

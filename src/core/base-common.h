@@ -24,8 +24,10 @@ INLINE void base_draw_pairs(const bj_base *base, uint64_t seed, uint64_t first_r
   }
 }
 
+#define BASE_LEAST BY_REAL(1e-130, 1e-16f)
+
 /* softplus(raw), kept where 1 / s^2 is finite, and the derivative of its logarithm */
-INLINE real base_positive(real raw, real *log_derivative) { return softplus_above(1e-130, raw, log_derivative); }
+INLINE real base_positive(real raw, real *log_derivative) { return softplus_above(BASE_LEAST, raw, log_derivative); }
 
 #define HALF_LOG_2PI 0.91893853320467274178
 

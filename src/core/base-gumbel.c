@@ -1,10 +1,12 @@
 /* gumbel (of maxima): log p = -u - e^-u - log s, the slope e^-u - 1.  draw: -log(-log U) */
 #include "base-loc_scale.h"
 
+#define GUMBEL_STEEP BY_REAL(300, 40) /* of -u: the slope grows no further, and may be multiplied */
+
 /* e^-u is kept finite, so that the density of a far row is a large negative number and its gradient no NaN. */
 INLINE vreal gumbel_shape(vreal u, vreal *slope) {
-  *slope = vexp(vmin(vset(300), -u)) - vset(1);
-  return -u - vexp(vmin(vset(700), -u));
+  *slope = vexp(vmin(vset(GUMBEL_STEEP), -u)) - vset(1);
+  return -u - vexp(vmin(vset(REAL_EXP_SAFE), -u));
 }
 
 INLINE vreal gumbel_quantile(vreal u) { return -vlog(-vlog(u)); }

@@ -18,7 +18,8 @@
 #include "base-common.h"
 #include "num-special.h"
 
-#define MIXTURE_MAX 256 /* components */
+#define MIXTURE_MAX 256                       /* components */
+#define MIXTURE_LEAST BY_REAL(-1e305, -1e36f) /* of log e_c: differences stay finite */
 
 typedef struct {
   int k;
@@ -38,7 +39,7 @@ INLINE vreal mixture_terms(const bj_base *base, const real *prep, const real *x,
       const vreal u = (vload(x + i * BJ_BLOCK) - vset(mean[i])) * vset(inverse[i]);
       e[c] = e[c] - vset(0.5) * u * u;
     }
-    e[c] = vmax(vset(-1e305), e[c]);
+    e[c] = vmax(vset(MIXTURE_LEAST), e[c]);
     most = vmax(most, e[c]);
   }
   for (int c = 0; c < self->k; c++) sum = sum + vexp(e[c] - most);
@@ -152,7 +153,7 @@ INLINE vreal mixture_conditional(const bj_base *base, const real *prep, const re
       const vreal u = (vload(x + j * BJ_BLOCK) - vset(mean[j])) * vset(inverse[j]);
       share[c] = share[c] - vset(0.5) * u * u;
     }
-    share[c] = vmax(vset(-1e305), share[c]);
+    share[c] = vmax(vset(MIXTURE_LEAST), share[c]);
     most = vmax(most, share[c]);
   }
   for (int c = 0; c < self->k; c++) {
@@ -185,7 +186,7 @@ static void mixture_draw_vjp(const bj_base *base, const bj_base_pass *pass) {
     for (int i = d - 1; i >= 0; i--) {
       vreal share[MIXTURE_MAX], apart[MIXTURE_MAX];
       const vreal density = mixture_conditional(base, pass->prep, x, i, share, apart);
-      const vreal l = vload(gx + i * BJ_BLOCK) / vmax(vset(1e-300), density);
+      const vreal l = vload(gx + i * BJ_BLOCK) / vmax(vset(REAL_TINY), density);
       for (int c = 0; c < self->k; c++) {
         const real *set = mixture_set(base, pass->prep, c), *mean = set + 2, *inverse = mean + d;
         real *gset = pass->gprep + (set - pass->prep);

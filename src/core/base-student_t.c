@@ -40,7 +40,7 @@ static void student_t_log_density(const bj_base *base, const bj_base_pass *pass)
   for (int i = 0; i < base->d; i++) {
     const real v = pass->prep[3 * i];
     FOR_BASE_ROWS(base, pass, i, at, row) {
-      /* (x / sqrt(v))^2 overflows for |x| above 1e154; there log(1 + w^2) = 2 log|w| */
+      /* (x / sqrt(v))^2 overflows for large |x|; there log(1 + w^2) = 2 log|w| */
       const vreal w = vabs(vload(pass->x + at)) * vset(1 / sqrt(v)), huge = vset(1e8);
       const vreal tail = vset(2) * vlog(vmax(w, huge)), near = vmin(w, huge);
       const vreal log_term = vselect(vlt(huge, w), tail, vlog1p(near * near));
@@ -56,7 +56,8 @@ static void student_t_log_density_vjp(const bj_base *base, const bj_base_pass *p
     const vreal v = vset(pass->prep[3 * i]), dc = vset(pass->prep[3 * i + 2]), root = vset(1 / sqrt(pass->prep[3 * i]));
     vreal sum = vset(0);
     FOR_BASE_ROWS(base, pass, i, at, row) {
-      const vreal x = vmin(vmax(vload(pass->x + at), vset(-1e150)), vset(1e150)), gp = vload(pass->gp + row);
+      const vreal x = vmin(vmax(vload(pass->x + at), vset(-REAL_SQUARE)), vset(REAL_SQUARE)),
+                  gp = vload(pass->gp + row);
       const vreal w = x * root, ratio = w / (vset(1) + w * w); /* sqrt(v) x / (v + x^2) */
       vstore(pass->gx + at, vload(pass->gx + at) - gp * (v + vset(1)) * ratio * root);
       if (self->trainable) {

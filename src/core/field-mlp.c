@@ -66,7 +66,7 @@ INLINE void field_time_rows(vreal t, int frequencies, real *to) {
   vstore(to, t);
   for (int k = 1; k <= frequencies; k++) {
     vreal sine, cosine;
-    vsincos(3.14159265358979323846 * k * t, &sine, &cosine);
+    vsincos((real)3.14159265358979323846 * k * t, &sine, &cosine);
     vstore(to + (long)(2 * k - 1) * BJ_BLOCK, sine);
     vstore(to + (long)(2 * k) * BJ_BLOCK, cosine);
   }

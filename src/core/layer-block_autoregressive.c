@@ -93,18 +93,19 @@ INLINE blocks_value blocks_evaluate(const bj_layer *layer, const bj_pass *pass, 
   return out;
 }
 
+#define BLOCKS_MARGIN BY_REAL(1e-10, 1e-4f) /* of the bounds of a root: rounding must not cut it off */
+
 /* The x_p of some rows; returns a mask of the rows that did not converge. */
 INLINE vint blocks_root(const bj_layer *layer, const bj_pass *pass, const blocks_at *at, int p, int b, int r, vreal y,
                         vreal *root) {
   const blocks *self = layer->self;
   const int depth = self->n_linear - 1;
-  const real slope = pass->prep[self->prep_slope + p], eps = 0x1p-52;
+  const real slope = pass->prep[self->prep_slope + p], eps = REAL_EPS;
   const vreal zero = vset(0);
   blocks_value now = blocks_evaluate(layer, pass, at, p, b, r, zero);
   vreal residual = y - now.y;
-  /* a little wider than the bounds, which rounding must not cut off */
-  vreal near = residual * vset((1 - 1e-10) / (slope * pow(1 + BLOCKS_LEAK, depth)));
-  vreal far = residual * vset((1 + 1e-10) / (slope * pow(BLOCKS_LEAK, depth)));
+  vreal near = residual * vset((1 - BLOCKS_MARGIN) / (slope * pow(1 + BLOCKS_LEAK, depth)));
+  vreal far = residual * vset((1 + BLOCKS_MARGIN) / (slope * pow(BLOCKS_LEAK, depth)));
   vreal low = vmin(near, far), high = vmax(near, far);
   vreal x = vmax(low, vmin(high, residual / now.slope)), last = high - low;
   vint done = veq(residual, zero);

@@ -16,8 +16,10 @@
 
 #define ROOT_STEPS 200
 #define ROOT_HALVINGS 60
-#define ROOT_NEAR 1e-13 /* a step of this size, relative to x, is the last: its own error is the square */
-#define ROOT_OFF 1e-8   /* a row that can come no nearer passes if its last step is smaller */
+/* Relative to x, a step of size NEAR is the last: its own error is the square. A row that can come no nearer passes if
+ * its last step is below OFF. */
+#define ROOT_NEAR BY_REAL(1e-13, 1e-5f)
+#define ROOT_OFF BY_REAL(1e-8, 1e-3f)
 
 typedef struct {
   real *trial, *y, *step, *gy, *gx; /* [d][BJ_BLOCK] */

@@ -22,12 +22,14 @@ static void householder_reflect(const real *w, int d, real *m, real *dots) {
   }
 }
 
+#define HOUSEHOLDER_LEAST BY_REAL(1e-150, 1e-18f) /* its square is normal */
+
 /* w = v / |v|; a vector of zeros reflects nothing. Returns |v|. */
 static real householder_unit(const real *v, int d, real *w) {
-  real largest = 1e-150, square = 0;
+  real largest = HOUSEHOLDER_LEAST, square = 0;
   for (int i = 0; i < d; i++) largest = fmax(largest, fabs(v[i]));
   for (int i = 0; i < d; i++) square += (v[i] / largest) * (v[i] / largest);
-  const real norm = largest * fmax(sqrt(square), 1e-150);
+  const real norm = largest * fmax(sqrt(square), HOUSEHOLDER_LEAST);
   for (int i = 0; i < d; i++) w[i] = v[i] / norm;
   return norm;
 }

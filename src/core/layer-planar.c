@@ -8,7 +8,7 @@
  *     gs = -h' gl / D - h gc
  *
  * u has no limit for w -> 0. |w|^2 is kept above 1e-24 where it divides: the map is the usual one down to |w| = 1e-12,
- * its w'u then goes to t, and at w = 0 it is x + u_raw h(b). s is kept above 1e-300.
+ * its w'u then goes to t, and at w = 0 it is x + u_raw h(b). s is kept above REAL_TINY.
  *
  * Raw parameters are w, u_raw, b: trained numbers, or, given conditions, the outputs of a net, one set a row. A set is
  * what the formulas use: w, u, b, s.
@@ -99,7 +99,7 @@ typedef struct {
 INLINE planar_back planar_back_of(vreal kept, vreal s, vreal ug, vreal gl, real leak, bj_direction direction,
                                   int is_tanh) {
   const planar_point p = planar_point_of(kept, s, is_tanh, leak);
-  const vreal gdet = gl / p.det, bend = is_tanh ? -2.0 * p.h * (s - 1.0) * gdet : vset(0); /* h'' = -2 h h' */
+  const vreal gdet = gl / p.det, bend = is_tanh ? (real)-2.0 * p.h * (s - 1.0) * gdet : vset(0); /* h'' = -2 h h' */
   if (direction == BJ_FORWARD) return (planar_back){p.slope * (ug + bend), p.slope * gdet, p.h};
   const vreal gc = -p.slope * (ug + bend) / p.det;
   return (planar_back){gc, -p.slope * gdet - p.h * gc, -p.h};

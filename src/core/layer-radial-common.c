@@ -133,7 +133,7 @@ static bj_status radial_run(const bj_layer *layer, bj_pass *pass, bj_direction w
     const long row = (long)b * BJ_BLOCK + r;
     const vreal radius = vload(at.r + row), origin = vload(at.origin + row), out = vload(at.out + row);
     const vreal log_slope = vload(at.sum + row);
-    const vreal moved = way == BJ_FORWARD ? out - origin : out, rounding = vset(0x1p-52) * vabs(origin);
+    const vreal moved = way == BJ_FORWARD ? out - origin : out, rounding = vset(REAL_EPS) * vabs(origin);
     const vint lost = vle(moved, rounding);
     vreal ratio = moved / radius;
     if (!LIKELY(!vany(lost))) ratio = vselect(lost, vexp(log_slope), ratio);

@@ -6,7 +6,7 @@
  *   vjp: gx = A' gy, gA = sum gy x', gloc = sum gy, gA_ii += sum gl / A_ii; gradient 0 on the other side
  *   inverse x = A^{-1} (y - loc): v = A^{-T} gx, gy = v, gA = -sum v x', gloc = -sum v, gA_ii -= sum gl / A_ii
  *
- * The diagonal of T is kept above 1e-100. Prep: A, the log-determinant.
+ * The diagonal of T is kept above TRIANGULAR_FLOOR. Prep: A, the log-determinant.
  */
 #include "num-carve.h"
 #include "num-gemm.h"
@@ -18,7 +18,7 @@ typedef struct {
   int start_glorot;
 } triangular_affine;
 
-#define TRIANGULAR_FLOOR 1e-100
+#define TRIANGULAR_FLOOR BY_REAL(1e-100, 1e-12f)
 
 INLINE real triangular_softplus(real x) { return softplus_above(TRIANGULAR_FLOOR, x, NULL); }
 /* columns of row i of the triangle */

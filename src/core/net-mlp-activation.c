@@ -11,7 +11,7 @@ INLINE vreal act_tanh(vreal t, vreal *slope) {
   *slope = vset(1) - v * v;
   return v;
 }
-INLINE vreal act_tanh_bend(vreal t, vreal value, vreal slope) { return (void)t, -2.0 * value * slope; }
+INLINE vreal act_tanh_bend(vreal t, vreal value, vreal slope) { return (void)t, (real)-2.0 * value * slope; }
 
 INLINE vreal act_elu(vreal t, vreal *slope) {
   const vreal v = vexpm1(vmin(t, vset(0)));

@@ -18,11 +18,11 @@
 
 /* Vectors of rows at once in the forward sweep; n_in + n_out up to which the vjp takes units in pairs. */
 #if TILE_REGISTERS == 32
-#define SMALL_WIDE(n_out) 4
+#define SMALL_WIDE(n_out) WAYS(4)
 #define SMALL_PAIR 8
 #else
 #define SMALL_WIDE(n_out) ((n_out) <= 2 ? 4 : 2)
-#define SMALL_PAIR (BJ_LANES == 4 ? 3 : 0)
+#define SMALL_PAIR (VECTOR_BYTES == 32 ? 3 : 0)
 #endif
 
 /* `wide` vectors of rows at once: enough sums for the processor to overlap, no more than registers. */

@@ -240,15 +240,16 @@ NOINLINE void dot_grad(int m, int kn, int nb, const real *gy, long gys, const re
 
 /* Which form: time for the outer products goes by the rows with their padding and has a transposition for every k;
  * the dot products lose a sum across lanes a tile, which matters more the fewer blocks there are. Measured: see
- * time_gemm() in tools/core-check-gemm.c. With two lanes, where sums across lanes are cheap, dot products always win.
+ * time_gemm() in tools/core-check-gemm.c. With vectors of 16 bytes, where sums across lanes are cheap, dot products
+ * always win.
  */
 INLINE int outer_is_faster(int m, int kn, int nb) {
-#if BJ_LANES <= 2
+#if VECTOR_BYTES <= 16
   (void)m, (void)kn, (void)nb;
   return 0;
 #else
   int padding = (BJ_LANES - m % BJ_LANES) % BJ_LANES, blocks = nb < OUTER_BLOCKS ? nb : OUTER_BLOCKS;
-  return m >= 8 && kn > (BJ_LANES == 8 ? 3 : 6) * blocks && (BJ_LANES == 8 ? 4 : 8) * padding <= m;
+  return m >= 8 && kn > (VECTOR_BYTES == 64 ? 3 : 6) * blocks && (VECTOR_BYTES == 64 ? 4 : 8) * padding <= m;
 #endif
 }
 
@@ -266,8 +267,8 @@ UNUSED static void gemm_bias_grad(int m, int nb, const real *gy, long gys, real 
     vreal sum[4];
     UNROLL for (int j = 0; j < 4; j++) sum[j] = vset(0);
     for (int b = 0; b < nb; b++) {
-      for (int r = 0; r < BJ_BLOCK; r += 4 * BJ_LANES) {
-        UNROLL for (int j = 0; j < 4; j++) sum[j] += vload(gy + b * gys + r + j * BJ_LANES);
+      for (int r = 0; r < BJ_BLOCK; r += WAYS(4) * BJ_LANES) {
+        UNROLL for (int j = 0; j < WAYS(4); j++) sum[j] += vload(gy + b * gys + r + j * BJ_LANES);
       }
     }
     gb[i] += vsum((sum[0] + sum[2]) + (sum[1] + sum[3]));

@@ -25,15 +25,15 @@
 /* gemm: rows of a tile at most, and its width in vectors by its height; the width times the lanes divides BJ_BLOCK. */
 #if TILE_REGISTERS == 32
 #define GEMM_HIGH 6
-#define GEMM_WIDE(high) 4
+#define GEMM_WIDE(high) WAYS(4)
 #define GEMM_MAX_SUMS 24
-#elif BJ_LANES == 4
+#elif VECTOR_BYTES == 32
 #define GEMM_HIGH 6
-#define GEMM_WIDE(high) ((high) > 3 ? 2 : (high) > 1 ? 4 : 8)
+#define GEMM_WIDE(high) WAYS((high) > 3 ? 2 : (high) > 1 ? 4 : 8)
 #define GEMM_MAX_SUMS 12
 #else
 #define GEMM_HIGH 4
-#define GEMM_WIDE(high) ((high) > 2 ? 2 : (high) > 1 ? 4 : 8)
+#define GEMM_WIDE(high) WAYS((high) > 2 ? 2 : (high) > 1 ? 4 : 8)
 #define GEMM_MAX_SUMS 8
 #endif
 #define GEMM_SLAB 256 /* k of a panel at most: 12 KB for 6 rows, and 256 KB of x for 4 blocks */

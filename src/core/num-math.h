@@ -16,14 +16,15 @@
 INLINE vuint vubits(vreal v) { return (vuint)vbits(v); }
 INLINE vreal vfromubits(vuint b) { return vfrombits((vint)b); }
 
-/* ln 2 in two parts; the first has 21 zero bits at its end, so that k * LN2_HIGH is exact for every exponent k. */
-#define LN2_HIGH 6.93147180369123816490e-01
-#define LN2_LOW 1.90821492927058770002e-10
-#define LN2 0.69314718055994530942
-#define LOG2_E 1.4426950408889634074
+/* ln 2 in two parts; the first has 21 zero bits at its end (9 of a float), so that k * LN2_HIGH is exact for every
+ * exponent k. */
+#define LN2_HIGH BY_REAL(6.93147180369123816490e-01, 6.9314575195e-01f)
+#define LN2_LOW BY_REAL(1.90821492927058770002e-10, 1.4286068203e-06f)
+#define LN2 ((real)0.69314718055994530942)
+#define LOG2_E ((real)1.4426950408889634074)
 
-/* Adding 1.5 * 2^52 rounds to an integer, which then stands in the low bits of the sum. */
-#define ROUND_MAGIC 6755399441055744.0
+/* Adding 1.5 * 2^52 (2^23 for a float) rounds to an integer, which then stands in the low bits of the sum. */
+#define ROUND_MAGIC ((real)1.5 * REAL_INTEGERS)
 
 /* ---- exponentials ------------------------------------------------------------------------------------------------ */
 
@@ -36,21 +37,21 @@ INLINE vreal exp_split(vreal x, vreal *r) {
   return shifted;
 }
 
-/* 2^(k + offset) from what exp_split returned. k + offset = -1023 gives 0. */
+/* 2^(k + offset) from what exp_split returned. k + offset = -REAL_BIAS gives 0. */
 INLINE vreal exp_scale(vreal shifted, int offset) {
-  return vfromubits((vubits(shifted) + (uint64_t)(1023 + offset)) << 52);
+  return vfromubits((vubits(shifted) + (real_bits)(REAL_BIAS + offset)) << REAL_MANTISSA);
 }
 
 /* e^r - 1 for |r| <= ln(2)/2: the Taylor polynomial of degree 13 (remainder 4e-18). Pairs of terms keep the chain of
  * dependent operations short. */
 INLINE vreal exp_polynomial(vreal r) {
   const vreal r2 = r * r, r4 = r2 * r2;
-  const vreal c2 = 1.0 / 2 + r * (1.0 / 6);
-  const vreal c4 = 1.0 / 24 + r * (1.0 / 120);
-  const vreal c6 = 1.0 / 720 + r * (1.0 / 5040);
-  const vreal c8 = 1.0 / 40320 + r * (1.0 / 362880);
-  const vreal c10 = 1.0 / 3628800 + r * (1.0 / 39916800);
-  const vreal c12 = 1.0 / 479001600 + r * (1.0 / 6227020800);
+  const vreal c2 = 0.5 + r * (real)(1.0 / 6);
+  const vreal c4 = (real)(1.0 / 24) + r * (real)(1.0 / 120);
+  const vreal c6 = (real)(1.0 / 720) + r * (real)(1.0 / 5040);
+  const vreal c8 = (real)(1.0 / 40320) + r * (real)(1.0 / 362880);
+  const vreal c10 = (real)(1.0 / 3628800) + r * (real)(1.0 / 39916800);
+  const vreal c12 = (real)(1.0 / 479001600) + r * (real)(1.0 / 6227020800);
   const vreal low = c4 + r2 * c6;
   const vreal high = c8 + r2 * c10 + r4 * c12;
   return r + r2 * (c2 + r2 * (low + r4 * high));
@@ -62,19 +63,19 @@ INLINE vreal exp_polynomial(vreal r) {
  * lower clamp gives k = -1022, for which 2^(k-1) comes out as 0. */
 INLINE vreal vexp(vreal x) {
   vreal r;
-  const vreal shifted = exp_split(vmax(vset(-708.3), vmin(vset(710.0), x)), &r);
+  const vreal shifted = exp_split(vmax(vset(REAL_EXP_MIN), vmin(vset(REAL_EXP_MAX), x)), &r);
   return (1.0 + exp_polynomial(r)) * exp_scale(shifted, -1) * 2.0;
 }
 
 /* e^x for x <= 0 (1.5 ulp), without what only large results need. 0 below -708.7. */
 INLINE vreal exp_of_negative(vreal x) {
   vreal r;
-  const vreal shifted = exp_split(vmax(vset(-709.0), x), &r);
+  const vreal shifted = exp_split(vmax(vset(REAL_EXP_ZERO), x), &r);
   return (1.0 + exp_polynomial(r)) * exp_scale(shifted, 0);
 }
 
-/* (e^x - 1) / 2 for -40 <= x <= 710: with s = 2^(k-1) it is s (e^r - 1) + (s - 1/2), and s - 1/2 is exact where it
- * matters. */
+/* (e^x - 1) / 2 for -40 <= x <= REAL_EXP_MAX: with s = 2^(k-1) it is s (e^r - 1) + (s - 1/2), and s - 1/2 is exact
+ * where it matters. */
 INLINE vreal half_expm1(vreal x) {
   vreal r;
   const vreal scale = exp_scale(exp_split(x, &r), -1);
@@ -82,16 +83,18 @@ INLINE vreal half_expm1(vreal x) {
 }
 
 /* e^x - 1 (3 ulp), relative accuracy near 0; below -40 it is -1 to the last bit. */
-INLINE vreal vexpm1(vreal x) { return half_expm1(vmax(vset(-40.0), vmin(vset(710.0), x))) * 2.0; }
+INLINE vreal vexpm1(vreal x) { return half_expm1(vmax(vset(-40.0), vmin(vset(REAL_EXP_MAX), x))) * 2.0; }
 
 /* ---- logarithms -------------------------------------------------------------------------------------------------- */
 
 /* x = 2^k m with m in [sqrt(1/2), sqrt(2)), for normal positive x. Returns m. */
 INLINE vreal log_split(vreal x, vreal *k) {
-  const vuint half_root = vubits(vset(0.70710678118654752440));
-  const vuint biased = (vubits(x) - half_root + (UINT64_C(2048) << 52)) >> 52; /* k + 2048, in 12 bits */
-  *k = vfromubits(biased | UINT64_C(0x4330000000000000)) - (0x1p52 + 2048.0);
-  return vfromubits(vubits(x) - ((biased - 2048) << 52));
+  const vuint half_root = vubits(vset((real)0.70710678118654752440));
+  const real_bits bias = 2 * (REAL_BIAS + 1);
+  /* k + bias, in the bits of exponent and sign */
+  const vuint biased = (vubits(x) - half_root + (bias << REAL_MANTISSA)) >> REAL_MANTISSA;
+  *k = vfromubits(biased | REAL_INTEGERS_BITS) - (REAL_INTEGERS + bias);
+  return vfromubits(vubits(x) - ((biased - bias) << REAL_MANTISSA));
 }
 
 /* k ln 2 + log(1 + f) for f in [sqrt(1/2) - 1, sqrt(2) - 1]. With s = f / (2 + f),
@@ -99,9 +102,11 @@ INLINE vreal log_split(vreal x, vreal *k) {
  * terms f - f^2/2 carry almost no rounding error, and the rest is small. */
 INLINE vreal log_polynomial(vreal f, vreal k) {
   const vreal s = f / (2.0 + f), z = s * s, w = z * z;
-  const vreal odd = 6.666666666666735130e-01 +
-                    w * (2.857142874366239149e-01 + w * (1.818357216161805012e-01 + w * 1.479819860511658591e-01));
-  const vreal even = w * (3.999999999940941908e-01 + w * (2.222219843214978396e-01 + w * 1.531383769920937332e-01));
+  const vreal odd =
+      (real)6.666666666666735130e-01 +
+      w * ((real)2.857142874366239149e-01 + w * ((real)1.818357216161805012e-01 + w * (real)1.479819860511658591e-01));
+  const vreal even =
+      w * ((real)3.999999999940941908e-01 + w * ((real)2.222219843214978396e-01 + w * (real)1.531383769920937332e-01));
   const vreal half_square = f * f * 0.5;
   return k * LN2_HIGH - ((half_square - (s * (half_square + (even + z * odd)) + k * LN2_LOW)) - f);
 }
@@ -122,10 +127,10 @@ INLINE vreal log_edges(vreal x, vreal y) {
 
 /* log x (1 ulp), subnormals included; -Inf at 0, NaN below. */
 INLINE vreal vlog(vreal x) {
-  const vint tiny = vlt(x, vset(0x1p-1022));
+  const vint tiny = vlt(x, vset(REAL_MIN_NORMAL));
   vreal k;
-  const vreal m = log_split(vselect(tiny, x * 0x1p54, x), &k);
-  return log_edges(x, log_polynomial(m - 1.0, k - vselect(tiny, vset(54.0), vset(0.0))));
+  const vreal m = log_split(vselect(tiny, x * (4 * REAL_INTEGERS), x), &k);
+  return log_edges(x, log_polynomial(m - 1.0, k - vselect(tiny, vset(REAL_MANTISSA + 2), vset(0.0))));
 }
 
 /* log(1 + x) (1.5 ulp), relative accuracy near 0; -Inf at -1, NaN below.
@@ -137,7 +142,7 @@ INLINE vreal vlog1p(vreal x) {
   const vreal lost = (1.0 - (y - back)) + (x - back);
   vreal k;
   const vreal m = log_split(y, &k);
-  const vreal double_scale = vfromubits(vubits(m) - vubits(y) + (UINT64_C(1024) << 52));
+  const vreal double_scale = vfromubits(vubits(m) - vubits(y) + ((real_bits)(REAL_BIAS + 1) << REAL_MANTISSA));
   const vreal f = (m - 1.0) + lost * 0.5 * double_scale;
   return log_edges(y, log_polynomial(f, k));
 }
@@ -147,11 +152,11 @@ INLINE vreal vlog1p(vreal x) {
  * nodes of [0, 1/9] (error 8e-18). */
 INLINE vreal log1p_unit(vreal e) {
   const vreal s = e / (2.0 + e), z = s * s, z2 = z * z, z4 = z2 * z2;
-  const vreal c0 = 6.66666666666666630e-01 + z * 4.00000000000145850e-01;
-  const vreal c2 = 2.85714285671087587e-01 + z * 2.22222227174278641e-01;
-  const vreal c4 = 1.81817894361328586e-01 + z * 1.53855700649586230e-01;
-  const vreal c6 = 1.33141442096549351e-01 + z * 1.20010728095907127e-01;
-  const vreal c8 = 8.80073848614467413e-02 + z * 1.61640456119435338e-01;
+  const vreal c0 = (real)6.66666666666666630e-01 + z * (real)4.00000000000145850e-01;
+  const vreal c2 = (real)2.85714285671087587e-01 + z * (real)2.22222227174278641e-01;
+  const vreal c4 = (real)1.81817894361328586e-01 + z * (real)1.53855700649586230e-01;
+  const vreal c6 = (real)1.33141442096549351e-01 + z * (real)1.20010728095907127e-01;
+  const vreal c8 = (real)8.80073848614467413e-02 + z * (real)1.61640456119435338e-01;
   const vreal low = c0 + z2 * c2, high = c4 + z2 * c6;
   return e - s * (e - z * (low + z4 * (high + z4 * c8)));
 }
@@ -166,7 +171,7 @@ INLINE vreal vtanh(vreal x) {
 
 /* tanh of several vectors side by side, statement by statement, because one alone is a long chain of dependent
  * operations. The same numbers as vtanh. */
-#define TANH_WAYS 4
+#define TANH_WAYS WAYS(4)
 INLINE void vtanh_ways(vreal *a) {
   vreal rest[TANH_WAYS], shifted[TANH_WAYS], t[TANH_WAYS];
   UNROLL for (int k = 0; k < TANH_WAYS; k++) shifted[k] = exp_split(2.0 * vmin(vset(20.0), vabs(a[k])), rest + k);
@@ -216,27 +221,33 @@ INLINE vreal vinv_softplus(vreal y) { return y + vlog(-vexpm1(-y)); }
  * two bits of quadrant count. */
 INLINE void sincos_quadrant(vreal r, vuint quadrant, vreal *sine, vreal *cosine) {
   const vreal z = r * r;
-  const vreal s = r + r * z *
-                          (-1.66666666666666324348e-01 +
-                           z * (8.33333333332248946124e-03 +
-                                z * (-1.98412698298579493134e-04 +
-                                     z * (2.75573137070700676789e-06 +
-                                          z * (-2.50507602534068634195e-08 + z * 1.58969099521155010221e-10)))));
-  const vreal c = 1.0 - 0.5 * z +
-                  z * z *
-                      (4.16666666666666019037e-02 +
-                       z * (-1.38888888888741095749e-03 +
-                            z * (2.48015872894767294178e-05 +
-                                 z * (-2.75573143513906633035e-07 +
-                                      z * (2.08757232129817482790e-09 + z * -1.13596475577881948265e-11)))));
+  const vreal s =
+      r + r * z *
+              ((real)-1.66666666666666324348e-01 +
+               z * ((real)8.33333333332248946124e-03 +
+                    z * ((real)-1.98412698298579493134e-04 +
+                         z * ((real)2.75573137070700676789e-06 +
+                              z * ((real)-2.50507602534068634195e-08 + z * (real)1.58969099521155010221e-10)))));
+  const vreal c =
+      1.0 - 0.5 * z +
+      z * z *
+          ((real)4.16666666666666019037e-02 +
+           z * ((real)-1.38888888888741095749e-03 +
+                z * ((real)2.48015872894767294178e-05 +
+                     z * ((real)-2.75573143513906633035e-07 +
+                          z * ((real)2.08757232129817482790e-09 + z * (real)-1.13596475577881948265e-11)))));
   const vint odd = (vint) - (quadrant & 1);
-  const vuint sine_sign = (quadrant & 2) << 62, cosine_sign = ((quadrant + 1) & 2) << 62;
+  const vuint sine_sign = (quadrant & 2) << (REAL_WIDTH - 2), cosine_sign = ((quadrant + 1) & 2) << (REAL_WIDTH - 2);
   *sine = vfromubits(vubits(vselect(odd, c, s)) ^ sine_sign);
   *cosine = vfromubits(vubits(vselect(odd, s, c)) ^ cosine_sign);
 }
 
-/* Beyond this the reduction below would lose accuracy (q must stay under 2^20), and libm takes over. */
-#define SINCOS_LIMIT 1e6
+/* Beyond this the reduction below would lose accuracy (q must stay under 2^20, of a float 2^9), and libm takes over. */
+#define SINCOS_LIMIT BY_REAL(1e6, 800.0f)
+/* pi/2 in three parts: the first two have 33 bits each (15 of a float), so that their products with q are exact */
+#define HALF_PI_HIGH BY_REAL(1.57079632673412561417e+00, 1.57073974609375f)
+#define HALF_PI_MIDDLE BY_REAL(6.07710050630396597660e-11, 5.657970905303955e-05f)
+#define HALF_PI_LOW BY_REAL(2.02226624879595063154e-21, 9.920935796805e-10f)
 
 /* Only the lanes beyond the limit: a value must not depend on its neighbours. */
 NOINLINE void sincos_huge(const real *x, real *sine, real *cosine) {
@@ -247,15 +258,15 @@ NOINLINE void sincos_huge(const real *x, real *sine, real *cosine) {
   }
 }
 
-/* sin x and cos x (2 ulp). x - q pi/2 is taken in three parts: the first two have 33 bits each, so that their products
- * with q are exact; what rounding takes from the second difference goes into the third. */
+/* sin x and cos x (2 ulp). x - q pi/2 is taken in three parts; what rounding takes from the second difference goes into
+ * the third. */
 INLINE void vsincos(vreal x, vreal *sine, vreal *cosine) {
-  const vreal shifted = x * 0.63661977236758134308 + ROUND_MAGIC;
+  const vreal shifted = x * (real)0.63661977236758134308 + ROUND_MAGIC;
   const vreal q = shifted - ROUND_MAGIC;
-  const vreal high = x - q * 1.57079632673412561417e+00;
-  const vreal middle = high - q * 6.07710050630396597660e-11;
-  const vreal lost = (high - middle) - q * 6.07710050630396597660e-11;
-  const vreal r = middle + (lost - q * 2.02226624879595063154e-21);
+  const vreal high = x - q * HALF_PI_HIGH;
+  const vreal middle = high - q * HALF_PI_MIDDLE;
+  const vreal lost = (high - middle) - q * HALF_PI_MIDDLE;
+  const vreal r = middle + (lost - q * HALF_PI_LOW);
   sincos_quadrant(r, vubits(shifted), sine, cosine);
   if (!LIKELY(!vany(~vle(vabs(x), vset(SINCOS_LIMIT))))) {
     real in[BJ_LANES], out[2][BJ_LANES];
@@ -284,7 +295,7 @@ INLINE vreal vcos(vreal x) {
 /* sinh x (3 ulp), relative accuracy near 0: (t + t / (1 + t)) / 2 with t = e^|x| - 1. Inf beyond 709.78: there t is
  * Inf, but h = t / 2 is not, and h / (1 + t) is no Inf / Inf. */
 INLINE vreal vsinh(vreal x) {
-  const vreal h = half_expm1(vmin(vset(710.0), vabs(x))), t = 2.0 * h;
+  const vreal h = half_expm1(vmin(vset(REAL_EXP_MAX), vabs(x))), t = 2.0 * h;
   return vcopysign(0.5 * t + h / (1.0 + t), x);
 }
 
@@ -298,7 +309,7 @@ INLINE vreal vcosh(vreal x) {
  * whose square would overflow. */
 INLINE vreal vasinh(vreal x) {
   const vreal a = vabs(x), square = a * a;
-  const vint large = vlt(vset(0x1p60), a);
+  const vint large = vlt(vset(REAL_PLUS_ONE), a);
   const vreal argument = vselect(large, a, a + square / (1.0 + vsqrt(1.0 + square)));
   return vcopysign(vlog1p(argument) + vselect(large, vset(LN2), vset(0.0)), x);
 }

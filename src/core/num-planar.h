@@ -25,10 +25,10 @@ INLINE planar_shift planar_shift_of(const real *raw, int d, int r, int rowwise) 
   }
   vreal sigmoid;
   const vreal soft = vsoftplus_sigmoid(at.t, &sigmoid);
-  at.s = vmax(vset(1e-300), vlog1p(soft));
+  at.s = vmax(vset(REAL_TINY), vlog1p(soft));
   at.ds = sigmoid / (1.0 + soft);
   /* the floor would make w'u < -1 where u_raw is so large that t is not small for such a w */
-  at.floor = vselect(vlt(at.t, vset(-0.5)), vset(1e-300), vset(PLANAR_FLOOR));
+  at.floor = vselect(vlt(at.t, vset(-0.5)), vset(REAL_TINY), vset(PLANAR_FLOOR));
   at.k = (at.s - 1.0 - at.t) / vmax(at.floor, at.square);
   return at;
 }

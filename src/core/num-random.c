@@ -73,31 +73,31 @@ UNUSED static uint64_t rng_below(bj_rng *rng, uint64_t n) {
 
 /* The rounds are one long chain of dependent operations, so several vectors go through them side by side. */
 #define PHILOX_WAYS 2
-#if BJ_BLOCK % (PHILOX_WAYS * BJ_LANES) != 0
+#if BJ_BLOCK % (PHILOX_WAYS * VECTOR_WORDS) != 0
 #error "a block must hold a whole number of groups of PHILOX_WAYS vectors"
 #endif
 #define FOR_WAYS(i) UNROLL for (int i = 0; i < PHILOX_WAYS; i++)
 
-INLINE vuint vuset(uint64_t x) {
-  const vuint zero = {0};
+INLINE vword vwset(uint64_t x) {
+  const vword zero = {0};
   return zero + x;
 }
 
-/* 128 bits for each of the PHILOX_WAYS * BJ_LANES rows from first_row. A lane holds one 32-bit word; its high half
+/* 128 bits for each of the PHILOX_WAYS * VECTOR_WORDS rows from first_row. A lane holds one 32-bit word; its high half
  * gathers rubbish on the way, which vmul32 does not look at and which is cut off at the end. */
-INLINE void philox_rows(uint64_t seed, uint64_t first_row, uint32_t index, vuint first[PHILOX_WAYS],
-                        vuint second[PHILOX_WAYS]) {
+INLINE void philox_rows(uint64_t seed, uint64_t first_row, uint32_t index, vword first[PHILOX_WAYS],
+                        vword second[PHILOX_WAYS]) {
   static const uint64_t lane_number[8] = {0, 1, 2, 3, 4, 5, 6, 7};
-  const vuint multiplier0 = vuset(PHILOX_MULTIPLIER_0), multiplier1 = vuset(PHILOX_MULTIPLIER_1);
+  const vword multiplier0 = vwset(PHILOX_MULTIPLIER_0), multiplier1 = vwset(PHILOX_MULTIPLIER_1);
   const uint64_t low_word = UINT64_C(0xffffffff);
-  vuint lane, c0[PHILOX_WAYS], c1[PHILOX_WAYS], c2[PHILOX_WAYS], c3[PHILOX_WAYS];
-  vuint product0[PHILOX_WAYS], product1[PHILOX_WAYS];
+  vword lane, c0[PHILOX_WAYS], c1[PHILOX_WAYS], c2[PHILOX_WAYS], c3[PHILOX_WAYS];
+  vword product0[PHILOX_WAYS], product1[PHILOX_WAYS];
   memcpy(&lane, lane_number, sizeof lane);
   FOR_WAYS(i) {
-    c0[i] = lane + (first_row + (uint64_t)(i * BJ_LANES));
+    c0[i] = lane + (first_row + (uint64_t)(i * VECTOR_WORDS));
     c1[i] = c0[i] >> 32;
-    c2[i] = vuset(index);
-    c3[i] = vuset(ROW_STREAM);
+    c2[i] = vwset(index);
+    c3[i] = vwset(ROW_STREAM);
   }
   uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
   for (int round = 0; round < PHILOX_ROUNDS; round++) {
@@ -114,31 +114,38 @@ INLINE void philox_rows(uint64_t seed, uint64_t first_row, uint32_t index, vuint
   FOR_WAYS(i) second[i] = (c2[i] & low_word) | c3[i] << 32;
 }
 
-/* The same (i + 1/2) 2^-52 as rng_uniform, from 1 + i 2^-52 made of bits. */
-INLINE vreal uniform_from_bits(vuint bits) {
-  return vfromubits((bits >> 12) | UINT64_C(0x3ff0000000000000)) - (1.0 - 0x1p-53);
+/* The same (i + 1/2) 2^-52 as rng_uniform, from 1 + i 2^-52 made of bits; a float holds (i + 1/2) 2^-23 of the upper
+ * 23 bits. */
+INLINE void store_uniform(real *to, vword bits) {
+#ifdef BJ_SINGLE
+  uint64_t word[VECTOR_WORDS];
+  memcpy(word, &bits, sizeof word);
+  for (int i = 0; i < VECTOR_WORDS; i++) to[i] = ((real)(word[i] >> 41) + 0.5f) * 0x1p-23f;
+#else
+  vstore(to, vfromubits((bits >> 12) | UINT64_C(0x3ff0000000000000)) - (1.0 - 0x1p-53));
+#endif
 }
 
 UNUSED static void random_uniform2(uint64_t seed, uint64_t first_row, uint32_t index, real *u, real *v) {
-  for (int r = 0; r < BJ_BLOCK; r += PHILOX_WAYS * BJ_LANES) {
-    vuint first[PHILOX_WAYS], second[PHILOX_WAYS];
+  for (int r = 0; r < BJ_BLOCK; r += PHILOX_WAYS * VECTOR_WORDS) {
+    vword first[PHILOX_WAYS], second[PHILOX_WAYS];
     philox_rows(seed, first_row + (uint64_t)r, index, first, second);
     FOR_WAYS(i) {
-      vstore(u + r + i * BJ_LANES, uniform_from_bits(first[i]));
-      vstore(v + r + i * BJ_LANES, uniform_from_bits(second[i]));
+      store_uniform(u + r + i * VECTOR_WORDS, first[i]);
+      store_uniform(v + r + i * VECTOR_WORDS, second[i]);
     }
   }
 }
 
 /* Box and Muller: radius sqrt(-2 log u) and angle 2 pi v. 4 v is exact, so the quadrant and the angle within it are
- * found without the rounding that a product with 2 pi would bring. Largest radius: 8.57. */
+ * found without the rounding that a product with 2 pi would bring. Largest radius: 8.57; of floats 5.77. */
 UNUSED static void random_normal2(uint64_t seed, uint64_t first_row, uint32_t index, real *u, real *v) {
   random_uniform2(seed, first_row, index, u, v);
   FOR_ROWS(r) {
-    const vreal radius = vsqrt(-2.0 * vlog_normal(vload(u + r)));
+    const vreal radius = vsqrt((real)-2.0 * vlog_normal(vload(u + r)));
     const vreal turn = 4.0 * vload(v + r);
     const vreal shifted = turn + ROUND_MAGIC;
-    const vreal angle = (turn - (shifted - ROUND_MAGIC)) * 1.57079632679489661923;
+    const vreal angle = (turn - (shifted - ROUND_MAGIC)) * (real)1.57079632679489661923;
     vreal sine, cosine;
     sincos_quadrant(angle, vubits(shifted), &sine, &cosine);
     vstore(u + r, radius * cosine);

@@ -45,10 +45,13 @@ INLINE real vfirst(vreal v) {
   return lanes[0];
 }
 
+/* Of raw numbers: below it softplus is e^raw, and no smaller one is needed. */
+#define SOFTPLUS_LEAST BY_REAL(-300, -80)
+
 /* softplus(raw), at least `floor`, and the derivative of its logarithm, NULL if not wanted. */
 INLINE real softplus_above(real floor, real raw, real *log_derivative) {
   vreal sigmoid;
-  const real value = fmax(vfirst(vsoftplus_sigmoid(vset(fmax(raw, -300)), &sigmoid)), floor);
+  const real value = fmax(vfirst(vsoftplus_sigmoid(vset(fmax(raw, SOFTPLUS_LEAST)), &sigmoid)), floor);
   if (log_derivative) *log_derivative = vfirst(sigmoid) / value;
   return value;
 }

@@ -9,7 +9,7 @@
 
 /* ---- cubic roots ------------------------------------------------------------------------------------------------- */
 
-/* The root h in (0, 1] of s h^3 + h = 1 for 0 <= s <= 2^700, and the reciprocal r of the slope 1 + 3 s h^2 there
+/* The root h in (0, 1] of s h^3 + h = 1 for 0 <= s <= 2^700 (2^80), and the reciprocal r of the slope 1 + 3 s h^2 there
  * (1.5 and 6 ulp), for n vectors, n a constant: the chain of dependent operations is long, so several run side by side.
  *
  * The root w of a w + b w^3 = v, a, b > 0, is then v h / a with s = v^2 b / a^3, and 1 / (a + 3 b w^2) is r / a: no
@@ -17,15 +17,18 @@
  * right to 11 %. A step of Halley, with residual e and slope d, adds e d / (d^2 + 3 e s h): errors of 1e-3 and 5e-10. A
  * step of Newton finishes. */
 #define CUBIC_MAX_ROOTS 4
+/* the bits from CUBIC_SHIFT on are, roughly, CUBIC_SCALE (log2 + REAL_BIAS), and a number that a real can hold */
+#define CUBIC_SHIFT BY_REAL(32, 8)
+#define CUBIC_SCALE BY_REAL(0x1p20, 0x1p15)
 INLINE void cubic_roots(int n, const vreal *s, vreal *h, vreal *r) {
   vreal sh[CUBIC_MAX_ROOTS], g[CUBIC_MAX_ROOTS], e[CUBIC_MAX_ROOTS], d[CUBIC_MAX_ROOTS];
 #define EACH UNROLL for (int k = 0; k < n; k++)
   EACH {
-    /* 2^20 (log2 + 1023), roughly, is the upper half of the bits */
-    const vreal q = 1.0 + 0.9546974 * s[k];
-    const vreal high = vfromubits((vubits(q) >> 32) | UINT64_C(0x4330000000000000)) - 0x1p52;
-    const vreal root = high * (-1.0 / 3) + (1048576.0 * (1023.0 * 4 / 3 - 0.2116678) + 0x1p52);
-    h[k] = vfromubits(vubits(root) << 32);
+    const vreal q = 1.0 + (real)0.9546974 * s[k];
+    const vreal high = vfromubits((vubits(q) >> CUBIC_SHIFT) | REAL_INTEGERS_BITS) - REAL_INTEGERS;
+    const vreal root =
+        high * (real)(-1.0 / 3) + (real)(CUBIC_SCALE * (REAL_BIAS * 4.0 / 3 - 0.2116678) + REAL_INTEGERS);
+    h[k] = vfromubits(vubits(root) << CUBIC_SHIFT);
   }
   for (int step = 0; step < 2; step++) {
     EACH {
@@ -58,33 +61,38 @@ INLINE vreal vatan(vreal x) {
   const vreal a = vabs(x);
   const vint steep = vlt(vset(1), a);
   const vreal unit = vselect(steep, 1.0 / a, a);
-  const vint upper = vlt(vset(0.41421356237309503), unit);
+  const vint upper = vlt(vset((real)0.41421356237309503), unit);
   const vreal t = vselect(upper, (unit - 1.0) / (unit + 1.0), unit), z = t * t, w = z * z;
-  const vreal even = z * (3.33333333333329318027e-01 +
-                          w * (1.42857142725034663711e-01 +
-                               w * (9.09088713343650656196e-02 +
-                                    w * (6.66107313738753120669e-02 +
-                                         w * (4.97687799461593236017e-02 + w * 1.62858201153657823623e-02)))));
-  const vreal odd =
-      w *
-      (-1.99999999998764832476e-01 +
-       w * (-1.11111104054623557880e-01 +
-            w * (-7.69187620504482999495e-02 + w * (-5.83357013379057348645e-02 + w * -3.65315727442169155270e-02))));
+  const vreal even =
+      z * ((real)3.33333333333329318027e-01 +
+           w * ((real)1.42857142725034663711e-01 +
+                w * ((real)9.09088713343650656196e-02 +
+                     w * ((real)6.66107313738753120669e-02 +
+                          w * ((real)4.97687799461593236017e-02 + w * (real)1.62858201153657823623e-02)))));
+  const vreal odd = w * ((real)-1.99999999998764832476e-01 +
+                         w * ((real)-1.11111104054623557880e-01 +
+                              w * ((real)-7.69187620504482999495e-02 +
+                                   w * ((real)-5.83357013379057348645e-02 + w * (real)-3.65315727442169155270e-02))));
   const vreal small = t - t * (even + odd);
-  const vreal within = vselect(upper, 0.78539816339744830962 + (small + 3.06161699786838301793e-17), small);
-  const vreal all = vselect(steep, 1.57079632679489661923 - (within - 6.12323399573676603587e-17), within);
+  const vreal within = vselect(upper, (real)0.78539816339744830962 + (small + (real)3.06161699786838301793e-17), small);
+  const vreal all = vselect(steep, (real)1.57079632679489661923 - (within - (real)6.12323399573676603587e-17), within);
   return vcopysign(all, x);
 }
 
 /* ---- the normal distribution ------------------------------------------------------------------------------------- */
 
-#define LOG_SQRT_2PI 0.91893853320467274178
+#define LOG_SQRT_2PI ((real)0.91893853320467274178)
+
+/* Without the lower half of the digits. */
+#define NORMAL_UPPER (REAL_INT_MAX - (((real_int)1 << BY_REAL(27, 12)) - 1))
+/* e^-rest */
+#define NORMAL_REST(rest) BY_REAL(1.0 - rest * (1.0 - rest * (0.5 - rest * (1.0 / 6))), vexp(-rest))
 
 /* exp(-a^2 / 2) for a >= 0 (2 ulp): a is split, so that the square of its upper half is exact. */
 INLINE vreal normal_kernel(vreal a) {
-  const vreal upper = vfrombits(vbits(a) & INT64_C(0x7ffffffff8000000));
-  const vreal rest = 0.5 * (a - upper) * (a + upper); /* below 4e-5 */
-  return vexp(-0.5 * upper * upper) * (1.0 - rest * (1.0 - rest * (0.5 - rest * (1.0 / 6))));
+  const vreal upper = vfrombits(vbits(a) & NORMAL_UPPER);
+  const vreal rest = 0.5 * (a - upper) * (a + upper); /* below 4e-5, of floats 0.1 */
+  return vexp((real)-0.5 * upper * upper) * (NORMAL_REST(rest));
 }
 
 /* The distribution function of N(0, 1) (8 ulp while above 1e-300; 0 below -38.4).
@@ -109,21 +117,22 @@ INLINE vreal vpnorm(vreal x) {
   return vselect(vlt(x, vset(0)), tail, 1.0 - tail);
 }
 
-#define RATIO_7(r, a0, a1, a2, a3, a4, a5, a6, a7, b1, b2, b3, b4, b5, b6, b7)                       \
-  ((((((((((a7)*r + (a6)) * r + (a5)) * r + (a4)) * r + (a3)) * r + (a2)) * r + (a1)) * r + (a0))) / \
-   ((((((((b7)*r + (b6)) * r + (b5)) * r + (b4)) * r + (b3)) * r + (b2)) * r + (b1)) * r + 1.0))
+#define K(a) ((real)(a))
+#define RATIO_7(r, a0, a1, a2, a3, a4, a5, a6, a7, b1, b2, b3, b4, b5, b6, b7)                               \
+  ((((((((K(a7) * r + K(a6)) * r + K(a5)) * r + K(a4)) * r + K(a3)) * r + K(a2)) * r + K(a1)) * r + K(a0)) / \
+   (((((((K(b7) * r + K(b6)) * r + K(b5)) * r + K(b4)) * r + K(b3)) * r + K(b2)) * r + K(b1)) * r + 1.0))
 
 /* The quantile of N(0, 1) for 0 < p < 1 (relative error 1e-15): Wichura's algorithm AS 241 (1988), three ratios of
  * polynomials, for |p - 1/2| <= 0.425 in the square of that, else in sqrt(-log p). */
 INLINE vreal vqnorm(vreal p) {
   const vreal q = p - 0.5, small = vmin(p, 1.0 - p);
-  const vreal r = 0.180625 - q * q;
+  const vreal r = (real)0.180625 - q * q;
   const vreal middle =
       q * RATIO_7(r, 3.387132872796366608, 133.14166789178437745, 1971.5909503065514427, 13731.693765509461125,
                   45921.953931549871457, 67265.770927008700853, 33430.575583588128105, 2509.0809287301226727,
                   42.313330701600911252, 687.1870074920579083, 5394.1960214247511077, 21213.794301586595867,
                   39307.89580009271061, 28729.085735721942674, 5226.495278852545925);
-  const vreal root = vsqrt(-vlog(small)), near = root - 1.6, far = root - 5.0;
+  const vreal root = vsqrt(-vlog(small)), near = root - (real)1.6, far = root - 5.0;
   const vreal tail_near =
       RATIO_7(near, 1.42343711074968357734, 4.6303378461565452959, 5.7694972214606914055, 3.64784832476320460504,
               1.27045825245236838258, 0.24178072517745061177, 0.0227238449892691845833, 7.7454501427834140764e-4,
@@ -137,5 +146,7 @@ INLINE vreal vqnorm(vreal p) {
   const vreal tail = vcopysign(vselect(vlt(vset(5), root), tail_far, tail_near), q);
   return vselect(vle(vabs(q), vset(0.425)), middle, tail);
 }
+#undef RATIO_7
+#undef K
 
 #endif

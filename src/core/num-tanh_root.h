@@ -13,6 +13,7 @@ INLINE vreal minus_tanh(vreal a, vreal tanh_a) {
 }
 
 #define TANH_ROOT_STEPS 100
+#define TANH_ROOT_NEAR BY_REAL(1e-12, 1e-5f) /* a step of this size, relative to a, is the last */
 
 /* Turns c into the a with a + (s - 1) tanh(a) = c. The left side is odd, and for a > 0 concave (s > 1) or convex
  * (s < 1): Newton's steps from a bound on that side go to the root without passing it. Bounds: the left side lies
@@ -21,7 +22,7 @@ INLINE vreal minus_tanh(vreal a, vreal tanh_a) {
  * lanes that have not: where s is above about 1e4, rounding keeps the last digits moving.
  *
  * n vectors side by side, a constant of the caller: one alone waits for its own tanh and divisions. */
-#define TANH_ROOT_MOST 4
+#define TANH_ROOT_MOST WAYS(4)
 
 INLINE void tanh_root(vreal *c, const vreal *s, int n, vint *failed) {
   vreal a[TANH_ROOT_MOST], size[TANH_ROOT_MOST];
@@ -29,7 +30,7 @@ INLINE void tanh_root(vreal *c, const vreal *s, int n, vint *failed) {
   UNROLL for (int k = 0; k < n; k++) {
     size[k] = vabs(c[k]);
     const vreal line = size[k] - (s[k] - 1.0), ratio = size[k] / s[k];
-    const vreal cube = vexp(vlog(4.2 * size[k] / (1.0 - s[k])) * (1.0 / 3));
+    const vreal cube = vexp(vlog((real)4.2 * size[k] / (1.0 - s[k])) * (real)(1.0 / 3));
     const vreal convex = vmin(vselect(vlt(cube, vset(1)), cube, line), vmin(line, ratio));
     a[k] = vselect(vlt(s[k], vset(1)), convex, vmax(line, ratio));
     active[k] = vle(vset(0), size[k]); /* not for NaN */
@@ -41,7 +42,7 @@ INLINE void tanh_root(vreal *c, const vreal *s, int n, vint *failed) {
       const vreal h = vtanh(a[k]), square = h * h;
       const vreal step = (minus_tanh(a[k], h) + s[k] * h - size[k]) / (square + (1.0 - square) * s[k]);
       a[k] = vselect(active[k], vmax(vset(0), a[k] - step), a[k]);
-      active[k] &= vlt(a[k] * 1e-12, vabs(step));
+      active[k] &= vlt(a[k] * TANH_ROOT_NEAR, vabs(step));
       any |= active[k];
     }
   }

@@ -5,7 +5,7 @@
 
 #include "num-simd.h"
 
-#if BJ_LANES == 8 || defined(__aarch64__)
+#if VECTOR_BYTES == 64 || defined(__aarch64__)
 #define TILE_REGISTERS 32
 #else
 #define TILE_REGISTERS 16
@@ -43,7 +43,7 @@ INLINE void range_of_rows(int i, int high, int kn, const int *k_lo, const int *k
 #endif
 
 /* Swaps the second half of each group of 2 * distance lanes of a with the first half of the same group of b: with the
- * distances 1, 2, 4 this transposes a square, and adding the two results sums across lanes. */
+ * distances 1, 2, 4, 8 this transposes a square, and adding the two results sums across lanes. */
 INLINE void swap_lanes(int distance, vreal *a, vreal *b) {
 #if BJ_LANES > 1
   vreal low = *a, high = *b;
@@ -59,7 +59,7 @@ INLINE void swap_lanes(int distance, vreal *a, vreal *b) {
     *a = SHUFFLE(low, high, 0, 1, 4, 5);
     *b = SHUFFLE(low, high, 2, 3, 6, 7);
   }
-#else
+#elif BJ_LANES == 8
   if (distance == 1) {
     *a = SHUFFLE(low, high, 0, 8, 2, 10, 4, 12, 6, 14);
     *b = SHUFFLE(low, high, 1, 9, 3, 11, 5, 13, 7, 15);
@@ -69,6 +69,20 @@ INLINE void swap_lanes(int distance, vreal *a, vreal *b) {
   } else {
     *a = SHUFFLE(low, high, 0, 1, 2, 3, 8, 9, 10, 11);
     *b = SHUFFLE(low, high, 4, 5, 6, 7, 12, 13, 14, 15);
+  }
+#else
+  if (distance == 1) {
+    *a = SHUFFLE(low, high, 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30);
+    *b = SHUFFLE(low, high, 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31);
+  } else if (distance == 2) {
+    *a = SHUFFLE(low, high, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
+    *b = SHUFFLE(low, high, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+  } else if (distance == 4) {
+    *a = SHUFFLE(low, high, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27);
+    *b = SHUFFLE(low, high, 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31);
+  } else {
+    *a = SHUFFLE(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
+    *b = SHUFFLE(low, high, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
   }
 #endif
 #else
@@ -86,6 +100,7 @@ INLINE void transpose(vreal *square) {
   if (BJ_LANES > 1) transpose_step(1, square);
   if (BJ_LANES > 2) transpose_step(2, square);
   if (BJ_LANES > 4) transpose_step(4, square);
+  if (BJ_LANES > 8) transpose_step(8, square);
 }
 
 /* Lane i of the result is the sum of the lanes of square[i]. */
@@ -99,6 +114,7 @@ INLINE vreal sum_lanes(vreal *square) {
   if (BJ_LANES > 1) sum_step(1, square);
   if (BJ_LANES > 2) sum_step(2, square);
   if (BJ_LANES > 4) sum_step(4, square);
+  if (BJ_LANES > 8) sum_step(8, square);
   return square[0];
 }
 

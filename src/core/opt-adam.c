@@ -61,7 +61,7 @@ static bj_status adam_build(bj_optimizer *optimizer, const bj_spec *spec, bj_bui
   adam *self = optimizer->self = build_alloc(build, sizeof(adam));
   self->beta1 = spec_real(build, spec, "beta1", 0, BELOW_ONE);
   self->beta2 = spec_real(build, spec, "beta2", 0, BELOW_ONE);
-  self->eps = spec_real(build, spec, "eps", DBL_MIN, DBL_MAX);
+  self->eps = spec_real(build, spec, "eps", REAL_MIN_NORMAL, REAL_MAX);
   return build->status;
 }
 

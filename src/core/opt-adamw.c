@@ -4,7 +4,7 @@
 static bj_status adamw_build(bj_optimizer *optimizer, const bj_spec *spec, bj_build *build) {
   adam_build(optimizer, spec, build);
   adam *self = optimizer->self;
-  self->weight_decay = spec_real(build, spec, "weight_decay", 0, DBL_MAX);
+  self->weight_decay = spec_real(build, spec, "weight_decay", 0, REAL_MAX);
   return build->status;
 }
 

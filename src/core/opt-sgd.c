@@ -19,7 +19,7 @@ static void sgd_step(const bj_optimizer *optimizer, const optimizer_step *s) {
 static bj_status sgd_build(bj_optimizer *optimizer, const bj_spec *spec, bj_build *build) {
   sgd *self = optimizer->self = build_alloc(build, sizeof(sgd));
   self->momentum = spec_real(build, spec, "momentum", 0, BELOW_ONE);
-  self->weight_decay = spec_real(build, spec, "weight_decay", 0, DBL_MAX);
+  self->weight_decay = spec_real(build, spec, "weight_decay", 0, REAL_MAX);
   self->nesterov = spec_bool(build, spec, "nesterov");
   return build->status;
 }

@@ -2,12 +2,10 @@
 #ifndef BJ_OPTIMIZER_H
 #define BJ_OPTIMIZER_H
 
-#include <float.h>
-
 #include "protocol.h"
 
 /* The largest number below 1: decay rates are in [0, 1). */
-#define BELOW_ONE (1 - DBL_EPSILON / 2)
+#define BELOW_ONE (1 - REAL_EPS / 2)
 
 /* ---- optimisers -------------------------------------------------------------------------------------------------- */
 

@@ -101,9 +101,10 @@ static void describe_leave(bj_describe *out, int mark);
 /* ---- log-determinants -------------------------------------------------------------------------------------------- */
 
 /* log|det| = sum + log(factor). A slope is multiplied into `factor`, and the log is taken once for up to
- * LOGDET_MAX_FACTORS slopes: a log costs as much as a whole affine layer. Slopes outside 2^+-60 are logged at once, so
- * that the product neither overflows nor underflows whatever the parameters are. */
-#define LOGDET_MAX_FACTORS 16
+ * LOGDET_MAX_FACTORS slopes: a log costs as much as a whole affine layer. Slopes beyond LOGDET_SLOPE or its reciprocal
+ * are logged at once, so that the product neither overflows nor underflows whatever the parameters are. */
+#define LOGDET_MAX_FACTORS BY_REAL(16, 4)
+#define LOGDET_SLOPE BY_REAL(0x1p60, 0x1p30f)
 
 typedef struct {
   real *sum, *factor; /* [block][BJ_BLOCK] */
@@ -116,7 +117,7 @@ static void logdet_finish(bj_logdet *logdet, int nb);              /* afterwards
 
 /* Multiplies slopes (> 0) of the rows at offset `at` (block * BJ_BLOCK + row); the caller has claimed one factor. */
 INLINE void logdet_multiply(bj_logdet *logdet, long at, vreal slope) {
-  const vint out = vlt(slope, vset(0x1p-60)) | vlt(vset(0x1p60), slope);
+  const vint out = vlt(slope, vset(1 / LOGDET_SLOPE)) | vlt(vset(LOGDET_SLOPE), slope);
   vreal keep = slope;
   if (!LIKELY(!vany(out))) {
     vstore(logdet->sum + at, vload(logdet->sum + at) + vselect(out, vlog(slope), vset(0)));
@@ -124,7 +125,7 @@ INLINE void logdet_multiply(bj_logdet *logdet, long at, vreal slope) {
   }
   vstore(logdet->factor + at, vload(logdet->factor + at) * keep);
 }
-/* The same for slopes that are known to be within 2^+-60. */
+/* The same for slopes that are known to be within these bounds. */
 INLINE void logdet_multiply_bounded(bj_logdet *logdet, long at, vreal slope) {
   vstore(logdet->factor + at, vload(logdet->factor + at) * slope);
 }

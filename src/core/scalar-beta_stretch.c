@@ -1,6 +1,6 @@
 /* beta_stretch: y = x^a / (x^a + (1 - x)^a) of the unit interval onto itself, that is logit y = a logit x.
  *
- *   a = softplus(raw), kept within 2^+-300
+ *   a = softplus(raw), kept within 2^+-300 (floats: 2^+-37)
  *   With m = min(x, 1 - x), L = log((1 - m) / m) = |logit x| and e = exp(-a L), min(y, 1 - y) = e / (1 + e) and
  *   log f' = log a + log(y (1 - y)) - log(x (1 - x)) = log a + (1 - a) L - 2 log(1 + e) - 2 log(1 - m)
  *   (log f')' = (a (1 - 2 y) - (1 - 2 x)) / (x (1 - x))
@@ -9,15 +9,15 @@
  */
 #include "scalar-fixed.h"
 
-#define BETA_STRETCH_TINY 1e-300
+#define BETA_STRETCH_MOST BY_REAL(0x1p300, 0x1p37f)
 
 INLINE vreal beta_stretch_shape(vreal raw, vreal *derivative) {
-  return vmax(vset(0x1p-300), vmin(vset(0x1p300), vsoftplus_sigmoid(raw, derivative)));
+  return vmax(vset(1 / BETA_STRETCH_MOST), vmin(vset(BETA_STRETCH_MOST), vsoftplus_sigmoid(raw, derivative)));
 }
 
 INLINE vreal beta_stretch_inner(vreal x, vint *inside) {
   *inside = vlt(vset(0), x) & vlt(x, vset(1));
-  return vselect(*inside, vmax(vset(BETA_STRETCH_TINY), x), vset(0.5));
+  return vselect(*inside, vmax(vset(REAL_TINY), x), vset(0.5));
 }
 
 /* cache: 0: f', 1: logit x, 2: 1 - 2 y, 3: y (1 - y); ROWWISE also 4: a or 1 / a, 5: da/draw */

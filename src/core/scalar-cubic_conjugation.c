@@ -16,28 +16,31 @@
 
 /* Vectors that are worked on side by side. */
 #define CUBIC_CONJUGATION_MOST 4
-#define CUBIC_CONJUGATION_WIDE \
-  (BJ_BLOCK / BJ_LANES < CUBIC_CONJUGATION_MOST ? BJ_BLOCK / BJ_LANES : CUBIC_CONJUGATION_MOST)
-/* Beyond these a row is `large`: they keep |g(u) + beta| within 2^303, its square and cubic_roots() from overflow. */
-#define CUBIC_CONJUGATION_MAX_U 0x1p99
-#define CUBIC_CONJUGATION_MAX_BETA 0x1p300
-#define CUBIC_CONJUGATION_MAX_VJP 0x1p10 /* of u and w */
-/* |beta| up to this keeps the slope within 2^+-60, and logdet_multiply_bounded may be used. For |beta| = B let
+#define CUBIC_CONJUGATION_WIDE WAYS(CUBIC_CONJUGATION_MOST)
+/* Beyond these a row is `large`: they keep |g(u) + beta| within 2^303 (floats: 2^33), its square and cubic_roots() from
+ * overflow. */
+#define CUBIC_CONJUGATION_MAX_U BY_REAL(0x1p99, 0x1p9f)
+#define CUBIC_CONJUGATION_MAX_BETA BY_REAL(0x1p300, 0x1p30f)
+#define CUBIC_CONJUGATION_MAX_VJP BY_REAL(0x1p10, 0x1p4f) /* of u and w */
+/* |beta| up to this keeps the slope within LOGDET_SLOPE, and logdet_multiply_bounded may be used. For |beta| = B let
  * delta = w - u. Then a |delta| + b |delta|^3 / 4 <= B, so delta^2 <= (4 B / b)^(2/3), and
  * Dw <= a + 6 b u^2 + 6 b delta^2 <= 2 Du + 6 b delta^2, hence Dw / Du <= 2 + 6 (b / a) (4 B / b)^(2/3), at most
- * 2 + 6 e^4 (4 e^2 B)^(2/3) < 2^58 for B = 1e20; the same holds for Du / Dw, as -beta leads back. */
-#define CUBIC_CONJUGATION_BOUNDED_BETA 1e20
+ * 2 + 6 e^4 (4 e^2 B)^(2/3) < 2^58 for B = 1e20 (floats: 2^28, 1e7); so does Du / Dw, as -beta leads back. */
+#define CUBIC_CONJUGATION_BOUNDED_BETA BY_REAL(1e20, 1e7f)
+
+/* Of a and b: tanh(raw / 2) is +-1 long before. */
+#define CUBIC_CONJUGATION_MAX_RAW BY_REAL(300, 80)
 
 typedef struct {
   vreal loc, beta, a, b, inverse_a, c; /* c = b / a^3; beta has the sign of the direction */
 } cubic_conjugation_par;
 
 /* value = exp(2 tanh(raw / 2)) and its derivative for n raw numbers, side by side. With e = e^raw and p = 1 / (1 + e),
- * tanh(raw / 2) is 1 - 2 p. Arguments between -300 and 300, and between -2 and 2, need none of vexp's care. */
+ * tanh(raw / 2) is 1 - 2 p. Arguments within +-CUBIC_CONJUGATION_MAX_RAW, or +-2, need none of vexp's care. */
 INLINE void cubic_conjugation_bounded(int n, const vreal *raw, vreal *value, vreal *derivative) {
   vreal r[CUBIC_CONJUGATION_MOST], e[CUBIC_CONJUGATION_MOST], p[CUBIC_CONJUGATION_MOST];
 #define EACH UNROLL for (int k = 0; k < n; k++)
-  EACH e[k] = exp_split(vmax(vset(-300), vmin(vset(300), raw[k])), r + k);
+  EACH e[k] = exp_split(vmax(vset(-CUBIC_CONJUGATION_MAX_RAW), vmin(vset(CUBIC_CONJUGATION_MAX_RAW), raw[k])), r + k);
   EACH p[k] = exp_polynomial(r[k]);
   EACH e[k] = (1.0 + p[k]) * exp_scale(e[k], 0);
   EACH p[k] = 1.0 / (1.0 + e[k]);
@@ -103,7 +106,7 @@ NOINLINE void cubic_conjugation_large(const bj_scalar_pass *pass, bj_sharing mod
     const cubic_conjugation_row par = cubic_conjugation_one(pass, b, r, mode, direction);
     const real u = pass->x[b * pass->stride + r] - par.loc;
     if (fabs(u) <= CUBIC_CONJUGATION_MAX_U && fabs(par.beta) <= CUBIC_CONJUGATION_MAX_BETA) continue;
-    const real m = fmax(fabs(u), cbrt(fabs(par.beta))), a = fmax(par.a / m / m, 1e-300);
+    const real m = fmax(fabs(u), cbrt(fabs(par.beta))), a = fmax(par.a / m / m, REAL_TINY);
     const real scaled_u = u / m, scaled_w = cbrt(scaled_u * scaled_u * scaled_u + par.beta / m / m / m / par.b);
     pass->y[b * pass->stride + r] = par.loc + m * scaled_w;
     pass->logdet->sum[i] += log((a + 3 * par.b * scaled_u * scaled_u) / (a + 3 * par.b * scaled_w * scaled_w));
@@ -118,7 +121,7 @@ NOINLINE void cubic_conjugation_large_vjp(const bj_scalar_pass *pass, bj_sharing
     const long at = b * pass->stride + r;
     const real u = pass->x[at] - par.loc, w = pass->y[at] - par.loc, gl = pass->gl[i];
     if (fabs(u) <= CUBIC_CONJUGATION_MAX_VJP && fabs(w) <= CUBIC_CONJUGATION_MAX_VJP) continue;
-    const real m = fmax(fabs(u), fabs(w)), su = u / m, sw = w / m, a = fmax(par.a / m / m, 1e-300),
+    const real m = fmax(fabs(u), fabs(w)), su = u / m, sw = w / m, a = fmax(par.a / m / m, REAL_TINY),
                q = su * su + su * sw + sw * sw;
     const real du = a + 3 * par.b * su * su, dw = a + 3 * par.b * sw * sw;
     const real gw = pass->gy[at] - gl * (6 * par.b * sw / dw) / m, gv = gw / dw / m / m;

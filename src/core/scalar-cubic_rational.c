@@ -17,7 +17,9 @@
 #define CUBIC_RATIONAL_LO (-1 + 1e-3)
 #define CUBIC_RATIONAL_HI (8 - 1e-3)
 /* Beyond it alpha s p is less than half an ulp of s. */
-#define CUBIC_RATIONAL_FAR 1e9
+#define CUBIC_RATIONAL_FAR BY_REAL(1e9, 2e4f)
+#define CUBIC_RATIONAL_NEAR BY_REAL(1e-7, 1e-3f)  /* a step of Halley so small, relative to s, is the last */
+#define CUBIC_RATIONAL_LAST BY_REAL(2e-16, 1e-7f) /* and of Newton: below REAL_EPS */
 
 typedef struct {
   vreal loc, alpha, above, root, inverse; /* above = 1 + alpha without cancellation; root = sqrt(beta) */
@@ -26,14 +28,14 @@ typedef struct {
 /* alpha, 1 + alpha and the derivative of both */
 INLINE vreal cubic_rational_alpha(vreal raw, vreal *above, vreal *derivative) {
   const real width = CUBIC_RATIONAL_HI - CUBIC_RATIONAL_LO, start = -CUBIC_RATIONAL_LO / width;
-  const vreal sigmoid = vsigmoid(raw + log(start / (1 - start)));
-  *above = 1e-3 + width * sigmoid;
+  const vreal sigmoid = vsigmoid(raw + (real)log(start / (1 - start)));
+  *above = (real)1e-3 + width * sigmoid;
   *derivative = width * sigmoid * (1.0 - sigmoid);
-  return CUBIC_RATIONAL_LO + width * sigmoid;
+  return (real)CUBIC_RATIONAL_LO + width * sigmoid;
 }
 
 INLINE vreal cubic_rational_beta(vreal raw, vreal *derivative) {
-  return 0.1 + vsoftplus_sigmoid(raw + 1.0, derivative);
+  return (real)0.1 + vsoftplus_sigmoid(raw + 1.0, derivative);
 }
 
 /* cache: ROWWISE 0-3: alpha, 1 + alpha, sqrt(beta), its reciprocal; 4, 5: the derivatives of alpha and beta */
@@ -72,7 +74,7 @@ INLINE vreal cubic_rational_slope(const cubic_rational_par *par, vreal s, vreal 
 
 /* s within what can be squared; p is then 0 to every digit that counts */
 INLINE vreal cubic_rational_scaled(const cubic_rational_par *par, vreal u) {
-  return vmax(vset(-1e150), vmin(vset(1e150), par->root * u));
+  return vmax(vset(-REAL_SQUARE), vmin(vset(REAL_SQUARE), par->root * u));
 }
 
 /* The root for one 0 <= T <= CUBIC_RATIONAL_FAR: Newton's steps, and halves where they leave the bracket. */
@@ -87,7 +89,7 @@ static real cubic_rational_search(real alpha, real above, real t) {
     const real slope = above - alpha * (s * s * p) * (1 + 2 * p);
     real next = s - off / slope;
     if (!(next >= low && next <= high)) next = 0.5 * (low + high);
-    if (fabs(next - s) <= 2e-16 * fabs(next)) return next;
+    if (fabs(next - s) <= CUBIC_RATIONAL_LAST * fabs(next)) return next;
     s = next;
   }
   return s;
@@ -104,15 +106,16 @@ NOINLINE void cubic_rational_search_lanes(const real *alpha, const real *above, 
  * cubic_roots(). For P < 0, where Q > 0, r lies between Q^(1/3) and 1.6 Q^(1/3). Steps of Halley on the rational form
  * finish, whose rounding errors are smaller; a lane whose last step was not small is searched. */
 INLINE vreal cubic_rational_root(const cubic_rational_par *par, vreal t) {
-  const vreal third = t * (1.0 / 3), square = t * t;
-  const vreal p3 = par->above - square * (1.0 / 3), q3 = t * (square * (2.0 / 27) + (3.0 - par->above) * (1.0 / 3));
+  const vreal third = t * (real)(1.0 / 3), square = t * t;
+  const vreal p3 = par->above - square * (real)(1.0 / 3);
+  const vreal q3 = t * (square * (real)(2.0 / 27) + (3.0 - par->above) * (real)(1.0 / 3));
   const vreal up = vmax(vset(1e-6), p3), ratio = q3 / up;
   vreal argument[1] = {ratio * ratio / up}, h[1], reciprocal[1];
   cubic_roots(1, argument, h, reciprocal);
   /* r = c (1 + g / 3), c^3 = Q roughly: r^3 - |P| r - Q = 0 in units of c */
   const vreal q_safe = vmax(vset(1e-3), q3);
-  const vreal c = vexp(vlog_normal(q_safe) * (1.0 / 3)), g = -vmin(p3, vset(0)) / (c * c);
-  const vreal above_root = c * (1.0 + g * (0.3333 - 0.009 * g));
+  const vreal c = vexp(vlog_normal(q_safe) * (real)(1.0 / 3)), g = -vmin(p3, vset(0)) / (c * c);
+  const vreal above_root = c * (1.0 + g * ((real)0.3333 - (real)0.009 * g));
   vreal s = third + vselect(vlt(vset(1e-6), p3), ratio * h[0], above_root), change = s;
   for (int step = 0; step < 4; step++) {
     const vreal p = 1.0 / (1.0 + s * s), sp = s * p, off = (t - s) - par->alpha * sp;
@@ -120,7 +123,7 @@ INLINE vreal cubic_rational_root(const cubic_rational_par *par, vreal t) {
     change = off * slope / (slope * slope + off * bend);
     s = s + change;
   }
-  const vint found = vle(vabs(change), 1e-7 * vabs(s)) & vle(vset(0), s);
+  const vint found = vle(vabs(change), CUBIC_RATIONAL_NEAR * vabs(s)) & vle(vset(0), s);
   if (!LIKELY(!vany(~found))) {
     real lanes[5][BJ_LANES];
     vstore(lanes[0], par->alpha);
@@ -167,7 +170,7 @@ INLINE void cubic_rational_vjp(const bj_scalar *scalar, const bj_scalar_pass *pa
     const vreal slope = cubic_rational_slope(&par, s, p), gy = scalar_gy(pass, b, r), gl = scalar_gl(pass, b, r);
     const vreal gd = gl / slope, c = par.alpha * (4.0 * p - 1.0), inverse_beta = par.inverse * par.inverse;
     const vreal by_alpha = sp * par.inverse, by_beta = -par.alpha * k * inverse_beta * by_alpha;
-    const vreal log_u = gd * c * (-2.0 * par.root * (sp * p));
+    const vreal log_u = gd * c * ((real)-2.0 * par.root * (sp * p));
     const vreal log_alpha = gd * (p * (2.0 * p - 1.0)), log_beta = -gd * c * (k * p * inverse_beta);
     vreal gx, g[3];
     if (direction == BJ_FORWARD) {

@@ -67,7 +67,7 @@ static real bracket_middle(real low, real high) {
   if (low < 0 && high > 0) return high > -4 * low ? sqrt(high) * 1e-3 : low < -4 * high ? -sqrt(-low) * 1e-3 : 0;
   const real a = fabs(low), b = fabs(high), far = a > b ? a : b, near = a > b ? b : a;
   if (near > 0 && far > 4 * near) return (low < 0 ? -1 : 1) * sqrt(near) * sqrt(far);
-  if (near == 0 && far > 1e-300) return (low + high) * (far > 1 ? 1 / (1 + sqrt(far)) : 1e-3 + 0.25 * far);
+  if (near == 0 && far > REAL_TINY) return (low + high) * (far > 1 ? 1 / (1 + sqrt(far)) : 1e-3 + 0.25 * far);
   return low + 0.5 * (high - low);
 }
 
@@ -129,7 +129,7 @@ static void scalar_bracket(const bj_scalar *scalar, bj_scalar_pass *block, bj_sh
     for (int r = 0; r < BJ_BLOCK; r++) {
       if (!open[r]) continue;
       if (!scalar_inside(block, r)) {
-        wall[r] = isfinite(x[r]) ? x[r] : side[r] * 1e300;
+        wall[r] = isfinite(x[r]) ? x[r] : side[r] * REAL_HUGE;
       } else if ((block->y[r] < target[r]) != (value[r] < target[r]) || block->y[r] == target[r]) {
         to->found[r] = 1;
         to->low[r] = side[r] > 0 ? near[r] : x[r];
@@ -171,7 +171,7 @@ static void scalar_root(const bj_scalar *scalar, bj_scalar_pass *block, bj_shari
       const int inside = next >= in->low[r] && next <= in->high[r];
       if (!inside || fabs(next - x[r]) > 0.5 * before[r]) next = bracket_middle(in->low[r], in->high[r]);
       before[r] = fabs(next - x[r]);
-      open[r] = !(before[r] <= 0x1p-52 * fabs(x[r])) && in->low[r] < in->high[r];
+      open[r] = !(before[r] <= REAL_EPS * fabs(x[r])) && in->low[r] < in->high[r];
       x[r] = next;
       n += open[r];
     }

@@ -27,7 +27,7 @@ INLINE vreal fixed_atanh(vreal a) { return 0.5 * vlog1p(2.0 * a / (1.0 - a)); }
 
 /* d tanh x / dx, with relative accuracy in the tails. */
 INLINE vreal fixed_tanh_slope(vreal x) {
-  const vreal e = vexp(-2.0 * vabs(x)), over = 1.0 / (1.0 + e);
+  const vreal e = vexp((real)-2.0 * vabs(x)), over = 1.0 / (1.0 + e);
   return 4.0 * e * over * over;
 }
 

@@ -15,6 +15,10 @@ typedef struct {
   real slope; /* initial value; 0: drawn */
 } leaky_relu;
 
+/* |alpha| and its reciprocal are kept below 2^LOG2. */
+#define LEAKY_RELU_STEEP BY_REAL(0x1p100, 0x1p30f)
+#define LEAKY_RELU_LOG2 BY_REAL(100, 30)
+
 typedef struct {
   vreal alpha, log_alpha, dlog; /* dlog = d log|alpha| / d raw */
 } leaky_relu_par;
@@ -22,11 +26,11 @@ typedef struct {
 INLINE leaky_relu_par leaky_relu_constrain(const leaky_relu *self, vreal raw) {
   leaky_relu_par par;
   if (self->identity) {
-    par.alpha = vcopysign(vmax(vset(0x1p-100), vmin(vset(0x1p100), vabs(raw))), raw);
+    par.alpha = vcopysign(vmax(vset(1 / LEAKY_RELU_STEEP), vmin(vset(LEAKY_RELU_STEEP), vabs(raw))), raw);
     par.log_alpha = vlog_normal(vabs(par.alpha));
     par.dlog = 1.0 / par.alpha;
   } else {
-    par.log_alpha = vmax(vset(-100 * LN2), vmin(vset(100 * LN2), raw));
+    par.log_alpha = vmax(vset(-LEAKY_RELU_LOG2 * LN2), vmin(vset(LEAKY_RELU_LOG2 * LN2), raw));
     par.alpha = vexp(par.log_alpha);
     par.dlog = vset(1);
   }

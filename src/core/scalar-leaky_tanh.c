@@ -39,7 +39,8 @@ INLINE fixed_slope leaky_tanh_slope(const bj_scalar *scalar, vreal x, vreal y, b
   vint inside;
   if (direction == BJ_FORWARD) {
     inside = vlt(vabs(x), vset(self->max));
-    return (fixed_slope){vselect(inside, fixed_tanh_slope(x), vset(self->slope)), vselect(inside, -2.0 * y, zero)};
+    return (fixed_slope){vselect(inside, fixed_tanh_slope(x), vset(self->slope)),
+                         vselect(inside, (real)-2.0 * y, zero)};
   }
   const vreal inner = leaky_tanh_inner(self, x, &inside);
   const vreal slope = 1.0 / vselect(inside, (1.0 - inner) * (1.0 + inner), vset(self->slope));

@@ -19,7 +19,7 @@ INLINE vreal power_value(const bj_scalar *scalar, vreal x, bj_direction directio
   const real p = power_exponent(scalar, direction);
   vint inside;
   const vreal log_x = vlog(power_inner(x, &inside));
-  logdet_add(logdet, at, log(fabs(p)) + (p - 1) * log_x);
+  logdet_add(logdet, at, (real)log(fabs(p)) + (p - 1) * log_x);
   return fixed_outside(inside, vexp(p * log_x), logdet, at);
 }
 

@@ -13,7 +13,7 @@ typedef struct {
 } rq_spline;
 
 /* Beyond it a slope no longer grows: products of a few slopes stay finite whatever the raw values. */
-#define SPLINE_MAX_SLOPE 0x1p100
+#define SPLINE_MAX_SLOPE BY_REAL(0x1p100, 0x1p12f)
 
 enum { RECORD_X, RECORD_Y, RECORD_W, RECORD_H, RECORD_D0, RECORD_D1, RECORD_SIZE };
 
@@ -45,7 +45,7 @@ INLINE vreal spline_clamp(const rq_spline *self, vreal x) { return vmin(vmax(x, 
 /* e^x for x <= 0; vexp without what it does for large arguments. */
 INLINE vreal spline_exp(vreal x) {
   vreal r;
-  const vreal shifted = exp_split(vmax(vset(-700), x), &r);
+  const vreal shifted = exp_split(vmax(vset(-REAL_EXP_SAFE), x), &r);
   return (1.0 + exp_polynomial(r)) * exp_scale(shifted, 0);
 }
 

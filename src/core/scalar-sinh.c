@@ -6,19 +6,17 @@
  */
 #include "scalar-fixed.h"
 
-#define SINH_LARGE 0x1p60
-
 /* sqrt(1 + y^2) */
 INLINE vreal sinh_root(vreal y) {
   const vreal a = vabs(y);
-  return vselect(vlt(vset(SINH_LARGE), a), a, vsqrt(1.0 + a * a));
+  return vselect(vlt(vset(REAL_PLUS_ONE), a), a, vsqrt(1.0 + a * a));
 }
 
 INLINE vreal sinh_value(const bj_scalar *scalar, vreal x, bj_direction direction, bj_logdet *logdet, long at) {
   (void)scalar;
   if (direction == BJ_FORWARD) {
     const vreal a = vabs(x);
-    logdet_add(logdet, at, a + (log1p_unit(exp_of_negative(-2.0 * a)) - LN2));
+    logdet_add(logdet, at, a + (log1p_unit(exp_of_negative((real)-2.0 * a)) - LN2));
     return vsinh(x);
   }
   logdet_add(logdet, at, -vlog(sinh_root(x)));

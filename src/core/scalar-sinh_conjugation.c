@@ -15,10 +15,10 @@
  */
 #include "scalar-common.h"
 
-/* Beyond these a row is large. They keep z within e^200 1e24^2 4. */
-#define SINH_CONJUGATION_MAX_T 200.0
-#define SINH_CONJUGATION_MAX_RAW 1e24 /* of mu and nu */
-#define SINH_CONJUGATION_MAX_BETA 1e80
+/* Beyond these a row is large. They keep z within e^200 1e24^2 4, of floats e^20 1e4^2 4. */
+#define SINH_CONJUGATION_MAX_T BY_REAL(200.0, 20.0f)
+#define SINH_CONJUGATION_MAX_RAW BY_REAL(1e24, 1e4f) /* of mu and nu */
+#define SINH_CONJUGATION_MAX_BETA BY_REAL(1e80, 1e10f)
 
 enum { SINH_CONJUGATION_LOC, SINH_CONJUGATION_ALPHA, SINH_CONJUGATION_BETA, SINH_CONJUGATION_MU, SINH_CONJUGATION_NU };
 enum {
@@ -35,7 +35,9 @@ typedef struct {
   vreal loc, alpha, beta, mu, nu;
 } sinh_conjugation_par;
 
-INLINE vreal sinh_conjugation_alpha(vreal raw, vreal *derivative) { return vsoftplus_sigmoid(raw, derivative) + 0.1; }
+INLINE vreal sinh_conjugation_alpha(vreal raw, vreal *derivative) {
+  return vsoftplus_sigmoid(raw, derivative) + (real)0.1;
+}
 
 INLINE sinh_conjugation_par sinh_conjugation_load(const bj_scalar_pass *pass, int b, int r, bj_sharing mode,
                                                   bj_direction direction) {
@@ -83,7 +85,7 @@ static sinh_conjugation_row sinh_conjugation_one(real t, real beta, real raw_mu,
     return row;
   }
   const real sum = copysign(exp(from_t - most), t) + copysign(exp(from_beta - most), beta);
-  const real sign = sum < 0 ? -1 : 1, log_sum = log(fmax(fabs(sum), 1e-300)), log_z = mu + most + log_sum;
+  const real sign = sum < 0 ? -1 : 1, log_sum = log(fmax(fabs(sum), REAL_TINY)), log_z = mu + most + log_sum;
   if (log_z > 20) {
     const real shrink = exp(-2 * log_z); /* 1 / z^2 */
     row.w = sign * (log_z + LN2 + 0.25 * shrink);
@@ -176,7 +178,7 @@ INLINE void sinh_conjugation_map(const bj_scalar *scalar, const bj_scalar_pass *
 
 /* d asinh(raw) / draw */
 INLINE vreal sinh_conjugation_derivative(vreal raw) {
-  const vreal a = vmin(vset(1e150), vabs(raw));
+  const vreal a = vmin(vset(REAL_SQUARE), vabs(raw));
   return 1.0 / vsqrt(1.0 + a * a);
 }
 

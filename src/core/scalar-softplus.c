@@ -30,7 +30,7 @@ INLINE fixed_slope softplus_slope(const bj_scalar *scalar, vreal x, vreal y, bj_
   if (direction == BJ_FORWARD) return (fixed_slope){vsigmoid(x), vsigmoid(-x)};
   vint inside;
   const vreal inner = softplus_inner(x, &inside), zero = vset(0);
-  const vreal slope = -1.0 / vexpm1(-inner);
+  const vreal slope = (real)-1.0 / vexpm1(-inner);
   return (fixed_slope){vselect(inside, slope, zero), vselect(inside, -vexp(-inner) * slope, zero)};
 }
 

@@ -9,9 +9,9 @@
 #include "num-special.h"
 #include "scalar-fixed.h"
 
-#define TAN_PI 3.14159265358979323846
-#define TAN_LOG_PI 1.14472988584940017414
-#define TAN_LARGE 0x1p60
+#define TAN_PI ((real)3.14159265358979323846)
+#define TAN_LOG_PI ((real)1.14472988584940017414)
+#define TAN_STEEP BY_REAL(1e153, 5e18f) /* pi times its square is nearly the largest number */
 
 INLINE vreal tan_inner(vreal x, vint *inside) {
   *inside = vlt(vset(0), x) & vlt(x, vset(1));
@@ -30,7 +30,7 @@ INLINE vreal tan_value(const bj_scalar *scalar, vreal x, bj_direction direction,
     return fixed_outside(inside, vcopysign(vselect(middle, sine / cosine, cosine / sine), centred), logdet, at);
   }
   const vreal a = vabs(x);
-  const vint large = vlt(vset(TAN_LARGE), a);
+  const vint large = vlt(vset(REAL_PLUS_ONE), a);
   const vreal log_square = vselect(large, 2.0 * vlog(a), vlog1p(vselect(large, vset(0), a * a)));
   logdet_add(logdet, at, -TAN_LOG_PI - log_square);
   const vreal outer = vatan(1.0 / a) * (1 / TAN_PI);
@@ -43,15 +43,14 @@ INLINE fixed_slope tan_slope(const bj_scalar *scalar, vreal x, vreal y, bj_direc
   if (direction == BJ_FORWARD) {
     vint inside;
     tan_inner(x, &inside);
-    /* 1e154^2 is about the largest square */
-    const vreal bounded = vmax(vset(-1e153), vmin(vset(1e153), y)), zero = vset(0);
+    const vreal bounded = vmax(vset(-TAN_STEEP), vmin(vset(TAN_STEEP), y)), zero = vset(0);
     return (fixed_slope){vselect(inside, TAN_PI * (1.0 + bounded * bounded), zero),
-                         vselect(inside, 2.0 * TAN_PI * y, zero)};
+                         vselect(inside, 2 * TAN_PI * y, zero)};
   }
   const vreal a = vabs(x), over = 1.0 / a;
-  const vint large = vlt(vset(TAN_LARGE), a);
+  const vint large = vlt(vset(REAL_PLUS_ONE), a);
   const vreal slope = vselect(large, over * over, 1.0 / (1.0 + x * x));
-  return (fixed_slope){slope * (1 / TAN_PI), -2.0 * vselect(large, vcopysign(over, x), x * slope)};
+  return (fixed_slope){slope * (1 / TAN_PI), (real)-2.0 * vselect(large, vcopysign(over, x), x * slope)};
 }
 
 FIXED_KIND(tan, fixed_build)

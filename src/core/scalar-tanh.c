@@ -14,7 +14,7 @@ INLINE vreal tanh_value(const bj_scalar *scalar, vreal x, bj_direction direction
   (void)scalar;
   const vreal a = vabs(x);
   if (direction == BJ_FORWARD) {
-    logdet_add(logdet, at, 2.0 * (LN2 - a - log1p_unit(vexp(-2.0 * a))));
+    logdet_add(logdet, at, 2.0 * (LN2 - a - log1p_unit(vexp((real)-2.0 * a))));
     return vtanh(x);
   }
   vint inside;
@@ -25,7 +25,7 @@ INLINE vreal tanh_value(const bj_scalar *scalar, vreal x, bj_direction direction
 
 INLINE fixed_slope tanh_slope(const bj_scalar *scalar, vreal x, vreal y, bj_direction direction) {
   (void)scalar;
-  if (direction == BJ_FORWARD) return (fixed_slope){fixed_tanh_slope(x), -2.0 * y};
+  if (direction == BJ_FORWARD) return (fixed_slope){fixed_tanh_slope(x), (real)-2.0 * y};
   vint inside;
   const vreal inner = tanh_inner(x, &inside);
   const vreal slope = vselect(inside, 1.0 / ((1.0 - inner) * (1.0 + inner)), vset(0));

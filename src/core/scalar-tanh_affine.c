@@ -18,7 +18,7 @@ typedef struct {
 
 INLINE tanh_affine_par tanh_affine_constrain(vreal raw, real factor) {
   const vreal ratio = vmax(vset(-1e3), vmin(vset(1e3), raw * (1 / factor))); /* tanh is +-1 long before */
-  const vreal e = vexp(-2.0 * vabs(ratio)), over = 1.0 / (1.0 + e);
+  const vreal e = vexp((real)-2.0 * vabs(ratio)), over = 1.0 / (1.0 + e);
   tanh_affine_par par;
   par.log_scale = vmax(vset(-690), vmin(vset(690), factor * vtanh(ratio)));
   par.slope = 4.0 * e * over * over;

@@ -6,10 +6,13 @@
 #include "num-tanh_root.h"
 #include "scalar-fixed.h"
 
+/* An infinite y / m has no root. */
+#define TANH_PLUS_LINEAR_MOST BY_REAL(1.7e308, 3.3e38f)
+
 /* That the root may not settle to the last digit does no harm: Newton's steps do not pass it. */
 INLINE vreal tanh_plus_linear_root(real m, vreal y) {
   const vreal s = vset(1 + 1 / m);
-  vreal x = vmax(vset(-1.7e308), vmin(vset(1.7e308), y / m));
+  vreal x = vmax(vset(-TANH_PLUS_LINEAR_MOST), vmin(vset(TANH_PLUS_LINEAR_MOST), y / m));
   vint unsettled = (vint)vset(0);
   tanh_root(&x, &s, 1, &unsettled);
   return x;
@@ -26,7 +29,7 @@ INLINE vreal tanh_plus_linear_value(const bj_scalar *scalar, vreal x, bj_directi
 INLINE fixed_slope tanh_plus_linear_slope(const bj_scalar *scalar, vreal x, vreal y, bj_direction direction) {
   const real m = *(const real *)scalar->self;
   const vreal from = direction == BJ_FORWARD ? x : y, bend = fixed_tanh_slope(from), slope = bend + m;
-  const vreal log_slope = -2.0 * vtanh(from) * bend / slope;
+  const vreal log_slope = (real)-2.0 * vtanh(from) * bend / slope;
   if (direction == BJ_FORWARD) return (fixed_slope){slope, log_slope};
   return (fixed_slope){1.0 / slope, -log_slope / slope};
 }

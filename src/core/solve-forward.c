@@ -20,10 +20,14 @@ static void solve_even(const solve *s) {
 /* Proportional-integral control (Hairer, Norsett, Wanner 1993, "Solving ordinary differential equations I", II.4 and
  * IV.2): the next length is h times 0.9 err^-(1/p - 0.75 beta) last^beta, p the order, within [0.2, 10], and at most h
  * after a refusal. */
-#define CONTROL_BETA 0.04
-#define CONTROL_SAFETY 0.9
+#define CONTROL_BETA ((real)0.04)
+#define CONTROL_SAFETY ((real)0.9)
 #define CONTROL_LEAST 0.2
 #define CONTROL_MOST 10.0
+
+/* What rounding can leave of the way, relative to it; and of a step, what is not worth one of its own. */
+#define ARRIVED BY_REAL(1e-12, 1e-5f)
+#define JOINED BY_REAL(1e-8, 1e-4f)
 
 /* The size of the error of z and log-determinant relative to the tolerances: accepted up to 1. */
 static vreal solve_error(const solve *s, int b, int r) {
@@ -40,7 +44,7 @@ static vreal solve_error(const solve *s, int b, int r) {
     error = h * error / (plan->atol + plan->rtol * largest);
     sum += error * error;
   }
-  return vsqrt(sum * (1.0 / rows));
+  return vsqrt(sum * (real)(1.0 / rows));
 }
 
 /* Takes or refuses the step of each row, and sets the next length. Returns whether a row is still on its way. */
@@ -57,13 +61,13 @@ static int solve_accept(const solve *s, int step) {
       const vreal error = solve_error(s, b, r);
       const vint good = active & vle(error, vset(1)); /* not for NaN */
       /* t + (end - t) can miss the end by a rounding error */
-      const vint arrived = good & vle(vabs(s->end - (t + h)), vset(1e-12 * fabs(s->end - s->start)));
+      const vint arrived = good & vle(vabs(s->end - (t + h)), vset(ARRIVED * fabs(s->end - s->start)));
       vstore(taken + r, t);
       vstore(taken + BJ_BLOCK + r, vselect(good, h, vset(0)));
       /* a NaN takes the smallest factor */
       const vreal bounded = vmin(vset(1e10), vmax(vset(1e-10), vselect(vle(error, error), error, vset(1e10))));
       const vreal control =
-          vexp(CONTROL_BETA * vlog(vload(s->last + row)) - (order - 0.75 * CONTROL_BETA) * vlog(bounded)) *
+          vexp(CONTROL_BETA * vlog(vload(s->last + row)) - (real)(order - 0.75 * CONTROL_BETA) * vlog(bounded)) *
           CONTROL_SAFETY;
       const vreal factor = vmax(vset(CONTROL_LEAST), vmin(vselect(good, vset(CONTROL_MOST), vset(1)), control));
       vstore(s->size + row, vselect(arrived | ~active, vset(0), vselect(good, size, h) * factor));
@@ -84,7 +88,7 @@ static int solve_accept(const solve *s, int step) {
 static void solve_next_length(const solve *s) {
   for (long i = 0; i < (long)s->nb * BJ_BLOCK; i += BJ_LANES) {
     const vreal size = vload(s->size + i), t = vload(s->t + i), rest = s->end - t;
-    const vreal h = vselect(vle(vabs(rest), vabs(size) * (1 + 1e-8)), rest, size);
+    const vreal h = vselect(vle(vabs(rest), vabs(size) * (1 + JOINED)), rest, size);
     vstore(s->h + i, vselect(veq(size, vset(0)), vset(0), h));
   }
 }

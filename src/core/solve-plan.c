@@ -23,6 +23,9 @@ static void solve_plan_nodes(solve_plan *plan, bj_build *build) {
   }
 }
 
+/* What rounding may add to a whole number of steps. */
+#define JUST_OVER BY_REAL(1e-9, 1e-4f)
+
 static bj_status solve_plan_steps(solve_plan *plan, const bj_spec *spec, real length, bj_build *build) {
   const real step = spec_real(build, spec, "step", 0, INFINITY);
   if (!(step > 0)) return spec_error(build, "`step` must be above 0");
@@ -34,7 +37,7 @@ static bj_status solve_plan_steps(solve_plan *plan, const bj_spec *spec, real le
     plan->first = step < length ? step : length;
     if (!(plan->atol > 0)) return spec_error(build, "`atol` must be above 0");
   } else {
-    const real n = ceil(length / step - 1e-9);
+    const real n = ceil(length / step - JUST_OVER);
     if (!(n <= SOLVE_MAX_STEPS)) return spec_error(build, "a `step` of %g on a way of %g is too short", step, length);
     plan->n_step = n < 1 ? 1 : (int)n;
     solve_plan_nodes(plan, build);
