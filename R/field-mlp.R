@@ -25,7 +25,7 @@ field_mlp <- function(width = c(64, 64), activation = "tanh", frequencies = 0, i
   }
   new_spec("field", "mlp",
     width = vapply(width, check_count, integer(1), name = "width"),
-    activation = check_choice(activation, c("tanh", "softplus", "elu", "silu", "sin"), "activation"),
+    activation = check_choice(activation, names(which(ACTIVATIONS)), "activation"),
     frequencies = check_count(frequencies, "frequencies", min = 0, max = 1000),
     init = check_choice(init, c("identity", "uniform"), "init")
   )

@@ -35,3 +35,11 @@ layer_coupling <- function(scalar = scalar_affine(), net = net_mlp(), mask = NUL
     swap = check_flag(swap, "swap")
   )
 }
+
+# With the mask that `swap` stands for.
+#' @export
+resolve.bijectr_layer_coupling <- function(layer, d, d_condition) {
+  layer$mask <- layer$mask %||% ((seq_len(d) <= d %/% 2) != layer$swap)
+  layer$swap <- FALSE
+  list(layer)
+}

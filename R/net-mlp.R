@@ -24,7 +24,10 @@ net_mlp <- function(width = 50, depth = length(width), activation = "relu", init
   width <- vapply(width, check_count, integer(1), name = "width")
   new_spec("net", "mlp",
     width = rep_len(width, depth),
-    activation = check_choice(activation, c("relu", "tanh", "elu", "gelu", "silu", "softplus", "sin"), "activation"),
+    activation = check_choice(activation, names(ACTIVATIONS), "activation"),
     init = check_choice(init, c("identity", "uniform"), "init")
   )
 }
+
+# The activations of perceptrons by name, and whether one is smooth enough for a vector field.
+ACTIVATIONS <- c(relu = FALSE, tanh = TRUE, elu = TRUE, gelu = FALSE, silu = TRUE, softplus = TRUE, sin = TRUE)

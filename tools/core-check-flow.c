@@ -144,15 +144,15 @@ static void check_one_flow(const char *layer_kind, const bj_spec *scalar, int d,
   char what[200];
   snprintf(what, sizeof what, "%s of %s, d = %d, %d conditions, n = %d, depth %d", layer_kind, scalar->kind, d,
            n_condition, n, depth);
-  double reversed[16];
-  for (int i = 0; i < d; i++) reversed[i] = d - i;
+  double reversed[16], mask[16];
+  for (int i = 0; i < d; i++) reversed[i] = d - i, mask[i] = i < d / 2;
   const bj_entry net_fields[] = {NUMBERS("width", depth, width), STRING("activation", depth == 1 ? "relu" : "tanh"),
                                  STRING("init", "uniform")};
   const bj_spec net = {"mlp", 3, net_fields};
   const bj_entry layer_fields[] = {CHILD("scalar", scalar),         CHILD("net", &net),
-                                   NUMBERS("shared", 1, &zero),     NUMBERS("swap", 1, &zero),
-                                   NUMBERS("add_initial", 1, &one), NUMBERS("mask", 0, NULL)};
-  const bj_spec layer = {layer_kind, 6, layer_fields};
+                                   NUMBERS("shared", 1, &zero),     NUMBERS("mask", d, mask),
+                                   NUMBERS("add_initial", 1, &one)};
+  const bj_spec layer = {layer_kind, 5, layer_fields};
   const bj_entry invert_fields[] = {CHILD("layer", &layer)}, permute_fields[] = {NUMBERS("permutation", d, reversed)};
   const bj_spec parts[] = {layer, {"permute", 1, permute_fields}, {"invert", 1, invert_fields}};
   const bj_entry chain_fields[] = {{"layers", BJ_ENTRY_SPECS, 3, NULL, NULL, parts}};

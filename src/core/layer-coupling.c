@@ -61,14 +61,12 @@ LAYER_DIRECTIONS(coupling, coupling_run)
 
 static bj_status coupling_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {
   coupling *self = layer->self = build_alloc(build, sizeof(coupling));
-  const double *mask = spec_given(build, spec, "mask") ? spec_numbers(build, spec, "mask", layer->d) : NULL;
-  const int swap = spec_bool(build, spec, "swap");
+  const double *mask = spec_numbers(build, spec, "mask", layer->d);
   int *unchanged = build_alloc(build, sizeof(int) * (size_t)layer->d);
   int *transformed = build_alloc(build, sizeof(int) * (size_t)layer->d);
   int n_transformed = 0;
   for (int i = 0; i < layer->d; i++) {
-    const int keep = mask ? mask[i] != 0 : (i < layer->d / 2) != swap;
-    if (keep) {
+    if (mask[i] != 0) {
       unchanged[self->n_unchanged++] = i;
     } else {
       transformed[n_transformed++] = i;

@@ -168,8 +168,8 @@ static void planar_sums(const real *left, const real *x, const real *gy, real *g
 INLINE long planar_set_size(const bj_layer *layer) { return (2L * layer->d + 2) * BJ_BLOCK; }
 INLINE long planar_raw_size(const bj_layer *layer) { return (2L * layer->d + 1) * BJ_BLOCK; }
 
-INLINE int planar_run(const bj_layer *layer, const bj_pass *pass, bj_direction direction, int is_tanh, int d,
-                      int rowwise) {
+INLINE int planar_run(const bj_layer *layer, const bj_pass *pass, bj_direction direction, int d, int rowwise,
+                      int is_tanh) {
   const planar *self = layer->self;
   const long size = (long)layer->d * BJ_BLOCK;
   const planar_at at = CARVE(planar_carve, layer, pass);
@@ -187,8 +187,8 @@ INLINE int planar_run(const bj_layer *layer, const bj_pass *pass, bj_direction d
   return vany(failed);
 }
 
-INLINE void planar_run_vjp(const bj_layer *layer, const bj_pass *pass, bj_direction direction, int is_tanh, int d,
-                           planar_mode mode) {
+INLINE void planar_run_vjp(const bj_layer *layer, const bj_pass *pass, bj_direction direction, int d, planar_mode mode,
+                           int is_tanh) {
   const planar *self = layer->self;
   const long size = (long)layer->d * BJ_BLOCK;
   const planar_at at = CARVE(planar_carve, layer, pass);
@@ -220,13 +220,11 @@ INLINE bj_status planar_call(const bj_layer *layer, const bj_pass *pass, bj_dire
   if (self->net.net) {
     const planar_at at = CARVE(planar_carve, layer, pass);
     net_slot_forward(&self->net, net_rows_pass(&at.net, pass, pass->condition));
-    failed = self->is_tanh ? planar_run(layer, pass, direction, 1, layer->d, 1)
-                           : planar_run(layer, pass, direction, 0, layer->d, 1);
+    failed = BY_FLAG(self->is_tanh, planar_run, layer, pass, direction, layer->d, 1);
   } else if (self->is_tanh && layer->d == 2) {
-    failed = planar_run(layer, pass, direction, 1, 2, 0);
+    failed = planar_run(layer, pass, direction, 2, 0, 1);
   } else {
-    failed = self->is_tanh ? planar_run(layer, pass, direction, 1, layer->d, 0)
-                           : planar_run(layer, pass, direction, 0, layer->d, 0);
+    failed = BY_FLAG(self->is_tanh, planar_run, layer, pass, direction, layer->d, 0);
   }
   if (!failed) return BJ_OK;
   snprintf(pass->error->message, sizeof pass->error->message, "the inverse of a planar layer did not converge");
@@ -237,18 +235,12 @@ INLINE bj_status planar_call_vjp(const bj_layer *layer, const bj_pass *pass, bj_
   const planar *self = layer->self;
   if (self->net.net) {
     const planar_at at = CARVE(planar_carve, layer, pass);
-    if (self->is_tanh) {
-      planar_run_vjp(layer, pass, direction, 1, layer->d, PLANAR_ROWS);
-    } else {
-      planar_run_vjp(layer, pass, direction, 0, layer->d, PLANAR_ROWS);
-    }
+    BY_FLAG(self->is_tanh, planar_run_vjp, layer, pass, direction, layer->d, PLANAR_ROWS);
     net_slot_vjp(&self->net, net_rows_pass(&at.net, pass, pass->condition), pass->gcondition);
   } else if (self->is_tanh && layer->d == 2) {
-    planar_run_vjp(layer, pass, direction, 1, 2, PLANAR_REGISTERS);
-  } else if (self->is_tanh) {
-    planar_run_vjp(layer, pass, direction, 1, layer->d, PLANAR_TWO_STEPS);
+    planar_run_vjp(layer, pass, direction, 2, PLANAR_REGISTERS, 1);
   } else {
-    planar_run_vjp(layer, pass, direction, 0, layer->d, PLANAR_TWO_STEPS);
+    BY_FLAG(self->is_tanh, planar_run_vjp, layer, pass, direction, layer->d, PLANAR_TWO_STEPS);
   }
   return BJ_OK;
 }

@@ -64,3 +64,14 @@ test_that("wrong arguments are named", {
   expect_error(layer_coupling(net = scalar_affine()), "net", class = "bijectr_error_argument")
   expect_error(flow(layer_coupling(mask = c(TRUE, FALSE)), d = 3), "mask")
 })
+
+test_that("a flow holds the mask, without which the core makes none", {
+  mask <- function(...) flow(layer_coupling(...), d = 5)$layers$layers[[1]]$mask
+  expect_identical(mask(), c(TRUE, TRUE, FALSE, FALSE, FALSE))
+  expect_identical(mask(swap = TRUE), !mask())
+  expect_identical(mask(mask = c(FALSE, TRUE, TRUE, TRUE, FALSE)), c(FALSE, TRUE, TRUE, TRUE, FALSE))
+  expect_error(flow(layer_coupling(swap = TRUE), d = 1), "nothing to transform")
+  f <- flow(layer_coupling(), d = 5)
+  f$layers$layers[[1]]["mask"] <- list(NULL)
+  expect_error(logdensity(f, numeric(5)), "mask", class = "bijectr_error")
+})
