@@ -28,12 +28,13 @@
 #'   batches of 100 pairs for the contrastive loss, which takes `atoms + 1` densities a pair.
 #' @param progress Show progress bars.
 #' @section Interrupts and errors: an interrupt ends the rounds, not the call: the fit so far is returned, with status
-#'   `"interrupted"` and a warning of class `bijectr_warning_interrupted`; its `rounds` are those that were completed.
-#'   An error, of the simulator or during training, is raised as `bijectr_error_training` with the fit so far as
-#'   `condition$fit`; before the first step of the first round it is the original error. A fit in rounds cannot be
+#'   `"interrupted"` and a warning of class `bijectr_warning_interrupted`. An error of the simulator in a later round, or during
+#'   training, is raised as `bijectr_error_training` with the fit so far as `condition$fit` (`NULL` before the first
+#'   step) and what was simulated as `condition$rounds`; the original error is its parent. A fit in rounds cannot be
 #'   trained further with `update()`: start `fit_rounds()` with it as `layers`.
 #' @return A `bijectr_fit` of the last round: a flow of the parameters given data, to be used with `condition =
-#'   observed`. It has the additional fields `rounds` (a list with `theta`, `data` and `history` of each round) and
+#'   observed`. It has the additional fields `rounds` (a list with `theta`, `data` and `history` of each round; `history` is `NULL` where an
+#'   interrupt came before its training) and
 #'   `observed`.
 #' @references Greenberg, Nonnenmacher, Macke (2019), *Automatic posterior transformation for likelihood-free
 #'   inference*, arXiv:1905.07488. Durkan, Murray, Papamakarios (2020), *On contrastive learning for likelihood-free
@@ -65,57 +66,114 @@ fit_rounds <- function(simulator, prior, observed, rounds = 2, simulations = 100
   rounds <- check_count(rounds, "rounds")
   simulations <- check_count(simulations, "simulations", min = 10)
   if (check_family(loss, "loss", "loss")$kind != "contrastive") stop_arg("{.arg loss} must be {.fn loss_contrastive}.")
-  given <- list(...)
+  settings <- function(n, d) make_control(control, default_control(n, d), list(...))
+  default_batch <- is.null(control$batch_size) && is.null(list(...)$batch_size)
+  check_rounds(settings(simulations, 1L), layers, base, standardize, progress)
+  if (rounds > 1) check_atoms(loss$atoms, settings(2 * simulations, 1L), 2 * simulations, default_batch)
   call <- plain_call(sys.call())
-  theta <- data <- NULL
+  theta <- data <- log_prior <- NULL
   log <- list()
   fit <- layers
-  one_round <- function(first) {
+  simulate_round <- function() {
+    first <- !length(log)
     new <- if (first) prior$sample(simulations) else sample_inside(fit, observed, prior, simulations)
     new <- as_numeric_matrix(new, "prior$sample")
+    if (first) check_rounds_fit(layers, ncol(new), base, length(observed))
+    log_prior <<- c(log_prior, prior_values(prior, new))
     simulated <- check_simulated(simulator(new), nrow(new), observed)
     theta <<- rbind(theta, new)
     data <<- rbind(data, simulated)
-    settings <- make_control(control, default_control(nrow(theta), ncol(theta)), given)
-    fit <<- if (first) {
+    log[[length(log) + 1]] <<- list(theta = new, data = simulated, history = NULL)
+  }
+  train_round <- function() {
+    own <- settings(nrow(theta), ncol(theta))
+    fit <<- if (length(log) == 1) {
       fit_matrix(
-        as_fit_data(theta, "theta"), fit, base, data, NULL, standardize, loss_maximum_likelihood(), settings, progress
+        as_fit_data(theta, "theta"), fit, base, data, NULL, standardize, loss_maximum_likelihood(), own, progress
       )
     } else {
-      fit_contrastive(fit, theta, data, prior, loss, settings, progress, default_batch = is.null(control$batch_size) &&
-        is.null(given$batch_size))
+      fit_contrastive(fit, theta, data, log_prior, loss, own, progress, default_batch)
     }
-    log[[length(log) + 1]] <<- list(theta = new, data = simulated, history = fit$history)
+    log[[length(log)]]$history <<- fit$history
   }
   finished <- function(fit) {
     fit[c("rounds", "observed", "call")] <- list(log, observed, call)
     class(fit) <- c("bijectr_rounds_fit", setdiff(class(fit), "bijectr_rounds_fit"))
     fit
   }
-  # what a round meets does not cost those before it, nor what it has trained
-  ended <- tryCatch(one_round(first = TRUE), bijectr_error_training = identity)
-  while (!inherits(ended, "error") && length(log) < rounds && fit$status != "interrupted") {
-    ended <- guarded(one_round(first = FALSE))
-    if (inherits(ended, "interrupt")) {
-      fit$status <- "interrupted"
-      ended <- guarded(warn_interrupted_rounds(length(log)))
-    }
+  simulate_round()
+  # what comes now costs neither what was simulated nor what was trained
+  ended <- guarded(train_round())
+  while (!inherits(ended, "condition") && length(log) < rounds && fit$status != "interrupted") {
+    ended <- guarded({
+      simulate_round()
+      train_round()
+    })
   }
-  if (inherits(ended, "error")) raise_failed_round(ended, length(log) + 1, finished(ended$fit %||% fit))
-  finished(fit)
+  if (inherits(ended, "interrupt") && inherits(fit, "bijectr_fit")) {
+    fit$status <- "interrupted"
+    ended <- guarded(warn_interrupted_rounds(n_trained(log)))
+  }
+  if (!inherits(ended, "condition")) return(finished(fit))
+  if (!is.null(ended$fit)) {
+    fit <- ended$fit
+    log[[length(log)]]$history <- fit$history
+  }
+  raise_failed_round(ended, n_trained(log) + is.null(ended$fit), log, if (inherits(fit, "bijectr_fit")) finished(fit))
 }
+
+# What would be an error in a later round is one before anything is simulated.
+check_rounds <- function(control, layers, base, standardize, progress) {
+  check_flag(progress, "progress")
+  check_standardize(standardize)
+  check_family(base, "base", "base")
+  if (inherits(layers, "bijectr_flow")) check_flow(layers) else if (!is.null(layers)) as_layer(layers, "layers")
+}
+
+# In the second round, which has the fewest rows.
+check_atoms <- function(atoms, control, n, default_batch) {
+  held_out <- control$validation
+  held_out <- if (is.logical(held_out)) {
+    sum(held_out)
+  } else if (any(held_out < 1)) {
+    round(held_out * n)
+  } else {
+    length(held_out)
+  }
+  batch_size <- min(n - held_out, if (default_batch) CONTRASTIVE_BATCH else control$batch_size)
+  if (batch_size <= atoms) {
+    stop_arg("{.arg atoms} ({atoms}) must be less than the rows of a batch ({batch_size}).")
+  }
+}
+
+check_rounds_fit <- function(layers, d, base, d_condition) {
+  if (inherits(layers, "bijectr_flow")) {
+    check_start(layers, d, d_condition, "prior$sample", "observed")
+  } else if (!is.null(layers)) {
+    with_seed(1, new_flow(as_layer(layers, "layers"), d, base, d_condition))
+  }
+}
+
+n_trained <- function(log) sum(!vapply(log, function(round) is.null(round$history), NA))
 
 warn_interrupted_rounds <- function(n) {
   cli::cli_warn("Interrupted after round {n}: this is the fit so far.", class = "bijectr_warning_interrupted")
 }
 
-raise_failed_round <- function(error, round, fit) {
-  own <- inherits(error, "bijectr_error_training") # says what holds for fits in one round
+raise_failed_round <- function(condition, round, log, fit) {
+  # the error of a fit in one round says what holds for such fits
+  parent <- if (inherits(condition, "bijectr_error_training")) condition$parent else condition
   cli::cli_abort(
-    c("Round {round} ended in an error.", i = "The fit so far is {.field fit} of this condition:
-       {.code rlang::last_error()$fit}."),
-    class = c("bijectr_error_training", "bijectr_error"), parent = if (own) error$parent else error, fit = fit,
-    call = user_call()
+    c(
+      "Round {round} {if (inherits(parent, 'error')) 'ended in an error' else 'was interrupted'}.",
+      i = if (!is.null(fit)) {
+        "The fit so far is {.field fit} of this condition: {.code rlang::last_error()$fit}."
+      } else {
+        "What was simulated is {.field rounds} of this condition: {.code rlang::last_error()$rounds}."
+      }
+    ),
+    class = c("bijectr_error_training", "bijectr_error"), parent = if (inherits(parent, "error")) parent, fit = fit,
+    rounds = log, call = user_call()
   )
 }
 
@@ -152,29 +210,38 @@ check_simulated <- function(data, n, observed) {
   check_finite(data, "simulator(theta)")
 }
 
+prior_values <- function(prior, theta) {
+  value <- target_values(prior$log_density(theta), nrow(theta), "`prior$log_density`")
+  bad <- which(!is.finite(value))
+  if (length(bad)) {
+    stop_arg("{.arg prior$log_density} is {value[bad[1]]} at parameters that {.arg prior$sample} drew:
+              ({format(theta[bad[1], ], digits = 4)}).")
+  }
+  value
+}
+
 # Draws of q(theta | observed) inside the prior's support.
 sample_inside <- function(fit, observed, prior, n) {
   kept <- NULL
   for (attempt in 1:100) {
     draws <- sample(fit, n, condition = matrix(observed, 1))
-    kept <- rbind(kept, draws[is.finite(prior$log_density(draws)), , drop = FALSE])
+    inside <- is.finite(target_values(prior$log_density(draws), n, "`prior$log_density`"))
+    kept <- rbind(kept, draws[inside, , drop = FALSE])
     if (nrow(kept) >= n) return(kept[seq_len(n), , drop = FALSE])
   }
   stop_arg("Hardly a draw of the posterior lies in the support of the prior: {nrow(kept)} of {100 * n}.")
 }
 
+CONTRASTIVE_BATCH <- 100L
+
 # ---- the contrastive loss --------------------------------------------------------------------------------------------
 
-fit_contrastive <- function(fit, theta, data, prior, loss, control, progress, default_batch = FALSE) {
-  if (default_batch) control$batch_size <- 100L
-  log_prior <- target_values(prior$log_density(theta), nrow(theta))
+fit_contrastive <- function(fit, theta, data, log_prior, loss, control, progress, default_batch) {
+  if (default_batch) control$batch_size <- CONTRASTIVE_BATCH
   flow <- as_flow(fit)
   condition <- encode_columns(data, flow$condition$codecs)
   rows <- split_rows(nrow(theta), control$validation, NULL)
   batch_size <- min(length(rows$train), control$batch_size)
-  if (batch_size <= loss$atoms) {
-    stop_arg("{.arg atoms} ({loss$atoms}) must be less than the rows of a batch ({batch_size}).")
-  }
   pairs <- list(theta = theta, condition = condition, log_prior = log_prior)
   validate <- NULL
   if (length(rows$validation) > loss$atoms) {

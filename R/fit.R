@@ -200,11 +200,11 @@ split_rows <- function(n, validation, weights) {
 }
 
 # A flow that training is to start from.
-check_start <- function(flow, d, d_condition) {
+check_start <- function(flow, d, d_condition, data = "data", condition = "condition") {
   check_flow(flow)
-  if (flow$d != d) stop_arg("{.arg layers} is a flow of {flow$d} coordinate{?s}, but {.arg data} has {d}.")
+  if (flow$d != d) stop_arg("{.arg layers} is a flow of {flow$d} coordinate{?s}, but {.arg {data}} has {d}.")
   if (flow$d_condition != d_condition) {
-    stop_arg("{.arg layers} is a flow given {flow$d_condition} variable{?s}, but {.arg condition} has {d_condition}.")
+    stop_arg("{.arg layers} is a flow given {flow$d_condition} variable{?s}, but {.arg {condition}} has {d_condition}.")
   }
   flow
 }

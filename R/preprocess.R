@@ -38,10 +38,14 @@ noise_root <- function(moments) {
   covariance_root(moments) %||% diag(sqrt(diag(moments$cov)), nrow(moments$cov))
 }
 
+check_standardize <- function(standardize) {
+  if (is.logical(standardize)) standardize <- if (check_flag(standardize, "standardize")) "whiten" else "none"
+  check_choice(standardize, c("whiten", "scale", "none"), "standardize")
+}
+
 # An empty list where nothing is to be standardised.
 standardizing_layer <- function(moments, standardize) {
-  if (is.logical(standardize)) standardize <- if (check_flag(standardize, "standardize")) "whiten" else "none"
-  standardize <- check_choice(standardize, c("whiten", "scale", "none"), "standardize")
+  standardize <- check_standardize(standardize)
   if (standardize == "none") return(list())
   scale <- sqrt(diag(moments$cov))
   flat <- which(!(scale > 0))

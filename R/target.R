@@ -39,10 +39,10 @@ difference_gradient <- function(target, x) {
   )
 }
 
-target_values <- function(value, n) {
+target_values <- function(value, n, what = "The target") {
   if (is.numeric(value) && length(value) == n) return(as.double(value))
   stop_arg(c(
-    "The target must return {n} number{?s} for a matrix of {n} row{?s}, not {describe(value)}.",
+    "{what} must return {n} number{?s} for a matrix of {n} row{?s}, not {describe(value)}.",
     i = "It gets a matrix with one column a coordinate, and returns one log density a row."
   ))
 }

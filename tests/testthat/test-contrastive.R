@@ -92,3 +92,37 @@ test_that("mistakes are told", {
     fit_rounds(simulator, normal_prior, 1, simulations = 20, loss = loss_contrastive(60), steps = 5), "must be less"
   )
 })
+
+test_that("wrong arguments are found before anything is simulated", {
+  never <- function(theta) stop("simulated")
+  refused <- function(message, ...) {
+    expect_error(fit_rounds(never, normal_prior, 1, ...), message, class = "bijectr_error_argument")
+  }
+  refused("`layers`", layers = 3)
+  refused("`layers` is a flow of 2 coordinates", layers = flow(layer_elementwise(scalar_affine()), 2))
+  refused("`base`", base = 3)
+  refused("`standardize`", standardize = "no")
+  refused("`progress`", progress = 3)
+  refused("`control`", control = list())
+  refused("Unknown argument `stepz`", stepz = 3)
+  refused("`atoms` \\(60\\) must be less", simulations = 20, loss = loss_contrastive(60))
+  bad_prior <- list(sample = normal_prior$sample, log_density = function(theta) replace(theta[, 1], 3, -Inf))
+  expect_error(fit_rounds(never, bad_prior, 1), "`prior\\$log_density` is -Inf", class = "bijectr_error_argument")
+  bad_prior$log_density <- function(theta) "a"
+  expect_error(fit_rounds(never, bad_prior, 1), "`prior\\$log_density` must return 1000 numbers", class = "bijectr_error_argument")
+})
+
+test_that("simulations outlive what ends their training", {
+  failed <- tryCatch(
+    fit_rounds(simulator, normal_prior, 1,
+      simulations = 30, steps = 5,
+      layers = layer_chain(layer_elementwise(scalar_sigmoid())), standardize = "none", noise = 0
+    ),
+    error = identity
+  )
+  expect_s3_class(failed, "bijectr_error_training")
+  expect_match(conditionMessage(failed$parent), "initial flow")
+  expect_null(failed$fit)
+  expect_identical(dim(failed$rounds[[1]]$theta), c(30L, 1L))
+  expect_identical(dim(failed$rounds[[1]]$data), c(30L, 1L))
+})

@@ -329,7 +329,7 @@ test_that("an error in the first round of a fit in rounds promises no update()",
   expect_no_match(conditionMessage(failed), "update")
   expect_match(conditionMessage(failed$parent), "the callback's own error")
   expect_s3_class(failed$fit, "bijectr_rounds_fit")
-  expect_length(failed$fit$rounds, 0)
+  expect_length(failed$fit$rounds, 1)
   expect_length(sample(failed$fit, 3, condition = 0.5), 3)
 })
 
