@@ -35,6 +35,7 @@ blueprint <- function(data, condition, train, model = NULL, start = NULL) {
 # but are numbers already.
 take_in <- function(flow, x, name, condition = NULL, latent = FALSE) {
   if (missing(x)) stop_arg("{.arg {name}} is missing.")
+  flow <- unclass(flow) # no look for methods of `$`
   points <- take_points(x, flow$d, flow$names, if (!latent) flow$codecs, name, ", one a coordinate")
   n <- n_rows(points)
   given <- if (flow$d_condition > 0 || !is.null(condition)) take_condition(flow, condition, n, x)

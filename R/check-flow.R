@@ -2,15 +2,15 @@
 FORMAT_VERSION <- 2L
 
 # A flow as all verbs need it. It may come from a file that another version wrote, or that is damaged: nothing else
-# reads it before.
+# reads it before. `.subset2()` is `[[` without a look for methods.
 check_flow <- function(object) {
   if (!inherits(object, "bijectr_flow")) {
     stop_arg("{.arg object} must be a flow or a fit, not {.obj_type_friendly {object}}.")
   }
-  if (!identical(object[["format"]], FORMAT_VERSION)) check_format(object[["format"]])
+  if (!identical(.subset2(object, "format"), FORMAT_VERSION)) check_format(object[["format"]])
   native_check_flow(object)
-  side <- object[["condition"]]
-  for (codec in c(object[["codecs"]], side[["codecs"]])) if (!intact(codec)) stop_damaged("codecs")
+  side <- .subset2(object, "condition")
+  for (codec in c(.subset2(object, "codecs"), side[["codecs"]])) if (!intact(codec)) stop_damaged("codecs")
   if (!is_model(side[["model"]])) stop_damaged("condition")
   object
 }

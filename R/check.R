@@ -40,10 +40,10 @@ check_count <- function(x, name, min = 1, max = .Machine$integer.max, null = FAL
   if (!is.numeric(x) || length(x) != 1 || is.na(x) || x != round(x)) {
     stop_arg("{.arg {name}} must be one whole number, not {describe(x)}.")
   }
+  if (x >= min && x <= max) return(as.integer(x))
   # R's largest integer is no bound that a user has in mind
-  if (x > .Machine$integer.max || x < -.Machine$integer.max) stop_arg("{.arg {name}} is too large: {x}.")
-  if (max == .Machine$integer.max) max <- Inf
-  as.integer(check_number(x, name, min = min, max = max))
+  if (abs(x) > .Machine$integer.max) stop_arg("{.arg {name}} is too large: {x}.")
+  check_number(x, name, min = min, max = if (max == .Machine$integer.max) Inf else max)
 }
 
 check_flag <- function(x, name) {

@@ -99,14 +99,24 @@ column_codecs <- function(x, name) {
 check_columns <- function(x, codecs, name) {
   if (!is.list(x)) return(invisible())
   taken <- logical(length(x))
-  for (j in seq_along(x)) taken[j] <- accepts(codec_at(codecs, j), x[[j]])
-  if (!all(taken)) stop_wrong_columns(x, !taken, codec_at(codecs, which(!taken)[1])$type, name)
+  codec <- CODEC_NUMBER
+  for (j in seq_along(x)) {
+    if (!is.null(codecs)) codec <- codecs[[j]]
+    taken[j] <- accepts(codec, x[[j]])
+  }
+  if (all(taken)) return(invisible())
+  codec <- if (is.null(codecs)) CODEC_NUMBER else codecs[[which(!taken)[1]]]
+  stop_wrong_columns(x, !taken, codec$type, name)
 }
 
 # Columns to points. A matrix stays one, and doubles without a codec are not copied.
 encode_columns <- function(x, codecs = NULL) {
   if (is.list(x)) {
-    for (j in seq_along(x)) x[[j]] <- encode(codec_at(codecs, j), x[[j]])
+    codec <- CODEC_NUMBER
+    for (j in seq_along(x)) {
+      if (!is.null(codecs)) codec <- codecs[[j]]
+      x[[j]] <- encode(codec, x[[j]])
+    }
   } else {
     for (j in seq_along(codecs)) x[, j] <- encode(codecs[[j]], x[, j])
   }
@@ -122,8 +132,6 @@ has_codec <- function(x) {
 
 # Such a vector is a data frame of one column.
 as_column <- function(x, name = NULL) if (has_codec(x)) list2DF(stats::setNames(list(x), name)) else x
-
-codec_at <- function(codecs, j) if (is.null(codecs)) CODEC_NUMBER else codecs[[j]]
 
 stop_wrong_columns <- function(x, wrong, type, name) {
   bad <- which(wrong)

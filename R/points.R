@@ -7,7 +7,7 @@ n_rows <- function(x) if (is.list(x)) length(x[[1]]) else dim(x)[1]
 n_columns <- function(x) if (is.list(x)) length(x) else dim(x)[2]
 
 column_names <- function(x) {
-  if (is.list(x)) return(names(x))
+  if (is.list(x)) return(attr(x, "names"))
   names <- dimnames(x)
   if (!is.null(names)) names[[2]]
 }
@@ -38,11 +38,9 @@ LARGEST <- 1e150
 as_table <- function(x, name) {
   if (is.double(x) && length(dim(x)) == 2 && length(attributes(x)) == 1) return(x)
   if (is.list(x) && is.data.frame(x)) {
-    if (!length(x)) return(matrix(0, nrow(x), 0))
-    names <- names(x)
-    x <- as.list(x)
-    attributes(x) <- if (are_names(names)) list(names = names)
-    return(x)
+    columns <- x
+    attributes(columns) <- if (are_names(column_names(x))) list(names = column_names(x))
+    return(if (length(columns)) columns else matrix(0, nrow(x), 0))
   }
   if (!is.numeric(x) || is_integer64(x)) {
     stop_arg("{.arg {name}} must be a numeric matrix, data frame or vector, not {.obj_type_friendly {x}}.")
@@ -56,23 +54,27 @@ as_table <- function(x, name) {
   # only what is needed is copied: large data are mostly plain matrices already
   has <- attributes(x)
   names <- has$dimnames[[2]]
-  if (!are_names(names)) names <- NULL
-  if (length(has) > 1 + !is.null(names) || !is.null(has$dimnames[[1]])) {
-    attributes(x) <- c(list(dim = dim(x)), if (!is.null(names)) list(dimnames = list(NULL, names)))
+  wanted <- if (!is.null(names) && are_names(names)) list(NULL, names)
+  if (length(has) > 1 + !is.null(has$dimnames)) {
+    attributes(x) <- list(dim = dim(x), dimnames = wanted)
+  } else if (!identical(has$dimnames, wanted)) {
+    dimnames(x) <- wanted
   }
   x
 }
 
 # Columns are found by name: names that are missing, empty or repeated, as those of `cbind(x, x^2)`, find none.
-are_names <- function(names) is.null(names) || !(anyNA(names) || any(names == "") || anyDuplicated(names))
+are_names <- function(names) {
+  is.null(names) || !anyNA(names) && all(nzchar(names)) && !anyDuplicated.default(names)
+}
 
-is_plain_column <- function(x) is.numeric(x) && is.null(dim(x)) && !is.factor(x) && !is_integer64(x)
+is_plain_column <- function(x) is.numeric(x) && is.null(dim(x)) && !is_integer64(x)
 
 # The bits of a 64-bit integer read as a double mean nothing.
 is_integer64 <- function(x) is.object(x) && inherits(x, "integer64")
 
 check_finite <- function(x, name) {
-  if (all_finite(x)) return(x)
+  if (native_all_within(x, LARGEST)) return(x)
   bad <- lapply(seq_len(n_columns(x)), function(j) {
     value <- as_stored(column(x, j))
     which(!is.finite(value) | abs(value) > LARGEST)
@@ -86,17 +88,6 @@ check_finite <- function(x, name) {
     "{.arg {name}} has a value that cannot be used: row {row}, column {.field {column_label(x, j)}} is {what}.",
     i = if (n_bad > 1) "{n_bad} values are missing, not finite or larger than {LARGEST}."
   ))
-}
-
-# Smallest and largest value tell, without memory for what is in between: both are NA where one value is.
-all_finite <- function(x) {
-  if (is.list(x)) {
-    for (value in x) if (!all_finite(as_stored(value))) return(FALSE)
-    return(TRUE)
-  }
-  if (!length(x)) return(TRUE)
-  largest <- max(x)
-  !is.na(largest) && largest <= LARGEST && min(x) >= -LARGEST
 }
 
 # The numbers that stand for a column, whatever its class.

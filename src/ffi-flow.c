@@ -2,6 +2,7 @@
  * is checked before it is read. */
 #include "ffi.h"
 
+#include <math.h>
 #include <string.h>
 
 static void check_length(SEXP x, R_xlen_t n, const char *what) {
@@ -23,7 +24,7 @@ ffi_built ffi_build(SEXP flow, const bj_memory *memory) {
   return built;
 }
 
-/* Four sums, because one would wait for itself. */
+/* Four sums, because one would wait for itself: parameters are looked at in every call. */
 static int all_finite(SEXP x) {
   const R_xlen_t n = Rf_xlength(x);
   const double *at = REAL(x);
@@ -37,6 +38,31 @@ static int all_finite(SEXP x) {
   }
   for (; i < n; i++) a += 0 * at[i];
   return a + b + c + d == 0;
+}
+
+static int column_within(SEXP x, double largest) {
+  const R_xlen_t n = Rf_xlength(x);
+  R_xlen_t i = 0;
+  if (TYPEOF(x) == REALSXP) {
+    const double *at = REAL(x);
+    while (i < n && fabs(at[i]) <= largest) i++;
+  } else if (TYPEOF(x) == INTSXP) {
+    const int *at = INTEGER(x);
+    while (i < n && at[i] != NA_INTEGER) i++;
+  } else {
+    ffi_fail("a column is not numbers");
+  }
+  return i == n;
+}
+
+/* Whether all numbers of a matrix, or of a list of columns, are there and within +-largest, which is more than any
+ * integer. */
+SEXP ffi_all_within(SEXP x, SEXP largest) {
+  const double most = Rf_asReal(largest);
+  const R_xlen_t n = TYPEOF(x) == VECSXP ? Rf_xlength(x) : 1;
+  int good = 1;
+  for (R_xlen_t j = 0; j < n && good; j++) good = column_within(TYPEOF(x) == VECSXP ? VECTOR_ELT(x, j) : x, most);
+  return Rf_ScalarLogical(good);
 }
 
 static const double *ffi_params(const ffi_built *built, SEXP flow) {

@@ -7,12 +7,25 @@
   { #name, (DL_FUNC)&name, n }
 
 static const R_CallMethodDef call_entries[] = {
-    ENTRY(ffi_check_interrupt, 0), ENTRY(ffi_flow_check, 1),        ENTRY(ffi_flow_describe, 1),
-    ENTRY(ffi_flow_draw, 5),       ENTRY(ffi_flow_draw_vjp, 3),     ENTRY(ffi_flow_init, 2),
-    ENTRY(ffi_flow_map, 7),        ENTRY(ffi_flow_vjp, 8),          ENTRY(ffi_isa, 0),
-    ENTRY(ffi_kinds, 0),           ENTRY(ffi_num_apply, 2),         ENTRY(ffi_num_gemm, 6),
-    ENTRY(ffi_num_philox, 2),      ENTRY(ffi_optimizer_moments, 1), ENTRY(ffi_probe, 2),
-    ENTRY(ffi_train, 5),           ENTRY(ffi_train_names, 0),       {NULL, NULL, 0},
+    ENTRY(ffi_all_within, 2),
+    ENTRY(ffi_check_interrupt, 0),
+    ENTRY(ffi_flow_check, 1),
+    ENTRY(ffi_flow_describe, 1),
+    ENTRY(ffi_flow_draw, 5),
+    ENTRY(ffi_flow_draw_vjp, 3),
+    ENTRY(ffi_flow_init, 2),
+    ENTRY(ffi_flow_map, 7),
+    ENTRY(ffi_flow_vjp, 8),
+    ENTRY(ffi_isa, 0),
+    ENTRY(ffi_kinds, 0),
+    ENTRY(ffi_num_apply, 2),
+    ENTRY(ffi_num_gemm, 6),
+    ENTRY(ffi_num_philox, 2),
+    ENTRY(ffi_optimizer_moments, 1),
+    ENTRY(ffi_probe, 2),
+    ENTRY(ffi_train, 5),
+    ENTRY(ffi_train_names, 0),
+    {NULL, NULL, 0},
 };
 
 attribute_visible void R_init_bijectr(DllInfo *dll) {
