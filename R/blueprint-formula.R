@@ -12,7 +12,8 @@ conditions_from_frame <- function(frame, terms, levels, name) {
     stats::model.matrix(terms, frame, contrasts.arg = lapply(levels, function(l) "contr.treatment"))
   )
   x <- x[, colnames(x) != "(Intercept)", drop = FALSE]
-  check_finite(matrix(as.double(x), nrow(x), dimnames = list(NULL, colnames(x))), name)
+  if (!is.numeric(x)) stop_arg("{.arg {name}} must have numeric, logical or categorical variables, not {typeof(x)}.")
+  check_finite(matrix(as.double(x), nrow(x), ncol(x), dimnames = list(NULL, colnames(x))), name)
 }
 
 evaluate_formula <- function(expr) {
@@ -26,7 +27,9 @@ evaluate_formula <- function(expr) {
 model_conditions <- function(condition, model, columns, name = "condition") {
   if (!is.data.frame(condition)) {
     if (has_columns(condition, model$variables)) {
-      condition <- if (is.null(dim(condition))) list2DF(as.list(condition)) else as.data.frame(condition)
+      condition <- if (is.null(dim(condition))) as.list(condition) else as.data.frame(condition)
+      if (length(unique(lengths(condition))) > 1) stop_arg("The columns of {.arg {name}} must have one length.")
+      if (!is.data.frame(condition)) condition <- list2DF(condition)
     } else if (identical(columns, model$variables) && is.null(colnames(condition))) {
       return(condition) # plain numbers in the order of the formula
     } else {

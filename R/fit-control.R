@@ -50,11 +50,14 @@ fit_control <- function(optimizer = opt_adam(), learning_rate = 5e-3, schedule =
   }
   if (length(validation) == 1 && is.numeric(validation)) {
     validation <- check_number(validation, "validation", min = 0, below = 1)
-  } else if (!is.logical(validation) && !is.numeric(validation) || anyNA(validation)) {
+  } else if (!is.logical(validation) && !is_row_numbers(validation) || anyNA(validation)) {
     stop_arg("{.arg validation} must be a share, or a logical or integer vector of rows without missing values.")
   }
   if (!is.null(checkpoint) && !(is.character(checkpoint) && length(checkpoint) == 1)) {
     stop_arg("{.arg checkpoint} must be the name of a file.")
+  }
+  if (!is.null(checkpoint) && dir.exists(checkpoint)) {
+    stop_arg("{.arg checkpoint} must be the name of a file; {.file {checkpoint}} is a folder.")
   }
   if (!is.null(checkpoint) && !dir.exists(dirname(checkpoint))) {
     stop_arg("There is no folder {.file {dirname(checkpoint)}} for {.arg checkpoint}.")
@@ -85,6 +88,8 @@ fit_control <- function(optimizer = opt_adam(), learning_rate = 5e-3, schedule =
     class = "bijectr_control"
   )
 }
+
+is_row_numbers <- function(x) is.numeric(x) && all(x == round(x), na.rm = TRUE)
 
 #' @export
 print.bijectr_control <- function(x, ...) {

@@ -116,6 +116,8 @@ make_control <- function(control, default, given) {
       i = "Beside its own arguments it takes those of {.fn fit_control}."
     ))
   }
+  twice <- names(given)[duplicated(names(given))]
+  if (length(twice)) stop_arg("{.arg {twice[1]}} was given twice.")
   # a budget in other units replaces the default one
   if (any(c("steps", "max_epochs") %in% names(given))) {
     control[c("steps", "max_epochs")] <- list(NULL)

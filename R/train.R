@@ -90,6 +90,7 @@ run_training <- function(flow, setup, state, control, progress, snapshot) {
   elapsed <- function() as.double(Sys.time() - started, units = "secs")
   run <- list(state = state, history = NULL, status = "paused", seconds = 0, condition = NULL)
   saved <- 0
+  could_write <- TRUE
   bar <- progress_start(progress, setup)
   while (run$status == "paused") {
     left <- if (is.null(control$seconds)) Inf else control$seconds - elapsed()
@@ -105,7 +106,12 @@ run_training <- function(flow, setup, state, control, progress, snapshot) {
     if (run$status == "finished") run$status <- finished_status(setup, run$state)
     if (run$status == "paused") run <- ended_by(run, pending_condition())
     if (!is.null(control$checkpoint) && (run$status != "paused" || elapsed() - saved >= control$checkpoint_seconds)) {
-      run <- attempted(run, write_checkpoint(snapshot(run), control$checkpoint))
+      run <- attempted(run, {
+        written <- write_checkpoint(snapshot(run), control$checkpoint)
+        # once, and again only after one that went well
+        if (!written && could_write) warn_checkpoint(control$checkpoint)
+        could_write <- written
+      })
       saved <- elapsed()
     }
   }
@@ -167,7 +173,8 @@ last_record <- function(run) {
   )
 }
 
-# A name of its own in the same folder, then a rename: a reader, or a kill, never meets half a file.
+# Whether it could be written: to a name of its own in the same folder, then renamed, so that a reader, or a kill, never
+# meets half a file.
 write_checkpoint <- function(object, file) {
   part <- tempfile("bijectr-", tmpdir = dirname(file))
   written <- tryCatch(
@@ -177,11 +184,15 @@ write_checkpoint <- function(object, file) {
     },
     error = function(e) FALSE
   )
-  if (!written) {
-    # a full disk must not cost the training
-    unlink(part)
-    cli::cli_warn("The checkpoint {.file {file}} could not be written.", class = "bijectr_warning_checkpoint")
-  }
+  if (!written) unlink(part)
+  written
+}
+
+# A full disk must not cost the training.
+warn_checkpoint <- function(file) {
+  cli::cli_warn(c("The checkpoint {.file {file}} could not be written.",
+    i = "The training goes on and tries again. Is the disk full, or the folder gone?"
+  ), class = "bijectr_warning_checkpoint")
 }
 
 # ---- progress --------------------------------------------------------------------------------------------------------

@@ -41,6 +41,7 @@ update.bijectr_fit <- function(object, epochs = NULL, steps = NULL, seconds = NU
   from_call <- function(given, name) if (is.null(given)) call_value(object, name, envir) else given
   data <- from_call(data, "data")
   if (!is.null(object$formula)) {
+    if (!is.null(condition)) stop_arg("{.arg condition} was given, but the fit has a formula, which makes conditions.")
     table <- data
     data <- formula_parts(eval(object$formula, envir), table)$data
     if (object$d_condition > 0) {
@@ -57,7 +58,10 @@ update.bijectr_fit <- function(object, epochs = NULL, steps = NULL, seconds = NU
   }
   weights <- check_weights(from_call(weights, "weights"), n)
   condition <- as_fit_condition(from_call(condition, "condition"), n)
-  if ((object$d_condition > 0) == is.null(condition)) stop_arg("{.arg condition} does not fit this fit.")
+  given <- if (is.null(condition)) 0 else n_columns(condition)
+  if (given != object$d_condition) {
+    stop_arg("{.arg condition} must have {object$d_condition} column{?s}, as that of the fit, not {given}.")
+  }
   check_columns(condition, object$condition$codecs, "condition")
   if (!is.null(condition)) condition <- encode_columns(condition, object$condition$codecs)
   check_columns(data, object$codecs, "data")

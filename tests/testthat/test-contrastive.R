@@ -109,7 +109,9 @@ test_that("wrong arguments are found before anything is simulated", {
   bad_prior <- list(sample = normal_prior$sample, log_density = function(theta) replace(theta[, 1], 3, -Inf))
   expect_error(fit_rounds(never, bad_prior, 1), "`prior\\$log_density` is -Inf", class = "bijectr_error_argument")
   bad_prior$log_density <- function(theta) "a"
-  expect_error(fit_rounds(never, bad_prior, 1), "`prior\\$log_density` must return 1000 numbers", class = "bijectr_error_argument")
+  expect_error(fit_rounds(never, bad_prior, 1), "`prior\\$log_density` must return 1000 numbers",
+    class = "bijectr_error_argument"
+  )
 })
 
 test_that("simulations outlive what ends their training", {

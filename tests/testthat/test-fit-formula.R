@@ -185,3 +185,14 @@ test_that("what cannot be used is named", {
   refused(logdensity(fit, 1, data.frame(x = NA_real_, f = "a")), "`condition` has a value .* row 1, column x is NA")
   refused(logdensity(fit, gap), "`newdata` has a value .* column f is NA")
 })
+
+test_that("conditions without rows, of unequal lengths or of strange types", {
+  fit <- fit_flow(Sepal.Length ~ Species, data = iris, steps = 5)
+  expect_identical(logdensity(fit, iris[0, ]), numeric())
+  expect_error(logdensity(fit, 3, condition = list(Species = c("setosa", "virginica"), b = 1:3)), "one length",
+    class = "bijectr_error_argument"
+  )
+  table <- data.frame(y = rnorm(20), one = "a", z = complex(real = 1:20, imaginary = 1))
+  expect_error(fit_flow(y ~ one, data = table, steps = 3), "2 or more levels", class = "bijectr_error_argument")
+  expect_error(fit_flow(y ~ z, data = table, steps = 3), "complex", class = "bijectr_error_argument")
+})

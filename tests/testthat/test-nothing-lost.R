@@ -333,6 +333,23 @@ test_that("an error in the first round of a fit in rounds promises no update()",
   expect_length(sample(failed$fit, 3, condition = 0.5), 3)
 })
 
+test_that("a checkpoint that cannot be written warns once, not at every attempt", {
+  withr::local_options(bijectr.seconds_per_call = 0)
+  folder <- withr::local_tempdir()
+  warned <- 0
+  withCallingHandlers(
+    fit_flow(x, small,
+      steps = 50, batch_size = 64, checkpoint = file.path(folder, "fit.rds"), checkpoint_seconds = 0,
+      callback = function(fit, record) is.numeric(unlink(folder, recursive = TRUE))
+    ),
+    bijectr_warning_checkpoint = function(w) {
+      warned <<- warned + 1
+      invokeRestart("muffleWarning")
+    }
+  )
+  expect_identical(warned, 1)
+})
+
 # ---- losses that R computes ----------------------------------------------------------------------------------------
 
 test_that("parameters that a solver cannot follow are rolled back by a loss that R computes, too", {

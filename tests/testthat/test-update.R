@@ -94,3 +94,13 @@ test_that("settings and formulas that a file brings are looked at before they ar
   bad$rows$train <- integer()
   expect_error(update(bad, steps = 2), "rows.* is damaged", class = "bijectr_error_argument")
 })
+
+test_that("conditions are those of the fit", {
+  given <- cbind(u = rnorm(200), v = rnorm(200))
+  fit <- fit_flow(x, masked_autoregressive_flow(nn_width = 6), condition = given, steps = 5)
+  expect_error(quietly(update(fit, steps = 2, condition = given[, 1, drop = FALSE])), "must have 2 columns",
+    class = "bijectr_error_argument"
+  )
+  fit <- fit_flow(b ~ a, data = as.data.frame(x), layers = masked_autoregressive_flow(nn_width = 6), steps = 5)
+  expect_error(quietly(update(fit, steps = 2, condition = given)), "has a formula", class = "bijectr_error_argument")
+})
