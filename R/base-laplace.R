@@ -20,6 +20,7 @@
 #' @param components Number of components.
 #' @param spread Standard deviation of the initial means.
 #' @return A base distribution: an object of class `bijectr_base`.
+#' @order 1
 #' @family base distributions
 #' @examples
 #' f <- flow(layer_flip(), d = 2, base = base_laplace())

@@ -12,6 +12,7 @@
 #' @return A base distribution: an object of class `bijectr_base`.
 #' @references Bailey (1994), *Polar generation of random variates with the t-distribution*, Mathematics of Computation
 #'   62, 779-781, for draws from the Student t.
+#' @order 1
 #' @family base distributions
 #' @examples
 #' f <- flow(layer_elementwise(scalar_affine()), d = 1, base = base_student_t(df = 3))

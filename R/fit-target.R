@@ -29,7 +29,7 @@
 #' @param d Number of coordinates; by default as many as `names` has.
 #' @param names Names of the coordinates; the target's matrix has them as column names.
 #' @param base Base distribution. Trainable parameters of a base can be trained if its draws are a differentiable
-#'   function of them: those of all but [base_student_t()].
+#'   function of them: not those of [base_student_t()] and [base_mixture()].
 #' @param gradient The derivatives of the log density: `"differences"`, central differences from one call of the target
 #'   with \eqn{(2 d + 1) n} rows a step; `"symbolic"`, from [stats::deriv()], for targets that are a formula in
 #'   `x[, 1]`, `x[, 2]`, ...; or a function that returns a matrix of the shape of its argument.

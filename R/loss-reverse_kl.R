@@ -43,6 +43,7 @@
 #'   transformation for likelihood-free inference*, arXiv:1905.07488. Durkan, Murray, Papamakarios (2020), *On
 #'   contrastive learning for likelihood-free inference*, arXiv:2002.03712. Lipman, Chen, Ben-Hamu, Nickel, Le (2023),
 #'   *Flow matching for generative modeling*, arXiv:2210.02747.
+#' @order 1
 #' @family training
 #' @examples
 #' wave <- function(x) sin(2 * x[, 1]) - x[, 1]^2 / 2

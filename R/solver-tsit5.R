@@ -17,6 +17,7 @@
 #' @references Tsitouras (2011), *Runge-Kutta pairs of order 5(4) satisfying only the first column simplifying
 #'   assumption*, Computers and Mathematics with Applications 62. Hairer, Norsett, Wanner (1993), *Solving ordinary
 #'   differential equations I*, Springer.
+#' @order 1
 #' @family continuous flows
 #' @examples
 #' solver_tsit5(step = 0.1)
