@@ -4,6 +4,8 @@
 #include "protocol.h"
 #include "solve.h"
 
+/* One row a line. */
+/* clang-format off */
 static const bj_scalar_kind *const scalar_kinds[] = {
     &scalar_affine,
     &scalar_rq_spline,
@@ -50,20 +52,43 @@ static const bj_layer_kind *const layer_kinds[] = {
     &layer_radial_conditional,
     &layer_continuous,
 };
-static const bj_field_kind *const field_kinds[] = {&field_planar, &field_mlp};
-static const bj_solver *const solver_kinds[] = {&solver_tsit5, &solver_rk4, &solver_euler};
-static const bj_base_kind *const base_kinds[] = {
-    &base_normal, &base_logistic, &base_student_t, &base_uniform, &base_laplace,
-    &base_cauchy, &base_gumbel,   &base_mvnormal,  &base_mixture,
+static const bj_field_kind *const field_kinds[] = {
+    &field_planar,
+    &field_mlp,
 };
-static const bj_optimizer_kind *const opt_kinds[] = {&opt_adam, &opt_adamw, &opt_amsgrad, &opt_sgd};
+static const bj_solver *const solver_kinds[] = {
+    &solver_tsit5,
+    &solver_rk4,
+    &solver_euler,
+};
+static const bj_base_kind *const base_kinds[] = {
+    &base_normal,
+    &base_logistic,
+    &base_student_t,
+    &base_uniform,
+    &base_laplace,
+    &base_cauchy,
+    &base_gumbel,
+    &base_mvnormal,
+    &base_mixture,
+};
+static const bj_optimizer_kind *const opt_kinds[] = {
+    &opt_adam,
+    &opt_adamw,
+    &opt_amsgrad,
+    &opt_sgd,
+};
 static const bj_schedule_kind *const schedule_kinds[] = {
     &schedule_constant,
     &schedule_cosine,
     &schedule_exponential,
     &schedule_one_cycle,
 };
-static const bj_loss_kind *const loss_kinds[] = {&loss_maximum_likelihood, &loss_flow_matching};
+static const bj_loss_kind *const loss_kinds[] = {
+    &loss_maximum_likelihood,
+    &loss_flow_matching,
+};
+/* clang-format on */
 
 /* What tests compare the other kinds with: found as they are, and on no list. */
 static const bj_scalar_kind *const scalar_oracle[] = {&scalar_generic};
