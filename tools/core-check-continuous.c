@@ -63,9 +63,10 @@ static double clock_tick(void) { return clock_ticks += 1; } /* long steps: so a 
 
 enum { TRAIN_ROWS = 300, TRAIN_BATCH = 161, TRAIN_VALIDATION = 40, TRAIN_STEPS = 12 };
 
-/* Trains for a few steps; the parameters are left in theta, which the caller frees. */
+/* Trains for a few steps, on rows in memory or that the host brings; the parameters are left in theta, which the caller
+ * frees. */
 static long train_few(const char *what, const continuous_case *it, const bj_spec *chain, int matching, int n_worker,
-                      double **theta) {
+                      int bring, double **theta) {
   guarded pool = {.n = 0};
   const bj_memory memory = {guarded_alloc, &pool};
   const bj_workers workers = {.n_worker = n_worker, .run = serial_run, .clock = clock_tick};
@@ -88,6 +89,12 @@ static long train_few(const char *what, const continuous_case *it, const bj_spec
   const double beta1 = 0.9, beta2 = 0.999, eps = 1e-8, *columns[2][8];
   for (int j = 0; j < it->d; j++) columns[0][j] = data + (size_t)j * all;
   for (int j = 0; j < it->n_condition; j++) columns[1][j] = condition + (size_t)j * all;
+  brought points = {columns[0], it->d, 1000}, given = {columns[1], it->n_condition, 1000};
+  bj_rows data_rows = {.n = (long)all, .column = columns[0]}, condition_rows = {.n = (long)all, .column = columns[1]};
+  if (bring) {
+    data_rows = (bj_rows){.n = (long)all, .read = bring_rows, .host = &points};
+    condition_rows = (bj_rows){.n = (long)all, .read = bring_rows, .host = &given};
+  }
   const bj_entry adam_entries[] = {NUMBERS("beta1", 1, &beta1), NUMBERS("beta2", 1, &beta2), NUMBERS("eps", 1, &eps)};
   const bj_entry constant_entries[] = {NUMBERS("warmup", 1, &zero)};
   const bj_spec adam = {"adam", 3, adam_entries}, constant = {"constant", 1, constant_entries};
@@ -95,8 +102,8 @@ static long train_few(const char *what, const continuous_case *it, const bj_spec
   const bj_train_setup setup = {.n = TRAIN_ROWS,
                                 .n_validation = TRAIN_VALIDATION,
                                 .loss = &loss,
-                                .data = {.n = (long)all, .column = columns[0]},
-                                .condition = {.n = (long)all, .column = columns[1]},
+                                .data = data_rows,
+                                .condition = condition_rows,
                                 .weight = weight,
                                 .train_row = rows,
                                 .validation_row = rows + TRAIN_ROWS,
@@ -139,15 +146,16 @@ static long train_few(const char *what, const continuous_case *it, const bj_spec
   return size.n_param;
 }
 
-/* The same numbers with spaces that slots share, and with one for each slot. */
+/* The same numbers with spaces that slots share, and with one for each slot, and from rows that the host brings. */
 static void continuous_train(const char *what, const continuous_case *it, const bj_spec *chain) {
-  double *theta[2] = {NULL, NULL};
+  double *theta[3] = {NULL, NULL, NULL};
   long n = 0;
-  for (int i = 0; i < 2; i++) n = train_few(what, it, chain, it->train == 2, 1 + 3 * i, theta + i);
-  int same = n > 0;
-  for (long i = 0; i < n; i++) same &= theta[0][i] == theta[1][i];
+  for (int i = 0; i < 3; i++) n = train_few(what, it, chain, it->train == 2, 1 + 3 * (i % 2), i == 2, theta + i);
+  int same = n > 0, as_brought = n > 0;
+  for (long i = 0; i < n; i++) same &= theta[0][i] == theta[1][i], as_brought &= theta[0][i] == theta[2][i];
   check(same, "%s: the parameters depend on the number of threads, or are not numbers", what);
-  free(theta[0]), free(theta[1]);
+  check(as_brought, "%s: the parameters depend on whether the host brings the rows", what);
+  free(theta[0]), free(theta[1]), free(theta[2]);
 }
 
 /* ---- cases ------------------------------------------------------------------------------------------------------- */

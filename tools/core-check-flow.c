@@ -35,6 +35,22 @@ static void serial_run(void *host, int n_task, void (*task)(void *, int), void *
   for (int i = n_task - 1; i >= 0; i--) task(arg, i); /* any order will do */
 }
 
+/* A table as a host that brings the rows, and that after so many calls cannot. */
+typedef struct {
+  const double *const *column;
+  int n_column;
+  long left;
+} brought;
+
+static bj_status bring_rows(void *host, const int *row, long first, int n, real *to, long stride) {
+  brought *from = host;
+  if (from->left-- <= 0) return BJ_BAD_INPUT;
+  for (int j = 0; j < from->n_column; j++) {
+    for (int r = 0; r < n; r++) to[j * stride + r] = from->column[j][row ? row[r] : first + r];
+  }
+  return BJ_OK;
+}
+
 static const double zero = 0, one = 1, knots = 5, width[2] = {7, 6}, interval[2] = {-3, 3}, least = 1e-3, most = 3;
 
 #define NUMBERS(name, count, values) \
@@ -104,6 +120,23 @@ static void check_case(const char *what, const flow_case *flow_of) {
                     .penalty = flow_of->train ? penalty : NULL};
   check_subject of = {what, "inverse", d, n_condition, seed};
   check(core->flow_map(flow, theta, BJ_INVERSE, &job, &memory, &workers, &error) == BJ_OK, "%s: inverse", what);
+
+  brought points = {columns[0], d, 1000}, given = {columns[2], n_condition, 1000};
+  double *other = malloc(bytes * (size_t)size.n_param), *gx_other = malloc(bytes * rows * (size_t)d);
+  bj_map_job job_brought = job;
+  job_brought.x = (bj_rows){.n = n, .read = bring_rows, .host = &points};
+  job_brought.condition = (bj_rows){.n = n, .read = bring_rows, .host = &given};
+  job_brought.y = back, job_brought.log_density = here, job_brought.grad_param = other, job_brought.grad_x = gx_other;
+  check(core->flow_map(flow, theta, BJ_INVERSE, &job_brought, &memory, &workers, &error) == BJ_OK, "%s: brought", what);
+  const int same = !memcmp(back, z, bytes * rows * (size_t)d) && !memcmp(here, density, bytes * rows) &&
+                   !memcmp(gx_other, gx, bytes * rows * (size_t)d) &&
+                   !memcmp(other, gradient, bytes * (size_t)size.n_param);
+  check(same, "%s: rows that the host brings are not as those in memory", what);
+  points.left = n > BJ_BLOCK;
+  check(core->flow_map(flow, theta, BJ_INVERSE, &job_brought, &memory, &workers, &error) == BJ_BAD_INPUT,
+        "%s: rows that the host could not bring are not missed", what);
+  free(other), free(gx_other);
+
   const bj_map_job way_back = {.x = {.n = n, .column = columns[1]}, .condition = conditions, .y = back, .logdet = here};
   check(core->flow_map(flow, theta, BJ_FORWARD, &way_back, &memory, &workers, &error) == BJ_OK, "%s: forward", what);
   for (int i = 0; i < n; i++) there[i] = -there[i];
@@ -149,9 +182,8 @@ static void check_one_flow(const char *layer_kind, const bj_spec *scalar, int d,
   const bj_entry net_fields[] = {NUMBERS("width", depth, width), STRING("activation", depth == 1 ? "relu" : "tanh"),
                                  STRING("init", "uniform")};
   const bj_spec net = {"mlp", 3, net_fields};
-  const bj_entry layer_fields[] = {CHILD("scalar", scalar),         CHILD("net", &net),
-                                   NUMBERS("shared", 1, &zero),     NUMBERS("mask", d, mask),
-                                   NUMBERS("add_initial", 1, &one)};
+  const bj_entry layer_fields[] = {CHILD("scalar", scalar), CHILD("net", &net), NUMBERS("shared", 1, &zero),
+                                   NUMBERS("mask", d, mask), NUMBERS("add_initial", 1, &one)};
   const bj_spec layer = {layer_kind, 5, layer_fields};
   const bj_entry invert_fields[] = {CHILD("layer", &layer)}, permute_fields[] = {NUMBERS("permutation", d, reversed)};
   const bj_spec parts[] = {layer, {"permute", 1, permute_fields}, {"invert", 1, invert_fields}};
