@@ -29,12 +29,12 @@
 #' @param progress Show progress bars.
 #' @section Interrupts and errors: an interrupt ends the rounds, not the call: the fit so far is returned, with status
 #'   `"interrupted"` and a warning of class `bijectr_warning_interrupted`. An error of the simulator in
-#'   a later round, or during training, is raised as `bijectr_error_training` with the fit so far as `condition$fit` (`NULL` before the first
-#'   step) and what was simulated as `condition$rounds`; the original error is its parent. A fit in rounds cannot be
-#'   trained further with `update()`: start `fit_rounds()` with it as `layers`.
+#'   a later round, or during training, is raised as `bijectr_error_training` with the fit so far as `condition$fit`
+#'   (`NULL` before the first step) and what was simulated as `condition$rounds`; the original error is its parent. A
+#'   fit in rounds cannot be trained further with `update()`: start `fit_rounds()` with it as `layers`.
 #' @return A `bijectr_fit` of the last round: a flow of the parameters given data, to be used with `condition =
-#'   observed`. It has the additional fields `rounds` (a list with `theta`, `data` and `history` of each round; `history`
-#'   is `NULL` where an interrupt came before its training) and `observed`.
+#'   observed`. It has the additional fields `rounds` (a list with `theta`, `data` and `history` of each round;
+#'   `history` is `NULL` where an interrupt came before its training) and `observed`.
 #' @references Greenberg, Nonnenmacher, Macke (2019), *Automatic posterior transformation for likelihood-free
 #'   inference*, arXiv:1905.07488. Durkan, Murray, Papamakarios (2020), *On contrastive learning for likelihood-free
 #'   inference*, arXiv:2002.03712.

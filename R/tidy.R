@@ -8,9 +8,10 @@
 #' @param condition Values of the conditioning variables, as in [logdensity()].
 #' @param ... Not used.
 #' @return `glance()`: a data frame of one row, `NA` where a fit was not evaluated: number of
-#'   parameters `df`, `nobs`, `logLik`, `AIC`, `BIC`, mean log densities of held-out rows under the fit (`held_out`) and under a fitted normal distribution (`held_out_normal`),
-#'   `status`, `steps`, `seconds`. `tidy()`: `term` and `estimate` of each raw parameter. `augment()`: `data` as a data
-#'   frame with the log density of each row in `.logdensity`.
+#'   parameters `df`, `nobs`, `logLik`, `AIC`, `BIC`, mean log densities of held-out rows under the fit (`held_out`) and
+#'   under a fitted normal distribution (`held_out_normal`), `status`, `steps`, `seconds`. `tidy()`: `term` and
+#'   `estimate` of each raw parameter. `augment()`: `data` as a data frame with the log density of each row in
+#'   `.logdensity`.
 #' @family methods
 #' @examplesIf requireNamespace("generics", quietly = TRUE)
 #' set.seed(1)
