@@ -48,7 +48,7 @@ sample_imh <- function(object, target = NULL, size = 1000, chains = 4, warmup = 
   }
   kept <- seq_len(size) + warmup + 1
   rows <- at[kept, , drop = FALSE] + rep((seq_len(chains) - 1L) * steps, each = size)
-  out <- array(proposal$draws[rows, ], c(size, chains, object$d), list(NULL, NULL, coordinate_labels(object)))
+  out <- array(proposal$points[rows, ], c(size, chains, object$d), list(NULL, NULL, coordinate_labels(object)))
   acceptance <- colMeans(at[kept, , drop = FALSE] == kept)
   if (requireNamespace("posterior", quietly = TRUE)) out <- posterior::as_draws_array(out)
   attr(out, "acceptance") <- acceptance

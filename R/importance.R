@@ -62,7 +62,8 @@ weigh_draws <- function(flow, target, n, condition = NULL) {
   c(summarise_weights(log_w), list(n = n, draws = proposal$draws, log_weights = log_w - log_mean_exp(log_w) - log(n)))
 }
 
-# Draws of the flow with their log weights. Where the target is -Inf the weight is 0.
+# Draws of the flow, as the user knows them and as points, with their log weights. Where the target is -Inf the weight
+# is 0.
 propose <- function(flow, target, n, condition = NULL) {
   condition <- take_condition(flow, condition, n)
   out <- native_map(flow, native_draw(flow, n, draw_seed()), condition, inverse = FALSE)
@@ -70,7 +71,7 @@ propose <- function(flow, target, n, condition = NULL) {
   log_p <- target_values(target(draws), n)
   bad <- which(is.na(log_p) | log_p == Inf)
   if (length(bad)) stop_arg("The target is {log_p[bad[1]]} at ({format(draws[bad[1], ], digits = 4)}).")
-  list(draws = draws, log_weight = log_p - out$log_density)
+  list(draws = draws, points = out$value, log_weight = log_p - out$log_density)
 }
 
 summarise_weights <- function(log_w) {

@@ -143,3 +143,24 @@ test_that("pictures are of numbers", {
     expect_true(is.numeric(unlist(plot(fitted_to(at$classed$heat), type, data = at$classed$heat, n = 50))), info = type)
   }
 })
+
+test_that("targets see columns, chains hold numbers", {
+  local_fahrenheit()
+  at <- weather()
+  fit <- fitted_to(at$classed)
+  plain <- fitted_to(at$plain)
+  target <- function(x) -x[, 1]^2 - (unclass(x[, 2]) / 10)^2
+  classed_target <- function(x) {
+    expect_s3_class(x$heat, "fahrenheit")
+    target(cbind(x$rain, (unclass(x$heat) - 32) / 1.8))
+  }
+  chains <- function(...) {
+    set.seed(3)
+    sample_imh(..., size = 5, warmup = 5)
+  }
+  expect_equal(chains(fit, classed_target), chains(plain, target))
+  set.seed(4)
+  weighed <- importance_sample(fit, classed_target, 50)
+  set.seed(4)
+  expect_equal(weighed$log_weights, importance_sample(plain, target, 50)$log_weights)
+})
