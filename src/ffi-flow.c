@@ -46,7 +46,7 @@ static int column_within(SEXP x, double largest) {
   if (TYPEOF(x) == REALSXP) {
     const double *at = REAL(x);
     while (i < n && fabs(at[i]) <= largest) i++;
-  } else if (TYPEOF(x) == INTSXP) {
+  } else if (TYPEOF(x) == INTSXP || TYPEOF(x) == LGLSXP) {
     const int *at = INTEGER(x);
     while (i < n && at[i] != NA_INTEGER) i++;
   } else {

@@ -24,7 +24,7 @@ typedef struct {
   int m, k;                /* W is m x k */
   long theta_w, theta_b;   /* offsets in the parameters */
   long prep_w, prep_b;     /* offsets in prep (masked nets; prep_b also where the output has an offset) */
-  const int *row, *column; /* sorted position -> position in theta (masked nets) */
+  const int *row, *column; /* sorted position -> position in theta (masked nets); row NULL: the same, the last layer */
   const int *row_rank, *column_rank;
   const int *k_hi; /* kept prefix of each row */
   const int *m_lo; /* first kept row of each column: the same mask seen by the transpose */
@@ -203,6 +203,23 @@ static void mlp_vjp_rank(const bj_net *net, const bj_net_pass *pass, int rank) {
 
 /* ---- parameters -------------------------------------------------------------------------------------------------- */
 
+/* Units lo..m-1 of linear layer l, from their order in theta. */
+static void mlp_sort(const mlp_linear *linear, int lo, const real *from, real *to) {
+  if (linear->row) {
+    for (int i = lo; i < linear->m; i++) to[i] = from[linear->row[i]];
+  } else {
+    memcpy(to + lo, from + lo, sizeof(real) * (size_t)(linear->m - lo));
+  }
+}
+
+static void mlp_unsort_add(const mlp_linear *linear, int lo, const real *from, real *to) {
+  if (linear->row) {
+    for (int i = lo; i < linear->m; i++) to[linear->row[i]] += from[i];
+  } else {
+    for (int i = lo; i < linear->m; i++) to[i] += from[i];
+  }
+}
+
 static void mlp_prepare(const bj_net *net, const real *theta, real *prep) {
   const mlp *self = net->self;
   const mlp_linear *last = self->linear + self->n_linear - 1;
@@ -211,10 +228,10 @@ static void mlp_prepare(const bj_net *net, const real *theta, real *prep) {
     for (int k = 0; k < linear->k; k++) {
       const real *from = theta + linear->theta_w + (long)linear->column[k] * linear->m;
       real *to = prep + linear->prep_w + (long)k * linear->m;
-      for (int i = 0; i < linear->m_lo[k]; i++) to[i] = 0;
-      for (int i = linear->m_lo[k]; i < linear->m; i++) to[i] = from[linear->row[i]];
+      memset(to, 0, sizeof(real) * (size_t)linear->m_lo[k]);
+      mlp_sort(linear, linear->m_lo[k], from, to);
     }
-    for (int i = 0; i < linear->m; i++) prep[linear->prep_b + i] = theta[linear->theta_b + linear->row[i]];
+    mlp_sort(linear, 0, theta + linear->theta_b, prep + linear->prep_b);
   }
   if (!self->offset) return;
   for (int i = 0; i < last->m; i++) prep[last->prep_b + i] = theta[last->theta_b + i] + self->offset[i];
@@ -227,9 +244,9 @@ static void mlp_prepare_vjp(const bj_net *net, const real *gprep, real *gtheta) 
     for (int k = 0; k < linear->k; k++) {
       const real *from = gprep + linear->prep_w + (long)k * linear->m;
       real *to = gtheta + linear->theta_w + (long)linear->column[k] * linear->m;
-      for (int i = linear->m_lo[k]; i < linear->m; i++) to[linear->row[i]] += from[i];
+      mlp_unsort_add(linear, linear->m_lo[k], from, to);
     }
-    for (int i = 0; i < linear->m; i++) gtheta[linear->theta_b + linear->row[i]] += gprep[linear->prep_b + i];
+    mlp_unsort_add(linear, 0, gprep + linear->prep_b, gtheta + linear->theta_b);
   }
 }
 
@@ -277,15 +294,12 @@ static void mlp_hidden_ranks(const bj_net_request *request, int m, int *row, int
 static void mlp_build_mask(mlp *self, const bj_net_request *request, int l, bj_build *build) {
   mlp_linear *linear = self->linear + l;
   const int last = l == self->n_linear - 1;
-  int *row = build_alloc(build, sizeof(int) * (size_t)linear->m);
+  int *row = last ? NULL : build_alloc(build, sizeof(int) * (size_t)linear->m);
   int *row_rank = build_alloc(build, sizeof(int) * (size_t)linear->m);
   int *k_hi = build_alloc(build, sizeof(int) * (size_t)linear->m);
   int *m_lo = build_alloc(build, sizeof(int) * (size_t)linear->k);
   if (last) {
-    for (int i = 0; i < linear->m; i++) {
-      row[i] = i;
-      row_rank[i] = request->out_rank[i];
-    }
+    memcpy(row_rank, request->out_rank, sizeof(int) * (size_t)linear->m);
   } else {
     mlp_hidden_ranks(request, linear->m, row, row_rank);
   }
