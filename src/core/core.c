@@ -104,7 +104,7 @@
 #include "kinds.c"
 #include "rows.c"
 #include "flow.c"
-#include "flow-draw_vjp.c"
+#include "flow-draw.c"
 
 #include "train-rows.c"
 #include "train.c"

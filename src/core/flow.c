@@ -222,7 +222,7 @@ static void space_clear_gradient(const bj_flow *flow, flow_space *space) {
 
 /* Clearing and adding up the gradients of large nets costs more than a better balance of the threads gains. */
 static int slot_count(const bj_flow *flow, long n_row) {
-  const long chunks = (n_row + BJ_CHUNK * BJ_BLOCK - 1) / (BJ_CHUNK * BJ_BLOCK);
+  const long chunks = chunk_count(n_row);
   const int most = flow->n_param + flow->n_prep > 50000 ? 2 : FLOW_SLOTS;
   return chunks < 1 ? 1 : chunks < most ? (int)chunks : most;
 }
@@ -231,16 +231,6 @@ static int slot_count(const bj_flow *flow, long n_row) {
 
 /* A call whose rest takes less is done sooner on the thread that it is on. */
 #define THREADS_PAY 2e-4
-
-#define CHUNK_SIZE (BJ_CHUNK * (long)BJ_BLOCK)
-
-static long chunk_count(long n_row) { return (n_row + CHUNK_SIZE - 1) / CHUNK_SIZE; }
-
-/* Chunks from .. to - 1 of a call; chunk i belongs to slot i % n_slot. */
-typedef struct {
-  long from, to;
-  int n_slot;
-} chunk_range;
 
 static long chunk_first(const chunk_range *chunks, int slot) {
   const long turns = (chunks->from - slot + chunks->n_slot - 1) / chunks->n_slot;
@@ -339,53 +329,6 @@ static bj_status flow_map(const bj_flow *flow, const real *theta, bj_direction d
   if (gradient) {
     spaces_reduce(&call.params, spaces, n_slot);
     memcpy(job->grad_param, spaces[0].gtheta, sizeof(real) * (size_t)flow->n_param);
-  }
-  return BJ_OK;
-}
-
-/* ---- draws from the base ----------------------------------------------------------------------------------------- */
-
-typedef struct {
-  flow_params params;
-  const bj_draw_job *job;
-  const bj_workers *workers;
-  real *buffer; /* BJ_CHUNK blocks a slot */
-  bj_status status[FLOW_SLOTS];
-  chunk_range chunks;
-} draw_call;
-
-static void draw_slot(void *arg, int slot) {
-  draw_call *call = arg;
-  const bj_draw_job *job = call->job;
-  const bj_base *base = call->params.flow->base;
-  real *z = call->buffer + slot * CHUNK_SIZE * base->d;
-  for (long i = chunk_first(&call->chunks, slot); i < call->chunks.to; i += call->chunks.n_slot) {
-    if (workers_stopped(call->workers)) call->status[slot] = BJ_STOPPED;
-    if (call->status[slot] != BJ_OK) return;
-    const long first = i * CHUNK_SIZE, left = job->n - first;
-    const int n = (int)(left < CHUNK_SIZE ? left : CHUNK_SIZE);
-    base->kind->draw(base, call->params.theta, call->params.prep, job->seed, (uint64_t)first,
-                     (n + BJ_BLOCK - 1) / BJ_BLOCK, z);
-    unpack_rows(z, base->d, n, job->z, job->n, first);
-  }
-}
-
-static bj_status flow_draw(const bj_flow *flow, const real *theta, const bj_draw_job *job, const bj_memory *memory,
-                           const bj_workers *workers) {
-  real *prep = memory->alloc(memory->host, sizeof(real) * (size_t)(flow->n_prep + 1));
-  const int n_slot = slot_count(flow, job->n);
-  const size_t size = (size_t)n_slot * CHUNK_SIZE * (size_t)flow->d;
-  draw_call call = {.params = {.flow = flow, .theta = theta, .prep = prep},
-                    .job = job,
-                    .workers = workers,
-                    .buffer = memory->alloc(memory->host, sizeof(real) * size),
-                    .status = {BJ_OK},
-                    .chunks = {0, chunk_count(job->n), n_slot}};
-  if (flow->base->kind->prepare) flow->base->kind->prepare(flow->base, theta, prep);
-  const int threaded = chunks_begin(workers, &call.chunks, draw_slot, &call);
-  chunks_run(workers, threaded, n_slot, draw_slot, &call);
-  for (int s = 0; s < n_slot; s++) {
-    if (call.status[s] != BJ_OK) return call.status[s];
   }
   return BJ_OK;
 }

@@ -68,4 +68,19 @@ static bj_status chunk_run(const flow_params *params, flow_space *space, uint64_
  * changed on the way. */
 static bj_status chunk_vjp(const flow_params *params, flow_space *space, uint64_t row, int nb);
 
+#define CHUNK_SIZE (BJ_CHUNK * (long)BJ_BLOCK)
+
+/* Chunks from .. to - 1 of a call; chunk i belongs to slot i % n_slot. */
+typedef struct {
+  long from, to;
+  int n_slot;
+} chunk_range;
+
+INLINE long chunk_count(long n_row) { return (n_row + CHUNK_SIZE - 1) / CHUNK_SIZE; }
+static long chunk_first(const chunk_range *chunks, int slot);
+/* Runs the first chunk, which tells how long the rest will take, then whether threads pay for that; the rest. */
+static int chunks_begin(const bj_workers *workers, chunk_range *chunks, void (*task)(void *arg, int slot), void *arg);
+static void chunks_run(const bj_workers *workers, int threaded, int n_slot, void (*task)(void *arg, int slot),
+                       void *arg);
+
 #endif

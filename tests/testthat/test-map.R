@@ -56,6 +56,15 @@ test_that("a row's result does not depend on the other rows or on threads", {
   expect_identical(logdensity(fit, x), all)
 })
 
+test_that("a call for one row takes no large memory of R", {
+  skip_if_not(capabilities("profmem"))
+  x <- as.matrix(faithful)[1, , drop = FALSE]
+  frame <- faithful[1, ]
+  for (i in 1:3) list(logdensity(fit, x), logdensity(fit, frame)) # the workspace is kept from call to call
+  expect_length(copies(logdensity(fit, x), 512), 0)
+  expect_length(copies(logdensity(fit, frame), 512), 0)
+})
+
 test_that("values keep the names of the data", {
   expect_identical(colnames(forward(fit, matrix(0, 1, 2))$value), names(faithful))
 })
