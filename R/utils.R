@@ -26,7 +26,8 @@ as_flow <- function(object) {
   structure(unclass(object)[fields], class = "bijectr_flow")
 }
 
-# Evaluates with R's generator at `seed` and leaves it as it was. Seeds of the core have more bits than set.seed() takes.
+# Evaluates with R's generator at `seed` and leaves it as it was. Seeds of the core have more bits than set.seed()
+# takes.
 with_seed <- function(seed, expr) {
   before <- get0(".Random.seed", envir = globalenv(), inherits = FALSE)
   on.exit(
