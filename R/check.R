@@ -60,6 +60,14 @@ check_choice <- function(x, choices, name) {
   x[1]
 }
 
+# Arguments of the caller without a default: the first that is missing is told.
+check_given <- function(...) {
+  frame <- parent.frame()
+  for (name in c(...)) {
+    if (eval(call("missing", as.name(name)), frame)) stop_arg("{.arg {name}} is missing.")
+  }
+}
+
 # For methods that take no further arguments: a misspelt one must not be swallowed by their dots.
 check_unused <- function(...) {
   n <- ...length()

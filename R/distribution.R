@@ -24,6 +24,7 @@
 #' rflow(3, fit)
 #' @export
 dflow <- function(x, object, condition = NULL, log = FALSE) {
+  check_given("x", "object")
   check_flow(object)
   check_flag(log, "log")
   at <- take_in(object, x, "x", condition)
@@ -34,6 +35,7 @@ dflow <- function(x, object, condition = NULL, log = FALSE) {
 #' @rdname dflow
 #' @export
 pflow <- function(q, object, condition = NULL, lower.tail = TRUE, log.p = FALSE) {
+  check_given("q", "object")
   check_flow(object)
   flow_cdf(object, q, condition, "q", check_flag(lower.tail, "lower.tail"), check_flag(log.p, "log.p"))
 }
@@ -41,6 +43,7 @@ pflow <- function(q, object, condition = NULL, lower.tail = TRUE, log.p = FALSE)
 #' @rdname dflow
 #' @export
 qflow <- function(p, object, condition = NULL, lower.tail = TRUE, log.p = FALSE) {
+  check_given("p", "object")
   check_flow(object)
   flow_quantile(object, p, condition, "p", check_flag(lower.tail, "lower.tail"), check_flag(log.p, "log.p"))
 }
@@ -48,6 +51,7 @@ qflow <- function(p, object, condition = NULL, lower.tail = TRUE, log.p = FALSE)
 #' @rdname dflow
 #' @export
 rflow <- function(n, object, condition = NULL) {
+  check_given("n", "object")
   check_flow(object)
   draws <- sample.bijectr_flow(object, check_count(n, "n", min = 0), condition)
   if (object$d == 1) column(draws, 1) else draws

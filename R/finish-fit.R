@@ -134,11 +134,18 @@ plain_call <- function(call) {
   call
 }
 
-# The value of an argument of a fit's call, where the user is now; NULL if the call does not have it.
-call_value <- function(fit, name, envir) {
+# The value of an argument of a fit's call, where the user is now; NULL if the call does not have it. `given`: the
+# argument with which the user can give it instead.
+call_value <- function(fit, name, envir, given = name) {
+  if (is.null(fit$call)) return(NULL)
   value <- as.list(match_fit_call(fit$call, envir))[[name]]
   if (is.name(value) && startsWith(as.character(value), "<")) {
-    stop_arg("{.arg {name}} must be given: it was written into the call of the fit, which does not keep it.")
+    stop_arg("{.arg {given}} must be given: it was written into the call of the fit, which does not keep it.")
   }
-  eval(value, envir)
+  tryCatch(eval(value, envir), error = function(e) {
+    stop_arg(c(
+      "{.arg {given}} must be given: what the call of the fit names, {.code {deparse1(value)}}, cannot be found here.",
+      x = "{conditionMessage(e)}"
+    ))
+  })
 }

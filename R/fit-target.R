@@ -189,7 +189,7 @@ reverse_gradient <- function(flow, z, target, loss, beta = 1, threads = thread_c
 }
 
 evaluate_target <- function(fit, target, n) {
-  out <- weigh_draws(fit, function(x) target(x)$value, n)
+  out <- weigh_draws(fit, function(x) target(x, gradient = FALSE)$value, n)
   out[c("elbo", "elbo_se", "log_z", "log_z_se", "ess", "pareto_k", "n")]
 }
 
@@ -203,7 +203,7 @@ update.bijectr_target_fit <- function(object, steps = NULL, seconds = NULL, targ
   check_fit(object)
   control <- continued_control(object, NULL, steps, seconds, checkpoint, callback)
   if (is.null(control)) return(object)
-  target <- target %||% call_value(object, "data", parent.frame())
+  target <- target %||% call_value(object, "data", parent.frame(), "target")
   if (!is.function(target)) stop_arg("{.arg target} must be the log density of the fit, not {describe(target)}.")
   rule <- object$options$gradient
   if (rule == "function") rule <- gradient %||% call_value(object, "gradient", parent.frame())

@@ -75,6 +75,7 @@ formula_or_data <- function(data, ...) {
     first <- ...elt(k)
     if (inherits(first, "formula")) return(first)
   }
+  check_given("data")
   data
 }
 

@@ -18,6 +18,7 @@
 #' logdensity(f, cbind(0, 0))
 #' @export
 flow <- function(layers, d, base = base_normal(), d_condition = 0) {
+  check_given("layers", "d")
   new_flow(
     as_layer(layers, "layers"), check_count(d, "d"), check_family(base, "base", "base"),
     check_count(d_condition, "d_condition", min = 0)

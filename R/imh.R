@@ -27,12 +27,22 @@
 #' @export
 sample_imh <- function(object, target = NULL, size = 1000, chains = 4, warmup = 100, condition = NULL, ...) {
   check_unused(...)
+  check_given("object")
   check_flow(object)
-  target <- find_target(object, target, parent.frame())
+  taken <- intersect(object$names, c(".chain", ".iteration", ".draw"))
+  if (length(taken)) stop_arg("A coordinate is called {.field {taken[1]}}, a name that draws objects use themselves.")
   size <- check_count(size, "size")
   chains <- check_count(chains, "chains")
   warmup <- check_count(warmup, "warmup", min = 0)
-  steps <- size + warmup + 1
+  steps <- as.double(size) + warmup + 1
+  if (steps * chains > .Machine$integer.max) {
+    asked <- c("size", if (chains > 1) "chains", if (warmup > 0) "warmup")
+    stop_arg(
+      "{.arg {asked}} {?is/are} too large: chains of {steps} steps need {steps * chains} draws,
+       of which there can be {(.Machine$integer.max)}."
+    )
+  }
+  target <- find_target(object, target, parent.frame())
   proposal <- propose(object, target, steps * chains, condition)
   log_w <- matrix(proposal$log_weight, steps, chains)
   if (any(colSums(log_w > -Inf) == 0)) stop_arg("The target is -Inf at all draws of the flow.")

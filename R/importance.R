@@ -4,12 +4,14 @@
 #' constant, is `target`: whatever the fit is like, expectations under the weights are those of the target, if the
 #' weights have a finite mean. How good they are is seen from `ess` and `pareto_k`.
 #'
-#' * `elbo`: mean of \eqn{\log w}, a lower bound of \eqn{\log Z}, with standard error `elbo_se`.
+#' * `elbo`: mean of \eqn{\log w}, a lower bound of \eqn{\log Z}, with standard error `elbo_se`. If the target is
+#'   `-Inf` at a draw it is `-Inf`, and its error `NA`.
 #' * `log_z`: log of the mean of \eqn{w}, the estimate of \eqn{\log \int p}, with the standard error `log_z_se` of the
 #'   mean relative to it.
 #' * `ess`: effective sample size, \eqn{(\sum w)^2 / \sum w^2}.
 #' * `pareto_k`: shape of the generalised Pareto distribution that fits the largest weights. Below 0.5 they have a
-#'   finite variance; above 0.7 neither `log_z` nor the standard error can be trusted.
+#'   finite variance; above 0.7 neither `log_z` nor the standard error can be trusted. `Inf`: nearly all weights are
+#'   as good as 0 beside the largest. `NA`: `n` is 20 or less, too few to tell.
 #'
 #' @section What the numbers cannot see:
 #' All of them are computed from draws of the flow, so they know nothing of places where the flow does not draw. A fit
@@ -42,6 +44,7 @@
 #' @export
 importance_sample <- function(object, target = NULL, n = 10000, condition = NULL, ...) {
   check_unused(...)
+  check_given("object")
   check_flow(object)
   target <- find_target(object, target, parent.frame())
   structure(weigh_draws(object, target, check_count(n, "n", min = 2), condition), class = "bijectr_importance")
@@ -50,7 +53,7 @@ importance_sample <- function(object, target = NULL, n = 10000, condition = NULL
 # The target that was given, or that of the fit's call.
 find_target <- function(object, target, envir) {
   if (is.null(target) && inherits(object, "bijectr_target_fit")) {
-    target <- eval(object$call[["data"]] %||% object$call[[2]], envir)
+    target <- call_value(object, "data", envir, "target")
   }
   if (!is.function(target)) stop_arg("{.arg target} must be a function, not {.obj_type_friendly {target}}.")
   target
@@ -63,15 +66,28 @@ weigh_draws <- function(flow, target, n, condition = NULL) {
 }
 
 # Draws of the flow, as the user knows them and as points, with their log weights. Where the target is -Inf the weight
-# is 0.
+# is 0. A draw that is no number, or that the flow itself gives no density, has no weight.
 propose <- function(flow, target, n, condition = NULL) {
   condition <- take_condition(flow, condition, n)
   out <- native_map(flow, native_draw(flow, n, draw_seed()), condition, inverse = FALSE)
+  stop_weightless(is.na(rowSums(out$value)), "is not a number")
   draws <- give_back(flow, out$value)
   log_p <- target_values(target(draws), n)
   bad <- which(is.na(log_p) | log_p == Inf)
   if (length(bad)) stop_arg("The target is {log_p[bad[1]]} at ({format(draws[bad[1], ], digits = 4)}).")
-  list(draws = draws, points = out$value, log_weight = log_p - out$log_density)
+  outside <- log_p == -Inf
+  stop_weightless(!outside & !is.finite(out$log_density), "has no finite log density")
+  log_weight <- log_p - out$log_density
+  log_weight[outside] <- -Inf
+  list(draws = draws, points = out$value, log_weight = log_weight)
+}
+
+stop_weightless <- function(bad, what) {
+  if (!any(bad)) return(invisible())
+  stop_arg(c(
+    "Draw {which(bad)[1]} of the flow {what}: parameters of the flow are too large for doubles.",
+    i = "So it is with {sum(bad)} of {length(bad)} draws."
+  ))
 }
 
 summarise_weights <- function(log_w) {
@@ -79,8 +95,9 @@ summarise_weights <- function(log_w) {
   top <- max(log_w)
   if (top == -Inf) stop_arg("The target is -Inf at all {n} draws of the flow.")
   w <- exp(log_w - top)
+  elbo <- mean(log_w)
   list(
-    elbo = mean(log_w), elbo_se = stats::sd(log_w) / sqrt(n), log_z = top + log(mean(w)),
+    elbo = elbo, elbo_se = if (elbo == -Inf) NA_real_ else stats::sd(log_w) / sqrt(n), log_z = top + log(mean(w)),
     log_z_se = stats::sd(w) / mean(w) / sqrt(n), ess = sum(w)^2 / sum(w^2), pareto_k = pareto_k(log_w)
   )
 }
@@ -97,7 +114,8 @@ pareto_k <- function(log_w) {
   gpd_shape(excess)
 }
 
-# Posterior mean of the shape, with the weak prior towards 0.5 of Vehtari et al., from x in ascending order.
+# Posterior mean of the shape, with the weak prior towards 0.5 of Vehtari et al., from x in ascending order. Where the
+# quartile is 0 beside the largest, or its inverse overflows, the tail is longer than any shape tells.
 gpd_shape <- function(x) {
   n <- length(x)
   m <- 30 + floor(sqrt(n))
@@ -106,7 +124,7 @@ gpd_shape <- function(x) {
   shape <- vapply(theta, function(t) mean(log1p(-t * x)), 0)
   log_likelihood <- n * (log(-theta / shape) - shape - 1)
   k <- mean(log1p(-sum(theta * exp_shares(log_likelihood)) * x))
-  (n * k + 5) / (n + 10)
+  if (is.nan(k)) Inf else (n * k + 5) / (n + 10)
 }
 
 #' @export
@@ -120,7 +138,11 @@ print_evaluation <- function(e) {
   if (is.null(e)) return()
   error <- format(signif(e$log_z_se, 2))
   cat("  ELBO ", format_nats(e$elbo), ", log Z ", format_nats(e$log_z), " (standard error ", error, ")\n", sep = "")
-  warning <- if (isTRUE(e$pareto_k > 0.7)) " (above 0.7: do not trust log Z)"
+  warning <- if (is.na(e$pareto_k)) {
+    " (not known: do not trust log Z)"
+  } else if (e$pareto_k > 0.7) {
+    " (above 0.7: do not trust log Z)"
+  }
   cat("  effective sample size ", format(signif(100 * e$ess / e$n, 3)), " % of ", format(e$n, big.mark = ","),
     " draws, Pareto k-hat ", format(round(e$pareto_k, 2)), warning, "\n",
     sep = ""

@@ -14,11 +14,17 @@
 #' params(f) <- c(1, log(2))
 #' forward(f, c(0, 1)) # 2 x + 1
 #' @export
-forward <- function(object, x, ...) UseMethod("forward")
+forward <- function(object, x, ...) {
+  check_given("object")
+  UseMethod("forward")
+}
 
 #' @rdname forward
 #' @export
-inverse <- function(object, x, ...) UseMethod("inverse")
+inverse <- function(object, x, ...) {
+  check_given("object")
+  UseMethod("inverse")
+}
 
 #' @rdname forward
 #' @export
@@ -73,7 +79,10 @@ flow_vjp <- function(flow, x, inverse = TRUE, cotangents, condition = NULL) {
 #' f <- flow(layer_elementwise(scalar_affine()), d = 2)
 #' logdensity(f, cbind(0, 0:1))
 #' @export
-logdensity <- function(object, newdata, ...) UseMethod("logdensity")
+logdensity <- function(object, newdata, ...) {
+  check_given("object")
+  UseMethod("logdensity")
+}
 
 #' @rdname logdensity
 #' @export

@@ -14,7 +14,10 @@
 #' sample(f, 3)
 #' sample(5)
 #' @export
-sample <- function(x, size, ...) UseMethod("sample")
+sample <- function(x, size, ...) {
+  check_given("x")
+  UseMethod("sample")
+}
 
 #' @rdname sample
 #' @export
@@ -25,11 +28,14 @@ sample.default <- function(x, size, ...) base::sample(x, size, ...)
 sample.bijectr_flow <- function(x, size = 1, condition = NULL, ...) {
   check_unused(...)
   check_flow(x)
-  size <- check_count(size, "size", min = 0)
-  if (size == 0) return(give_back(x, matrix(0, 0, x$d)))
-  condition <- take_condition(x, condition, size)
-  z <- native_draw(x, size, draw_seed())
-  give_back(x, native_map(x, z, condition, inverse = FALSE)$value)
+  give_back(x, tell_nan(draw_points(x, check_count(size, "size", min = 0), condition), "The draw"))
+}
+
+# Draws as points of the core.
+draw_points <- function(flow, n, condition) {
+  if (n == 0) return(matrix(0, 0, flow$d))
+  condition <- take_condition(flow, condition, n)
+  native_map(flow, native_draw(flow, n, draw_seed()), condition, inverse = FALSE)$value
 }
 
 #' Simulated data sets
@@ -38,7 +44,7 @@ sample.bijectr_flow <- function(x, size = 1, condition = NULL, ...) {
 #'
 #' @param object A fit.
 #' @param nsim Number of data sets.
-#' @param seed As in [stats::simulate()]: `NULL`, or a number for [set.seed()].
+#' @param seed As in [stats::simulate()]: `NULL`, or a whole number for [set.seed()].
 #' @param n Rows of each data set.
 #' @param condition Values of the conditioning variables, `n` rows or one.
 #' @param ... Not used.
@@ -54,6 +60,8 @@ simulate.bijectr_flow <- function(object, nsim = 1, seed = NULL, n = object$nobs
   nsim <- check_count(nsim, "nsim")
   if (is.null(n)) stop_arg("{.arg n} must be given: this flow was not fitted to data.")
   n <- check_count(n, "n")
+  largest <- .Machine$integer.max
+  check_count(seed, "seed", min = -largest, max = largest, null = TRUE)
   if (!exists(".Random.seed", envir = globalenv(), inherits = FALSE)) stats::runif(1)
   if (is.null(seed)) {
     state <- get(".Random.seed", envir = globalenv())
@@ -63,6 +71,8 @@ simulate.bijectr_flow <- function(object, nsim = 1, seed = NULL, n = object$nobs
     set.seed(seed)
     state <- structure(seed, kind = as.list(RNGkind()))
   }
-  sets <- lapply(seq_len(nsim), function(i) as.data.frame(sample(object, n, condition = condition)))
+  sets <- lapply(seq_len(nsim), function(i) draw_points(object, n, condition))
+  tell_nan(Find(anyNA, sets), "The draw") # one warning, whatever the number of sets
+  sets <- lapply(sets, function(draws) as.data.frame(give_back(object, draws)))
   structure(stats::setNames(sets, paste0("sim_", seq_len(nsim))), seed = state)
 }

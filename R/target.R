@@ -1,22 +1,22 @@
-# Log densities that flows are fitted to: what the user gives becomes function(x) -> list(value, gradient) for an n x d
-# matrix x; and the user's mistakes get one clear message.
+# Log densities that flows are fitted to: what the user gives becomes function(x, gradient = TRUE) -> list(value,
+# gradient) for an n x d matrix x, without a gradient where none is asked for; and the user's mistakes get one clear
+# message.
 
-# `gradient` is "differences", "symbolic" or a function; `target` returns n values.
-target_with_gradient <- function(target, gradient, d, names) {
+# `rule`, the user's `gradient`, is "differences", "symbolic" or a function; `target` returns n values.
+target_with_gradient <- function(target, rule, d, names) {
   force(target)
-  if (is.function(gradient)) {
-    return(function(x) {
-      x <- name_columns(x, names)
-      list(value = target_values(target(x), nrow(x)), gradient = gradient_values(gradient(x), nrow(x), d))
-    })
-  }
-  gradient <- check_choice(gradient, c("differences", "symbolic"), "gradient")
-  if (gradient == "symbolic") target <- symbolic_target(target, d, names)
-  function(x) {
+  if (!is.function(rule)) rule <- check_choice(rule, c("differences", "symbolic"), "gradient")
+  if (identical(rule, "symbolic")) target <- symbolic_target(target, d, names)
+  function(x, gradient = TRUE) {
     x <- name_columns(x, names)
-    if (gradient == "differences") return(difference_gradient(target, x))
+    if (gradient && identical(rule, "differences")) return(difference_gradient(target, x))
     value <- target(x)
-    list(value = target_values(value, nrow(x)), gradient = gradient_values(attr(value, "gradient"), nrow(x), d))
+    out <- list(value = target_values(value, nrow(x)))
+    if (gradient) {
+      slope <- if (is.function(rule)) rule(x) else attr(value, "gradient")
+      out$gradient <- gradient_values(slope, nrow(x), d)
+    }
+    out
   }
 }
 

@@ -49,3 +49,17 @@ test_that("names, and objects of the posterior package", {
   expect_identical(posterior::variables(chains), c("a", "b"))
   expect_identical(posterior::niterations(chains), 20L)
 })
+
+test_that("more draws than there can be, and names that draws objects use, are refused before the work", {
+  never <- function(x) stop("not asked")
+  refused <- function(pattern, ..., f = standard()) {
+    expect_error(sample_imh(f, never, ...), pattern, class = "bijectr_error_argument")
+  }
+  refused("`size` and `chains` are too large.*2147483647", size = .Machine$integer.max, warmup = 0)
+  refused("`size` is too large", size = .Machine$integer.max, chains = 1, warmup = 0)
+  refused("`size`, `chains`, and `warmup` are too large", size = 1e5, chains = 1e5)
+  refused("`warmup`.*too large", size = 1, chains = 1, warmup = .Machine$integer.max)
+  for (name in c(".chain", ".iteration", ".draw")) {
+    refused(paste0("called \\.?", name), f = replace(standard(), "names", name))
+  }
+})

@@ -1,4 +1,5 @@
 standard <- function(d = 1) flow(layer_elementwise(scalar_affine(scale = "exp")), d)
+tilt <- function(x) -(x[, 1] - 0.7)^2 / 2
 
 test_that("equal weights", {
   s <- importance_sample(standard(), function(x) dnorm(x[, 1], log = TRUE) + 2, n = 1000)
@@ -72,4 +73,67 @@ test_that("supports, targets and conditions", {
   bowl <- function(x) -x[, 1]^2
   fit <- fit_flow(bowl, layer_elementwise(scalar_affine()), d = 1, steps = 20, evaluate = 0)
   expect_equal(importance_sample(fit, n = 5000)$log_z, log(sqrt(pi)), tolerance = 0.2)
+})
+
+test_that("weights that are worse than any shape are Inf, and are marked", {
+  for (seed in 1:3) {
+    set.seed(seed)
+    narrow <- importance_sample(flow(list(), 3), function(x) -rowSums(x^2) / 2 / 0.01^2, n = 4000)
+    expect_gt(narrow$pareto_k, 5)
+    expect_output(print(narrow), "k-hat (Inf|[0-9.]+) \\(above 0.7: do not trust log Z\\)")
+  }
+  expect_identical(pareto_k(c(rep(-1e4, 999), 0)), Inf)
+  expect_identical(pareto_k(c(rep(-Inf, 990), 1:10)), Inf)
+  expect_output(print(importance_sample(standard(), tilt, n = 10)), "k-hat NA \\(not known: do not trust")
+  # in a fit, too; also one that was saved with NaN
+  fit <- fit_flow(tilt, layer_elementwise(scalar_affine()), d = 1, steps = 2, evaluate = 100)
+  expect_no_match(capture.output(print(fit)), "trust")
+  for (k in c(NaN, NA, Inf)) {
+    fit$evaluation$pareto_k <- k
+    expect_output(print(fit), "do not trust log Z")
+    expect_output(print(summary(fit)), "do not trust log Z")
+  }
+})
+
+test_that("the error of an infinite bound is not known", {
+  half <- function(x) ifelse(x[, 1] > 0, 0, -Inf)
+  s <- importance_sample(standard(), half, n = 100)
+  expect_identical(s[c("elbo", "elbo_se")], list(elbo = -Inf, elbo_se = NA_real_))
+})
+
+test_that("draws that are no numbers have no weights", {
+  f <- huge_flow()
+  never <- function(x) stop("not asked")
+  expect_error(importance_sample(f, never, n = 10), "Draw 1 of the flow is not a number.*10 of 10",
+    class = "bijectr_error_argument"
+  )
+  expect_error(sample_imh(f, never, size = 10), "Draw 1 of the flow is not a number", class = "bijectr_error_argument")
+  wide <- layer_elementwise(scalar_affine(scale = "exp"))
+  f <- params_at(flow(list(wide, wide), 1), c(0, 1.7e308))
+  expect_error(importance_sample(f, function(x) rep(0, nrow(x)), n = 10), "no finite log density",
+    class = "bijectr_error_argument"
+  )
+})
+
+test_that("a target that the call of the fit does not lead to must be given", {
+  layers <- layer_elementwise(scalar_affine())
+  fits <- list(
+    written = do.call(fit_flow, list(tilt, layers, d = 1, steps = 2, evaluate = 0)),
+    dots = (function(...) fit_flow(...))(tilt, layers, d = 1, steps = 2, evaluate = 0),
+    gone = local({
+      gone_target <- tilt
+      fit_flow(gone_target, layers, d = 1, steps = 2, evaluate = 0)
+    }),
+    nameless = replace(fit_flow(tilt, layers, d = 1, steps = 2, evaluate = 0), "call", list(NULL))
+  )
+  for (name in names(fits)) {
+    verbs <- list(importance_sample, sample_imh, function(fit) update(fit, steps = 1))
+    for (verb in verbs) {
+      expect_error(verb(fits[[name]]), "`target` must be", class = "bijectr_error_argument", info = name)
+    }
+    expect_s3_class(importance_sample(fits[[name]], tilt, n = 30), "bijectr_importance")
+  }
+  expect_error(importance_sample(fits$gone), "`gone_target`, cannot be found here")
+  named <- fit_flow(d = 1, layers = layers, data = tilt, steps = 2, evaluate = 0)
+  expect_s3_class(importance_sample(named, n = 30), "bijectr_importance")
 })

@@ -110,3 +110,58 @@ test_that("simulate() keeps to its contract", {
   expect_identical(dim(simulate(fit, n = 7)[[1]]), c(7L, 2L))
   expect_error(simulate(flow(layer_flip(), d = 2)), "`n` must be given")
 })
+
+test_that("draws that are not numbers are told, once", {
+  f <- huge_flow()
+  told <- function(code) {
+    warnings <- testthat::capture_warnings(value <- code)
+    expect_length(warnings, 1)
+    expect_match(warnings, "The draw of row 1 is not a number")
+    value
+  }
+  expect_true(anyNA(told(sample(f, 1))))
+  expect_true(anyNA(told(rflow(2, f))))
+  sets <- told(simulate(f, 3, n = 4))
+  expect_identical(lapply(sets, dim), list(sim_1 = c(4L, 3L), sim_2 = c(4L, 3L), sim_3 = c(4L, 3L)))
+  expect_warning(sample(f, 1), class = "bijectr_warning_nan")
+})
+
+test_that("a seed is one whole number that set.seed() takes", {
+  f <- flow(layer_flip(), d = 2)
+  bad <- list(NA, NA_real_, 1e10, -1e10, Inf, NaN, "a", "7", integer(0), list(1), 1.7, TRUE, c(1, 2), factor(1))
+  set.seed(1)
+  before <- .Random.seed
+  for (seed in bad) {
+    expect_error(simulate(f, seed = seed, n = 2), "`seed`", class = "bijectr_error_argument", info = deparse1(seed))
+  }
+  expect_identical(.Random.seed, before)
+  for (seed in list(-1, 0L, 7, .Machine$integer.max, -.Machine$integer.max)) {
+    expect_identical(attr(simulate(f, seed = seed, n = 2), "seed"), structure(seed, kind = as.list(RNGkind())))
+  }
+})
+
+test_that("arguments that are missing are named", {
+  f <- flow(layer_flip(), d = 2)
+  one <- flow(list(), 1)
+  missing <- function(name, code) {
+    expect_error(code, paste0("`", name, "` is missing"), class = "bijectr_error_argument")
+  }
+  missing("x", sample())
+  missing("data", fit_flow())
+  missing("data", fit_flow(d = 2, steps = 3))
+  missing("layers", flow())
+  missing("d", flow(layer_flip()))
+  missing("object", forward())
+  missing("object", inverse())
+  missing("object", logdensity())
+  missing("x", forward(f))
+  missing("newdata", logdensity(f))
+  missing("x", dflow())
+  missing("object", dflow(1))
+  missing("q", pflow(object = one))
+  missing("p", qflow(object = one))
+  missing("n", rflow(object = one))
+  missing("object", importance_sample())
+  missing("object", sample_imh())
+  missing("file", animate_layers(f))
+})

@@ -58,3 +58,30 @@ test_that("values of the wrong shape are told", {
   expect_error(target_with_gradient(function(x) sum(x), "differences", 2, NULL)(matrix(0, 3, 2)), "return 15 numbers")
   expect_error(target_with_gradient(function(x) x[, 1], function(x) x[, 1], 2, NULL)(matrix(0, 3, 2)), "3 x 2 matrix")
 })
+
+test_that("values alone are asked of the target alone, the same bit for bit", {
+  set.seed(1)
+  x <- matrix(rnorm(40), 20)
+  rows <- NULL
+  counted <- function(x) {
+    rows <<- c(rows, nrow(x))
+    target(x)
+  }
+  slopes <- 0
+  slope <- function(x) {
+    slopes <<- slopes + 1
+    by_hand(x)
+  }
+  for (gradient in list("differences", "symbolic", slope)) {
+    at <- target_with_gradient(if (is.function(gradient)) counted else target, gradient, 2, NULL)
+    expect_identical(at(x, gradient = FALSE), at(x)["value"])
+  }
+  expect_identical(slopes, 1)
+  rows <- NULL
+  target_with_gradient(counted, "differences", 2, NULL)(x, gradient = FALSE)
+  expect_identical(rows, 20L)
+  # the evaluation of a fit
+  rows <- NULL
+  fit_flow(counted, layer_elementwise(scalar_affine()), d = 2, steps = 1, batch_size = 7, evaluate = 1234)
+  expect_identical(rows, c(35L, 35L, 1234L))
+})
