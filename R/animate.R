@@ -26,14 +26,19 @@
 #' @export
 animate_layers <- function(object, file, n = 400, condition = NULL, coordinates = NULL, axes = c("free", "fixed"),
                            seconds = 1.5, width = 500, height = 420) {
+  check_given("object", "file")
   check_flow(object)
-  if (!is.character(file) || length(file) != 1) {
+  if (!is.character(file) || length(file) != 1 || is.na(file) || !nzchar(file)) {
     stop_arg("{.arg file} must be the name of a file, not {describe(file)}.")
   }
+  if (dir.exists(file)) stop_arg("{.arg file} must be the name of a file; {.file {file}} is a folder.")
+  if (!dir.exists(dirname(file))) stop_arg("There is no folder {.file {dirname(file)}} for {.arg file}.")
   n <- check_count(n, "n", min = 10)
   axes <- check_choice(axes, c("free", "fixed"), "axes")
-  seconds <- check_number(seconds, "seconds", above = 0)
-  size <- c(check_number(width, "width", min = 100), check_number(height, "height", min = 100))
+  seconds <- check_number(seconds, "seconds", above = 0, below = Inf)
+  size <- c(
+    check_number(width, "width", min = 100, below = Inf), check_number(height, "height", min = 100, below = Inf)
+  )
   which <- pick_coordinates(coordinates, object, 2)
   if (length(which) > 2) stop_arg("{.arg coordinates} must be one or two.")
   stages <- layer_stages(object, n, condition, at_most = Inf)
@@ -49,13 +54,13 @@ animate_layers <- function(object, file, n = 400, condition = NULL, coordinates 
   })
   # points are at stage s at time `at[s]`; the last one is looked at for a moment longer
   at <- (seq_len(last) - 1) / (last + 1)
-  duration <- format(seconds * (last + 1))
+  duration <- svg_number(seconds * (last + 1), scientific = FALSE)
   half_way <- c(0, at[-1] - diff(at) / 2, 1)
   frames <- Map(svg_frame, names(stages), limits, labels, half_way[-(last + 1)], half_way[-1],
     MoreArgs = list(panel = panel, duration = duration)
   )
   positions <- Map(svg_positions, shown, limits, list(panel))
-  writeLines(c(
+  text <- c(
     sprintf(
       '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %1$g %2$g" width="%1$g" height="%2$g" %3$s>',
       size[1], size[2], 'font-family="sans-serif" font-size="12" fill="#222222"'
@@ -64,9 +69,14 @@ animate_layers <- function(object, file, n = 400, condition = NULL, coordinates 
     unlist(frames),
     svg_points(positions, z[, which[1]], c(at, 1), duration),
     "</svg>"
-  ), file)
+  )
+  written <- tryCatch(suppressWarnings(writeLines(text, file)), error = function(e) e)
+  if (inherits(written, "error")) stop_arg("{.arg file} cannot be written: {.file {file}}.")
   invisible(file)
 }
+
+# With a decimal point, whatever options(OutDec =) says.
+svg_number <- function(x, ...) format(x, trim = TRUE, decimal.mark = ".", ...)
 
 # From coordinates to pixels.
 svg_positions <- function(x, limits, panel) cbind(svg_x(x[, 1], limits, panel), svg_y(x[, 2], limits, panel))
@@ -130,9 +140,9 @@ svg_frame <- function(title, limits, labels, from, to, panel, duration) {
     text(middle[1], panel$bottom + 38, labels[1], 'text-anchor="middle"'),
     text(14, middle[2], labels[2], 'text-anchor="middle"', sprintf('transform="rotate(-90 14 %g)"', middle[2])),
     sprintf('<path d="M%g %gv5" stroke="#222222"/>', x, panel$bottom),
-    text(x, panel$bottom + 19, format(ticks[[1]], trim = TRUE), 'text-anchor="middle"'),
+    text(x, panel$bottom + 19, svg_number(ticks[[1]]), 'text-anchor="middle"'),
     sprintf('<path d="M%g %gh-5" stroke="#222222"/>', panel$left, y),
-    text(panel$left - 8, y + 4, format(ticks[[2]], trim = TRUE), 'text-anchor="end"'),
+    text(panel$left - 8, y + 4, svg_number(ticks[[2]]), 'text-anchor="end"'),
     sprintf(
       '<rect x="%g" y="%g" width="%g" height="%g" fill="none" stroke="#222222"/>', panel$left, panel$top,
       panel$right - panel$left, panel$bottom - panel$top

@@ -17,6 +17,67 @@ check_aspect <- function(asp) {
   if (is.null(asp) || identical(asp, NA)) asp else check_number(asp, "asp", above = 0, below = Inf)
 }
 
+check_colors <- function(colors) {
+  known <- function(color) !inherits(try(grDevices::col2rgb(color), silent = TRUE), "try-error")
+  if (!is.atomic(colors) || !length(colors)) stop_arg("{.arg colors} must be colours, not {describe(colors)}.")
+  bad <- which(!vapply(colors, known, NA))
+  if (length(bad)) stop_arg("{.arg colors} must be colours; element {bad[1]} is {describe(colors[[bad[1]]])}.")
+  colors
+}
+
+# A picture is of one row of conditions, in any of the forms that take_condition() reads.
+check_one_row <- function(condition, d_condition) {
+  rows <- if (length(dim(condition)) == 2) {
+    nrow(condition)
+  } else if (is.list(condition)) {
+    max(0, lengths(condition))
+  } else if (length(condition) != d_condition) {
+    length(condition)
+  } else {
+    1
+  }
+  if (rows > 1) stop_arg("{.arg condition} must be one row for a plot, not {rows}.")
+}
+
+# Which points can be drawn: finite, and not too large for what is computed of them.
+can_be_drawn <- function(points) rowSums(is.finite(points) & abs(points) <= LARGEST) == ncol(points)
+
+# Draws that cannot be drawn are left out, and told of once. `shown`: for each draw whether it is shown.
+check_drawable <- function(shown) {
+  if (all(shown)) return(invisible())
+  lost <- "{sum(!shown)} of {length(shown)} draws {cli::qty(sum(!shown))}{?is/are} not finite or larger than {LARGEST}"
+  if (sum(shown) < 2) stop_arg(paste0("There is nothing to show: ", lost, "."))
+  cli::cli_warn(paste0(lost, ": the picture is without them."), class = "bijectr_warning_plot")
+}
+
+draws_to_show <- function(flow, n, condition) {
+  draws <- draw_points(flow, n, condition)
+  shown <- can_be_drawn(draws)
+  check_drawable(shown)
+  name_columns(draws[shown, , drop = FALSE], flow$names)
+}
+
+# The largest density in the picture. At a pole it is infinite.
+top_density <- function(density) {
+  finite <- density[is.finite(density)]
+  if (!length(finite)) stop_arg("There is nothing to show: the density is not finite anywhere in the picture.")
+  max(finite)
+}
+
+# What is drawn on a device that has no room for it.
+with_room <- function(code) {
+  withCallingHandlers(code, error = function(e) {
+    if (!identical(as.list(conditionCall(e))[1], list(quote(plot.new)))) return()
+    stop_arg(c(
+      "The picture does not fit on the graphics device: {conditionMessage(e)}.",
+      i = "Make the device larger, or the margins smaller."
+    ))
+  })
+}
+
+# Margins that do not fit could not be set again: that must not hide what went wrong.
+restore_par <- function(old) try(graphics::par(old), silent = TRUE)
+
 # Columns to show, as numbers.
 pick_coordinates <- function(coordinates, flow, at_most) {
   if (is.null(coordinates)) return(seq_len(min(flow$d, at_most)))

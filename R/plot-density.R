@@ -5,7 +5,7 @@ plot_density_1d <- function(flow, draws, data, condition, grid, window) {
   x <- seq(xlim[1], xlim[2], length.out = max(grid, 401))
   density <- exp(logdensity(flow, x, condition))
   bars <- if (!is.null(data)) density_bars(data)
-  ylim <- window$ylim %||% c(0, 1.04 * max(density[is.finite(density)], bars$density))
+  ylim <- window$ylim %||% c(0, 1.04 * max(top_density(density), bars$density))
   plot(NULL,
     xlim = xlim, ylim = ylim, xlab = coordinate_labels(flow), ylab = "Density", main = window$main, yaxs = "i", las = 1
   )
@@ -57,7 +57,7 @@ open_map <- function(draws, data, window, labels) {
 }
 
 draw_map <- function(x, y, density, colors) {
-  density[!is.finite(density)] <- max(density[is.finite(density)]) # a pole
+  density[!is.finite(density)] <- top_density(density)
   graphics::image(x, y, density, col = colors, add = TRUE, useRaster = TRUE)
 }
 
@@ -70,7 +70,7 @@ finish_map <- function() {
 
 # Density levels whose regions hold the given shares of the distribution, from the densities at draws.
 region_levels <- function(density_at_draws, shares = c(0.5, 0.8, 0.95)) {
-  stats::setNames(stats::quantile(density_at_draws, 1 - shares, names = FALSE), paste0(100 * shares, "%"))
+  stats::setNames(stats::quantile(density_at_draws, 1 - shares, na.rm = TRUE, names = FALSE), paste0(100 * shares, "%"))
 }
 
 draw_regions <- function(x, y, density, levels, labels) {

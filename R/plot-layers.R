@@ -26,6 +26,9 @@ layer_stages <- function(flow, n, condition, at_most = 15) {
   z <- native_draw(flow, n, draw_seed())
   colnames(z) <- NULL
   stages <- c(list(z), lapply(k, function(i) native_map(prefix_flow(flow, i), z, condition, inverse = FALSE)$value))
+  shown <- Reduce(`&`, lapply(stages, can_be_drawn))
+  check_drawable(shown)
+  if (!all(shown)) stages <- lapply(stages, function(x) x[shown, , drop = FALSE])
   layer_title <- function(i) paste0(i, ": ", brief(flow$layers$layers[[i]]))
   names(stages) <- c(paste(flow$base$kind, "base"), vapply(k, layer_title, ""))
   stages
@@ -37,7 +40,7 @@ plot_layers <- function(flow, n, condition, which, main) {
   titles <- names(stages)
   z <- stages[[1]]
   old <- graphics::par(no.readonly = TRUE)
-  on.exit(graphics::par(old))
+  on.exit(restore_par(old))
   graphics::par(
     mfrow = panel_grid(length(stages)), mar = c(3.2, 4, 2, 0.8), mgp = c(2, 0.6, 0),
     oma = c(0, 0, if (is.null(main)) 0 else 2, 0)

@@ -6,7 +6,7 @@ plot_pairs <- function(flow, draws, data, which, colors, main) {
   data <- if (!is.null(data)) data[, which, drop = FALSE]
   k <- length(which)
   old <- graphics::par(no.readonly = TRUE)
-  on.exit(graphics::par(old))
+  on.exit(restore_par(old))
   graphics::par(mfrow = c(k, k), mar = rep(0.3, 4), oma = c(4, 4, if (is.null(main)) 1 else 3, 4), mgp = c(2, 0.6, 0))
   limits <- lapply(seq_len(k), function(j) grDevices::extendrange(c(draws[, j], data[, j]), f = 0.04))
   for (i in seq_len(k)) {

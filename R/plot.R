@@ -46,18 +46,16 @@ plot.bijectr_flow <- function(x, type = c("density", "samples", "pairs", "layers
   n <- check_count(n, "n", min = 10)
   grid <- check_count(grid, "grid", min = 2)
   if (!is.null(data)) data <- picture_data(x, data)
-  x["codecs"] <- list(NULL) # draws, too, stay numbers
   if (!is.null(data) && nrow(data) == 0) stop_arg("{.arg data} has no rows.")
   if (x$d > 2 && type %in% c("density", "samples")) type <- "pairs"
-  one_row <- NROW(condition) <= 1 || (is.null(dim(condition)) && length(condition) == x$d_condition)
-  if (!one_row) {
-    stop_arg("{.arg condition} must be one row for a plot, not {NROW(condition)}.")
-  }
-  draws <- if (type != "layers") sample.bijectr_flow(x, n, condition)
+  check_one_row(condition, x$d_condition)
+  colors <- check_colors(colors)
   window <- list(
     xlim = check_limits(xlim, "xlim"), ylim = check_limits(ylim, "ylim"), asp = check_aspect(asp), main = main
   )
-  shown <- switch(type,
+  x["codecs"] <- list(NULL) # draws, too, stay numbers
+  draws <- if (type != "layers") draws_to_show(x, n, condition)
+  shown <- with_room(switch(type,
     density = if (x$d == 1) {
       plot_density_1d(x, draws, data, condition, grid, window)
     } else {
@@ -66,7 +64,7 @@ plot.bijectr_flow <- function(x, type = c("density", "samples", "pairs", "layers
     samples = if (x$d == 1) plot_samples_1d(x, draws, data, window) else plot_samples_2d(x, draws, data, window),
     pairs = plot_pairs(x, draws, data, pick_coordinates(coordinates, x, 5), colors, main),
     layers = plot_layers(x, n, condition, pick_coordinates(coordinates, x, 2), main)
-  )
+  ))
   invisible(shown)
 }
 
@@ -90,10 +88,10 @@ plot_loss <- function(fit, main = NULL, ...) {
   log_axis <- steep && min(shown) > 0 && max(shown) / min(shown) > 5
   ylim <- range(shown)
   if (steep && !log_axis) ylim[2] <- ylim[1] + 2 * diff(stats::quantile(shown, c(0, 0.9)))
-  plot(NULL,
+  with_room(plot(NULL,
     xlim = c(1, max(history$step, 2)), ylim = ylim, log = if (log_axis) "y" else "", xlab = "Optimiser step",
     ylab = loss_label(fit$loss), main = main, las = 1
-  )
+  ))
   graphics::lines(history$step, history$train, col = "grey60")
   validated <- which(is.finite(history$validation))
   if (length(validated)) {

@@ -88,3 +88,30 @@ test_that("one coordinate, conditions, many layers", {
   expect_error(animate_layers(fit, "x.svg", axes = "none"), "axes", class = "bijectr_error_argument")
   expect_error(animate_layers(given, tempfile()), "condition", class = "bijectr_error_argument")
 })
+
+test_that("files that cannot be written are told before the work", {
+  refused <- function(file, pattern) {
+    set.seed(1)
+    before <- .Random.seed
+    expect_error(animate_layers(fit, file), pattern, class = "bijectr_error_argument")
+    expect_identical(.Random.seed, before)
+  }
+  refused(file.path(tempdir(), "nowhere", "a.svg"), "There is no folder .*nowhere")
+  refused(NA_character_, "`file` must be the name of a file, not NA")
+  refused("", "`file` must be the name of a file")
+  refused(tempdir(), "is a folder")
+  expect_error(animate_layers(fit, tempfile(), seconds = Inf), "seconds", class = "bijectr_error_argument")
+  expect_error(animate_layers(fit, tempfile(), width = Inf), "width", class = "bijectr_error_argument")
+})
+
+test_that("numbers have points and no exponents, whatever the options", {
+  shown <- function(...) {
+    withr::local_options(...)
+    set.seed(6)
+    animated(fit, n = 12, seconds = 1.3)
+  }
+  plain <- shown()
+  expect_match(plain, "dur=\"[0-9]+[.][0-9]+s\"")
+  expect_identical(shown(OutDec = ","), plain)
+  expect_match(shown(scipen = -50), "dur=\"[0-9]+[.][0-9]+s\"")
+})

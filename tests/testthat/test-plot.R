@@ -124,3 +124,51 @@ test_that("data of one row, of none, and limits in either order", {
   expect_error(drawn(plot(fit, asp = "a")), "`asp` must be one number", class = "bijectr_error_argument")
   expect_type(drawn(plot(fit, asp = NA, grid = 20)), "list")
 })
+
+test_that("draws that cannot be drawn are left out and told of, once; without any there is an error", {
+  set.seed(5)
+  some <- function(d) exploding_flow(d, 0, 400)
+  for (d in 1:3) {
+    for (type in c("density", "samples", "pairs", "layers")) {
+      f <- some(d)
+      draws <- suppressWarnings(sample(f, 1000))
+      info <- paste(type, d)
+      expect_true(any(!is.finite(draws)) && any(rowSums(is.finite(draws)) == d), info = info)
+      expect_warning(drawn(plot(f, type, grid = 20)), "of 1000 draws are not finite", class = "bijectr_warning_plot")
+      expect_error(drawn(plot(exploding_flow(d, 1000, 1), type)), "nothing to show", class = "bijectr_error_argument")
+    }
+  }
+  expect_warning(animate_layers(some(2), tempfile()), class = "bijectr_warning_plot")
+  expect_error(drawn(plot(huge_flow())), "nothing to show: 1000 of 1000 draws", class = "bijectr_error_argument")
+})
+
+test_that("a device without room is the error, and graphical parameters are set back", {
+  small <- function(code, ...) {
+    grDevices::pdf(NULL, width = 0.3, height = 0.3)
+    on.exit(grDevices::dev.off())
+    force(code)
+  }
+  for (type in c("density", "samples", "layers", "loss")) {
+    expect_error(small(plot(fit, type)), "not fit on the graphics device", class = "bijectr_error_argument", info = type)
+  }
+  small({
+    before <- par("mar", "mfrow", "oma")
+    try(plot(fit, "layers"), silent = TRUE)
+    expect_identical(par("mar", "mfrow", "oma"), before)
+  })
+})
+
+test_that("colours and forms of conditions", {
+  for (bad in list("notacolor", c("red", "notacolor"), list("red"), NULL, character(), -1, mean)) {
+    expect_error(drawn(plot(fit, colors = bad)), "`colors` must be colours", class = "bijectr_error_argument")
+  }
+  expect_type(drawn(plot(fit, colors = c("white", NA, "#FF0000"), grid = 10)), "list")
+  several <- fit_flow(waiting ~ eruptions + size, transform(faithful, size = rep(c("a", "b", "c", "d"), 68)), steps = 2)
+  one_row <- list(eruptions = 3, size = "b")
+  expect_identical(dim(sample(several, 2, one_row)), c(2L, 1L))
+  set.seed(1)
+  as_list <- drawn(plot(several, condition = one_row))
+  set.seed(1)
+  expect_identical(drawn(plot(several, condition = as.data.frame(one_row))), as_list)
+  expect_error(drawn(plot(several, condition = list(eruptions = 3:4, size = c("b", "c")))), "one row for a plot, not 2")
+})
