@@ -102,15 +102,15 @@ fit_rounds <- function(simulator, prior, observed, rounds = 2, simulations = 100
   }
   simulate_round()
   # what comes now costs neither what was simulated nor what was trained
-  ended <- guarded(train_round())
+  ended <- guarded(without_advice(train_round()))
   while (!inherits(ended, "condition") && length(log) < rounds && fit$status != "interrupted") {
     ended <- guarded({
       simulate_round()
-      train_round()
+      without_advice(train_round())
     })
   }
-  if (inherits(ended, "interrupt") && inherits(fit, "bijectr_fit")) {
-    fit$status <- "interrupted"
+  if (inherits(ended, "interrupt") && inherits(fit, "bijectr_fit")) fit$status <- "interrupted"
+  if (!inherits(ended, "error") && identical(fit$status, "interrupted")) {
     ended <- guarded(warn_interrupted_rounds(n_trained(log)))
   }
   if (!inherits(ended, "condition")) return(finished(fit))
@@ -155,8 +155,16 @@ check_rounds_fit <- function(layers, d, base, d_condition) {
 
 n_trained <- function(log) sum(!vapply(log, function(round) is.null(round$history), NA))
 
+# The warning of an interrupted training says how update() goes on, which fits in rounds do not.
+without_advice <- function(expr) {
+  withCallingHandlers(expr, bijectr_warning_interrupted = function(w) invokeRestart("muffleWarning"))
+}
+
 warn_interrupted_rounds <- function(n) {
-  cli::cli_warn("Interrupted after round {n}: this is the fit so far.", class = "bijectr_warning_interrupted")
+  cli::cli_warn(
+    c("Interrupted in round {n}: this is the fit so far.", i = "{.fn fit_rounds} with {.code layers = fit} goes on."),
+    class = "bijectr_warning_interrupted"
+  )
 }
 
 raise_failed_round <- function(condition, round, log, fit) {
@@ -166,9 +174,11 @@ raise_failed_round <- function(condition, round, log, fit) {
     c(
       "Round {round} {if (inherits(parent, 'error')) 'ended in an error' else 'was interrupted'}.",
       i = if (!is.null(fit)) {
-        "The fit so far is {.field fit} of this condition: {.code rlang::last_error()$fit}."
+        "The fit so far is in this condition: {.code tryCatch(..., error = identity)$fit} or
+         {.code rlang::last_error()$fit}."
       } else {
-        "What was simulated is {.field rounds} of this condition: {.code rlang::last_error()$rounds}."
+        "What was simulated is in this condition: {.code tryCatch(..., error = identity)$rounds} or
+         {.code rlang::last_error()$rounds}."
       }
     ),
     class = c("bijectr_error_training", "bijectr_error"), parent = if (inherits(parent, "error")) parent, fit = fit,
@@ -178,7 +188,10 @@ raise_failed_round <- function(condition, round, log, fit) {
 
 #' @export
 update.bijectr_rounds_fit <- function(object, ...) {
-  stop_arg("A fit in rounds cannot be trained further: give {.fn fit_rounds} more rounds or steps.")
+  stop_arg(c(
+    "A fit in rounds cannot be trained further by {.fn update}.",
+    i = "{.fn fit_rounds} with {.code layers = fit} starts where it ended."
+  ))
 }
 
 # Numbers; a row of a matrix or of a data frame is as good.

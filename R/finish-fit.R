@@ -33,8 +33,8 @@ raise_failure <- function(run, fit, state) {
   if (run$state$counters[["step"]] == state$counters[["step"]]) stop(run$condition)
   cli::cli_abort(
     c("The fit ended in an error at step {fit$steps}.",
-      i = "The fit so far is {.field fit} of this condition: {.code rlang::last_error()$fit}; {.fn update} goes on from
-           there."
+      i = "The fit so far is in this condition: {.code tryCatch(..., error = identity)$fit} or
+           {.code rlang::last_error()$fit}; {.fn update} goes on from there."
     ),
     class = c("bijectr_error_training", "bijectr_error"), parent = run$condition, fit = fit, call = user_call()
   )

@@ -387,3 +387,28 @@ test_that("a rollback in the last epoch ends the training", {
   expect_identical(out$state$counters[["epoch"]], 1)
   expect_lt(out$state$counters[["step"]], 3)
 })
+
+test_that("an interrupted fit in rounds says how it goes on", {
+  skip_on_os("windows")
+  prior <- list(sample = function(n) matrix(rnorm(n), n), log_density = function(t) dnorm(t[, 1], log = TRUE))
+  withr::local_options(bijectr.seconds_per_call = 0)
+  said <- NULL
+  fit <- withCallingHandlers(
+    fit_rounds(function(theta) theta + rnorm(nrow(theta)), prior, 0.5,
+      simulations = 50, steps = 40, layers = small_conditional(), callback = function(fit, record) {
+        if (record$step > 5) {
+          tools::pskill(Sys.getpid(), tools::SIGINT)
+          Sys.sleep(5)
+        }
+      }
+    ),
+    bijectr_warning_interrupted = function(w) {
+      said <<- c(said, conditionMessage(w))
+      invokeRestart("muffleWarning")
+    }
+  )
+  expect_identical(fit$status, "interrupted")
+  expect_length(said, 1)
+  expect_match(said, "layers = fit")
+  expect_error(update(fit), "layers = fit", class = "bijectr_error_argument")
+})
