@@ -149,7 +149,9 @@ test_that("a device without room is the error, and graphical parameters are set 
     force(code)
   }
   for (type in c("density", "samples", "layers", "loss")) {
-    expect_error(small(plot(fit, type)), "not fit on the graphics device", class = "bijectr_error_argument", info = type)
+    expect_error(small(plot(fit, type)), "not fit on the graphics device",
+      class = "bijectr_error_argument", info = type
+    )
   }
   small({
     before <- par("mar", "mfrow", "oma")
