@@ -123,6 +123,7 @@ fit_rounds <- function(simulator, prior, observed, rounds = 2, simulations = 100
 
 # What would be an error in a later round is one before anything is simulated.
 check_rounds <- function(control, layers, base, standardize, progress) {
+  force(control)
   check_flag(progress, "progress")
   check_standardize(standardize)
   check_family(base, "base", "base")

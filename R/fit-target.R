@@ -137,7 +137,7 @@ fit_target <- function(flow, target, state, control, progress, origin,
   objective <- target_objective(flow, target, origin, control, draw)
   evaluate <- function(fit) {
     n <- origin$options$evaluate
-    if (n > 0) list(evaluation = evaluate_target(fit, target, n))
+    if (n > 0) evaluate_target(fit, target, n)
   }
   setup <- objective_setup(objective, control, control$steps)
   finish_fit(flow, setup, state, control, progress, origin, evaluate, class = "bijectr_target_fit")
@@ -188,9 +188,10 @@ reverse_gradient <- function(flow, z, target, loss, beta = 1, threads = thread_c
   )
 }
 
+# Fields of a fit to a log density.
 evaluate_target <- function(fit, target, n) {
   out <- weigh_draws(fit, function(x) target(x, gradient = FALSE)$value, n)
-  out[c("elbo", "elbo_se", "log_z", "log_z_se", "ess", "pareto_k", "n")]
+  list(evaluation = out[c("elbo", "elbo_se", "log_z", "log_z_se", "ess", "pareto_k", "n")])
 }
 
 #' @rdname update.bijectr_fit
@@ -202,13 +203,15 @@ update.bijectr_target_fit <- function(object, steps = NULL, seconds = NULL, targ
   check_unused(...)
   check_fit(object)
   control <- continued_control(object, NULL, steps, seconds, checkpoint, callback)
-  if (is.null(control)) return(object)
+  unevaluated <- is.null(object$evaluation) && object$options$evaluate > 0
+  if (is.null(control) && !unevaluated) return(object)
   target <- target %||% call_value(object, "data", parent.frame(), "target")
   if (!is.function(target)) stop_arg("{.arg target} must be the log density of the fit, not {describe(target)}.")
   rule <- object$options$gradient
   if (rule == "function") rule <- gradient %||% call_value(object, "gradient", parent.frame())
   flow <- as_flow(object)
   target <- target_with_gradient(target, rule, flow$d, flow$names)
+  if (is.null(control)) return(add_evaluation(object, evaluate_target(object, target, object$options$evaluate)))
   fit_target(flow, target, resumed_state(object, control), control, progress, continued_origin(object))
 }
 

@@ -78,6 +78,10 @@ test_that("update() evaluates a checkpoint, also where no training is left", {
   whole <- update(checkpoint)
   expect_identical(logLik(whole), logLik(fit))
   expect_identical(whole$reference, fit$reference)
+
+  fit <- fit_flow(quadratic, layer_triangular_affine(), d = 2, steps = 20, evaluate = 200, checkpoint = file)
+  expect_null(readRDS(file)$evaluation)
+  expect_identical(update(readRDS(file))$evaluation$n, fit$evaluation$n)
 })
 
 test_that("settings and formulas that a file brings are looked at before they are used", {
