@@ -114,7 +114,8 @@ new_fit <- function(flow, run, control, origin, class = NULL) {
 # The call of the generic, from within one of its methods. Dots in it are resolved: they may hide any argument.
 user_fit_call <- function() {
   call <- sys.call(-2)
-  if (any(vapply(seq_along(call), function(i) identical(call[[i]], quote(...)), NA))) call <- match_fit_call(call, parent.frame(2))
+  dots <- vapply(seq_along(call), function(i) identical(call[[i]], quote(...)), NA)
+  if (any(dots)) call <- match_fit_call(call, parent.frame(2))
   plain_call(call)
 }
 

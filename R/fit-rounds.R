@@ -66,13 +66,13 @@ fit_rounds <- function(simulator, prior, observed, rounds = 2, simulations = 100
   simulations <- check_count(simulations, "simulations", min = 10)
   if (check_family(loss, "loss", "loss")$kind != "contrastive") stop_arg("{.arg loss} must be {.fn loss_contrastive}.")
   settings <- function(n, d) make_control(control, default_control(n, d), list(...))
-  default_batch <- is.null(control$batch_size) && is.null(list(...)$batch_size)
   check_rounds(settings(simulations, 1L), layers, base, standardize, progress)
+  default_batch <- is.null(control$batch_size) && is.null(list(...)$batch_size)
   if (rounds > 1) check_atoms(loss$atoms, settings(2 * simulations, 1L), 2 * simulations, default_batch)
   call <- plain_call(sys.call())
   theta <- data <- log_prior <- NULL
   log <- list()
-  fit <- layers
+  fit <- NULL
   simulate_round <- function() {
     first <- !length(log)
     new <- if (first) prior$sample(simulations) else sample_inside(fit, observed, prior, simulations)
@@ -88,7 +88,7 @@ fit_rounds <- function(simulator, prior, observed, rounds = 2, simulations = 100
     own <- settings(nrow(theta), ncol(theta))
     fit <<- if (length(log) == 1) {
       fit_matrix(
-        as_fit_data(theta, "theta"), fit, base, data, NULL, standardize, loss_maximum_likelihood(), own, progress
+        as_fit_data(theta, "theta"), layers, base, data, NULL, standardize, loss_maximum_likelihood(), own, progress
       )
     } else {
       fit_contrastive(fit, theta, data, log_prior, loss, own, progress, default_batch)
@@ -109,7 +109,7 @@ fit_rounds <- function(simulator, prior, observed, rounds = 2, simulations = 100
       without_advice(train_round())
     })
   }
-  if (inherits(ended, "interrupt") && inherits(fit, "bijectr_fit")) fit$status <- "interrupted"
+  if (inherits(ended, "interrupt") && !is.null(fit)) fit$status <- "interrupted"
   if (!inherits(ended, "error") && identical(fit$status, "interrupted")) {
     ended <- guarded(warn_interrupted_rounds(n_trained(log)))
   }
@@ -118,7 +118,7 @@ fit_rounds <- function(simulator, prior, observed, rounds = 2, simulations = 100
     fit <- ended$fit
     log[[length(log)]]$history <- fit$history
   }
-  raise_failed_round(ended, n_trained(log) + is.null(ended$fit), log, if (inherits(fit, "bijectr_fit")) finished(fit))
+  raise_failed_round(ended, n_trained(log) + is.null(ended$fit), log, if (!is.null(fit)) finished(fit))
 }
 
 # What would be an error in a later round is one before anything is simulated.

@@ -63,6 +63,7 @@ fit_flow.function <- function(data, layers = NULL, ..., d = length(names), names
   loss <- check_target_loss(loss, control$batch_size)
   anneal <- check_number(anneal, "anneal", min = 0, max = 1)
   evaluate <- check_count(evaluate, "evaluate", min = 0)
+  if (!is.function(gradient)) gradient <- check_choice(gradient, c("differences", "symbolic"), "gradient")
   if (!is.null(names) && (!is.character(names) || anyDuplicated(names) || length(names) != d)) {
     stop_arg("{.arg names} must be {d} different name{?s}, one a coordinate.")
   }
