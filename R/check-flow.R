@@ -36,7 +36,8 @@ FIT_FIELDS <- list(
   call = null_or(is.call), formula = null_or(function(x) is.call(x) && identical(x[[1]], quote(`~`))),
   loss = function(x) inherits(x, "bijectr_loss"),
   options = null_or(function(x) {
-    is.list(x) && some_count(x[["anneal"]]) && some_count(x[["evaluate"]]) && is.character(x[["gradient"]])
+    is.list(x) && some_count(x[["anneal"]]) && some_count(x[["evaluate"]]) &&
+      isTRUE(x[["gradient"]] %in% c("differences", "symbolic", "function"))
   }),
   control = function(x) inherits(x, "bijectr_control") && all(names(x) %in% names(formals(fit_control))),
   rows = null_or(function(x) {

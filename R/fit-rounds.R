@@ -59,6 +59,7 @@
 #' @export
 fit_rounds <- function(simulator, prior, observed, rounds = 2, simulations = 1000, layers = NULL, base = base_normal(),
                        standardize = TRUE, loss = loss_contrastive(), control = NULL, progress = interactive(), ...) {
+  check_given("simulator", "prior", "observed")
   if (!is.function(simulator)) stop_arg("{.arg simulator} must be a function, not {.obj_type_friendly {simulator}}.")
   prior <- check_prior(prior)
   observed <- check_observed(observed)

@@ -106,6 +106,8 @@ test_that("wrong arguments are found before anything is simulated", {
   refused("`control`", control = list())
   refused("`control`", control = list(), rounds = 1)
   refused("`control`", control = "a")
+  refused("Unknown argument `stepz`", stepz = 3, rounds = 1)
+  expect_error(fit_rounds(never, normal_prior), "`observed` is missing", class = "bijectr_error_argument")
   refused("Unknown argument `stepz`", stepz = 3)
   refused("`atoms` \\(60\\) must be less", simulations = 20, loss = loss_contrastive(60))
   bad_prior <- list(sample = normal_prior$sample, log_density = function(theta) replace(theta[, 1], 3, -Inf))

@@ -108,3 +108,10 @@ test_that("conditions are those of the fit", {
   fit <- fit_flow(b ~ a, data = as.data.frame(x), layers = masked_autoregressive_flow(nn_width = 6), steps = 5)
   expect_error(quietly(update(fit, steps = 2, condition = given)), "has a formula", class = "bijectr_error_argument")
 })
+
+test_that("the rule of a gradient is one word, also in a file", {
+  fit <- fit_flow(quadratic, small, d = 2, steps = 5, gradient = c("differences", "symbolic"), evaluate = 0)
+  expect_identical(fit$options$gradient, "differences")
+  fit$options["gradient"] <- list(NA_character_)
+  expect_error(quietly(update(fit, steps = 2)), "options.* is damaged", class = "bijectr_error_argument")
+})
