@@ -28,11 +28,7 @@ animate_layers <- function(object, file, n = 400, condition = NULL, coordinates 
                            seconds = 1.5, width = 500, height = 420) {
   check_given("object", "file")
   check_flow(object)
-  if (!is.character(file) || length(file) != 1 || is.na(file) || !nzchar(file)) {
-    stop_arg("{.arg file} must be the name of a file, not {describe(file)}.")
-  }
-  if (dir.exists(file)) stop_arg("{.arg file} must be the name of a file; {.file {file}} is a folder.")
-  if (!dir.exists(dirname(file))) stop_arg("There is no folder {.file {dirname(file)}} for {.arg file}.")
+  check_file(file, "file")
   n <- check_count(n, "n", min = 10)
   axes <- check_choice(axes, c("free", "fixed"), "axes")
   seconds <- check_number(seconds, "seconds", above = 0, below = Inf)

@@ -60,6 +60,16 @@ check_choice <- function(x, choices, name) {
   x[1]
 }
 
+# A file to be written, in a folder that is there.
+check_file <- function(x, name) {
+  if (!is.character(x) || length(x) != 1 || is.na(x) || !nzchar(x)) {
+    stop_arg("{.arg {name}} must be the name of a file, not {describe(x)}.")
+  }
+  if (dir.exists(x)) stop_arg("{.arg {name}} must be the name of a file; {.file {x}} is a folder.")
+  if (!dir.exists(dirname(x))) stop_arg("There is no folder {.file {dirname(x)}} for {.arg {name}}.")
+  x
+}
+
 # Arguments of the caller without a default: the first that is missing is told.
 check_given <- function(...) {
   frame <- parent.frame()

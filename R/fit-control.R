@@ -53,15 +53,7 @@ fit_control <- function(optimizer = opt_adam(), learning_rate = 5e-3, schedule =
   } else if (!is.logical(validation) && !is_row_numbers(validation) || anyNA(validation)) {
     stop_arg("{.arg validation} must be a share, or a logical or integer vector of rows without missing values.")
   }
-  if (!is.null(checkpoint) && !(is.character(checkpoint) && length(checkpoint) == 1)) {
-    stop_arg("{.arg checkpoint} must be the name of a file.")
-  }
-  if (!is.null(checkpoint) && dir.exists(checkpoint)) {
-    stop_arg("{.arg checkpoint} must be the name of a file; {.file {checkpoint}} is a folder.")
-  }
-  if (!is.null(checkpoint) && !dir.exists(dirname(checkpoint))) {
-    stop_arg("There is no folder {.file {dirname(checkpoint)}} for {.arg checkpoint}.")
-  }
+  if (!is.null(checkpoint)) check_file(checkpoint, "checkpoint")
   if (!is.null(callback) && !is.function(callback)) stop_arg("{.arg callback} must be a function.")
   structure(
     list(

@@ -8,6 +8,19 @@ small_conditional <- function() masked_autoregressive_flow(flow_layers = 1, nn_w
 target <- function(x) -rowSums(x^2) / 2
 caught <- function(expr) tryCatch(expr, error = identity)
 
+# The target, interrupted in its tenth call.
+make_sleepy <- function() {
+  calls <- 0
+  function(x) {
+    calls <<- calls + 1
+    if (calls == 10) {
+      tools::pskill(Sys.getpid(), tools::SIGINT)
+      Sys.sleep(20)
+    }
+    target(x)
+  }
+}
+
 expect_carries_fit <- function(condition, steps_above = 0) {
   expect_s3_class(condition, "bijectr_error_training")
   expect_s3_class(condition, "bijectr_error")
@@ -57,15 +70,7 @@ test_that("an error of a log density carries the fit; the steps before it are th
 
 test_that("an interrupt ends a log density that sleeps", {
   skip_on_os("windows")
-  calls <- 0
-  sleepy <- function(x) {
-    calls <<- calls + 1
-    if (calls == 10) {
-      tools::pskill(Sys.getpid(), tools::SIGINT)
-      Sys.sleep(20)
-    }
-    target(x)
-  }
+  sleepy <- make_sleepy()
   seconds <- system.time(
     expect_warning(
       fit <- fit_flow(sleepy, layer_triangular_affine(), d = 2, steps = 50, batch_size = 32),
@@ -303,15 +308,7 @@ test_that("with options(warn = 2) the fit comes with the error", {
 test_that("an interrupt with options(warn = 2) does not cost the fit", {
   skip_on_os("windows")
   withr::local_options(warn = 2)
-  calls <- 0
-  sleepy <- function(x) {
-    calls <<- calls + 1
-    if (calls == 10) {
-      tools::pskill(Sys.getpid(), tools::SIGINT)
-      Sys.sleep(20)
-    }
-    target(x)
-  }
+  sleepy <- make_sleepy()
   failed <- caught(fit_flow(sleepy, layer_triangular_affine(), d = 2, steps = 50, batch_size = 32))
   expect_s3_class(failed, "bijectr_error_training")
   expect_identical(failed$fit$status, "interrupted")
