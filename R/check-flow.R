@@ -30,6 +30,10 @@ some_count <- function(x) one_number(x) && is.finite(x) && x >= 0
 null_or <- function(is) function(x) is.null(x) || is(x)
 numbers_called <- function(...) function(x) is.list(x) && setequal(names(x), c(...)) && all(vapply(x, one_number, NA))
 
+# What can have become of a training: there is nothing left to do, or there is; checkpoints are of a paused one.
+COMPLETE <- c("finished", "max_epochs", "converged", "diverged")
+EARLY <- c("paused", "time_limit", "stopped", "interrupted", "failed")
+
 # The fields of a fit beside those of its flow, in the words of ?fit_flow; all are always there. Each with what it may
 # be: a fit may come from a file.
 FIT_FIELDS <- list(
@@ -43,7 +47,7 @@ FIT_FIELDS <- list(
   rows = null_or(function(x) {
     is.list(x) && is.integer(x[["train"]]) && length(x[["train"]]) > 0 && is.integer(x[["validation"]])
   }),
-  status = function(x) is.character(x) && length(x) == 1 && !is.na(x),
+  status = function(x) is.character(x) && length(x) == 1 && x %in% c(COMPLETE, EARLY),
   steps = some_count, epochs = some_count, seconds = some_count,
   history = function(x) {
     is.data.frame(x) && identical(names(x), c("step", "train", "validation", "rate")) && all(vapply(x, is.numeric, NA))

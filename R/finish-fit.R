@@ -40,6 +40,15 @@ raise_failure <- function(run, fit, state) {
   )
 }
 
+# A fit of which only the evaluation is missing.
+evaluated <- function(fit, evaluate) {
+  found <- suspendInterrupts(guarded(evaluate(fit)))
+  fit <- add_evaluation(fit, found)
+  warn_unevaluated(found)
+  if (!keeps_state(fit)) fit["state"] <- list(NULL)
+  fit
+}
+
 # What is computed after the training must not cost it: `found` is a list of fields, or what ended the evaluation.
 add_evaluation <- function(fit, found) {
   if (!inherits(found, "condition")) fit[names(found)] <- found

@@ -12,8 +12,8 @@
 #' where the sum is over \eqn{\theta_i} and `atoms` others.
 #'
 #' A flow with density outside the support of the prior is not punished for it by the contrastive loss. Draws outside
-#' are not simulated, but layers that end inside the support are better; see the
-#' example. They need `noise = 0`, since noise would move parameters out of it.
+#' are not simulated, but layers that end inside the support are better; see the example. They need `noise = 0`, since
+#' noise would move parameters out of it.
 #'
 #' @param simulator A function of a matrix of parameters, one row each, that returns a numeric matrix with a row of
 #'   simulated data for each.
@@ -28,13 +28,14 @@
 #'   batches of 100 pairs for the contrastive loss, which takes `atoms + 1` densities a pair.
 #' @param progress Show progress bars.
 #' @section Interrupts and errors: an interrupt ends the rounds, not the call: the fit so far is returned, with status
-#'   `"interrupted"` and a warning of class `bijectr_warning_interrupted`. An error of the simulator in
-#'   a later round, or during training, is raised as `bijectr_error_training` with the fit so far as `condition$fit`
-#'   (`NULL` before the first step) and what was simulated as `condition$rounds`; the original error is its parent. A
-#'   fit in rounds cannot be trained further with `update()`: start `fit_rounds()` with it as `layers`.
+#'   `"interrupted"` and a warning of class `bijectr_warning_interrupted`. An error that comes once something was
+#'   simulated (data that are not finite, an error of the simulator in a later round or of the training) is raised as
+#'   `bijectr_error_training` with the fit so far as `condition$fit` (`NULL` before the first step) and what was
+#'   simulated as `condition$rounds`; the original error is its parent. A fit in rounds cannot be trained further with
+#'   `update()`: start `fit_rounds()` with it as `layers`.
 #' @return A `bijectr_fit` of the last round: a flow of the parameters given data, to be used with `condition =
-#'   observed`. It has the additional fields `rounds` (a list with `theta`, `data` and `history` of each round;
-#'   `history` is `NULL` where an interrupt came before its training) and `observed`.
+#'   observed`. It has the additional fields `rounds` (a list with `theta`, its log density `log_prior`, `data`
+#'   and `history` of each round; `history` is `NULL` where the round ended before its training) and `observed`.
 #' @references Greenberg, Nonnenmacher, Macke (2019), *Automatic posterior transformation for likelihood-free
 #'   inference*, arXiv:1905.07488. Durkan, Murray, Papamakarios (2020), *On contrastive learning for likelihood-free
 #'   inference*, arXiv:2002.03712.
@@ -69,57 +70,110 @@ fit_rounds <- function(simulator, prior, observed, rounds = 2, simulations = 100
   settings <- function(n, d) make_control(control, default_control(n, d), list(...))
   check_rounds(settings(simulations, 1L), layers, base, standardize, progress)
   default_batch <- is.null(control$batch_size) && is.null(list(...)$batch_size)
-  if (rounds > 1) check_atoms(loss$atoms, settings(2 * simulations, 1L), 2 * simulations, default_batch)
+  check_round_rows(settings, simulations, rounds, loss$atoms, default_batch)
   call <- plain_call(sys.call())
-  theta <- data <- log_prior <- NULL
-  log <- list()
-  fit <- NULL
-  simulate_round <- function() {
-    first <- !length(log)
-    new <- if (first) prior$sample(simulations) else sample_inside(fit, observed, prior, simulations)
-    new <- as_numeric_matrix(new, "prior$sample")
-    if (first) check_rounds_fit(layers, ncol(new), base, length(observed))
-    log_prior <<- c(log_prior, prior_values(prior, new))
-    simulated <- check_simulated(simulator(new), nrow(new), observed)
-    theta <<- rbind(theta, new)
-    data <<- rbind(data, simulated)
-    log[[length(log) + 1]] <<- list(theta = new, data = simulated, history = NULL)
+  run <- list(
+    problem = list(simulator = simulator, prior = prior, observed = observed, n = simulations),
+    training = list(
+      layers = layers, base = base, standardize = standardize, loss = loss, settings = settings,
+      default_batch = default_batch, progress = progress
+    ),
+    rounds = list(), fit = NULL, ended = NULL
+  )
+  suspendInterrupts({
+    while (is.null(run$ended) && length(run$rounds) < rounds) run <- next_round(run)
+    conclude_rounds(run, call)
+  })
+}
+
+# ---- the record of a fit in rounds -----------------------------------------------------------------------------------
+
+# `run` holds what was asked for (`problem`, `training`), the rounds begun, the fit of the last one that was trained,
+# and the condition that ended it all, NULL as long as nothing has. A stage of a round takes the record and gives a new
+# one: whatever ends a stage leaves the record of the stage before, so that neither what was simulated nor what was
+# trained is lost. Before anything was simulated there is nothing to lose, and a condition goes its way.
+next_round <- function(run) {
+  run$rounds[[length(run$rounds) + 1]] <- list(theta = NULL, log_prior = NULL, data = NULL, history = NULL)
+  for (stage in list(draw_parameters, simulate_data, check_data, train_flow)) {
+    after <- if (length(simulated(run))) guarded(stage(run)) else allowInterrupts(stage(run))
+    run <- if (inherits(after, "condition")) ended_round(run, after) else after
+    if (!is.null(run$ended)) break
   }
-  train_round <- function() {
-    own <- settings(nrow(theta), ncol(theta))
-    fit <<- if (length(log) == 1) {
+  run
+}
+
+# An error of the training carries the fit so far.
+ended_round <- function(run, condition) {
+  if (!is.null(condition$fit)) run <- trained(run, condition$fit)
+  run$ended <- condition
+  run
+}
+
+this_round <- function(run) run$rounds[[length(run$rounds)]]
+
+set_round <- function(run, ...) {
+  values <- list(...)
+  run$rounds[[length(run$rounds)]][names(values)] <- values
+  run
+}
+
+# The rounds whose simulator has come back.
+simulated <- function(run) Filter(function(round) !is.null(round$data), run$rounds)
+
+draw_parameters <- function(run) {
+  problem <- run$problem
+  first <- length(run$rounds) == 1
+  theta <- if (first) problem$prior$sample(problem$n) else sample_inside(run$fit, problem)
+  theta <- as_numeric_matrix(theta, "prior$sample")
+  if (first) check_first_draws(theta, problem, run$training)
+  set_round(run, theta = theta, log_prior = prior_values(problem$prior, theta))
+}
+
+simulate_data <- function(run) set_round(run, data = run$problem$simulator(this_round(run)$theta))
+
+check_data <- function(run) {
+  round <- this_round(run)
+  set_round(run, data = check_simulated(round$data, nrow(round$theta), run$problem$observed))
+}
+
+train_flow <- function(run) {
+  how <- run$training
+  of_all <- function(field) do.call(rbind, lapply(run$rounds, `[[`, field))
+  theta <- of_all("theta")
+  control <- how$settings(nrow(theta), ncol(theta))
+  trained(run, without_advice(
+    if (is.null(run$fit)) {
       fit_matrix(
-        as_fit_data(theta, "theta"), layers, base, data, NULL, standardize, loss_maximum_likelihood(), own, progress
+        as_fit_data(theta, "theta"), how$layers, how$base, of_all("data"), NULL, how$standardize,
+        loss_maximum_likelihood(), control, how$progress
       )
     } else {
-      fit_contrastive(fit, theta, data, log_prior, loss, own, progress, default_batch)
+      log_prior <- unlist(lapply(run$rounds, `[[`, "log_prior"))
+      fit_contrastive(run$fit, theta, of_all("data"), log_prior, how$loss, control, how$progress, how$default_batch)
     }
-    log[[length(log)]]$history <<- fit$history
-  }
-  finished <- function(fit) {
-    fit[c("rounds", "observed", "call")] <- list(log, observed, call)
+  ))
+}
+
+trained <- function(run, fit) {
+  run$fit <- fit
+  if (fit$status == "interrupted") run$ended <- structure(list(), class = c("interrupt", "condition"))
+  set_round(run, history = fit$history)
+}
+
+# The fit, with a warning if an interrupt has ended the rounds; or the error that has, with what there is.
+conclude_rounds <- function(run, call) {
+  fit <- run$fit
+  ended <- run$ended
+  if (!is.null(fit)) {
+    if (inherits(ended, "interrupt")) fit$status <- "interrupted"
+    fit[c("rounds", "observed", "call")] <- list(simulated(run), run$problem$observed, call)
     class(fit) <- c("bijectr_rounds_fit", setdiff(class(fit), "bijectr_rounds_fit"))
-    fit
   }
-  simulate_round()
-  # what comes now costs neither what was simulated nor what was trained
-  ended <- guarded(without_advice(train_round()))
-  while (!inherits(ended, "condition") && length(log) < rounds && fit$status != "interrupted") {
-    ended <- guarded({
-      simulate_round()
-      without_advice(train_round())
-    })
-  }
-  if (inherits(ended, "interrupt") && !is.null(fit)) fit$status <- "interrupted"
-  if (!inherits(ended, "error") && identical(fit$status, "interrupted")) {
-    ended <- guarded(warn_interrupted_rounds(n_trained(log)))
-  }
-  if (!inherits(ended, "condition")) return(finished(fit))
-  if (!is.null(ended$fit)) {
-    fit <- ended$fit
-    log[[length(log)]]$history <- fit$history
-  }
-  raise_failed_round(ended, n_trained(log) + is.null(ended$fit), log, if (!is.null(fit)) finished(fit))
+  # where warnings are errors, the warning is one that carries the fit
+  k <- length(run$rounds)
+  if (inherits(ended, "interrupt") && !is.null(fit)) ended <- guarded(warn_interrupted_rounds(k))
+  if (inherits(ended, "condition")) raise_failed_round(ended, k, simulated(run), fit)
+  fit
 }
 
 # What would be an error in a later round is one before anything is simulated.
@@ -131,31 +185,31 @@ check_rounds <- function(control, layers, base, standardize, progress) {
   if (inherits(layers, "bijectr_flow")) check_flow(layers) else if (!is.null(layers)) as_layer(layers, "layers")
 }
 
-# In the second round, which has the fewest rows.
-check_atoms <- function(atoms, control, n, default_batch) {
-  held_out <- control$validation
-  held_out <- if (is.logical(held_out)) {
-    sum(held_out)
-  } else if (any(held_out < 1)) {
-    round(held_out * n)
-  } else {
-    length(held_out)
+# Rows are those of all rounds: the first has the fewest, the second the fewest that the contrastive loss sees.
+check_round_rows <- function(settings, n, rounds, atoms, default_batch) {
+  for (k in seq_len(min(rounds, 2))) {
+    control <- settings(k * n, 1L)
+    rows <- with_seed(1, split_rows(k * n, control$validation, NULL))
   }
-  batch_size <- min(n - held_out, if (default_batch) CONTRASTIVE_BATCH else control$batch_size)
-  if (batch_size <= atoms) {
+  batch_size <- min(length(rows$train), if (default_batch) CONTRASTIVE_BATCH else control$batch_size)
+  if (rounds > 1 && batch_size <= atoms) {
     stop_arg("{.arg atoms} ({atoms}) must be less than the rows of a batch ({batch_size}).")
   }
 }
 
-check_rounds_fit <- function(layers, d, base, d_condition) {
+# What the first draws tell, before anything is simulated from them.
+check_first_draws <- function(theta, problem, training) {
+  layers <- training$layers
+  d_condition <- length(problem$observed)
+  if (nrow(theta) != problem$n) {
+    stop_arg("{.code prior$sample(n)} must return {.code n} rows, {problem$n} here, not {nrow(theta)}.")
+  }
   if (inherits(layers, "bijectr_flow")) {
-    check_start(layers, d, d_condition, "prior$sample", "observed")
+    check_start(layers, ncol(theta), d_condition, "prior$sample", "observed")
   } else if (!is.null(layers)) {
-    with_seed(1, new_flow(as_layer(layers, "layers"), d, base, d_condition))
+    with_seed(1, new_flow(as_layer(layers, "layers"), ncol(theta), training$base, d_condition))
   }
 }
-
-n_trained <- function(log) sum(!vapply(log, function(round) is.null(round$history), NA))
 
 # The warning of an interrupted training says how update() goes on, which fits in rounds do not.
 without_advice <- function(expr) {
@@ -172,16 +226,13 @@ warn_interrupted_rounds <- function(n) {
 raise_failed_round <- function(condition, round, log, fit) {
   # the error of a fit in one round says what holds for such fits
   parent <- if (inherits(condition, "bijectr_error_training")) condition$parent else condition
+  field <- if (is.null(fit)) "rounds" else "fit"
+  what <- if (is.null(fit)) "What was simulated is" else "The fit so far is"
   cli::cli_abort(
     c(
       "Round {round} {if (inherits(parent, 'error')) 'ended in an error' else 'was interrupted'}.",
-      i = if (!is.null(fit)) {
-        "The fit so far is in this condition: {.code tryCatch(..., error = identity)$fit} or
-         {.code rlang::last_error()$fit}."
-      } else {
-        "What was simulated is in this condition: {.code tryCatch(..., error = identity)$rounds} or
-         {.code rlang::last_error()$rounds}."
-      }
+      i = "{what} in this condition: {.code tryCatch(..., error = identity)${field}} or
+           {.code rlang::last_error()${field}}."
     ),
     class = c("bijectr_error_training", "bijectr_error"), parent = if (inherits(parent, "error")) parent, fit = fit,
     rounds = log, call = user_call()
@@ -235,11 +286,12 @@ prior_values <- function(prior, theta) {
 }
 
 # Draws of q(theta | observed) inside the prior's support.
-sample_inside <- function(fit, observed, prior, n) {
+sample_inside <- function(fit, problem) {
+  n <- problem$n
   kept <- NULL
   for (attempt in 1:100) {
-    draws <- sample(fit, n, condition = matrix(observed, 1))
-    inside <- is.finite(target_values(prior$log_density(draws), n, "`prior$log_density`"))
+    draws <- sample(fit, n, condition = matrix(problem$observed, 1))
+    inside <- is.finite(target_values(problem$prior$log_density(draws), n, "`prior$log_density`"))
     kept <- rbind(kept, draws[inside, , drop = FALSE])
     if (nrow(kept) >= n) return(kept[seq_len(n), , drop = FALSE])
   }

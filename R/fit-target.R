@@ -63,7 +63,7 @@ fit_flow.function <- function(data, layers = NULL, ..., d = length(names), names
   loss <- check_target_loss(loss, control$batch_size)
   anneal <- check_number(anneal, "anneal", min = 0, max = 1)
   evaluate <- check_count(evaluate, "evaluate", min = 0)
-  if (!is.function(gradient)) gradient <- check_choice(gradient, c("differences", "symbolic"), "gradient")
+  gradient <- check_gradient(gradient)
   if (!is.null(names) && (!is.character(names) || anyDuplicated(names) || length(names) != d)) {
     stop_arg("{.arg names} must be {d} different name{?s}, one a coordinate.")
   }
@@ -74,9 +74,7 @@ fit_flow.function <- function(data, layers = NULL, ..., d = length(names), names
   check_target_start(flow, target, control$batch_size)
   origin <- list(
     call = call, loss = loss,
-    options = list(
-      anneal = anneal, evaluate = evaluate, gradient = if (is.function(gradient)) "function" else gradient
-    )
+    options = list(anneal = anneal, evaluate = evaluate, gradient = gradient_word(gradient))
   )
   fit_target(flow, target, new_state(flow, control), control, progress, origin)
 }
@@ -196,24 +194,27 @@ evaluate_target <- function(fit, target, n) {
 }
 
 #' @rdname update.bijectr_fit
-#' @param target,gradient The log density that the fit was made to, and its gradient if that was a function; by default
-#'   they are taken from the fit's call.
+#' @param target,gradient The log density that the fit was made to, and its gradient, as in [fit_flow.function()]. By
+#'   default the target, and a gradient that is a function, are taken from the fit's call.
 #' @export
 update.bijectr_target_fit <- function(object, steps = NULL, seconds = NULL, target = NULL, gradient = NULL,
                                       checkpoint = NULL, callback = NULL, progress = interactive(), ...) {
   check_unused(...)
   check_fit(object)
-  control <- continued_control(object, NULL, steps, seconds, checkpoint, callback)
+  control <- continued_control(object, NULL, steps, seconds, checkpoint, callback, progress)
+  if (!is.null(gradient)) gradient <- check_gradient(gradient)
   unevaluated <- is.null(object$evaluation) && object$options$evaluate > 0
   if (is.null(control) && !unevaluated) return(object)
   target <- target %||% call_value(object, "data", parent.frame(), "target")
   if (!is.function(target)) stop_arg("{.arg target} must be the log density of the fit, not {describe(target)}.")
-  rule <- object$options$gradient
-  if (rule == "function") rule <- gradient %||% call_value(object, "gradient", parent.frame())
+  rule <- gradient %||% object$options$gradient
+  if (identical(rule, "function")) rule <- check_gradient(call_value(object, "gradient", parent.frame()))
   flow <- as_flow(object)
   target <- target_with_gradient(target, rule, flow$d, flow$names)
-  if (is.null(control)) return(add_evaluation(object, evaluate_target(object, target, object$options$evaluate)))
-  fit_target(flow, target, resumed_state(object, control), control, progress, continued_origin(object))
+  if (is.null(control)) return(evaluated(object, function(fit) evaluate_target(fit, target, fit$options$evaluate)))
+  origin <- continued_origin(object)
+  origin$options$gradient <- gradient_word(rule)
+  fit_target(flow, target, resumed_state(object, control), control, progress, origin)
 }
 
 # ---- printed ---------------------------------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ weigh_draws <- function(flow, target, n, condition = NULL) {
 propose <- function(flow, target, n, condition = NULL) {
   condition <- take_condition(flow, condition, n)
   out <- native_map(flow, native_draw(flow, n, draw_seed()), condition, inverse = FALSE)
-  stop_weightless(is.na(rowSums(out$value)), "is not a number")
+  stop_weightless(rowSums(is.na(out$value)) > 0, "is not a number")
   draws <- give_back(flow, out$value)
   log_p <- target_values(target(draws), n)
   bad <- which(is.na(log_p) | log_p == Inf)

@@ -31,7 +31,7 @@ check_one_row <- function(condition, d_condition) {
     nrow(condition)
   } else if (is.list(condition)) {
     max(0, lengths(condition))
-  } else if (length(condition) != d_condition) {
+  } else if (d_condition == 1) {
     length(condition)
   } else {
     1

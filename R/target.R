@@ -2,10 +2,17 @@
 # gradient) for an n x d matrix x, without a gradient where none is asked for; and the user's mistakes get one clear
 # message.
 
-# `rule`, the user's `gradient`, is "differences", "symbolic" or a function; `target` returns n values.
+# The user's `gradient`: one of two words, or a function.
+check_gradient <- function(gradient) {
+  if (is.function(gradient)) gradient else check_choice(gradient, c("differences", "symbolic"), "gradient")
+}
+
+# What a fit keeps of it.
+gradient_word <- function(rule) if (is.function(rule)) "function" else rule
+
+# `rule` comes from check_gradient(); `target` returns n values.
 target_with_gradient <- function(target, rule, d, names) {
   force(target)
-  if (!is.function(rule)) rule <- check_choice(rule, c("differences", "symbolic"), "gradient")
   if (identical(rule, "symbolic")) target <- symbolic_target(target, d, names)
   function(x, gradient = TRUE) {
     x <- name_columns(x, names)

@@ -36,7 +36,7 @@ update.bijectr_fit <- function(object, epochs = NULL, steps = NULL, seconds = NU
   check_unused(...)
   check_fit(object)
   envir <- parent.frame()
-  control <- continued_control(object, epochs, steps, seconds, checkpoint, callback)
+  control <- continued_control(object, epochs, steps, seconds, checkpoint, callback, progress)
   if (is.null(control) && !is.null(object$loglik)) return(object)
   from_call <- function(given, name) if (is.null(given)) call_value(object, name, envir) else given
   data <- from_call(data, "data")
@@ -69,14 +69,15 @@ update.bijectr_fit <- function(object, epochs = NULL, steps = NULL, seconds = NU
   root <- noise_root(row_moments(data, rows$train, weights))
   setup <- data_setup(data, condition, weights, rows, control %||% object$control, root, object$loss)
   evaluate <- evaluate_data(setup, rows)
-  if (is.null(control)) return(add_evaluation(object, evaluate(object)))
+  if (is.null(control)) return(evaluated(object, evaluate))
   finish_fit(
     as_flow(object), setup, resumed_state(object, control), control, progress, continued_origin(object), evaluate
   )
 }
 
-# The settings of a continuation; NULL where there is nothing left to do.
-continued_control <- function(fit, epochs, steps, seconds, checkpoint, callback) {
+# The settings of a continuation; NULL where there is nothing left to do. What the user gives is looked at in any case.
+continued_control <- function(fit, epochs, steps, seconds, checkpoint, callback, progress) {
+  check_flag(progress, "progress")
   own <- unclass(fit$control)
   own[c("seconds", "checkpoint", "callback")] <- list(NULL)
   control <- tryCatch(do.call(fit_control, own, quote = TRUE), error = function(e) stop_damaged("control"))
@@ -90,11 +91,12 @@ continued_control <- function(fit, epochs, steps, seconds, checkpoint, callback)
   epochs <- more(epochs, fit$epochs, "epochs")
   given <- !is.null(steps) || !is.null(epochs)
   if (given) control[c("steps", "max_epochs")] <- list(steps, epochs)
-  over <- c(fit$steps >= control$steps, fit$epochs >= control$max_epochs, fit$status %in% c("converged", "diverged"))
-  if (!given && any(over)) return(NULL)
   control[c("seconds", "checkpoint", "callback")] <- list(seconds, checkpoint, callback)
-  do.call(fit_control, unclass(control))
+  control <- do.call(fit_control, unclass(control))
+  if (given || ended_early(fit)) control
 }
+
+ended_early <- function(fit) !(fit$status %in% COMPLETE)
 
 # What a continuation takes over from the fit.
 continued_origin <- function(fit) {

@@ -97,7 +97,7 @@ const bj_memory *ffi_memory(ffi_arena *arena) {
 
 /* The workspace of maps and draws is kept from call to call: new memory costs a short call more, page by page, than all
  * of its arithmetic. One call has it at a time; another, which R code starts while that one looks for interrupts, gets
- * memory of R. Nothing jumps out of the core while it is taken. */
+ * memory of R. R's error where there is no memory left gives it back on its way out. */
 #define KEPT_MOST (16 << 20)
 
 static struct {
@@ -106,11 +106,33 @@ static struct {
   int taken;
 } kept;
 
+static SEXP alloc_token = NULL;
+
+typedef struct {
+  size_t size;
+  void *memory;
+} r_memory;
+
+static SEXP take_r_memory(void *wanted) {
+  r_memory *r = wanted;
+  r->memory = R_alloc(r->size, 1);
+  return R_NilValue;
+}
+
+static void give_back_kept(void *unused, Rboolean jump) {
+  (void)unused;
+  if (jump) kept.taken = 0;
+}
+
 static void *kept_alloc(void *host, size_t bytes) {
   const size_t size = (bytes / ALIGNMENT + 1) * ALIGNMENT;
   (void)host;
   kept.wanted += size;
-  if (size > kept.size - kept.used) return R_alloc(size, 1);
+  if (size > kept.size - kept.used) {
+    r_memory r = {size, NULL};
+    R_UnwindProtect(take_r_memory, &r, give_back_kept, NULL, alloc_token);
+    return r.memory;
+  }
   kept.used += size;
   return kept.memory + kept.used - size;
 }
@@ -143,6 +165,7 @@ static void after_fork_in_child(void) { forked = 1; }
 #endif
 
 void ffi_host_init(void) {
+  R_PreserveObject(alloc_token = R_MakeUnwindCont());
 #if defined(__x86_64__) && defined(__GNUC__)
   __builtin_cpu_init();
 #endif

@@ -24,7 +24,8 @@ NORET void ffi_fail(const char *format, ...);
 
 /* ffi-host.c: instruction set, memory that R frees after the call, threads, clock. */
 const bj_core *ffi_core(void);
-/* The memory of one entry of the .Call table, on whose stack it begins: specs and nodes mostly fit. */
+/* The memory of one entry of the .Call table: 32 kB on its stack, which specs and nodes mostly fit in, and R's memory
+ * beyond. Entries call each other only through R code, which looks at the depth of the stack. */
 typedef struct {
   bj_memory memory;
   char *at;

@@ -14,7 +14,7 @@ typedef struct {
   net_rows net;         /* with a net, its y and gy are shift and gshift */
 } additive_at;
 
-static additive_at additive_carve(const bj_layer *layer, carver *cache, carver *work) {
+INLINE additive_at additive_carve(const bj_layer *layer, carver *cache, carver *work) {
   const additive *self = layer->self;
   additive_at at = {0};
   if (self->net.net) {

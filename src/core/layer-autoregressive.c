@@ -13,7 +13,7 @@ typedef struct {
   real *total; /* cotangents of the x_i, the net's part included */
 } autoregressive_at;
 
-static autoregressive_at autoregressive_carve(const bj_layer *layer, carver *cache, carver *work) {
+INLINE autoregressive_at autoregressive_carve(const bj_layer *layer, carver *cache, carver *work) {
   autoregressive_at at;
   at.base = conditioned_carve(layer, cache, work);
   at.total = carve_rows(work, layer->d);

@@ -25,7 +25,7 @@ static const bj_layer *layer_chain_member(const bj_layer *layer, int i) {
   return ((const layer_list *)layer->self)->layers[i];
 }
 
-static bj_pass layer_chain_child(const bj_layer *layer, const bj_pass *pass, int i, bj_direction direction) {
+INLINE bj_pass layer_chain_child(const bj_layer *layer, const bj_pass *pass, int i, bj_direction direction) {
   const layer_list *self = layer->self;
   const int first = direction == BJ_FORWARD ? i == 0 : i == self->n - 1;
   const int last = direction == BJ_FORWARD ? i == self->n - 1 : i == 0;

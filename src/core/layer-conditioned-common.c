@@ -1,7 +1,7 @@
 /* What coupling and autoregressive layers share: see layer-conditioned-common.h. */
 #include "layer-conditioned-common.h"
 
-static conditioned_at conditioned_carve(const bj_layer *layer, carver *cache, carver *work) {
+INLINE conditioned_at conditioned_carve(const bj_layer *layer, carver *cache, carver *work) {
   const conditioned *self = layer->self;
   conditioned_at at;
   at.in = carve_rows(cache, self->net.net->n_in);
@@ -10,7 +10,7 @@ static conditioned_at conditioned_carve(const bj_layer *layer, carver *cache, ca
   return at;
 }
 
-static bj_scalar_pass conditioned_scalar(const bj_layer *layer, const bj_pass *pass, const conditioned_at *at, int j) {
+INLINE bj_scalar_pass conditioned_scalar(const bj_layer *layer, const bj_pass *pass, const conditioned_at *at, int j) {
   const conditioned *self = layer->self;
   const bj_scalar *scalar = self->scalar;
   const long row = (long)self->coordinate[j] * BJ_BLOCK;
@@ -28,7 +28,7 @@ static bj_scalar_pass conditioned_scalar(const bj_layer *layer, const bj_pass *p
   };
 }
 
-static bj_scalar_pass conditioned_scalar_vjp(const bj_layer *layer, const bj_pass *pass, const conditioned_at *at,
+INLINE bj_scalar_pass conditioned_scalar_vjp(const bj_layer *layer, const bj_pass *pass, const conditioned_at *at,
                                              int j, const real *gy) {
   const conditioned *self = layer->self;
   const long row = (long)self->coordinate[j] * BJ_BLOCK;

@@ -20,10 +20,10 @@ typedef struct {
   net_rows net;
 } conditioned_at;
 
-static conditioned_at conditioned_carve(const bj_layer *layer, carver *cache, carver *work);
+INLINE conditioned_at conditioned_carve(const bj_layer *layer, carver *cache, carver *work);
 /* The scalar of the j-th transformed coordinate, and the same for its vjp; gy is [block][d][BJ_BLOCK]. */
-static bj_scalar_pass conditioned_scalar(const bj_layer *layer, const bj_pass *pass, const conditioned_at *at, int j);
-static bj_scalar_pass conditioned_scalar_vjp(const bj_layer *layer, const bj_pass *pass, const conditioned_at *at,
+INLINE bj_scalar_pass conditioned_scalar(const bj_layer *layer, const bj_pass *pass, const conditioned_at *at, int j);
+INLINE bj_scalar_pass conditioned_scalar_vjp(const bj_layer *layer, const bj_pass *pass, const conditioned_at *at,
                                              int j, const real *gy);
 static void conditioned_init(const bj_layer *layer, real *theta, bj_rng *rng);
 static void conditioned_prepare(const bj_layer *layer, const bj_run *run, const real *theta, real *prep);

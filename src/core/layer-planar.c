@@ -32,7 +32,7 @@ typedef struct {
   net_rows net;
 } planar_at;
 
-static planar_at planar_carve(const bj_layer *layer, carver *cache, carver *work) {
+INLINE planar_at planar_carve(const bj_layer *layer, carver *cache, carver *work) {
   const planar *self = layer->self;
   const int rowwise = self->net.net != NULL;
   planar_at at = {0};

@@ -32,7 +32,7 @@ static void net_slot_prepare_vjp(const net_slot *slot, const real *gprep, real *
   net_prepare_vjp(slot->net, gprep + slot->prep_at, gtheta + slot->theta_at);
 }
 
-static net_rows net_slot_carve(const net_slot *slot, carver *cache, carver *work) {
+INLINE net_rows net_slot_carve(const net_slot *slot, carver *cache, carver *work) {
   const bj_net *net = slot->net;
   net_rows at;
   at.y = carve_rows(cache, net->n_out);

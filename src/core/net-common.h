@@ -25,7 +25,7 @@ static void net_slot_describe(const net_slot *slot, const char *name, bj_describ
 static void net_slot_init(const net_slot *slot, real *theta, bj_rng *rng);
 static void net_slot_prepare(const net_slot *slot, const real *theta, real *prep);
 static void net_slot_prepare_vjp(const net_slot *slot, const real *gprep, real *gtheta);
-static net_rows net_slot_carve(const net_slot *slot, carver *cache, carver *work);
+INLINE net_rows net_slot_carve(const net_slot *slot, carver *cache, carver *work);
 
 /* These take a pass with theta, prep, gtheta and gprep of the owner. The vjp adds the gradient of the inputs that are
  * conditions to gcondition (NULL: not wanted), and leaves gx alone where all are and nobody wants it. */

@@ -45,7 +45,7 @@ typedef struct {
   real *gx; /* small nets: for a gx that nobody wants */
 } mlp_at;
 
-static mlp_at mlp_carve(const bj_net *net, carver *cache, carver *work) {
+INLINE mlp_at mlp_carve(const bj_net *net, carver *cache, carver *work) {
   const mlp *self = net->self;
   mlp_at at;
   if (self->small) at.gx = carve_rows(work, net->n_in);

@@ -148,6 +148,24 @@ seconds_late <- function(after, class, start, x) {
   min(late)
 }
 
+test_that("numbers are within +-largest up to the last bit, in matrices and in columns, at every place", {
+  beyond <- c(1e150 * (1 + .Machine$double.eps), -1e150 * (1 + .Machine$double.eps), Inf, -Inf, NaN, NA)
+  for (n in c(1:9, 31:33, 100)) {
+    fits <- rep_len(c(1e150, -1e150, 0, 5e-324), n)
+    expect_true(native_all_within(matrix(fits), 1e150))
+    expect_true(native_all_within(list(fits, seq_len(n)), 1e150))
+    for (bad in beyond) {
+      for (at in unique(c(1, ceiling(n / 2), n))) {
+        expect_false(native_all_within(matrix(replace(fits, at, bad)), 1e150))
+        expect_false(native_all_within(list(fits, replace(fits, at, bad)), 1e150))
+      }
+    }
+  }
+  expect_false(native_all_within(list(c(1L, NA)), 1e150))
+  expect_true(native_all_within(list(), 1e150))
+  expect_true(native_all_within(matrix(0, 0, 2), 1e150))
+})
+
 test_that("a time limit or an interrupt ends a long map within 0.2 s", {
   skip_on_cran()
   skip_on_os("windows")

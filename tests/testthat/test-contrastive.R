@@ -132,3 +132,107 @@ test_that("simulations outlive what ends their training", {
   expect_identical(dim(failed$rounds[[1]]$theta), c(30L, 1L))
   expect_identical(dim(failed$rounds[[1]]$data), c(30L, 1L))
 })
+
+# ---- what ends the rounds --------------------------------------------------------------------------------------------
+
+affine <- function() masked_autoregressive_flow(flow_layers = 1, nn_width = 6)
+
+# The simulator, which does something else in its k-th round.
+in_round <- function(k, instead) {
+  round <- 0
+  function(theta) {
+    round <<- round + 1
+    if (round == k) instead(theta) else simulator(theta)
+  }
+}
+
+run_rounds <- function(simulator, ..., rounds = 3) {
+  fit_rounds(simulator, normal_prior, 1, rounds = rounds, simulations = 30, steps = 5, layers = affine(), ...)
+}
+
+test_that("data that cannot be used do not cost what was simulated", {
+  nowhere <- function(theta) replace(theta, 3, NaN)
+  for (k in 1:2) {
+    failed <- tryCatch(run_rounds(in_round(k, nowhere)), error = identity)
+    expect_s3_class(failed, "bijectr_error_training")
+    expect_match(conditionMessage(failed), paste("Round", k))
+    expect_match(conditionMessage(failed$parent), "row 3")
+    expect_length(failed$rounds, k)
+    expect_identical(which(is.nan(failed$rounds[[k]]$data)), 3L)
+    expect_null(failed$rounds[[k]]$history)
+    expect_identical(is.null(failed$fit), k == 1)
+  }
+  expect_identical(failed$fit$rounds, failed$rounds)
+  expect_length(sample(failed$fit, 3, condition = 1), 3)
+})
+
+test_that("an interrupt of the simulator ends the rounds, not the call", {
+  skip_on_os("windows")
+  sleepy <- function(theta) {
+    tools::pskill(Sys.getpid(), tools::SIGINT)
+    Sys.sleep(20)
+    theta
+  }
+  expect_warning(
+    fit <- run_rounds(in_round(3, sleepy)), "Interrupted in round 3",
+    class = "bijectr_warning_interrupted"
+  )
+  expect_identical(fit$status, "interrupted")
+  expect_length(fit$rounds, 2)
+  expect_length(sample(fit, 3, condition = 1), 3)
+  # before anything was simulated it is the user's
+  interrupted <- tryCatch(run_rounds(in_round(1, sleepy)), interrupt = identity)
+  expect_s3_class(interrupted, "interrupt")
+  withr::local_options(warn = 2)
+  failed <- tryCatch(run_rounds(in_round(2, sleepy)), error = identity)
+  expect_s3_class(failed, "bijectr_error_training")
+  expect_match(conditionMessage(failed), "Round 2")
+  expect_identical(failed$fit$status, "interrupted")
+  expect_length(failed$rounds, 1)
+})
+
+test_that("an interrupt while a later round is trained keeps what it has reached", {
+  skip_on_os("windows")
+  withr::local_options(bijectr.seconds_per_call = 0)
+  seen <- 0
+  # a callback of round 2, the first round has made its steps
+  callback <- function(fit, record) {
+    if (record$step == 1) seen <<- seen + 1
+    if (seen == 2 && record$step == 3) {
+      tools::pskill(Sys.getpid(), tools::SIGINT)
+      Sys.sleep(20)
+    }
+  }
+  expect_warning(
+    fit <- run_rounds(simulator, callback = callback), "Interrupted in round 2",
+    class = "bijectr_warning_interrupted"
+  )
+  expect_identical(fit$status, "interrupted")
+  expect_identical(fit$steps, 3)
+  expect_length(fit$rounds, 2)
+  expect_identical(fit$rounds[[2]]$history, fit$history)
+})
+
+test_that("a fit is where further rounds start", {
+  set.seed(3)
+  fit <- run_rounds(simulator, rounds = 1)
+  more <- fit_rounds(simulator, normal_prior, 1, rounds = 1, simulations = 30, steps = 1, layers = fit)
+  expect_length(more$rounds, 1)
+  expect_lt(max(abs(coef(more) - coef(fit))), 0.1)
+  expect_error(
+    fit_rounds(simulator, normal_prior, c(1, 2), simulations = 30, layers = fit), "`observed` has 2",
+    class = "bijectr_error_argument"
+  )
+})
+
+test_that("rows of validation and of the prior are looked at before anything is simulated", {
+  never <- function(theta) stop("simulated")
+  refused <- function(message, ..., prior = normal_prior) {
+    expect_error(fit_rounds(never, prior, 1, simulations = 30, ...), message, class = "bijectr_error_argument")
+  }
+  refused("`validation` must name rows", validation = 30:31)
+  refused("`validation` must name rows", validation = rep(c(TRUE, FALSE), 15)) # which fits the first round alone
+  refused("must return `n` rows, 30 here, not 7", prior = list(
+    sample = function(n) matrix(0, 7), log_density = normal_prior$log_density
+  ))
+})

@@ -115,3 +115,48 @@ test_that("the rule of a gradient is one word, also in a file", {
   fit$options["gradient"] <- list(NA_character_)
   expect_error(quietly(update(fit, steps = 2)), "options.* is damaged", class = "bijectr_error_argument")
 })
+
+test_that("what is left of a fit that ended early after its last step is done, and its state goes", {
+  withr::local_options(bijectr.seconds_per_call = 0)
+  set.seed(1)
+  whole <- fit_flow(x, small, steps = 6, validate_every = 2)
+  set.seed(1)
+  failed <- caught(fit_flow(x, small, steps = 6, validate_every = 2, callback = function(fit, record) {
+    if (record$step == 5) stop("the callback's own error")
+  }))
+  rest <- update(failed$fit, data = x)
+  expect_identical(rest$status, "finished")
+  expect_null(rest$state)
+  expect_identical(coef(rest), coef(whole))
+
+  # complete, but not evaluated
+  fit <- failed$fit
+  fit[c("status", "steps")] <- list("finished", 6)
+  evaluated <- update(fit, data = x)
+  expect_null(evaluated$state)
+  expect_type(evaluated$loglik, "double")
+})
+
+test_that("an evaluation that fails is a warning, and what the user gives is looked at though nothing is trained", {
+  bad_end <- function(x) if (nrow(x) > 5000) stop("too many points") else quadratic(x)
+  suppressWarnings(fit <- fit_flow(bad_end, layer_triangular_affine(), d = 2, steps = 10, batch_size = 32))
+  expect_null(fit$evaluation)
+  expect_warning(again <- update(fit), "too many points", class = "bijectr_warning_evaluation")
+  expect_identical(coef(again), coef(fit))
+  expect_identical(update(fit, target = quadratic)$evaluation$n, 10000L)
+  whole <- fit_flow(x, small, steps = 5)
+  for (f in list(fit, whole)) {
+    expect_error(update(f, seconds = "a"), "`seconds`", class = "bijectr_error_argument")
+    expect_error(update(f, callback = 3), "`callback`", class = "bijectr_error_argument")
+    expect_error(update(f, progress = 3), "`progress`", class = "bijectr_error_argument")
+  }
+  expect_error(update(fit, gradient = "nonsense"), "`gradient`", class = "bijectr_error_argument")
+})
+
+test_that("another rule for the gradient is used and kept", {
+  symbolic <- function(x) -(x[, 1]^2 + x[, 2]^2) / 2
+  fit <- fit_flow(symbolic, small, d = 2, steps = 5, evaluate = 0)
+  more <- quietly(update(fit, steps = 2, gradient = "symbolic"))
+  expect_identical(more$options$gradient, "symbolic")
+  expect_identical(quietly(update(more, steps = 2))$options$gradient, "symbolic")
+})
