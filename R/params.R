@@ -39,6 +39,7 @@ params.bijectr_flow <- function(object, ...) {
   if (is.list(value)) {
     flat <- object$params
     for (slot in param_slots(object)) flat[slot$index] <- take_at(value, slot)
+    check_entries(value, params.bijectr_flow(object))
     value <- flat
   }
   if (!is.numeric(value) || length(value) != length(object$params)) {
@@ -62,6 +63,19 @@ coef.bijectr_flow <- function(object, ...) {
     paste0(path, "[", apply(place, 1, paste, collapse = ","), "]")
   })
   stats::setNames(object$params, unlist(label))
+}
+
+# A misspelt entry would be without effect. `known` has all entries that there are.
+check_entries <- function(value, known, where = NULL) {
+  if (!is.list(value)) return(invisible())
+  keys <- if (is.null(names(value))) seq_along(value) else names(value)
+  for (i in seq_along(value)) {
+    key <- keys[[i]]
+    path <- paste(c(where, key), collapse = "$")
+    found <- is.list(known) && (if (is.character(key)) key %in% names(known) else key <= length(known))
+    if (!found) stop_arg("{.arg value} has {.field {path}}, which this flow does not have.")
+    check_entries(value[[i]], known[[key]], path)
+  }
 }
 
 # One entry a parameter array: path (names, and numbers as strings), dim, and where it stands in the flat vector.

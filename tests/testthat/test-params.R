@@ -56,6 +56,13 @@ test_that("errors name what is wrong", {
   lacking <- p
   lacking$layers[[1]]$net$b1 <- NULL
   expect_error(params(f) <- lacking, "`value` lacks layers\\$1\\$net\\$b1")
+  strange <- p
+  strange$layers[[1]]$net$bias <- 1
+  expect_error(params(f) <- strange, "`value` has layers\\$1\\$net\\$bias, which", class = "bijectr_error_argument")
+  strange <- p
+  strange$layers[[2]] <- list(loc = 1)
+  expect_error(params(f) <- strange, "`value` has layers\\$2, which")
+  expect_error(params(f) <- c(p, list(lr = 1)), "`value` has lr, which")
   expect_error(params(f) <- 1:3, "`value` must be a list like .* or [0-9]+ numbers")
   expect_error(params(f) <- "a", "`value` must be a list like")
   expect_error(params(f) <- replace(coef(f), 2, NA), "`value` must be finite; element 2")
