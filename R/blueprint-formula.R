@@ -1,7 +1,95 @@
-# Conditions of a fit by formula: columns of a model matrix, from data frames of the variables on its right side.
+# Fits by formula and data frames of the variables that the formula names: coordinates are what the left side makes of
+# them, conditions the columns of the model matrix of the right side.
+
+# ---- the left side ---------------------------------------------------------------------------------------------------
+
+part_labels <- function(parts) {
+  labels <- vapply(parts, deparse1, "")
+  given <- names(parts)
+  if (is.null(given)) labels else ifelse(nzchar(given), given, labels)
+}
+
+# The coordinates that the parts of a left side have become, a data frame. Matrices are taken apart; one alone, without
+# names, stays one. Columns keep their classes, which cbind() would make numbers of.
+left_columns <- function(values, parts) {
+  labels <- part_labels(parts)
+  out <- list()
+  for (i in seq_along(values)) {
+    value <- values[[i]]
+    if (!is.atomic(value) || length(dim(value)) > 2) {
+      stop_arg("The left side of {.arg formula} must be numeric, not {.obj_type_friendly {value}}.")
+    }
+    if (is.matrix(value)) {
+      names <- colnames(value) %||% (if (ncol(value) == 1) labels[i] else rep("", ncol(value)))
+      value <- lapply(seq_len(ncol(value)), function(j) as.vector(value[, j]))
+      out <- c(out, stats::setNames(value, names))
+    } else {
+      out <- c(out, stats::setNames(list(value), labels[i]))
+    }
+  }
+  list2DF(out)
+}
+
+# list(parts, variables): the expressions of a left side and the columns that they are computed from, as plain data.
+# NULL where the coordinates are columns, and where they cannot be computed from columns alone.
+response_model <- function(parts, values, data, envir) {
+  labels <- part_labels(parts)
+  if (all(vapply(parts, is.name, NA)) && identical(labels, vapply(parts, as.character, ""))) return(NULL)
+  n <- NROW(values[[1]])
+  names <- unique(unlist(lapply(parts, all.vars)))
+  outside <- setdiff(names, names(data))
+  outside <- outside[vapply(outside, exists, NA, envir)]
+  # one number beside the data is a constant of the formula
+  constant <- Filter(function(x) is.atomic(x) && length(x) == 1 && n > 1, mget(outside, envir, inherits = TRUE))
+  variables <- setdiff(names, names(constant))
+  if (!is.null(data) && length(setdiff(variables, names(data)))) return(NULL)
+  # levels, knots, centres are those of the data
+  parts <- unname(Map(function(part, value) {
+    stats::makepredictcall(value, do.call(substitute, list(part, constant)))
+  }, parts, values))
+  clash <- labels %in% variables & !(vapply(parts, is.name, NA) & labels == vapply(parts, deparse1, ""))
+  if (any(clash)) {
+    stop_arg(c(
+      "{.arg formula} gives the name {.field {labels[clash][1]}} to {.code {deparse1(parts[[which(clash)[1]]])}}, but
+       that is a column it is computed from.",
+      i = "In other data frames one could not be told from the other: use another name."
+    ))
+  }
+  list(parts = stats::setNames(parts, labels), variables = variables)
+}
+
+# Points in the form of the left side: computed, if `x` has the columns that it needs and not the coordinates.
+take_response <- function(x, flow, name) {
+  response <- flow$response
+  if (is.null(response) || has_columns(x, flow$names)) return(x)
+  if (!has_columns(x, response$variables)) {
+    missing <- setdiff(response$variables, names(x))
+    if (is.data.frame(x)) {
+      stop_arg(c(
+        "{.arg {name}} lacks the {cli::qty(missing)}column{?s} {.field {missing}}.",
+        i = "The left side of the formula of the fit is computed from {.field {response$variables}}."
+      ))
+    }
+    return(x)
+  }
+  table <- (if (is.null(dim(x))) as.list(x) else as.data.frame(x))[response$variables]
+  # some functions fail where a value is missing
+  whole <- stats::complete.cases(list2DF(table))
+  if (!all(whole)) table <- list2DF(table)[whole, , drop = FALSE]
+  out <- tryCatch(
+    left_columns(lapply(response$parts, eval, table, globalenv()), response$parts),
+    error = function(e) {
+      reason <- conditionMessage(e)
+      stop_arg("{.arg {name}} does not fit the left side of the formula of the fit: {reason}.")
+    }
+  )
+  if (all(whole)) out else out[replace(rep(NA, length(whole)), whole, seq_len(sum(whole))), , drop = FALSE]
+}
+
+# ---- the right side --------------------------------------------------------------------------------------------------
 
 conditions_from_frame <- function(frame, terms, levels, name) {
-  for (variable in setdiff(names(frame), names(frame)[attr(attr(frame, "terms"), "response")])) {
+  for (variable in names(frame)) {
     value <- frame[[variable]]
     row <- which(if (is.matrix(value)) rowSums(is.na(value)) > 0 else is.na(value))[1]
     if (!is.na(row)) {

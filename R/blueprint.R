@@ -1,12 +1,13 @@
 # The two doors between the user's columns and the core's numbers: take_in() and give_back(). Nothing else encodes,
 # scales, matches names, or puts names on.
 #
-# What they go by is the blueprint of a flow, four of its fields beside the numbers of columns `d` and `d_condition`:
+# What they go by is the blueprint of a flow, five of its fields beside the numbers of columns `d` and `d_condition`:
 #   names       of the coordinates, NULL without
 #   codecs      one a coordinate, see codec.R; NULL: all are plain numbers
 #   condition   NULL for a flow without data, whose conditions are plain numbers; else a list of
 #     names, codecs  as above, of the conditioning variables
 #     model          of a formula: what makes these columns from a data frame, see blueprint-formula.R
+#   response    of a formula whose left side is computed from columns: what makes the coordinates from these
 # A fit learns them from its training rows; whatever holds such fields can stand for a flow here.
 #
 # Points come out of the door as a matrix or as a list of columns (points.R), which the core reads where they lie. A
@@ -16,7 +17,7 @@
 
 # The three fields of a fit to be, from data and conditions as as_fit_data() and as_fit_condition() give them, and the
 # numbers of the training rows. A flow that training starts from keeps its codecs.
-blueprint <- function(data, condition, train, model = NULL, start = NULL) {
+blueprint <- function(data, condition, train, model = NULL, start = NULL, response = NULL) {
   codecs <- if (is.null(start)) column_codecs(data, "data") else start$codecs
   check_columns(data, codecs, "data")
   side <- start$condition
@@ -25,7 +26,7 @@ blueprint <- function(data, condition, train, model = NULL, start = NULL) {
     check_columns(condition, side$codecs, "condition")
     side["model"] <- list(model %||% side$model)
   }
-  list(names = column_names(data), codecs = codecs, condition = side)
+  list(names = column_names(data), codecs = codecs, condition = side, response = response)
 }
 
 # ---- in --------------------------------------------------------------------------------------------------------------
@@ -36,7 +37,8 @@ blueprint <- function(data, condition, train, model = NULL, start = NULL) {
 take_in <- function(flow, x, name, condition = NULL, latent = FALSE) {
   if (missing(x)) stop_arg("{.arg {name}} is missing.")
   flow <- unclass(flow) # no look for methods of `$`
-  points <- take_points(x, flow$d, flow$names, if (!latent) flow$codecs, name, ", one a coordinate")
+  points <- if (latent) x else take_response(x, flow, name)
+  points <- take_points(points, flow$d, flow$names, if (!latent) flow$codecs, name, ", one a coordinate")
   n <- n_rows(points)
   given <- if (flow$d_condition > 0 || !is.null(condition)) take_condition(flow, condition, n, x)
   list(points = points, condition = given, n = n)
@@ -102,7 +104,8 @@ pick_columns <- function(x, names, name) {
       i = "It has {.field {given}}."
     ))
   }
-  if (!is.data.frame(x)) return(x[, names, drop = FALSE])
+  if (!is.list(x)) return(x[, names, drop = FALSE])
+  if (!is.data.frame(x)) return(x[names])
   structure(as.list(x)[names], row.names = attr(x, "row.names"), class = "data.frame")
 }
 

@@ -12,6 +12,7 @@ check_flow <- function(object) {
   side <- .subset2(object, "condition")
   for (codec in c(.subset2(object, "codecs"), side[["codecs"]])) if (!intact(codec)) stop_damaged("codecs")
   if (!is_model(side[["model"]])) stop_damaged("condition")
+  if (!is_response(object[["response"]])) stop_damaged("response")
   object
 }
 
@@ -23,12 +24,26 @@ is_model <- function(x) {
     (is.null(x[["levels"]]) || is.list(x[["levels"]])))
 }
 
+# What it knows of a left side that is computed from columns.
+is_response <- function(x) {
+  is.null(x) || (is.list(x) && is.character(x[["variables"]]) && is.list(x[["parts"]]) && length(x[["parts"]]) > 0 &&
+    all(vapply(x[["parts"]], is.language, NA)))
+}
+
 # ---- fits ------------------------------------------------------------------------------------------------------------
 
 one_number <- function(x) is.numeric(x) && length(x) == 1 && is.null(dim(x))
 some_count <- function(x) one_number(x) && is.finite(x) && x >= 0
 null_or <- function(is) function(x) is.null(x) || is(x)
 numbers_called <- function(...) function(x) is.list(x) && setequal(names(x), c(...)) && all(vapply(x, one_number, NA))
+
+# A spec whose kind is that of its class, as constructors make it.
+is_constructed <- function(x) {
+  inherits(x, "bijectr_spec") && identical(sub("^[a-z]+_", "", constructor_name(x)), x[["kind"]])
+}
+
+# The numbers from 1 to n, each once.
+are_all_rows <- function(i) all(tabulate(i, length(i)) == 1L)
 
 # What can have become of a training: there is nothing left to do, or there is; checkpoints are of a paused one.
 COMPLETE <- c("finished", "max_epochs", "converged", "diverged")
@@ -43,15 +58,20 @@ FIT_FIELDS <- list(
     is.list(x) && some_count(x[["anneal"]]) && some_count(x[["evaluate"]]) &&
       isTRUE(x[["gradient"]] %in% c("differences", "symbolic", "function"))
   }),
-  control = function(x) inherits(x, "bijectr_control") && all(names(x) %in% names(formals(fit_control))),
+  control = function(x) {
+    inherits(x, "bijectr_control") && all(names(x) %in% names(formals(fit_control))) &&
+      is_constructed(x[["optimizer"]]) && is_constructed(x[["schedule"]])
+  },
   rows = null_or(function(x) {
-    is.list(x) && is.integer(x[["train"]]) && length(x[["train"]]) > 0 && is.integer(x[["validation"]])
+    is.list(x) && is.integer(x[["train"]]) && length(x[["train"]]) > 0 && is.integer(x[["validation"]]) &&
+      are_all_rows(c(x[["train"]], x[["validation"]]))
   }),
   status = function(x) is.character(x) && length(x) == 1 && x %in% c(COMPLETE, EARLY),
   steps = some_count, epochs = some_count, seconds = some_count,
   history = function(x) {
     is.data.frame(x) && identical(names(x), c("step", "train", "validation", "rate")) && all(vapply(x, is.numeric, NA))
   },
+  na.action = null_or(is.integer),
   nobs = null_or(some_count), loglik = null_or(one_number), held_out_loglik = null_or(one_number),
   reference = null_or(numbers_called("normal", "flow", "normal_train", "flow_train")),
   evaluation = null_or(numbers_called("elbo", "elbo_se", "log_z", "log_z_se", "ess", "pareto_k", "n")),

@@ -34,7 +34,7 @@ raise_failure <- function(run, fit, state) {
   cli::cli_abort(
     c("The fit ended in an error at step {fit$steps}.",
       i = "The fit so far is in this condition: {.code tryCatch(..., error = identity)$fit} or
-           {.code rlang::last_error()$fit}; {.fn update} goes on from there."
+           {.code rlang::last_error()$fit}; {.fn resume} goes on from there."
     ),
     class = c("bijectr_error_training", "bijectr_error"), parent = run$condition, fit = fit, call = user_call()
   )
@@ -83,7 +83,7 @@ warn_unfinished <- function(run) {
   if (run$status == "interrupted") {
     cli::cli_warn(c(
       "Training was interrupted at step {run$state$counters[['step']]}: this is the fit so far.",
-      i = "{.code update(fit)} goes on from here."
+      i = "{.code resume(fit)} goes on from here."
     ), class = "bijectr_warning_interrupted")
   }
   if (run$status == "diverged") {
@@ -138,21 +138,27 @@ plain_call <- function(call) {
   if (!is.language(call[[1]])) call[[1]] <- quote(fit_flow)
   for (i in seq_along(call)[-1]) {
     if (is_empty_argument(call[[i]])) next
+    if (inherits(call[[i]], "formula")) call[[i]] <- bare_formula(call[[i]])
     if (is.name(call[[i]]) && grepl("^[.]{2}[0-9]+$", call[[i]])) call[[i]] <- as.name("<dots>")
     if (!typed(call[[i]])) call[[i]] <- as.name(paste0("<", class(call[[i]])[1], ">"))
   }
   call
 }
 
+is_written <- function(x) is.name(x) && startsWith(as.character(x), "<")
+
+# Without its environment.
+bare_formula <- function(formula) as.call(as.list(formula))
+
 # The value of an argument of a fit's call, where the user is now; NULL if the call does not have it. `given`: the
-# argument with which the user can give it instead.
-call_value <- function(fit, name, envir, given = name) {
+# argument with which the user can give it instead; `data`: a data frame whose columns come first.
+call_value <- function(fit, name, envir, given = name, data = NULL) {
   if (is.null(fit$call)) return(NULL)
   value <- as.list(match_fit_call(fit$call, envir))[[name]]
-  if (is.name(value) && startsWith(as.character(value), "<")) {
+  if (is_written(value)) {
     stop_arg("{.arg {given}} must be given: it was written into the call of the fit, which does not keep it.")
   }
-  tryCatch(eval(value, envir), error = function(e) {
+  tryCatch(eval(value, data, envir), error = function(e) {
     stop_arg(c(
       "{.arg {given}} must be given: what the call of the fit names, {.code {deparse1(value)}}, cannot be found here.",
       x = "{conditionMessage(e)}"

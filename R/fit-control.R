@@ -20,12 +20,12 @@
 #'   chooses between them; 0: none. There is none either where it would move data out of the range of the layers.
 #' @param max_failures Number of rollbacks after a loss or gradient that is not finite before the fit is given up with
 #'   status "diverged". Each halves the rate.
-#' @param keep_state Keep the state of the training in the fit, so that `update()` can go on from there bit for bit, as
+#' @param keep_state Keep the state of the training in the fit, so that `resume()` can go on from there bit for bit, as
 #'   if it had not ended: vectors of some seven times the size of the parameters. A fit with status `"time_limit"`,
 #'   `"stopped"` or `"interrupted"`, and the fit of an error's condition, has it anyway.
 #' @param checkpoint File to which the fit so far is written about every `checkpoint_seconds`, with its training state,
-#'   to a temporary name first and then renamed, so that it is always readable: `update(readRDS(file))` goes on from
-#'   there. It is not evaluated (it has no `loglik` and no `reference`); `update()` does that too.
+#'   to a temporary name first and then renamed, so that it is always readable: `resume(readRDS(file))` goes on from
+#'   there. It is not evaluated (it has no `loglik` and no `reference`); `resume()` does that too.
 #' @param checkpoint_seconds Seconds between checkpoints.
 #' @param callback A function called between stretches of training (about five times a second) with the fit so far and a
 #'   one-row data frame (`step`, `epoch`, `train`, `validation`, `rate`); training stops when it returns `FALSE`. It is

@@ -2,23 +2,35 @@
 
 #' @rdname fit_flow
 #' @param formula The coordinates on the left, the conditioning variables on the right, as in
-#'   `cbind(y1, y2) ~ x1 + f`: see the section on formulas. `data` is then a data frame with the columns that the
-#'   formula names; without it they are looked for where the formula was written.
+#'   `cbind(y1, y2) ~ x1 + f`; or coordinates alone, as in `~ y1 + y2`: see the section on formulas. `data` is then a
+#'   data frame with the columns that the formula names; without it they are looked for where the formula was written.
+#' @param subset,na.action With a formula: the rows to use, as a logical vector or row numbers, looked for in `data`
+#'   first; and what becomes of rows with missing values: [na.fail()] (an error that names the first), [na.omit()] or
+#'   [na.exclude()] (they are left out), or [na.pass()] (they are handed on).
 #' @section Formulas: `fit_flow(cbind(y1, y2) ~ x, data = table)` is `fit_flow(table[c("y1", "y2")], condition =
 #'   table["x"])` with the conveniences of R's models. The right side goes through [stats::model.matrix()]: factors and
 #'   strings become indicators of all levels but the first (treatment contrasts, whatever `options("contrasts")` says),
 #'   `x1:x2`, `log(x)` or `poly(x, 2)` work, and there is no column for an intercept. `~ 1` stands for no conditions,
-#'   and `.` on either side for all columns that the other side does not name. The left side is taken as it is
-#'   evaluated: for `log(y) ~ x` the coordinate is `log(y)`, and so is the unit of the log density. Missing values are
-#'   errors.
+#'   and `.` on either side for all columns that the other side does not name. `~ y1 + y2`, without a left side, is the
+#'   joint density of its terms, the same as `cbind(y1, y2) ~ 1`. There are no offsets.
+#'
+#'   The left side is taken as it is written: for `log(y) ~ x` the coordinate is `log(y)`, which is also its name, the
+#'   unit of the log density and what [sample()] draws. Points to evaluate may be data frames that have `y`, from which
+#'   the left side is computed, or a column `log(y)`, which is taken as it is and first; numbers without names are
+#'   values of `log(y)`.
+#'
+#'   `weights` and `subset` are evaluated as [lm()] does: what they name is looked for in `data`, then where the
+#'   formula was written. A row with a missing value in a column that the formula uses is an error that says so, unless
+#'   `na.action = na.omit` leaves such rows out.
 #'
 #'   The fit remembers levels and transformations as plain data. [logdensity()], [sample()], [predict()] and the others
 #'   then take a data frame of the variables on the right side as `condition`; without `condition` they find these
-#'   variables in `newdata`, if it has them.
+#'   variables in `newdata`, if it has them. [formula()], [terms()] and [model.frame()] work as for other models, and
+#'   [update()][update.bijectr_fit] fits anew with another formula.
 #' @export
 fit_flow.formula <- function(formula, data = NULL, layers = NULL, ..., d = NULL, base = base_normal(), weights = NULL,
-                             standardize = TRUE, loss = loss_maximum_likelihood(), control = NULL,
-                             progress = interactive()) {
+                             subset = NULL, na.action = stats::na.fail, standardize = TRUE,
+                             loss = loss_maximum_likelihood(), control = NULL, progress = interactive()) {
   call <- sys.call(-1)
   if (inherits(data, "formula")) { # data |> fit_flow(y ~ x)
     swapped <- data
@@ -27,53 +39,115 @@ fit_flow.formula <- function(formula, data = NULL, layers = NULL, ..., d = NULL,
     call[2:3] <- call[3:2]
     if (!is.null(names(call))) names(call)[2:3] <- ""
   }
-  parts <- formula_parts(formula, data)
+  if ("offset" %in% names_of_dots(...)) stop_arg("{.arg offset} means nothing for a density: it shifts no mean.")
+  if ("condition" %in% names_of_dots(...)) {
+    stop_arg("{.arg condition} was given beside {.arg formula}: conditions stand on its right side.")
+  }
+  data <- formula_data(data)
+  find <- function(expr, value, name) in_columns(expr, value, data, environment(formula), name)
+  parts <- formula_parts(
+    formula, data, find(substitute(weights), weights, "weights"), find(substitute(subset), subset, "subset"), na.action
+  )
   y <- as_fit_data(parts$data)
   if (!is.null(d) && check_count(d, "d") != n_columns(y)) {
     stop_arg("{.arg d} is {d}, but the left side of {.arg formula} has {n_columns(y)} column{?s}.")
   }
-  if ("condition" %in% names_of_dots(...)) {
-    stop_arg("{.arg condition} was given beside {.arg formula}: conditions stand on its right side.")
-  }
   control <- make_control(control, default_control(n_rows(y), n_columns(y)), list(...))
-  fit_matrix(y, layers, base, parts$condition, weights, standardize, loss, control, progress,
+  fit_matrix(y, layers, base, parts$condition, parts$weights, standardize, loss, control, progress,
     call = plain_call(match.call(fit_flow.formula, call)),
-    formula = as.call(as.list(formula)), # without its environment
-    model = parts$model
+    formula = bare_formula(parts$formula), model = parts$model, response = parts$response, na_action = parts$na_action
   )
 }
 
-# Data, conditions (NULL without any), and what is needed to build conditions from other data frames.
-formula_parts <- function(formula, data) {
+formula_data <- function(data) {
   if (is.matrix(data)) data <- as.data.frame(data)
   if (!is.null(data) && !is.data.frame(data)) {
     stop_arg("{.arg data} must be a data frame or a matrix, not {.obj_type_friendly {data}}.")
   }
-  if (length(formula) != 3) stop_arg("{.arg formula} has no left side: that is where the data stand.")
-  formula <- expand_left_dot(formula, data)
-  frame <- evaluate_formula(
-    stats::model.frame(stats::terms(formula, data = data), data, na.action = stats::na.pass, drop.unused.levels = TRUE)
-  )
-  terms <- stats::delete.response(attr(frame, "terms"))
-  if (!is.null(attr(terms, "offset"))) stop_arg("{.arg formula} has an offset, which means nothing here.")
-  attr(terms, "intercept") <- 1L # which model_conditions() drops, so that all factors have treatment contrasts
-  variables <- Filter(function(name) name %in% names(data) || !exists(name, baseenv()), all.vars(terms)) # pi is none
-  if (!is.null(data)) check_variables(setdiff(variables, names(data)))
-  model <- list(terms = terms, levels = stats::.getXlevels(terms, frame), variables = variables)
-  environment(model$terms) <- NULL
-  condition <- if (length(attr(terms, "term.labels"))) conditions_from_frame(frame, terms, model$levels, "data")
-  list(data = left_columns(frame[[1]], formula[[2]], data), condition = condition, model = model)
+  data
 }
 
-# `. ~ x`: all columns that the right side does not name.
-expand_left_dot <- function(formula, data) {
-  if (!identical(formula[[2]], quote(.))) return(formula)
-  rest <- setdiff(names(data), all.vars(formula[[3]]))
-  if (!length(rest) || "." %in% all.vars(formula[[3]])) {
-    stop_arg("{.code .} on the left side of {.arg formula} stands for no column of {.arg data}.")
+# As lm() evaluates its arguments: names stand for columns, or for what the formula's environment has. `value` is the
+# argument itself, for what is neither.
+in_columns <- function(expr, value, data, envir, name) {
+  tryCatch(eval(expr, data, envir), error = function(e) {
+    tryCatch(value, error = function(e) stop_arg("{.arg {name}} cannot be evaluated: {conditionMessage(e)}."))
+  })
+}
+
+# What a formula makes of data, NULL or a data frame: list(
+#   data, condition, weights  as fit_matrix() takes them; condition is NULL without any
+#   kept        row numbers in the user's data; NULL: all
+#   na_action   the rows that were left out for missing values, as of lm()
+#   formula     without dots
+#   model, response  what is needed to make conditions and coordinates of other data frames, see blueprint-formula.R)
+formula_parts <- function(formula, data, weights = NULL, subset = NULL, na_action = stats::na.fail) {
+  if (calls_offset(formula)) stop_arg("{.arg formula} has an offset, which means nothing for a density.")
+  formula <- without_dots(formula, data)
+  envir <- environment(formula) %||% globalenv()
+  sides <- formula_sides(formula)
+  terms <- stats::terms(sides$right)
+  attr(terms, "intercept") <- 1L # which conditions_from_frame() drops, so that all factors have treatment contrasts
+  variables <- Filter(function(name) name %in% names(data) || !exists(name, baseenv()), all.vars(terms)) # pi is none
+  if (!is.null(data)) check_variables(setdiff(variables, names(data)))
+  y <- lapply(sides$left, function(part) evaluate_formula(eval(part, data, envir)))
+  right <- evaluate_formula(stats::model.frame(terms, data, na.action = stats::na.pass))
+  terms <- attr(right, "terms")
+  table <- c(stats::setNames(y, part_labels(sides$left)), as.list(right))
+  rows <- used_rows(table, data, weights, subset, na_action, length(y))
+  y <- rows$table[seq_along(y)]
+  right <- drop_levels(rows$table[length(y) + seq_along(right)])
+  model <- list(terms = terms, levels = stats::.getXlevels(terms, right), variables = variables)
+  environment(model$terms) <- NULL
+  attr(right, "terms") <- terms
+  condition <- if (length(attr(terms, "term.labels"))) conditions_from_frame(right, terms, model$levels, "data")
+  list(
+    data = left_columns(y, sides$left), condition = condition, weights = rows$weights, kept = rows$kept,
+    na_action = rows$na_action, formula = formula, model = model,
+    response = response_model(sides$left, table[seq_along(y)], data, envir)
+  )
+}
+
+calls_offset <- function(x) {
+  if (!is.call(x)) return(FALSE)
+  name <- if (is.call(x[[1]])) x[[1]][[length(x[[1]])]] else x[[1]]
+  identical(name, quote(offset)) || any(vapply(as.list(x)[-1], calls_offset, NA))
+}
+
+# `.` stands for all columns that the other side does not name.
+without_dots <- function(formula, data) {
+  if (!("." %in% all.vars(formula))) return(formula)
+  two_sided <- length(formula) == 3
+  if (two_sided && identical(formula[[2]], quote(.))) {
+    rest <- setdiff(names(data), all.vars(formula[[3]]))
+    if (!length(rest) || "." %in% all.vars(formula[[3]])) {
+      stop_arg("{.code .} on the left side of {.arg formula} stands for no column of {.arg data}.")
+    }
+    formula[[2]] <- as.call(c(quote(cbind), lapply(rest, as.name)))
+    return(formula)
   }
-  formula[[2]] <- as.call(c(quote(cbind), lapply(rest, as.name)))
-  formula
+  if (is.null(data)) stop_arg("{.code .} in {.arg formula} stands for columns of {.arg data}, which must be given.")
+  out <- evaluate_formula(stats::formula(stats::terms(formula, data = data)))
+  environment(out) <- environment(formula)
+  out
+}
+
+# list(left, right): expressions of the coordinates, under the names that were given to them, and a formula of the
+# conditions.
+formula_sides <- function(formula) {
+  envir <- environment(formula)
+  if (length(formula) == 3) {
+    y <- formula[[2]]
+    left <- if (is.call(y) && identical(y[[1]], quote(cbind))) as.list(y)[-1] else list(y)
+    return(list(left = left, right = stats::as.formula(call("~", formula[[3]]), envir)))
+  }
+  terms <- evaluate_formula(stats::terms(formula))
+  if (!length(attr(terms, "term.labels"))) stop_arg("{.arg formula} has no coordinates on either side.")
+  if (any(attr(terms, "order") > 1)) {
+    stop_arg("{.arg formula} without a left side lists coordinates, {.code ~ y1 + y2}: there are no interactions.")
+  }
+  used <- rowSums(attr(terms, "factors")) > 0 # not what a minus took out
+  list(left = as.list(attr(terms, "variables"))[-1][used], right = stats::as.formula(quote(~1), envir))
 }
 
 # Values that are no columns would have to be found again at each prediction.
@@ -81,25 +155,78 @@ check_variables <- function(outside) {
   if (length(outside)) stop_arg("{.arg formula} needs {.field {outside}}, which {?is/are} not in {.arg data}.")
 }
 
-# The left side: a matrix with names, or columns of the data where some are no plain numbers. cbind() would turn the
-# levels of a factor into numbers.
-left_columns <- function(y, expr, data) {
-  parts <- if (is.call(expr) && identical(expr[[1]], quote(cbind))) as.list(expr)[-1] else list(expr)
-  for (part in parts[vapply(parts, is.name, logical(1))]) {
-    column <- as.character(part)
-    value <- data[[column]]
-    if (has_codec(value) && all(vapply(parts, is.name, NA))) return(data[vapply(parts, as.character, "")])
-    if (!is.null(value) && (!is.numeric(value) || has_codec(value))) {
-      stop_arg("Column {.field {column}} of {.arg data} must be numeric, not {.obj_type_friendly {value}}.")
+# ---- rows ------------------------------------------------------------------------------------------------------------
+
+# The rows of the evaluated columns that `subset` chooses and `na_action` leaves. `n_left`: how many are of the left
+# side. Without either nothing is copied.
+used_rows <- function(table, data, weights, subset, na_action, n_left) {
+  n <- NROW(table[[1]])
+  other <- which(vapply(table, NROW, 1L) != n)
+  if (length(other)) {
+    stop_arg("{.field {names(table)[c(1, other[1])]}} of {.arg formula} differ in length: {n} and
+              {NROW(table[[other[1]]])}.")
+  }
+  if (!is.null(weights)) {
+    if (!is.numeric(weights)) stop_arg("{.arg weights} must be numeric, not {.obj_type_friendly {weights}}.")
+    if (length(weights) != n) check_weights(weights, n)
+    table[["(weights)"]] <- as.double(weights)
+  }
+  names <- names(table)
+  table <- structure(table, class = "data.frame", row.names = .set_row_names(n))
+  kept <- subset_rows(subset, n, data)
+  if (!is.null(kept)) table <- table[kept, , drop = FALSE]
+  na_action <- na_function(na_action)
+  left_out <- NULL
+  if (identical(na_action, stats::na.fail)) {
+    check_complete(table, kept)
+  } else if (!identical(na_action, stats::na.pass)) {
+    table <- na_action(table)
+    if (!is.data.frame(table) || length(table) != length(names)) {
+      stop_arg("{.arg na.action} must return the columns that it is given.")
     }
+    left_out <- attr(table, "na.action")
+    if (!is.null(left_out)) kept <- (if (is.null(kept)) seq_len(n) else kept)[-unclass(left_out)]
   }
-  if (!is.numeric(y)) {
-    stop_arg("The left side of {.arg formula} must be numeric, not {.obj_type_friendly {y}}.")
+  weights <- if (!is.null(weights)) table[["(weights)"]]
+  list(table = stats::setNames(as.list(table), names), weights = weights, kept = kept, na_action = left_out)
+}
+
+subset_rows <- function(subset, n, data) {
+  if (is.null(subset)) return(NULL)
+  if (is.logical(subset)) {
+    if (length(subset) != n) stop_arg("{.arg subset} must have one value a row ({n}), not {length(subset)}.")
+    return(which(subset))
   }
-  labels <- vapply(parts, deparse1, "")
-  y <- unclass(y)
-  if (is.null(dim(y))) y <- matrix(y)
-  names <- colnames(y)
-  if (length(parts) == ncol(y)) names <- ifelse(nzchar(names %||% rep("", ncol(y))), names, labels)
-  matrix(as.double(y), nrow(y), dimnames = list(NULL, names))
+  if (is.character(subset)) subset <- match(subset, row.names(data))
+  rows <- tryCatch(seq_len(n)[subset], error = function(e) NA)
+  if (anyNA(rows)) stop_arg("{.arg subset} must name rows of {.arg data}, which has {n}.")
+  rows
+}
+
+na_function <- function(na_action) {
+  if (is.null(na_action)) return(stats::na.pass)
+  if (is.character(na_action) && length(na_action) == 1) na_action <- get0(na_action, mode = "function")
+  if (!is.function(na_action)) stop_arg("{.arg na.action} must be a function such as {.fn na.omit}.")
+  na_action
+}
+
+# The first missing value, by the row of the user's data. What is not finite is told later.
+check_complete <- function(table, kept) {
+  for (name in setdiff(names(table), "(weights)")) {
+    value <- table[[name]]
+    if (!anyNA(value)) next
+    at <- which(if (is.matrix(value)) rowSums(is.na(value)) > 0 else is.na(value))[1]
+    if (is.matrix(value) && length(colnames(value))) name <- colnames(value)[which(is.na(value[at, ]))[1]]
+    row <- if (is.null(kept)) at else kept[at]
+    what <- if (is.numeric(value) && !is.matrix(value) && is.nan(value[at])) "NaN" else "NA"
+    stop_arg(c(
+      "{.arg data} has a value that cannot be used: row {row}, column {.field {name}} is {what}.",
+      i = "{.code na.action = na.omit} leaves such rows out."
+    ))
+  }
+}
+
+drop_levels <- function(columns) {
+  for (j in seq_along(columns)) if (is.factor(columns[[j]])) columns[[j]] <- columns[[j]][, drop = TRUE]
+  structure(columns, class = "data.frame", row.names = .set_row_names(if (length(columns)) NROW(columns[[1]]) else 0L))
 }

@@ -32,7 +32,7 @@
 #'   simulated (data that are not finite, an error of the simulator in a later round or of the training) is raised as
 #'   `bijectr_error_training` with the fit so far as `condition$fit` (`NULL` before the first step) and what was
 #'   simulated as `condition$rounds`; the original error is its parent. A fit in rounds cannot be trained further with
-#'   `update()`: start `fit_rounds()` with it as `layers`.
+#'   `resume()`: start `fit_rounds()` with it as `layers`.
 #' @return A `bijectr_fit` of the last round: a flow of the parameters given data, to be used with `condition =
 #'   observed`. It has the additional fields `rounds` (a list with `theta`, its log density `log_prior`, `data`
 #'   and `history` of each round; `history` is `NULL` where the round ended before its training) and `observed`.
@@ -211,7 +211,7 @@ check_first_draws <- function(theta, problem, training) {
   }
 }
 
-# The warning of an interrupted training says how update() goes on, which fits in rounds do not.
+# The warning of an interrupted training says how resume() goes on, which fits in rounds do not.
 without_advice <- function(expr) {
   withCallingHandlers(expr, bijectr_warning_interrupted = function(w) invokeRestart("muffleWarning"))
 }
@@ -240,9 +240,9 @@ raise_failed_round <- function(condition, round, log, fit) {
 }
 
 #' @export
-update.bijectr_rounds_fit <- function(object, ...) {
+resume.bijectr_rounds_fit <- function(object, ...) {
   stop_arg(c(
-    "A fit in rounds cannot be trained further by {.fn update}.",
+    "A fit in rounds cannot be trained further by {.fn resume}.",
     i = "{.fn fit_rounds} with {.code layers = fit} starts where it ended."
   ))
 }

@@ -42,7 +42,7 @@
 #' @param progress Show a progress bar.
 #' @return A `bijectr_fit` (of class `bijectr_target_fit`) with the fields of [fit_flow()]; `history` has the loss, and
 #'   `evaluation` is a list of `elbo` and its standard error `elbo_se`, `log_z` and `log_z_se`, `ess`, `pareto_k` and
-#'   the number of draws `n`, see [importance_sample()]. `update(fit, steps = +1000)` trains it further, with the target
+#'   the number of draws `n`, see [importance_sample()]. `resume(fit, steps = +1000)` trains it further, with the target
 #'   that its call names.
 #' @references Rezende, Mohamed (2015), *Variational inference with normalizing flows*, arXiv:1505.05770.
 #' @seealso [importance_sample()], [sample_imh()], [fit_flow()] for data.
@@ -193,11 +193,11 @@ evaluate_target <- function(fit, target, n) {
   list(evaluation = out[c("elbo", "elbo_se", "log_z", "log_z_se", "ess", "pareto_k", "n")])
 }
 
-#' @rdname update.bijectr_fit
+#' @rdname resume
 #' @param target,gradient The log density that the fit was made to, and its gradient, as in [fit_flow.function()]. By
 #'   default the target, and a gradient that is a function, are taken from the fit's call.
 #' @export
-update.bijectr_target_fit <- function(object, steps = NULL, seconds = NULL, target = NULL, gradient = NULL,
+resume.bijectr_target_fit <- function(object, target = NULL, gradient = NULL, steps = NULL, seconds = NULL,
                                       checkpoint = NULL, callback = NULL, progress = interactive(), ...) {
   check_unused(...)
   check_fit(object)

@@ -13,7 +13,7 @@
 #' @param base Base distribution, one of the `base_*` functions.
 #' @param condition Conditioning variables: a numeric matrix or data frame with as many rows as `data`. The flow is
 #'   then a distribution of the data given these. With a formula they stand on its right side.
-#' @param weights Case weights: one non-negative number a row.
+#' @param weights Case weights: one non-negative number a row. With a formula they are looked for in `data` first.
 #' @param standardize The frozen layer next to the data, learned from the training rows: `"whiten"` (mean 0 and identity
 #'   covariance), `"scale"` (mean 0 and variance 1), or `"none"`. `TRUE` is `"whiten"`, `FALSE` is `"none"`.
 #' @param loss [loss_maximum_likelihood()], or [loss_flow_matching()] for flows of one [layer_continuous()].
@@ -27,7 +27,8 @@
 #'   * `loss`: what was minimised, one of the `loss_*` functions; `options`: of a fit to a log density, `anneal`,
 #'     `evaluate` and `gradient` (`"function"` if it was one); `control`: the training settings, see [fit_control()],
 #'     without callbacks;
-#'   * `rows`: `train` and `validation`, row numbers of the data;
+#'   * `rows`: `train` and `validation`, row numbers of the data, among those that were used; `na.action`: of a fit by
+#'     formula, the rows that were left out for missing values, as in [lm()];
 #'   * `status`: `"finished"`, `"max_epochs"`, `"converged"`, `"time_limit"`, `"stopped"` (by the callback),
 #'     `"interrupted"`, `"diverged"` or `"failed"` (by an error); `steps`, `epochs`, `seconds`: how long it took;
 #'   * `history`: a data frame of `step`, `train` and `validation` loss (mean negative log density in the units of the
@@ -37,19 +38,19 @@
 #'     [summary.bijectr_fit()];
 #'   * `evaluation`: of a fit to a log density, see [fit_flow.function()]; `rounds`, `observed`: of a fit in rounds, see
 #'     [fit_rounds()];
-#'   * `state`: what `update()` needs to go on exactly where the training ended: kept with `keep_state = TRUE`, and
+#'   * `state`: what `resume()` needs to go on exactly where the training ended: kept with `keep_state = TRUE`, and
 #'     with status `"time_limit"`, `"stopped"`, `"interrupted"` or `"failed"`.
 #' @section Interrupts and errors: nothing that was trained is lost. An interrupt ends the training, not the call: the
 #'   fit so far is returned, with status `"interrupted"` and a warning of class `bijectr_warning_interrupted`. An error
 #'   during training, in a callback or a log density or from a time limit, is raised as an error of class
 #'   `bijectr_error_training` that carries the fit so far as `condition$fit`, with the original error as its parent;
-#'   before the first step there is nothing to carry, and the error is the original one. In both cases `update()` goes
+#'   before the first step there is nothing to carry, and the error is the original one. In both cases `resume()` goes
 #'   on from there. What cannot be computed after training, for an error or an interrupt, is
 #'   `NA` or `NULL`, with a warning of class `bijectr_warning_evaluation`. Where warnings are errors (`options(warn =
 #'   2)`), these warnings are errors of class `bijectr_error_training`, with the fit.
 #' @references Papamakarios, Nalisnick, Rezende, Mohamed, Lakshminarayanan (2021), *Normalizing flows for probabilistic
 #'   modeling and inference*, arXiv:1912.02762.
-#' @seealso [logdensity()], [sample()], [plot.bijectr_fit()], [update.bijectr_fit()]
+#' @seealso [logdensity()], [sample()], [plot.bijectr_fit()], [resume()], [update.bijectr_fit()]
 #' @examples
 #' set.seed(1)
 #' fit <- fit_flow(faithful, steps = 200)
@@ -129,9 +130,9 @@ make_control <- function(control, default, given) {
   do.call(fit_control, unclass(control))
 }
 
-# `data` comes from as_fit_data(), `condition` from the user; `formula` and `model` are those of a fit by formula.
+# `data` comes from as_fit_data(), `condition` from the user; the last arguments are those of a fit by formula.
 fit_matrix <- function(data, layers, base, condition, weights, standardize, loss, control, progress, call = NULL,
-                       formula = NULL, model = NULL) {
+                       formula = NULL, model = NULL, response = NULL, na_action = NULL) {
   n <- n_rows(data)
   d <- n_columns(data)
   loss <- check_data_loss(loss)
@@ -141,7 +142,7 @@ fit_matrix <- function(data, layers, base, condition, weights, standardize, loss
   rows <- split_rows(n, control$validation, weights)
   if (is.null(layers)) layers <- default_layers(length(rows$train), d, d_condition)
   start <- if (inherits(layers, "bijectr_flow")) check_start(layers, d, d_condition)
-  plan <- blueprint(data, condition, rows$train, model, start)
+  plan <- blueprint(data, condition, rows$train, model, start, response)
   data <- encode_columns(data, plan$codecs)
   if (!is.null(condition)) condition <- encode_columns(condition, plan$condition$codecs)
   moments <- row_moments(data, rows$train, weights)
@@ -166,7 +167,9 @@ fit_matrix <- function(data, layers, base, condition, weights, standardize, loss
   root <- noise_root(moments)
   if (control$noise > 0 && noise_leaves_support(flow, data, condition, control$noise * root)) control$noise <- 0
   setup <- data_setup(data, condition, weights, rows, control, root, loss)
-  origin <- list(call = call, formula = formula, loss = loss, rows = rows, nobs = count_rows(n, weights))
+  origin <- list(
+    call = call, formula = formula, loss = loss, rows = rows, na.action = na_action, nobs = count_rows(n, weights)
+  )
   finish_fit(flow, setup, new_state(flow, control), control, progress, origin, evaluate_data(setup, rows))
 }
 

@@ -8,9 +8,12 @@
 #' @param newdata Points to take the log likelihood of, see [logdensity()]; by default the data of the fit, training and
 #'   held-out rows together, with their weights.
 #' @param condition Values of the conditioning variables of `newdata`: one row for all, or one row a point.
+#' @param formula,data A fit by formula, and its data frame; by default the one that its call names.
 #' @param ... Not used.
 #' @return `print()`: the fit, invisibly. `nobs()`: the number of rows of positive weight that the fit was given.
 #'   `logLik()`: the sum of log densities in nats, an object of class `logLik` with the number of parameters as `df`.
+#'   `formula()`, `terms()` and `model.frame()`, of fits by formula: what they are for [lm()]; in the model frame are
+#'   the rows that were used.
 #' @family methods
 #' @examples
 #' set.seed(1)
@@ -20,6 +23,9 @@
 #' logLik(fit)
 #' logLik(fit, newdata = head(faithful))
 #' BIC(fit)
+#' fit <- fit_flow(mpg ~ wt, data = mtcars, subset = cyl > 4, steps = 50)
+#' formula(fit)
+#' nrow(model.frame(fit))
 #' @name fit-methods
 NULL
 
@@ -64,7 +70,7 @@ logLik.bijectr_fit <- function(object, newdata = NULL, condition = NULL, ...) {
     if (is.null(object$loglik)) {
       stop_arg(c(
         "This fit was not evaluated: it is a checkpoint, or an error ended it.",
-        i = "{.fn update} goes on and evaluates it; or give {.arg newdata}."
+        i = "{.fn resume} goes on and evaluates it; or give {.arg newdata}."
       ))
     }
     value <- object$loglik
@@ -77,7 +83,45 @@ logLik.bijectr_fit <- function(object, newdata = NULL, condition = NULL, ...) {
   structure(value, df = length(object$params), nobs = n, class = "logLik")
 }
 
-# Without these the defaults would answer NULL.
+# ---- fits by formula -------------------------------------------------------------------------------------------------
+
+#' @rdname fit-methods
+#' @importFrom stats formula terms model.frame family
+#' @export
+formula.bijectr_fit <- function(x, ...) {
+  check_fit(x)
+  if (is.null(x$formula)) stop_arg("This fit was not made by formula: it has none.")
+  stats::as.formula(x$formula, parent.frame())
+}
+
+#' @rdname fit-methods
+#' @export
+terms.bijectr_fit <- function(x, ...) stats::terms(formula.bijectr_fit(x))
+
+#' @rdname fit-methods
+#' @export
+model.frame.bijectr_fit <- function(formula, data = NULL, ...) {
+  envir <- parent.frame()
+  of <- stats::as.formula(formula.bijectr_fit(formula), envir)
+  parts <- parts_again(formula, data, NULL, envir)
+  data <- formula_data(if (is.null(data)) call_value(formula, "data", envir) else data)
+  frame <- stats::model.frame(of, data, na.action = stats::na.pass)
+  if (!is.null(parts$kept)) {
+    terms <- attr(frame, "terms")
+    frame <- structure(droplevels(frame[parts$kept, , drop = FALSE]), terms = terms, na.action = formula$na.action)
+  }
+  if (!is.null(parts$weights)) frame[["(weights)"]] <- parts$weights
+  frame
+}
+
+# ---- what flows do not have ------------------------------------------------------------------------------------------
+
+# Without these the defaults would answer NULL, or tell of their own insides.
+
+#' @export
+family.bijectr_fit <- function(object, ...) {
+  stop_arg("A flow has no family: {.code object$base} is its base distribution.")
+}
 
 #' @export
 residuals.bijectr_fit <- function(object, ...) {

@@ -50,8 +50,8 @@ summary.bijectr_fit <- function(object, ...) {
 STATUS_MEANING <- c(
   finished = "all steps were made", max_epochs = "all epochs were made",
   converged = "no gain for `patience` validations",
-  time_limit = "the time was up", stopped = "the callback stopped it", interrupted = "interrupted; update() goes on",
-  diverged = "the loss was not finite", failed = "an error ended it; update() goes on"
+  time_limit = "the time was up", stopped = "the callback stopped it", interrupted = "interrupted; resume() goes on",
+  diverged = "the loss was not finite", failed = "an error ended it; resume() goes on"
 )
 
 #' @rdname summary.bijectr_fit

@@ -1,104 +1,78 @@
-#' Go on training
+#' Fit anew with something changed
 #'
-#' Continues the training of a fit where it ended.
+#' As [stats::update()] of R's models: the call of the fit is evaluated once more, with the arguments that are given in
+#' place of its own. Parameters start afresh; to go on with a training, see [resume()].
 #'
-#' A fit that kept its state goes on with its optimiser's state and order of rows. These are: a fit with
-#' `keep_state = TRUE` in [fit_control()]; one of status `"time_limit"`, `"stopped"` or `"interrupted"`; the fit of an
-#' error's condition (`"failed"`); and a checkpoint. With a constant learning rate and without noise the result is the
-#' same, bit for bit, as if the first fit had been asked for more epochs (and for validation at the same steps). Other
-#' schedules, and noise that fades, are stretched to the new number of steps, so that the result is another one: also
-#' for the default settings of [fit_flow()], which have both.
+#' Arguments that the call has and that are not given are evaluated where `update()` is called. Where they cannot be
+#' found there, or where they are not in the call because data or functions were written into it, as [do.call()] does,
+#' they have to be given: `update(fit, data = table)`.
 #'
-#' A fit without state goes on from the parameters that it returned, those of the best validation, with a fresh
-#' optimiser, and says so.
+#' Only two things are handed over to [resume()], with a message: `epochs =`, which [fit_flow()] does not have, and what
+#' is no fit yet but a training that was never evaluated, which is a checkpoint or the fit of an error's condition.
 #'
-#' A checkpoint, and the fit of an error's condition, was not evaluated: it has no `loglik` and no `reference`.
-#' `update()` evaluates it, also where no training is left to do.
-#'
-#' @param object A fit, or a checkpoint read with [readRDS()].
-#' @param epochs,steps How many more than were made: `update(fit, epochs = +50)`. Of epochs one that had begun counts.
-#'   With neither, a fit that ended early goes on to its original number; one that has reached it, has converged or has
-#'   diverged is given back as it is.
-#' @param seconds Time budget of the continuation; `NULL`: none.
-#' @param data,condition,weights The data of the fit. By default they are taken from the fit's call, as `update()` of a
-#'   linear model does.
-#' @param checkpoint,callback As in [fit_control()], for the continuation: those of the fit are not used again.
-#' @param progress Show a progress bar.
-#' @param ... Not used.
-#' @return A `bijectr_fit`.
+#' @param object A fit.
+#' @param formula. Changes to the formula of a fit by formula, see [stats::update.formula()]: `. ~ . + x`.
+#' @param ... Arguments of [fit_flow()], or of [fit_rounds()] for its fits; `NULL` takes one out of the call.
+#' @param evaluate Whether to evaluate the new call, or return it.
+#' @return A `bijectr_fit`, or the call.
+#' @seealso [resume()]
+#' @family training
 #' @examples
-#' fit <- fit_flow(faithful, max_epochs = 2, schedule = schedule_constant(), keep_state = TRUE)
-#' update(fit, epochs = +3)
+#' fit <- fit_flow(mpg ~ wt, data = mtcars, steps = 20)
+#' update(fit, . ~ . + hp)
+#' update(fit, data = subset(mtcars, cyl > 4), steps = 30)
+#' update(fit, steps = 500, evaluate = FALSE)
 #' @importFrom stats update
 #' @export
-update.bijectr_fit <- function(object, epochs = NULL, steps = NULL, seconds = NULL, data = NULL, condition = NULL,
-                               weights = NULL, checkpoint = NULL, callback = NULL, progress = interactive(), ...) {
-  check_unused(...)
+update.bijectr_fit <- function(object, formula., ..., evaluate = TRUE) {
   check_fit(object)
+  check_flag(evaluate, "evaluate")
   envir <- parent.frame()
-  control <- continued_control(object, epochs, steps, seconds, checkpoint, callback, progress)
-  if (is.null(control) && !is.null(object$loglik)) return(object)
-  from_call <- function(given, name) if (is.null(given)) call_value(object, name, envir) else given
-  data <- from_call(data, "data")
-  if (!is.null(object$formula)) {
-    if (!is.null(condition)) stop_arg("{.arg condition} was given, but the fit has a formula, which makes conditions.")
-    table <- data
-    data <- formula_parts(eval(object$formula, envir), table)$data
-    if (object$d_condition > 0) {
-      table <- table %||% mget(object$condition$model$variables, envir, inherits = TRUE)
-      if (!is.matrix(table)) table <- list2DF(table)
-      condition <- model_conditions(table, object$condition$model, object$condition$names, "data")
+  changes <- as.list(match.call(expand.dots = FALSE)[["..."]])
+  if (length(changes) && !all(nzchar(names(changes) %||% ""))) {
+    stop_arg("Changes must have the names of arguments, as in {.code update(fit, steps = 500)}.")
+  }
+  if ("epochs" %in% names(changes) || !is_concluded(object)) {
+    if (!missing(formula.)) stop_arg("{.arg formula.} was given, but this is a training for {.fn resume} to go on.")
+    if (!evaluate) return(as.call(c(quote(resume), substitute(object), changes)))
+    cli::cli_inform(c(i = "{.fn update} hands over to {.fn resume}, which goes on with the training."),
+      class = "bijectr_message_resume"
+    )
+    return(eval(as.call(c(resume, list(object), changes)), envir))
+  }
+  call <- changed_call(object, if (!missing(formula.)) formula., changes, envir)
+  if (!evaluate) return(call)
+  # what cannot be found is told as such, not by the first function that misses it
+  withCallingHandlers(eval(call, envir), error = function(e) {
+    if (!inherits(e, "bijectr_error")) call_value(list(call = call), "data", envir)
+  })
+}
+
+# Whether a training has become a fit.
+is_concluded <- function(fit) {
+  if (inherits(fit, "bijectr_rounds_fit")) return(TRUE)
+  if (fit$status %in% c("paused", "failed")) return(FALSE)
+  if (inherits(fit, "bijectr_target_fit")) return(!is.null(fit$evaluation) || fit$options$evaluate == 0)
+  !is.null(fit$loglik)
+}
+
+changed_call <- function(fit, formula, changes, envir) {
+  call <- fit$call
+  if (is.null(call)) stop_arg("The fit has no call, which {.fn update} would change.")
+  call <- if (inherits(fit, "bijectr_rounds_fit")) match.call(fit_rounds, call) else match_fit_call(call, envir)
+  if (!is.null(fit$formula)) call$formula <- fit$formula
+  if (!is.null(formula)) call$formula <- stats::update.formula(stats::formula(fit), formula)
+  for (name in names(changes)) call[[name]] <- changes[[name]]
+  for (name in names(call)[-1]) {
+    if (is_written(call[[name]])) {
+      stop_arg("{.arg {name}} must be given: it was written into the call of the fit, which does not keep it.")
     }
   }
-  data <- as_fit_data(data)
-  n <- n_rows(data)
-  rows <- object$rows
-  if (n_columns(data) != object$d || !identical(sort(c(rows$train, rows$validation)), seq_len(n))) {
-    stop_arg("{.arg data} are not the data of this fit: they have {n} row{?s} and {n_columns(data)} column{?s}.")
+  if (!is.null(call$formula) && is.null(call$data)) {
+    lost <- Filter(function(name) !exists(name, envir), all.vars(call$formula))
+    if (length(lost)) {
+      stop_arg("{.arg data} must be given: {.field {lost}} of the formula cannot be found here.")
+    }
   }
-  weights <- check_weights(from_call(weights, "weights"), n)
-  condition <- as_fit_condition(from_call(condition, "condition"), n)
-  given <- if (is.null(condition)) 0 else n_columns(condition)
-  if (given != object$d_condition) {
-    stop_arg("{.arg condition} must have {object$d_condition} column{?s}, as that of the fit, not {given}.")
-  }
-  check_columns(condition, object$condition$codecs, "condition")
-  if (!is.null(condition)) condition <- encode_columns(condition, object$condition$codecs)
-  check_columns(data, object$codecs, "data")
-  data <- encode_columns(data, object$codecs)
-  root <- noise_root(row_moments(data, rows$train, weights))
-  setup <- data_setup(data, condition, weights, rows, control %||% object$control, root, object$loss)
-  evaluate <- evaluate_data(setup, rows)
-  if (is.null(control)) return(evaluated(object, evaluate))
-  finish_fit(
-    as_flow(object), setup, resumed_state(object, control), control, progress, continued_origin(object), evaluate
-  )
-}
-
-# The settings of a continuation; NULL where there is nothing left to do. What the user gives is looked at in any case.
-continued_control <- function(fit, epochs, steps, seconds, checkpoint, callback, progress) {
-  check_flag(progress, "progress")
-  own <- unclass(fit$control)
-  own[c("seconds", "checkpoint", "callback")] <- list(NULL)
-  control <- tryCatch(do.call(fit_control, own, quote = TRUE), error = function(e) stop_damaged("control"))
-  more <- function(n, done, name) {
-    n <- check_count(n, name, null = TRUE)
-    if (is.null(n)) return(NULL)
-    if (done + n > .Machine$integer.max) stop_arg("{.arg {name}} is too large: the fit has made {done} already.")
-    as.integer(done + n)
-  }
-  steps <- more(steps, fit$steps, "steps")
-  epochs <- more(epochs, fit$epochs, "epochs")
-  given <- !is.null(steps) || !is.null(epochs)
-  if (given) control[c("steps", "max_epochs")] <- list(steps, epochs)
-  control[c("seconds", "checkpoint", "callback")] <- list(seconds, checkpoint, callback)
-  control <- do.call(fit_control, unclass(control))
-  if (given || ended_early(fit)) control
-}
-
-ended_early <- function(fit) !(fit$status %in% COMPLETE)
-
-# What a continuation takes over from the fit.
-continued_origin <- function(fit) {
-  unclass(fit)[c("call", "formula", "loss", "options", "rows", "nobs", "history", "seconds")]
+  call
 }

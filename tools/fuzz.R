@@ -67,11 +67,11 @@ verbs <- list(
 fit_verbs <- list(
   summary = function(f, g) print(summary(f)), loglik = function(f, g) c(logLik(f), nobs(f)),
   loss = function(f, g) plot(f, "loss"),
-  update = function(f, g) {
+  resume = function(f, g) {
     data <- if (inherits(as.list(f$call)[["data"]], "function")) NULL else points
-    update(f, steps = 3, data = if (is.null(f$d_condition)) points else data, condition = g)
+    resume(f, steps = 3, data = if (is.null(f$d_condition)) points else data, condition = g)
   },
-  resume = function(f, g) update(f, steps = 3, data = frame)
+  resume_frame = function(f, g) resume(f, steps = 3, data = frame)
 )
 
 # ---- how -------------------------------------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ digest_fits <- list(
     fit <- fit_flow(x, layers,
       max_epochs = 3, batch_size = 32, schedule = schedule_constant(), noise = 0, keep_state = TRUE
     )
-    update(fit, epochs = 3, data = x)
+    resume(fit, epochs = 3, data = x)
   },
   rolled_back = function(x) {
     suppressMessages(fit_flow(x, coupling_flow(flow_layers = 2, nn_width = 6),
@@ -84,7 +84,7 @@ digest_fits <- list(
     fit <- fit_flow(digest_target, layer_triangular_affine(),
       d = 2, steps = 20, batch_size = 64, evaluate = 0, loss = loss_importance_weighted(8), keep_state = TRUE
     )
-    update(fit, steps = 20, target = digest_target)
+    resume(fit, steps = 20, target = digest_target)
   },
   contrastive_rounds = function(x) {
     simulator <- function(theta) theta + 0.5 * matrix(stats::rnorm(length(theta)), nrow(theta))

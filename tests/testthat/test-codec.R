@@ -97,8 +97,11 @@ test_that("the left side of a formula takes classes that have a codec", {
   expect_s3_class(sample(fit, 3, condition = data.frame(rain = 1))$heat, "fahrenheit")
   both <- fitted_to(cbind(rain, heat) ~ 1, at$classed)
   expect_equal(coef(both), coef(fitted_to(cbind(rain, heat) ~ 1, at$plain)))
-  expect_equal(update(both, steps = 2, data = at$classed)$steps, 7)
-  expect_error(fit_flow(cbind(log(rain), heat) ~ 1, at$classed), "heat.*must be numeric")
+  expect_equal(resume(both, steps = 2, data = at$classed)$steps, 7)
+  # a class beside a transformation
+  both <- fitted_to(cbind(log(rain + 9), heat) ~ 1, at$classed)
+  expect_s3_class(sample(both, 3)$heat, "fahrenheit")
+  expect_length(logdensity(both, at$classed), nrow(at$classed))
 })
 
 test_that("conditions of a class with a codec are encoded, then standardised", {
@@ -116,7 +119,7 @@ test_that("conditions of a class with a codec are encoded, then standardised", {
   expect_equal(logdensity(fit, 1:2, fahrenheit(32 + 1.8 * two[1])), logdensity(plain, 1:2, two[1]))
   expect_error(logdensity(fit, 1, at$plain[1, "heat", drop = FALSE]), "in degrees Fahrenheit")
   expect_error(
-    update(fit, steps = 1, data = at$plain["rain"], condition = at$plain["heat"]), "in degrees Fahrenheit"
+    resume(fit, steps = 1, data = at$plain["rain"], condition = at$plain["heat"]), "in degrees Fahrenheit"
   )
   codec$of$kind <- NULL
   class(codec$of) <- "bijectr_codec"

@@ -59,7 +59,7 @@ test_that("the posterior of a normal model, over rounds", {
   expect_lt(sd(fit$rounds[[2]]$theta), 0.7 * sd(fit$rounds[[1]]$theta))
   expect_true(all(is.finite(fit$rounds[[3]]$history$train)))
   expect_false(all(is.na(fit$rounds[[3]]$history$validation)))
-  expect_error(update(fit), "rounds")
+  expect_error(resume(fit), "rounds")
   expect_output(print(fit), "given 1")
 })
 

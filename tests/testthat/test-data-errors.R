@@ -215,7 +215,7 @@ test_that("arguments that no method takes are not swallowed", {
   expect_argument_error(sample(fit, 3, replace = TRUE), "Unknown argument `replace`.")
   expect_argument_error(simulate(fit, 1, nrow = 3), "Unknown argument `nrow`.")
   expect_argument_error(logLik(fit, REML = TRUE), "Unknown argument `REML`.")
-  expect_argument_error(update(fit, learning_rate = 1), "Unknown argument `learning_rate`.")
+  expect_argument_error(resume(fit, learning_rate = 1), "Unknown argument `learning_rate`.")
   expect_argument_error(importance_sample(fit, dnorm, size = 3), "Unknown argument `size`.")
   expect_argument_error(sample_imh(fit, dnorm, n = 3), "Unknown argument `n`.")
   expect_argument_error(plot(fit, lwd = 2), "Unknown argument `lwd`.")

@@ -135,25 +135,161 @@ test_that("a fit by formula is plain data", {
   expect_identical(fit$formula, quote(cbind(y1, y2) ~ log(x + 10) + f))
 })
 
-test_that("update() goes on with the formula", {
+test_that("a formula without a left side is a joint density of its terms", {
+  plain <- from_seed(table[c("y1", "y2")])
+  fit <- from_seed(~ y1 + y2, table)
+  expect_identical(coef(fit), coef(plain))
+  expect_identical(fit$names, c("y1", "y2"))
+  expect_identical(fit$formula, quote(~ y1 + y2))
+  expect_identical(coef(from_seed(table[c("y1", "y2")], ~.)), coef(plain))
+  expect_identical(coef(from_seed(~ y1 + y2 - x - 1, table)), coef(plain))
+  fit <- from_seed(~ exp(y1) + y2, table)
+  expect_identical(fit$names, c("exp(y1)", "y2"))
+  expect_identical(logdensity(fit, table[1:3, ]), logdensity(fit, cbind(exp(table$y1), table$y2)[1:3, ]))
+})
+
+test_that("the left side is computed from its columns, in its own units", {
+  positive <- transform(table, y1 = exp(y1))
+  fit <- from_seed(log(y1) ~ x, positive)
+  plain <- from_seed(table["y1"], condition = table["x"])
+  expect_equal(coef(fit), coef(plain))
+  expect_equal(logdensity(fit, positive), logdensity(plain, table["y1"], condition = table["x"]))
+  expect_identical(fit$names, "log(y1)")
+  set.seed(3)
+  draws <- as.data.frame(sample(fit, 5, condition = table[1:5, ]))
+  expect_named(draws, "log(y1)")
+  # draws are points as they are, also beside the column that they could be computed from
+  expect_identical(
+    logdensity(fit, cbind(draws, y1 = 1), condition = table[1:5, ]), logdensity(fit, draws[[1]], table[1:5, "x"])
+  )
+  expect_error(logdensity(fit, table["x"]), "lacks the column y1.*left side", class = "bijectr_error_argument")
+  expect_error(logdensity(fit, transform(table, y1 = "a")), "left side of the formula",
+    class = "bijectr_error_argument"
+  )
+  expect_error(few(cbind(y1 = log(y1), y2) ~ x, positive), "use another name", class = "bijectr_error_argument")
+})
+
+test_that("constants, centres and scales of the left side are those of the fit", {
+  k <- 10
+  fit <- from_seed(cbind(log(y1 + k), scale(y2), a = x) ~ 1, table)
+  expect_identical(fit$names, c("log(y1 + k)", "scale(y2)", "a"))
+  rm(k)
+  expect_equal(logdensity(fit, table[1:3, ]), logdensity(fit, table)[1:3])
+  expect_equal(
+    logdensity(fit, table[1:3, ]),
+    logdensity(fit, cbind(log(table$y1 + 10), scale(table$y2), table$x)[1:3, ])
+  )
+  expect_length(logdensity(fit, table[0, ]), 0)
+})
+
+test_that("weights and subset are looked for in the data first, then where the formula was written", {
+  n <- nrow(table)
+  w <- rep(0, n)
+  wanted <- transform(table, w = as.numeric(f != "a"))
+  expect_identical(few(y1 ~ x, wanted, weights = w)$nobs, 60L)
+  plain <- from_seed(table["y1"], condition = table["x"], weights = wanted$w)
+  expect_identical(coef(from_seed(y1 ~ x, wanted, weights = w)), coef(plain))
+  expect_identical(few(y1 ~ x, table, weights = 1 - w)$nobs, 90L)
+  make <- function() {
+    v <- rep(1:2, length.out = n)
+    list(formula = y1 ~ x, weights = v)
+  }
+  v <- rep(0, n)
+  expect_identical(few(make()$formula, table, weights = v)$nobs, 90L)
+  # nor there: the caller's own
+  wrapper <- function(formula, own) few(formula, table, weights = own)
+  expect_identical(wrapper(y1 ~ x, rep(1, n))$nobs, 90L)
+  expect_error(few(y1 ~ x, table, subset = nowhere > 1), "`subset` cannot be evaluated",
+    class = "bijectr_error_argument"
+  )
+  expect_error(few(y1 ~ x, table, weights = 1:2), "90 numbers", class = "bijectr_error_argument")
+  expect_error(few(y1 ~ x, table, subset = 91), "`subset` must name rows", class = "bijectr_error_argument")
+  expect_error(few(y1 ~ x, table, subset = c(TRUE, FALSE)), "one value a row", class = "bijectr_error_argument")
+})
+
+test_that("subset chooses rows before anything is learned from them", {
+  plain <- from_seed(table[table$f != "a", c("y1", "y2")], condition = cbind(table$x, c)[table$f != "a", ])
+  fit <- from_seed(cbind(y1, y2) ~ x + f, table, subset = f != "a")
+  expect_identical(coef(fit), coef(plain))
+  expect_identical(fit$nobs, 60L)
+  expect_identical(sort(c(fit$rows$train, fit$rows$validation)), 1:60)
+  expect_identical(coef(from_seed(cbind(y1, y2) ~ x + f, table, subset = -which(f == "a"))), coef(plain))
+  weighted <- few(y1 ~ x, table, subset = c(NA, rep(TRUE, 49), rep(FALSE, 40)), weights = rep(1:0, c(20, 70)))
+  expect_identical(weighted$nobs, 19L)
+  expect_error(logdensity(fit, table), "new level", class = "bijectr_error_argument")
+})
+
+test_that("na.action says what becomes of missing values", {
+  gap <- table
+  gap$y1[3] <- NA
+  gap$f[5] <- NA
+  gap$x[7] <- NaN
+  expect_error(few(cbind(y1, y2) ~ x + f, gap, subset = 4:90), "row 7, column x is NaN.*na.omit",
+    class = "bijectr_error_argument"
+  )
+  fit <- from_seed(cbind(y1, y2) ~ x + f, gap, na.action = na.omit)
+  expect_identical(coef(fit), coef(from_seed(cbind(y1, y2) ~ x + f, table[-c(3, 5, 7), ])))
+  expect_identical(fit$nobs, 87L)
+  expect_identical(as.vector(stats::na.action(fit)), c(3L, 5L, 7L))
+  expect_s3_class(few(y1 ~ x, gap, na.action = "na.exclude")$na.action, "exclude")
+  expect_error(few(y1 ~ 1, gap, na.action = na.pass), "row 3, column y1 is NA", class = "bijectr_error_argument")
+  expect_error(few(y1 ~ x, gap, na.action = 3), "`na.action`", class = "bijectr_error_argument")
+  # columns that the formula does not use may have gaps
+  expect_identical(few(y2 ~ 1, gap)$nobs, 90L)
+  # and with weights, one a row of the data
+  expect_identical(few(y1 ~ 1, gap, weights = rep(0:1, c(3, 87)), na.action = na.omit)$nobs, 87L)
+})
+
+test_that("formula(), terms() and model.frame() are those of other models", {
+  fit <- few(log(y2 + 9) ~ x + f, table, subset = x > -1)
+  like <- lm(log(y2 + 9) ~ x + f, table, subset = x > -1)
+  expect_identical(deparse(formula(fit)), deparse(formula(like)))
+  expect_identical(attr(terms(fit), "term.labels"), attr(terms(like), "term.labels"))
+  here <- fit_flow(log(y2 + 9) ~ x + f, data = table, subset = x > -1, steps = 2)
+  expect_equal(model.frame(here), model.frame(like), ignore_attr = TRUE)
+  expect_identical(nrow(model.frame(here, data = table)), sum(table$x > -1))
+  expect_error(model.frame(fit), "`data` must be given", class = "bijectr_error_argument")
+  expect_identical(deparse(formula(few(. ~ x + f, table))), "cbind(y1, y2) ~ x + f")
+  expect_error(formula(few(table["x"])), "not made by formula", class = "bijectr_error_argument")
+  expect_error(terms(few(table["x"])), "not made by formula", class = "bijectr_error_argument")
+  expect_error(model.frame(few(table["x"])), "not made by formula", class = "bijectr_error_argument")
+  expect_error(family(fit), "no family", class = "bijectr_error_argument")
+})
+
+test_that("resume() chooses the rows again", {
+  small <- masked_autoregressive_flow(flow_layers = 2, nn_width = 8)
+  gap <- transform(table, w = seq_len(90))
+  gap$y1[3] <- NA
+  fit <- fit_flow(y1 ~ poly(x, 2) + f,
+    data = gap, layers = small, steps = 5, subset = f != "a", weights = w, na.action = na.omit, keep_state = TRUE
+  )
+  expect_identical(fit$nobs, 59L)
+  more <- resume(fit, steps = 3)
+  expect_identical(more$steps, 8)
+  expect_identical(more$na.action, fit$na.action)
+  expect_identical(coef(resume(fit, steps = 3, data = gap)), coef(more))
+  expect_error(resume(fit, steps = 3, data = gap[1:50, ]), "not the data of this fit", class = "bijectr_error_argument")
+})
+
+test_that("resume() goes on with the formula", {
   small <- masked_autoregressive_flow(flow_layers = 2, nn_width = 8)
   fit <- from_seed(cbind(y1, y2) ~ x + f, data = table)
-  more <- update(fit_flow(cbind(y1, y2) ~ x + f, data = table, layers = fit, steps = 20), steps = 10)
+  more <- resume(fit_flow(cbind(y1, y2) ~ x + f, data = table, layers = fit, steps = 20), steps = 10)
   expect_identical(more$steps, 30)
   expect_identical(logdensity(more, table[1:2, ]), logdensity(more, table)[1:2])
   set.seed(1)
   fit <- fit_flow(cbind(y1, y2) ~ x + f, data = table, layers = small, steps = 20, keep_state = TRUE)
-  more <- update(fit, steps = 10)
-  expect_identical(coef(update(fit, steps = 10, data = table)), coef(more))
+  more <- resume(fit, steps = 10)
+  expect_identical(coef(resume(fit, steps = 10, data = table)), coef(more))
   set.seed(1)
   swapped <- fit_flow(table, cbind(y1, y2) ~ x + f, layers = small, steps = 20, keep_state = TRUE)
-  expect_identical(coef(update(swapped, steps = 10)), coef(more))
+  expect_identical(coef(resume(swapped, steps = 10)), coef(more))
   without_table <- function() {
     y <- as.matrix(table[c("y1", "y2")])
     x <- table$x
     f <- table$f
     set.seed(1)
-    update(fit_flow(y ~ x + f, layers = small, steps = 20, keep_state = TRUE), steps = 10)
+    resume(fit_flow(y ~ x + f, layers = small, steps = 20, keep_state = TRUE), steps = 10)
   }
   expect_identical(coef(without_table()), coef(more))
 })
@@ -170,11 +306,16 @@ test_that("what cannot be used is named", {
   refused(few(cbind(y1, y2) ~ x, gap), "row 5, column x is Inf")
   refused(few(cbind(y1, f) ~ x, table), "Column f of `data` must be numeric")
   refused(few(f ~ x, table), "Column f of `data` must be numeric")
-  refused(few(~x, table), "no left side")
+  refused(few(~ x * y1, table), "no interactions")
+  refused(few(~1, table), "no coordinates on either side")
+  refused(few(y1 ~ ., NULL), "`data`, which must be given")
   refused(few(y1 ~ nothing, table), "nothing")
   k <- 2
   refused(few(y1 ~ I(x * k), table), "needs k, which is not in `data`")
   refused(few(y1 ~ offset(x), table), "offset")
+  refused(few(y1 ~ x + stats::offset(y2), table), "offset")
+  refused(few(cbind(y1, offset(y2)) ~ x, table), "offset")
+  refused(few(y1 ~ x, table, offset = y2), "`offset` means nothing")
   refused(few(y1 ~ x, table, condition = table$x), "conditions stand on its right side")
   refused(few(y1 ~ x, "table"), "must be a data frame")
   fit <- from_seed(y1 ~ x + f, table)

@@ -64,7 +64,7 @@ test_that("a trainable base is trained", {
   expect_false(coef(fit)[1] == 0)
 })
 
-test_that("update() goes on as if the fit had been longer", {
+test_that("resume() goes on as if the fit had been longer", {
   run <- function(steps) {
     set.seed(4)
     fit_flow(gaussian, small(),
@@ -72,11 +72,11 @@ test_that("update() goes on as if the fit had been longer", {
     )
   }
   once <- run(60)
-  twice <- update(run(25), steps = +35)
+  twice <- resume(run(25), steps = +35)
   expect_identical(coef(once), coef(twice))
   expect_identical(once$history, twice$history)
-  expect_identical(update(once)$params, once$params)
-  expect_error(update(once, steps = 5, target = 1), "target")
+  expect_identical(resume(once)$params, once$params)
+  expect_error(resume(once, steps = 5, target = 1), "target")
 })
 
 test_that("a fit does not depend on where calls are cut, or on threads", {

@@ -127,7 +127,7 @@ test_that("a target that the call of the fit does not lead to must be given", {
     nameless = replace(fit_flow(tilt, layers, d = 1, steps = 2, evaluate = 0), "call", list(NULL))
   )
   for (name in names(fits)) {
-    verbs <- list(importance_sample, sample_imh, function(fit) update(fit, steps = 1))
+    verbs <- list(importance_sample, sample_imh, function(fit) resume(fit, steps = 1))
     for (verb in verbs) {
       expect_error(verb(fits[[name]]), "`target` must be", class = "bijectr_error_argument", info = name)
     }

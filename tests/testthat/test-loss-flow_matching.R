@@ -33,7 +33,7 @@ test_that("it learns, validates on the same draws, and goes on", {
   withr::with_options(list(bijectr.threads = 1), {
     expect_identical(coef(matching_fit(x, layers, steps = 400, batch_size = 256)), coef(fit))
   })
-  more <- update(fit, steps = 10)
+  more <- resume(fit, steps = 10)
   expect_equal(more$steps, 410)
   expect_identical(more$loss$kind, "flow_matching")
   planar <- matching_fit(x, layer_continuous(field_planar(3, net_mlp(5, init = "uniform"))), steps = 50)

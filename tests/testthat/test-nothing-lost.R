@@ -30,7 +30,7 @@ expect_carries_fit <- function(condition, steps_above = 0) {
   expect_true(all(is.finite(coef(condition$fit))))
 }
 
-test_that("an error of a callback carries the fit, which update() finishes as if nothing had been", {
+test_that("an error of a callback carries the fit, which resume() finishes as if nothing had been", {
   withr::local_options(bijectr.seconds_per_call = 0)
   control <- list(steps = 60, batch_size = 64, validate_every = 7)
   set.seed(2)
@@ -42,7 +42,7 @@ test_that("an error of a callback carries the fit, which update() finishes as if
   expect_carries_fit(failed, 19)
   expect_match(conditionMessage(failed$parent), "the callback's own error")
   expect_match(conditionMessage(failed), "fit so far")
-  rest <- update(failed$fit, data = x)
+  rest <- resume(failed$fit, data = x)
   expect_identical(rest$status, "finished")
   expect_identical(coef(rest), coef(whole))
   expect_equal(rest$history, whole$history)
@@ -61,7 +61,7 @@ test_that("an error of a log density carries the fit; the steps before it are th
   expect_match(conditionMessage(failed$parent), "the target's own error")
   set.seed(3)
   whole <- fit_flow(target, layer_triangular_affine(), d = 2, steps = 60, batch_size = 32, evaluate = 0)
-  expect_identical(coef(update(failed$fit, target = target)), coef(whole))
+  expect_identical(coef(resume(failed$fit, target = target)), coef(whole))
   # in the first step there is nothing to carry: the error is the user's own
   calls <- 38
   first <- caught(fit_flow(moody, layer_triangular_affine(), d = 2, steps = 5, batch_size = 32))
@@ -80,7 +80,7 @@ test_that("an interrupt ends a log density that sleeps", {
   expect_lt(seconds, 10)
   expect_identical(fit$status, "interrupted")
   expect_gt(fit$steps, 5)
-  expect_identical(update(fit, target = target)$steps, 50)
+  expect_identical(resume(fit, target = target)$steps, 50)
 })
 
 test_that("a time limit carries the fit", {
@@ -203,7 +203,7 @@ test_that("a validation that was stopped is made up for when the training goes o
 
 # ---- checkpoints, calls, state -------------------------------------------------------------------------------------
 
-test_that("update(readRDS(checkpoint)) works for data, formulas and log densities", {
+test_that("resume(readRDS(checkpoint)) works for data, formulas and log densities", {
   file <- withr::local_tempfile(fileext = ".rds")
   table <- as.data.frame(x)
   for (make in list(
@@ -216,25 +216,25 @@ test_that("update(readRDS(checkpoint)) works for data, formulas and log densitie
     expect_false(is.null(readRDS(file)$state))
     expect_identical(coef(readRDS(file)), coef(fit))
     written <- file.mtime(file)
-    more <- update(readRDS(file), steps = 10)
+    more <- resume(readRDS(file), steps = 10)
     expect_identical(more$steps, 40)
     expect_identical(file.mtime(file), written) # a continuation writes where it is told to
-    expect_identical(coef(update(readRDS(file), steps = 10)), coef(more))
+    expect_identical(coef(resume(readRDS(file), steps = 10)), coef(more))
   }
 })
 
 test_that("a fit with nothing left to do is given back as it is", {
   fit <- fit_flow(x, small, steps = 20)
-  expect_identical(update(fit), fit)
-  expect_identical(update(fit, data = x), fit)
+  expect_identical(resume(fit), fit)
+  expect_identical(resume(fit, data = x), fit)
   by_epochs <- fit_flow(x, small, max_epochs = 2)
-  expect_identical(update(by_epochs), by_epochs)
+  expect_identical(resume(by_epochs), by_epochs)
 })
 
 test_that("a fit without state goes on from its parameters, and says so", {
   set.seed(5)
   fit <- fit_flow(x, small, steps = 200)
-  expect_message(more <- update(fit, steps = 10, data = x), class = "bijectr_message_new_state")
+  expect_message(more <- resume(fit, steps = 10, data = x), class = "bijectr_message_new_state")
   expect_identical(more$steps, 210)
   expect_lte(min(more$history$validation, na.rm = TRUE), min(fit$history$validation, na.rm = TRUE))
   expect_gte(more$reference$flow, fit$reference$flow - 1e-12)
@@ -245,8 +245,8 @@ test_that("calls hold no data and no functions, and say what is missing", {
   expect_lt(as.numeric(object.size(fit$call)), 5000)
   expect_identical(fit$call[[1]], quote(fit_flow))
   expect_match(paste(deparse(fit$call), collapse = ""), "<data.frame>")
-  expect_error(update(fit, steps = 5), "`data` must be given", class = "bijectr_error_argument")
-  expect_identical(update(fit, steps = 5, data = as.data.frame(x))$steps, 10)
+  expect_error(resume(fit, steps = 5), "`data` must be given", class = "bijectr_error_argument")
+  expect_identical(resume(fit, steps = 5, data = as.data.frame(x))$steps, 10)
   expect_null(fit$control$callback)
 })
 
@@ -314,7 +314,7 @@ test_that("an interrupt with options(warn = 2) does not cost the fit", {
   expect_identical(failed$fit$status, "interrupted")
 })
 
-test_that("an error in the first round of a fit in rounds promises no update()", {
+test_that("an error in the first round of a fit in rounds promises no resume()", {
   prior <- list(sample = function(n) matrix(rnorm(n), n), log_density = function(t) dnorm(t[, 1], log = TRUE))
   withr::local_options(bijectr.seconds_per_call = 0)
   failed <- caught(fit_rounds(function(theta) theta + rnorm(nrow(theta)), prior, 0.5,
@@ -407,5 +407,5 @@ test_that("an interrupted fit in rounds says how it goes on", {
   expect_identical(fit$status, "interrupted")
   expect_length(said, 1)
   expect_match(said, "layers = fit")
-  expect_error(update(fit), "layers = fit", class = "bijectr_error_argument")
+  expect_error(resume(fit), "layers = fit", class = "bijectr_error_argument")
 })

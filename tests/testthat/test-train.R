@@ -40,7 +40,7 @@ test_that("nothing depends on where calls are cut", {
   expect_identical(pieces$history, whole$history)
 })
 
-test_that("update() goes on exactly as if the fit had not stopped", {
+test_that("resume() goes on exactly as if the fit had not stopped", {
   x <- data()
   control <- function(epochs) {
     fit_control(max_epochs = epochs, batch_size = 64, schedule = schedule_constant(), keep_state = TRUE)
@@ -50,22 +50,22 @@ test_that("update() goes on exactly as if the fit had not stopped", {
   set.seed(3)
   part <- fit_flow(x, layers(), control = control(3))
   set.seed(99)
-  more <- update(part, epochs = +4)
+  more <- resume(part, epochs = +4)
   expect_identical(more$state, whole$state)
   expect_identical(coef(more), coef(whole))
   expect_equal(more$epochs, 7)
   expect_equal(more$history$step, whole$history$step[match(more$history$step, whole$history$step)])
 })
 
-test_that("update() finds its data in the call, or is told", {
+test_that("resume() finds its data in the call, or is told", {
   set.seed(4)
   fit <- fit_flow(faithful, layers(), steps = 10)
-  expect_equal(update(fit, steps = 5)$steps, 15)
-  expect_equal(update(fit, steps = 5, data = faithful)$steps, 15)
-  expect_error(update(fit, steps = 5, data = faithful[1:10, ]), "data")
+  expect_equal(resume(fit, steps = 5)$steps, 15)
+  expect_equal(resume(fit, steps = 5, data = faithful)$steps, 15)
+  expect_error(resume(fit, steps = 5, data = faithful[1:10, ]), "data")
 })
 
-test_that("an interrupt returns the fit so far, and update() finishes it", {
+test_that("an interrupt returns the fit so far, and resume() finishes it", {
   skip_on_os("windows")
   x <- data()
   control <- fit_control(steps = 4000, batch_size = 64, validate_every = 500, keep_state = TRUE)
@@ -84,7 +84,7 @@ test_that("an interrupt returns the fit so far, and update() finishes it", {
   expect_lt(fit$steps, 4000)
   expect_true(all(is.finite(logdensity(fit, x))))
   fit$control$callback <- NULL
-  rest <- update(fit, data = x)
+  rest <- resume(fit, data = x)
   expect_identical(rest$state, whole$state)
   expect_identical(coef(rest), coef(whole))
 })
@@ -136,7 +136,7 @@ test_that("a loss that is not finite rolls back, halves the rate and says so", {
   if (fit$status == "diverged") expect_equal(fit$state$counters[["n_failure"]], 4)
 })
 
-test_that("checkpoints are whole files that update() can go on from", {
+test_that("checkpoints are whole files that resume() can go on from", {
   file <- withr::local_tempfile(fileext = ".rds")
   x <- data()
   set.seed(7)
@@ -158,7 +158,7 @@ test_that("checkpoints are whole files that update() can go on from", {
   early <- readRDS(paste0(file, "-early"))
   expect_lt(early$steps, 3000)
   early$control[c("checkpoint", "callback")] <- list(NULL)
-  expect_identical(coef(update(early, data = x)), coef(whole))
+  expect_identical(coef(resume(early, data = x)), coef(whole))
   expect_length(list.files(dirname(file), pattern = "^bijectr-"), 0)
 })
 

@@ -1,162 +1,117 @@
-# Going on: how much more, with which data, from which call.
-x <- local({
+# update() is R's: it fits anew, and only what cannot be fitted anew goes on.
+table <- local({
+  set.seed(2)
+  data.frame(y = rnorm(80), z = rexp(80), x = rnorm(80))
+})
+small <- masked_autoregressive_flow(flow_layers = 1, nn_width = 6)
+again <- function(...) {
   set.seed(1)
-  cbind(a = rnorm(200), b = rexp(200))
-})
-small <- coupling_flow(flow_layers = 2, nn_width = 6)
-quadratic <- function(x) -rowSums(x^2) / 2
-caught <- function(expr) tryCatch(expr, error = identity)
-quietly <- suppressMessages
+  update(...)
+}
+refused <- function(expr, message) expect_error(expr, message, class = "bijectr_error_argument")
 
-test_that("more epochs are counted from those that were made", {
-  withr::local_options(bijectr.seconds_per_call = 0)
-  fit <- fit_flow(x, small, max_epochs = 40, batch_size = 64, callback = function(fit, record) record$epoch < 5)
-  expect_identical(fit$status, "stopped")
-  expect_lt(fit$epochs, 40)
-  longer <- update(fit, epochs = +2)
-  expect_identical(longer$epochs, fit$epochs + 2)
-  expect_identical(longer$control$max_epochs, as.integer(fit$epochs + 2))
-  expect_identical(update(fit, steps = 3)$steps, fit$steps + 3)
-  expect_identical(update(fit)$epochs, 40)
-})
-
-test_that("a number of steps that no integer holds is refused", {
-  fit <- fit_flow(x, small, steps = 5)
-  expect_error(update(fit, steps = .Machine$integer.max), "`steps` is too large", class = "bijectr_error_argument")
-  expect_error(update(fit, epochs = .Machine$integer.max), "`epochs` is too large", class = "bijectr_error_argument")
-})
-
-test_that("other data than those of the fit are refused, more rows as well", {
-  fit <- fit_flow(x, small, steps = 5, weights = rep(c(0, 1), 100))
-  expect_identical(quietly(update(fit, steps = 2, data = x))$steps, 7)
-  for (other in list(rbind(x, x), x[-1, ], cbind(x, c = x[, 1]^2))) {
-    expect_error(quietly(update(fit, steps = 2, data = other)), "not the data of this fit",
-      class = "bijectr_error_argument"
-    )
-  }
+test_that("arguments of the call are changed, and the rest stays", {
+  set.seed(1)
+  fit <- fit_flow(table, small, steps = 10)
+  expect_identical(coef(again(fit)), coef(fit))
+  set.seed(1)
+  longer <- fit_flow(table, small, steps = 25)
+  expect_identical(coef(again(fit, steps = 25)), coef(longer))
+  expect_identical(again(fit, steps = 25)$call, quote(fit_flow(data = table, layers = small, steps = 25)))
+  expect_identical(update(fit, data = table[1:2])$d, 2L)
+  expect_length(update(fit, layers = layer_flip())$params, 0)
+  expect_identical(update(fit, steps = NULL, max_epochs = 2)$epochs, 2)
+  expect_identical(
+    update(fit, data = other, steps = 3, evaluate = FALSE), quote(fit_flow(data = other, layers = small, steps = 3))
+  )
+  refused(update(fit, . ~ x), "not made by formula")
+  refused(update(fit, 5), "not made by formula")
+  refused(update(fit, y ~ x, 5), "names of arguments")
+  refused(update(fit, nonsense = 1), "nonsense")
 })
 
-test_that("the call finds its data wherever they stand in it", {
-  for (call in list(
-    quote(fit_flow(steps = 5, x, small)), quote(fit_flow(dat = x, steps = 5, layers = small)),
-    quote(fit_flow(layers = small, x, steps = 5))
-  )) {
-    fit <- eval(call)
-    expect_identical(fit$call, call)
-    expect_identical(quietly(update(fit, steps = 2))$steps, 7)
-  }
-  target <- fit_flow(steps = 5, quadratic, d = 2, evaluate = 0)
-  expect_identical(quietly(update(target, steps = 2))$steps, 7)
+test_that("formulas are changed as those of other models", {
+  set.seed(1)
+  fit <- fit_flow(y ~ 1, data = table, layers = small, steps = 10)
+  more <- again(fit, . ~ . + x)
+  set.seed(1)
+  expect_identical(coef(more), coef(fit_flow(y ~ x, data = table, layers = small, steps = 10)))
+  expect_identical(more$formula, quote(y ~ x))
+  expect_identical(update(fit, log(z) ~ x)$names, "log(z)")
+  expect_identical(update(fit, cbind(., z) ~ .)$names, c("y", "z"))
+  expect_identical(update(update(fit, ~ . + x), . ~ . - x)$d_condition, 0L)
+  expect_identical(update(fit, subset = x > 0)$nobs, sum(table$x > 0))
+  joint <- fit_flow(~y, data = table, layers = small, steps = 2)
+  expect_identical(update(joint, ~ . + z)$names, c("y", "z"))
+  all <- fit_flow(y ~ ., data = table, layers = small, steps = 2)
+  expect_identical(update(all, . ~ . - z)$condition$names, "x")
 })
 
-test_that("what stood in dots has to be given again", {
+test_that("data that cannot be found are asked for", {
+  away <- local({
+    local_table <- table
+    fit_flow(y ~ x, data = local_table, layers = small, steps = 2)
+  })
+  refused(update(away, steps = 3), "`data` must be given.*local_table")
+  expect_identical(update(away, data = table)$nobs, 80L)
+  refused(resume(away, steps = 3), "`data` must be given.*local_table")
+  away <- with(table, fit_flow(y ~ x, layers = small, steps = 2))
+  refused(update(away), "`data` must be given: y and x of the formula")
+  expect_identical(update(away, data = table)$nobs, 80L)
+  written <- do.call(fit_flow, list(y ~ x, data = table, layers = quote(small), steps = 2))
+  refused(update(written), "`data` must be given: it was written into the call")
+  expect_identical(update(written, data = table, steps = 3)$steps, 3)
+  expect_null(attributes(written$call$formula))
+  plain <- local({
+    local_table <- table
+    fit_flow(local_table, small, steps = 2)
+  })
+  refused(update(plain), "`data` must be given.*local_table")
   wrapper <- function(...) fit_flow(...)
-  fit <- wrapper(x, small, steps = 5, weights = rep(1:2, 100))
-  expect_identical(fit$call$weights, as.name("<dots>"))
-  expect_error(quietly(update(fit, steps = 2, data = x)), "`weights` must be given", class = "bijectr_error_argument")
-  expect_identical(quietly(update(fit, steps = 2, data = x, weights = rep(1:2, 100)))$steps, 7)
+  refused(update(wrapper(table, small, steps = 2)), "`data` must be given")
 })
 
-test_that("a gradient that is a function is not kept, and found again", {
-  slope <- function(x) -x
-  fit <- fit_flow(quadratic, small, d = 2, steps = 5, gradient = slope, evaluate = 0)
-  expect_identical(fit$options$gradient, "function")
-  expect_identical(quietly(update(fit, steps = 2))$steps, 7)
-  fit <- do.call(fit_flow, list(quadratic, small, d = 2, steps = 5, gradient = slope, evaluate = 0))
-  expect_error(quietly(update(fit, steps = 2, target = quadratic)), "`gradient` must be given",
-    class = "bijectr_error_argument"
+test_that("fits to log densities and in rounds are fitted anew, too", {
+  target <- function(x) -rowSums(x^2) / 2
+  fit <- fit_flow(target, layer_triangular_affine(), d = 2, steps = 3, evaluate = 0)
+  expect_identical(update(fit, steps = 5)$steps, 5)
+  expect_identical(update(fit, d = 3)$d, 3L)
+  other <- function(x) -rowSums(abs(x))
+  expect_identical(update(fit, data = other)$call$data, quote(other))
+  prior <- list(sample = function(n) matrix(rnorm(n), n), log_density = function(t) dnorm(t[, 1], log = TRUE))
+  fit <- fit_rounds(function(theta) theta + rnorm(nrow(theta)), prior, 0.5,
+    rounds = 1, simulations = 50, steps = 5, layers = small
   )
-  expect_identical(quietly(update(fit, steps = 2, target = quadratic, gradient = slope))$steps, 7)
+  expect_length(update(fit, rounds = 2, batch_size = 45, loss = loss_contrastive(5))$rounds, 2)
 })
 
-test_that("update() evaluates a checkpoint, also where no training is left", {
+test_that("epochs, and what is no fit yet, go on", {
+  fit <- fit_flow(table, small, max_epochs = 2)
+  expect_message(more <- update(fit, epochs = +1), class = "bijectr_message_resume")
+  expect_identical(more$epochs, 3)
   file <- withr::local_tempfile(fileext = ".rds")
-  fit <- fit_flow(x, small, steps = 20, checkpoint = file)
-  checkpoint <- readRDS(file)
-  expect_identical(checkpoint$status, "finished")
-  expect_error(logLik(checkpoint), "not evaluated", class = "bijectr_error_argument")
-  whole <- update(checkpoint)
-  expect_identical(logLik(whole), logLik(fit))
-  expect_identical(whole$reference, fit$reference)
-
-  fit <- fit_flow(quadratic, layer_triangular_affine(), d = 2, steps = 20, evaluate = 200, checkpoint = file)
-  expect_null(readRDS(file)$evaluation)
-  expect_identical(update(readRDS(file))$evaluation$n, fit$evaluation$n)
-})
-
-test_that("settings and formulas that a file brings are looked at before they are used", {
-  fit <- fit_flow(b ~ a, data = as.data.frame(x), layers = masked_autoregressive_flow(nn_width = 6), steps = 5)
-  for (damage in list(list(steps = NA), list(batch_size = "a"), list(learning_rate = quote(stop("evaluated"))))) {
-    bad <- fit
-    bad$control[names(damage)] <- damage
-    expect_error(update(bad, steps = 2), "control.* is damaged", class = "bijectr_error")
-  }
-  bad <- fit
-  bad$formula <- quote(stop("evaluated"))
-  expect_error(update(bad, steps = 2), "formula.* is damaged", class = "bijectr_error_argument")
-  bad <- fit
-  bad$rows$train <- integer()
-  expect_error(update(bad, steps = 2), "rows.* is damaged", class = "bijectr_error_argument")
-})
-
-test_that("conditions are those of the fit", {
-  given <- cbind(u = rnorm(200), v = rnorm(200))
-  fit <- fit_flow(x, masked_autoregressive_flow(nn_width = 6), condition = given, steps = 5)
-  expect_error(quietly(update(fit, steps = 2, condition = given[, 1, drop = FALSE])), "must have 2 columns",
-    class = "bijectr_error_argument"
-  )
-  fit <- fit_flow(b ~ a, data = as.data.frame(x), layers = masked_autoregressive_flow(nn_width = 6), steps = 5)
-  expect_error(quietly(update(fit, steps = 2, condition = given)), "has a formula", class = "bijectr_error_argument")
-})
-
-test_that("the rule of a gradient is one word, also in a file", {
-  fit <- fit_flow(quadratic, small, d = 2, steps = 5, gradient = c("differences", "symbolic"), evaluate = 0)
-  expect_identical(fit$options$gradient, "differences")
-  fit$options["gradient"] <- list(NA_character_)
-  expect_error(quietly(update(fit, steps = 2)), "options.* is damaged", class = "bijectr_error_argument")
-})
-
-test_that("what is left of a fit that ended early after its last step is done, and its state goes", {
+  fit_flow(table, small, steps = 10, checkpoint = file)
+  expect_message(more <- update(readRDS(file), steps = 5), class = "bijectr_message_resume")
+  expect_identical(more$steps, 15)
+  expect_identical(coef(suppressMessages(update(readRDS(file), steps = 5, data = table))), coef(more))
+  expect_identical(update(readRDS(file), steps = 5, evaluate = FALSE), quote(resume(readRDS(file), steps = 5)))
+  refused(suppressMessages(update(readRDS(file), learning_rate = 1)), "learning_rate")
+  refused(update(readRDS(file), ~x), "`resume\\(\\)` to go on")
   withr::local_options(bijectr.seconds_per_call = 0)
-  set.seed(1)
-  whole <- fit_flow(x, small, steps = 6, validate_every = 2)
-  set.seed(1)
-  failed <- caught(fit_flow(x, small, steps = 6, validate_every = 2, callback = function(fit, record) {
-    if (record$step == 5) stop("the callback's own error")
-  }))
-  rest <- update(failed$fit, data = x)
-  expect_identical(rest$status, "finished")
-  expect_null(rest$state)
-  expect_identical(coef(rest), coef(whole))
-
-  # complete, but not evaluated
-  fit <- failed$fit
-  fit[c("status", "steps")] <- list("finished", 6)
-  evaluated <- update(fit, data = x)
-  expect_null(evaluated$state)
-  expect_type(evaluated$loglik, "double")
+  failed <- tryCatch(
+    fit_flow(table, small, steps = 40, callback = function(fit, record) if (record$step > 9) stop("own")),
+    error = identity
+  )
+  expect_message(rest <- update(failed$fit), class = "bijectr_message_resume")
+  expect_identical(rest$steps, 40)
+  # one that was stopped is a fit
+  stopped <- fit_flow(table, small, steps = 40, callback = function(fit, record) record$step < 9)
+  expect_identical(stopped$status, "stopped")
+  expect_no_message(anew <- update(stopped, callback = NULL), class = "bijectr_message_resume")
+  expect_identical(nrow(anew$history), nrow(fit_flow(table, small, steps = 40)$history))
 })
 
-test_that("an evaluation that fails is a warning, and what the user gives is looked at though nothing is trained", {
-  bad_end <- function(x) if (nrow(x) > 5000) stop("too many points") else quadratic(x)
-  suppressWarnings(fit <- fit_flow(bad_end, layer_triangular_affine(), d = 2, steps = 10, batch_size = 32))
-  expect_null(fit$evaluation)
-  expect_warning(again <- update(fit), "too many points", class = "bijectr_warning_evaluation")
-  expect_identical(coef(again), coef(fit))
-  expect_identical(update(fit, target = quadratic)$evaluation$n, 10000L)
-  whole <- fit_flow(x, small, steps = 5)
-  for (f in list(fit, whole)) {
-    expect_error(update(f, seconds = "a"), "`seconds`", class = "bijectr_error_argument")
-    expect_error(update(f, callback = 3), "`callback`", class = "bijectr_error_argument")
-    expect_error(update(f, progress = 3), "`progress`", class = "bijectr_error_argument")
-  }
-  expect_error(update(fit, gradient = "nonsense"), "`gradient`", class = "bijectr_error_argument")
-})
-
-test_that("another rule for the gradient is used and kept", {
-  symbolic <- function(x) -(x[, 1]^2 + x[, 2]^2) / 2
-  fit <- fit_flow(symbolic, small, d = 2, steps = 5, evaluate = 0)
-  more <- quietly(update(fit, steps = 2, gradient = "symbolic"))
-  expect_identical(more$options$gradient, "symbolic")
-  expect_identical(quietly(update(more, steps = 2))$options$gradient, "symbolic")
+test_that("resume() is for fits", {
+  refused(resume(3), "must be a fit or a checkpoint")
+  refused(resume(flow(layer_flip(), 2)), "must be a fit or a checkpoint")
 })

@@ -1,0 +1,138 @@
+#' Go on training
+#'
+#' Continues the training of a fit where it ended. To fit anew with something changed, see [update.bijectr_fit()].
+#'
+#' A fit that kept its state goes on with its optimiser's state and order of rows. These are: a fit with
+#' `keep_state = TRUE` in [fit_control()]; one of status `"time_limit"`, `"stopped"` or `"interrupted"`; the fit of an
+#' error's condition (`"failed"`); and a checkpoint. With a constant learning rate and without noise the result is the
+#' same, bit for bit, as if the first fit had been asked for more epochs (and for validation at the same steps). Other
+#' schedules, and noise that fades, are stretched to the new number of steps, so that the result is another one: also
+#' for the default settings of [fit_flow()], which have both.
+#'
+#' A fit without state goes on from the parameters that it returned, those of the best validation, with a fresh
+#' optimiser, and says so.
+#'
+#' A checkpoint, and the fit of an error's condition, was not evaluated: it has no `loglik` and no `reference`.
+#' `resume()` evaluates it, also where no training is left to do.
+#'
+#' @param object A fit, or a checkpoint read with [readRDS()].
+#' @param data,condition,weights The data of the fit, in the same order of rows; columns are found by name. By default
+#'   they are taken from the fit's call, evaluated where `resume()` is called. Of a fit by formula, `data` is its data
+#'   frame, from which `subset` and `na.action` of the call choose the rows again.
+#' @param steps,epochs How many more than were made: `resume(fit, epochs = +50)`. Of epochs one that had begun counts.
+#'   With neither, a fit that ended early goes on to its original number; one that has reached it, has converged or has
+#'   diverged is given back as it is.
+#' @param seconds Time budget of the continuation; `NULL`: none.
+#' @param checkpoint,callback As in [fit_control()], for the continuation: those of the fit are not used again.
+#' @param progress Show a progress bar.
+#' @param ... Not used.
+#' @return A `bijectr_fit`.
+#' @seealso [fit_flow()], [update.bijectr_fit()]
+#' @family training
+#' @examples
+#' fit <- fit_flow(faithful, max_epochs = 2, schedule = schedule_constant(), keep_state = TRUE)
+#' resume(fit, epochs = +3)
+#' @export
+resume <- function(object, ...) {
+  check_given("object")
+  UseMethod("resume")
+}
+
+#' @export
+resume.default <- function(object, ...) {
+  stop_arg("{.arg object} must be a fit or a checkpoint, not {.obj_type_friendly {object}}.")
+}
+
+#' @rdname resume
+#' @export
+resume.bijectr_fit <- function(object, data = NULL, condition = NULL, weights = NULL, steps = NULL, epochs = NULL,
+                               seconds = NULL, checkpoint = NULL, callback = NULL, progress = interactive(), ...) {
+  check_unused(...)
+  check_fit(object)
+  envir <- parent.frame()
+  control <- continued_control(object, epochs, steps, seconds, checkpoint, callback, progress)
+  if (is.null(control) && !is.null(object$loglik)) return(object)
+  at <- if (is.null(object$formula)) {
+    from_call <- function(given, name) if (is.null(given)) call_value(object, name, envir) else given
+    list(
+      data = from_call(data, "data"), condition = from_call(condition, "condition"),
+      weights = from_call(weights, "weights")
+    )
+  } else {
+    if (!is.null(condition)) stop_arg("{.arg condition} was given, but the fit has a formula, which makes conditions.")
+    parts_again(object, data, weights, envir)
+  }
+  data <- as_fit_data(at$data)
+  n <- n_rows(data)
+  rows <- object$rows
+  if (n_columns(data) != object$d || n != length(rows$train) + length(rows$validation)) {
+    stop_arg("{.arg data} are not the data of this fit: they have {n} row{?s} and {n_columns(data)} column{?s}.")
+  }
+  data <- pick_columns(data, object$names, "data")
+  weights <- check_weights(at$weights, n)
+  condition <- as_fit_condition(at$condition, n)
+  given <- if (is.null(condition)) 0 else n_columns(condition)
+  if (given != object$d_condition) {
+    stop_arg("{.arg condition} must have {object$d_condition} column{?s}, as that of the fit, not {given}.")
+  }
+  if (!is.null(condition)) condition <- pick_columns(condition, object$condition$names, "condition")
+  check_columns(condition, object$condition$codecs, "condition")
+  if (!is.null(condition)) condition <- encode_columns(condition, object$condition$codecs)
+  check_columns(data, object$codecs, "data")
+  data <- encode_columns(data, object$codecs)
+  root <- noise_root(row_moments(data, rows$train, weights))
+  setup <- data_setup(data, condition, weights, rows, control %||% object$control, root, object$loss)
+  evaluate <- evaluate_data(setup, rows)
+  if (is.null(control)) return(evaluated(object, evaluate))
+  finish_fit(
+    as_flow(object), setup, resumed_state(object, control), control, progress, continued_origin(object), evaluate
+  )
+}
+
+# Data, conditions and weights of a fit by formula, from a data frame or as its call found them.
+parts_again <- function(fit, data, weights, envir) {
+  data <- formula_data(if (is.null(data)) call_value(fit, "data", envir) else data)
+  if (is.null(weights)) weights <- call_value(fit, "weights", envir, data = data)
+  if (is_written(fit$call$subset)) {
+    stop_arg("The rows that {.arg subset} chose cannot be found again: it was written into the call of the fit.")
+  }
+  parts <- formula_parts(
+    eval(fit$formula, envir), data, weights, call_value(fit, "subset", envir, "data", data),
+    if (is.null(fit$na.action)) stats::na.fail else stats::na.omit
+  )
+  if (fit$d_condition > 0) { # by the fit's own levels and transformations
+    variables <- fit$condition$model$variables
+    table <- list2DF(if (is.null(data)) mget(variables, envir, inherits = TRUE) else as.list(data)[variables])
+    if (!is.null(parts$kept)) table <- table[parts$kept, , drop = FALSE]
+    parts$condition <- model_conditions(table, fit$condition$model, fit$condition$names, "data")
+  }
+  parts
+}
+
+# The settings of a continuation; NULL where there is nothing left to do. What the user gives is looked at in any case.
+continued_control <- function(fit, epochs, steps, seconds, checkpoint, callback, progress) {
+  check_flag(progress, "progress")
+  own <- unclass(fit$control)
+  own[c("seconds", "checkpoint", "callback")] <- list(NULL)
+  control <- tryCatch(do.call(fit_control, own, quote = TRUE), error = function(e) stop_damaged("control"))
+  more <- function(n, done, name) {
+    n <- check_count(n, name, null = TRUE)
+    if (is.null(n)) return(NULL)
+    if (done + n > .Machine$integer.max) stop_arg("{.arg {name}} is too large: the fit has made {done} already.")
+    as.integer(done + n)
+  }
+  steps <- more(steps, fit$steps, "steps")
+  epochs <- more(epochs, fit$epochs, "epochs")
+  given <- !is.null(steps) || !is.null(epochs)
+  if (given) control[c("steps", "max_epochs")] <- list(steps, epochs)
+  control[c("seconds", "checkpoint", "callback")] <- list(seconds, checkpoint, callback)
+  control <- do.call(fit_control, unclass(control))
+  if (given || ended_early(fit)) control
+}
+
+ended_early <- function(fit) !(fit$status %in% COMPLETE)
+
+# What a continuation takes over from the fit.
+continued_origin <- function(fit) {
+  unclass(fit)[c("call", "formula", "loss", "options", "rows", "na.action", "nobs", "history", "seconds")]
+}
