@@ -32,6 +32,7 @@ format.bijectr_spec <- function(x, ...) {
 
 format_value <- function(v) {
   if (inherits(v, "bijectr_spec")) return(format(v))
+  if (is.list(v) && length(v) > 6) return(paste(length(v), "specifications"))
   if (is.list(v)) return(paste0("list(", paste(vapply(v, format_value, character(1)), collapse = ", "), ")"))
   if (length(v) == 0) return(deparse(v))
   if (length(v) > 6) return(paste(length(v), if (is.numeric(v)) "numbers" else "values"))
