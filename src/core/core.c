@@ -27,6 +27,7 @@
 #include "scalar-tan.c"
 #include "scalar-gaussian_cdf.c"
 #include "scalar-beta_stretch.c"
+#include "scalar-support.c"
 #include "scalar-chain.c"
 #include "scalar-invert.c"
 #include "scalar-default.c"

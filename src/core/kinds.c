@@ -27,6 +27,7 @@ static const bj_scalar_kind *const scalar_kinds[] = {
     &scalar_tan,
     &scalar_gaussian_cdf,
     &scalar_beta_stretch,
+    &scalar_support,
 };
 static const bj_net_kind *const net_kinds[] = {
     &net_mlp,

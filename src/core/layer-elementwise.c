@@ -1,4 +1,4 @@
-/* elementwise: a scalar bijection on every coordinate, y_i = f_i(x_i; theta_i), log|det| = sum_i log f_i'(x_i; theta_i).
+/* elementwise: a scalar bijection on every coordinate, y_i = f_i(x_i; theta_i), log|det| = sum_i log f_i'(x_i; theta_i)
  *
  * One scalar for all coordinates, each with its own parameters or all with the same: raw parameter j of coordinate i
  * is theta[n_global + i + j n_set], in column-major order an array (d) or (d x length) for each name, as params() shows
