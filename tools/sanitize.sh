@@ -6,6 +6,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 unset BIJECTR_SLOW
+export BIJECTR_INSTRUMENTED=1
 lib=$PWD/.lib-sanitize
 mkdir -p "$lib"
 cat >"$lib/Makevars" <<'END'

@@ -6,6 +6,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 unset BIJECTR_SLOW
+export BIJECTR_INSTRUMENTED=1
 export R_LIBS="$PWD/.lib" OPENBLAS_NUM_THREADS=1
 sh tools/install.sh .lib
 exec R -d "valgrind --quiet --error-exitcode=1 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --track-origins=yes" \

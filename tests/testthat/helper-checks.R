@@ -194,3 +194,6 @@ map_checks <- c(
 # Those that see both directions at once, or none, and those of one direction.
 one_way_checks <- c("parameters", "inverse", "saved")
 inverse_checks <- c("inverse as the generic one", "inverse as the generic scalar's")
+
+# Under sanitizers and valgrind code is compiled, or run, in another way and slowly.
+skip_if_instrumented <- function() skip_if(nzchar(Sys.getenv("BIJECTR_INSTRUMENTED")), "sanitizers or valgrind")

@@ -169,6 +169,7 @@ test_that("numbers are within +-largest up to the last bit, in matrices and in c
 test_that("a time limit or an interrupt ends a long map within 0.2 s", {
   skip_on_cran()
   skip_on_os("windows")
+  skip_if_instrumented()
   x <- matrix(stats::rnorm(2e6), ncol = 2)
   limit <- function(after) setTimeLimit(elapsed = after, transient = TRUE)
   interrupt <- function(after) system(paste0("(sleep ", after, "; kill -INT ", Sys.getpid(), ") &"))
