@@ -17,13 +17,17 @@
 
 # The three fields of a fit to be, from data and conditions as as_fit_data() and as_fit_condition() give them, and the
 # numbers of the training rows. A flow that training starts from keeps its codecs.
-blueprint <- function(data, condition, train, model = NULL, start = NULL, response = NULL) {
+blueprint <- function(data, condition, train, model = NULL, start = NULL, response = NULL, weights = NULL,
+                      extrapolate = "pull") {
   codecs <- if (is.null(start)) column_codecs(data, "data") else start$codecs
   check_columns(data, codecs, "data")
   side <- start$condition
   if (!is.null(condition)) {
-    if (is.null(side)) side <- list(names = column_names(condition), codecs = standard_codecs(condition, train))
+    if (is.null(side)) {
+      side <- list(names = column_names(condition), codecs = standard_codecs(condition, train, weights, extrapolate))
+    }
     check_columns(condition, side$codecs, "condition")
+    side$codecs <- widened_codecs(side$codecs, condition, weights)
     side["model"] <- list(model %||% side$model)
   }
   list(names = column_names(data), codecs = codecs, condition = side, response = response)
@@ -66,6 +70,7 @@ take_condition <- function(flow, condition, n, newdata = NULL) {
     stop_arg("{.arg condition} is missing: the flow is conditional on {d} variable{?s}.")
   }
   condition <- take_points(condition, d, flow$condition$names, flow$condition$codecs, "condition")
+  warn_extrapolation(condition, flow$condition)
   rows <- n_rows(condition)
   if (rows == 1 && n != 1) return(repeat_row(condition, n))
   if (rows != n) {
@@ -120,7 +125,7 @@ as_fit_data <- function(data, name = "data") {
   check_finite(data, name)
   for (j in seq_len(n_columns(data))) {
     value <- as_stored(column(data, j))
-    if (min(value) == max(value)) {
+    if (is_flat(value)) {
       stop_arg("Column {.field {column_label(data, j)}} of {.arg {name}} is constant: it has no density.")
     }
   }
@@ -139,13 +144,19 @@ as_fit_condition <- function(condition, n) {
   check_finite(condition, "condition")
 }
 
-# Conditions are standardised by their training rows. One that is constant there is shifted only.
-standard_codecs <- function(condition, train) {
+# Conditions are standardised by their training rows: by mean and standard deviation, or where they have long tails by
+# median and quantile range. One that is constant there is shifted only. Rows of weight zero count for nothing.
+standard_codecs <- function(condition, train, weights = NULL, extrapolate = "pull") {
   codecs <- column_codecs(condition, "condition")
-  moments <- row_moments(encode_columns(condition, codecs), train)
-  scale <- sqrt(diag(moments$cov))
-  scale[!(scale > 0)] <- 1
-  unname(Map(codec_standard, unname(moments$center), unname(scale), if (is.null(codecs)) list(NULL) else codecs))
+  x <- encode_columns(condition, codecs)
+  moments <- row_moments(x, train, weights)
+  robust <- robust_columns(x, train, weights, moments)
+  long <- moment_scale(moments) > LONG_TAILS * robust$scale
+  center <- ifelse(long, robust$center, moments$center)
+  scale <- ifelse(long, robust$scale, moment_scale(moments))
+  scale[flat_columns(x, train, weights)] <- 1
+  pull <- extrapolate == "pull"
+  unname(Map(codec_standard, unname(center), unname(scale), if (is.null(codecs)) list(NULL) else codecs, pull = pull))
 }
 
 # ---- out -------------------------------------------------------------------------------------------------------------

@@ -54,37 +54,6 @@ encode.bijectr_codec_number <- function(codec, x) as.double(x)
 #' @export
 decode.bijectr_codec_number <- function(codec, z) z
 
-# ---- standardised numbers: conditioning variables --------------------------------------------------------------------
-
-# Conditions have no density, so the change of scale needs no log-derivative. `of`: the codec that makes numbers of the
-# column; NULL, and no field: it is one of numbers.
-codec_standard <- function(loc, scale, of = NULL) {
-  codec <- new_codec("standard", (of %||% CODEC_NUMBER)$type, loc = loc, scale = scale)
-  codec$of <- of
-  codec
-}
-
-#' @export
-accepts.bijectr_codec_standard <- function(codec, x) accepts(codec$of %||% CODEC_NUMBER, x)
-
-#' @export
-intact.bijectr_codec_standard <- function(codec) {
-  numbers <- c(codec[["loc"]], codec[["scale"]])
-  of <- codec[["of"]]
-  is.numeric(numbers) && length(numbers) == 2 && all(is.finite(numbers)) && numbers[2] > 0 &&
-    (is.null(of) || (inherits(of, "bijectr_codec") && intact(of)))
-}
-
-#' @export
-encode.bijectr_codec_standard <- function(codec, x) {
-  (encode(codec$of %||% CODEC_NUMBER, x) - codec$loc) / codec$scale
-}
-
-#' @export
-decode.bijectr_codec_standard <- function(codec, z) {
-  decode(codec$of %||% CODEC_NUMBER, z * codec$scale + codec$loc)
-}
-
 # ---- all columns -----------------------------------------------------------------------------------------------------
 
 # The codecs of data to fit; NULL where all columns are plain numbers, as those of a matrix are.

@@ -5,6 +5,7 @@ CONTRASTIVE_BATCH <- 100L
 fit_contrastive <- function(fit, theta, data, log_prior, loss, control, progress, default_batch) {
   if (default_batch) control$batch_size <- CONTRASTIVE_BATCH
   flow <- as_flow(fit)
+  flow$condition$codecs <- widened_codecs(flow$condition$codecs, data)
   condition <- encode_columns(data, flow$condition$codecs)
   rows <- split_rows(nrow(theta), control$validation, NULL)
   batch_size <- min(length(rows$train), control$batch_size)

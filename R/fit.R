@@ -15,7 +15,12 @@
 #'   then a distribution of the data given these. With a formula they stand on its right side.
 #' @param weights Case weights: one non-negative number a row. With a formula they are looked for in `data` first.
 #' @param standardize The frozen layer next to the data, learned from the training rows: `"whiten"` (mean 0 and identity
-#'   covariance), `"scale"` (mean 0 and variance 1), or `"none"`. `TRUE` is `"whiten"`, `FALSE` is `"none"`.
+#'   covariance), `"robust"` (median 0 and quantile range 1.349, as a standard normal has, and no correlations among
+#'   rows that are not far out), `"scale"` (mean 0 and variance 1), or `"none"`. `TRUE` is `"robust"` where a column has
+#'   long tails, a standard deviation of more than twice (q.75 - q.25) / 1.349, else `"whiten"`. `FALSE` is `"none"`.
+#' @param extrapolate What becomes of conditions beyond the range of those that the flow was fitted to, where its nets
+#'   have learned nothing: `"pull"` pulls them in smoothly, to half a standard deviation beyond the range at most;
+#'   `"linear"` takes them as they are. Both warn, with class `bijectr_warning_extrapolation`.
 #' @param loss [loss_maximum_likelihood()], or [loss_flow_matching()] for flows of one [layer_continuous()].
 #' @param control Training settings, see [fit_control()]. `NULL` takes [default_control()].
 #' @param progress Show a progress bar.
@@ -83,15 +88,16 @@ formula_or_data <- function(data, ...) {
 #' @rdname fit_flow
 #' @export
 fit_flow.data.frame <- function(data, layers = NULL, ..., d = NULL, base = base_normal(), condition = NULL,
-                                weights = NULL, standardize = TRUE, loss = loss_maximum_likelihood(), control = NULL,
-                                progress = interactive()) {
+                                weights = NULL, standardize = TRUE, extrapolate = "pull",
+                                loss = loss_maximum_likelihood(), control = NULL, progress = interactive()) {
   call <- user_fit_call()
   data <- as_fit_data(data)
   if (!is.null(d) && check_count(d, "d") != n_columns(data)) {
     stop_arg("{.arg d} is {d}, but {.arg data} has {n_columns(data)} column{?s}.")
   }
   control <- make_control(control, default_control(n_rows(data), n_columns(data)), list(...))
-  fit_matrix(data, layers, base, condition, weights, standardize, loss, control, progress, call)
+  rules <- column_rules(standardize, extrapolate)
+  fit_matrix(data, layers, base, condition, weights, rules, loss, control, progress, call)
 }
 
 #' @rdname fit_flow
@@ -130,8 +136,9 @@ make_control <- function(control, default, given) {
   do.call(fit_control, unclass(control))
 }
 
-# `data` comes from as_fit_data(), `condition` from the user; the last arguments are those of a fit by formula.
-fit_matrix <- function(data, layers, base, condition, weights, standardize, loss, control, progress, call = NULL,
+# `data` comes from as_fit_data(), `condition` from the user, `rules` from column_rules(); the last arguments are those
+# of a fit by formula.
+fit_matrix <- function(data, layers, base, condition, weights, rules, loss, control, progress, call = NULL,
                        formula = NULL, model = NULL, response = NULL, na_action = NULL) {
   n <- n_rows(data)
   d <- n_columns(data)
@@ -142,11 +149,11 @@ fit_matrix <- function(data, layers, base, condition, weights, standardize, loss
   rows <- split_rows(n, control$validation, weights)
   if (is.null(layers)) layers <- default_layers(length(rows$train), d, d_condition)
   start <- if (inherits(layers, "bijectr_flow")) check_start(layers, d, d_condition)
-  plan <- blueprint(data, condition, rows$train, model, start, response)
+  plan <- blueprint(data, condition, rows$train, model, start, response, weights, rules$extrapolate)
   data <- encode_columns(data, plan$codecs)
   if (!is.null(condition)) condition <- encode_columns(condition, plan$condition$codecs)
-  moments <- row_moments(data, rows$train, weights)
-  frozen <- standardizing_layer(moments, standardize)
+  found <- center_and_root(data, rows$train, weights, rules$standardize)
+  frozen <- standardizing_layer(found, rules$standardize)
   if (!is.null(start)) {
     layers <- start$layers
     base <- start$base
@@ -164,7 +171,7 @@ fit_matrix <- function(data, layers, base, condition, weights, standardize, loss
   }
   check_support(flow, data, condition, weights)
   check_loss(loss, flow)
-  root <- noise_root(moments)
+  root <- noise_root(found)
   if (control$noise > 0 && noise_leaves_support(flow, data, condition, control$noise * root)) control$noise <- 0
   setup <- data_setup(data, condition, weights, rows, control, root, loss)
   origin <- list(

@@ -80,7 +80,7 @@ resume.bijectr_fit <- function(object, data = NULL, condition = NULL, weights = 
   if (!is.null(condition)) condition <- encode_columns(condition, object$condition$codecs)
   check_columns(data, object$codecs, "data")
   data <- encode_columns(data, object$codecs)
-  root <- noise_root(row_moments(data, rows$train, weights))
+  root <- noise_root(center_and_root(data, rows$train, weights, "auto"))
   setup <- data_setup(data, condition, weights, rows, control %||% object$control, root, object$loss)
   evaluate <- evaluate_data(setup, rows)
   if (is.null(control)) return(evaluated(object, evaluate))

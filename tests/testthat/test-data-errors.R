@@ -192,7 +192,7 @@ test_that("other arguments of fit_flow()", {
   expect_argument_error(fit_flow(faithful, control = list()), "`control` must come from `fit_control()`, not ")
   expect_argument_error(
     fit_flow(faithful, standardize = "no"),
-    "`standardize` must be one of \"whiten\", \"scale\", or \"none\", not \"no\"."
+    "`standardize` must be one of \"robust\", \"whiten\", \"scale\", or \"none\", not \"no\"."
   )
   expect_argument_error(
     fit_flow(faithful, weights = 1:3),

@@ -33,7 +33,9 @@ test_that("conditions keep the scaling of the fit", {
   set.seed(3)
   condition <- cbind(rnorm(60, 10, 5))
   fit <- quick(coupling_flow(flow_layers = 1, nn_width = 4), condition = condition)
-  expect_identical(quick(fit, condition = condition + 1)$condition, fit$condition)
+  again <- quick(fit, condition = condition + 1)$condition$codecs[[1]]
+  expect_identical(again[c("loc", "scale")], fit$condition$codecs[[1]][c("loc", "scale")])
+  expect_identical(again$range, range(condition, condition + 1)) # that of all data so far
 })
 
 test_that("a flow of another size is refused", {

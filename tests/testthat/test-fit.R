@@ -70,12 +70,16 @@ test_that("standardising can be scaled or switched off", {
   expect_length(fit_with(TRUE)$layers$layers[[5]]$scale, 4)
 })
 
-test_that("collinear columns are scaled, not whitened", {
+test_that("nearly collinear columns are whitened, collinear ones refused", {
   set.seed(6)
   x <- rnorm(50)
-  fit <- fit_flow(cbind(x, x + 1e-9 * rnorm(50)), small(), control = quick_control())
-  expect_length(fit$layers$layers[[5]]$scale, 2)
+  fit <- fit_flow(cbind(x, x + 1e-6 * rnorm(50)), small(), control = quick_control())
+  expect_length(fit$layers$layers[[5]]$scale, 4)
   expect_true(is.finite(fit$loglik))
+  expect_error(
+    fit_flow(cbind(x, x + 1e-9 * rnorm(50)), small(), control = quick_control()),
+    "linear function", class = "bijectr_error_argument"
+  )
 })
 
 test_that("case weights stand for repeated rows", {

@@ -1,0 +1,102 @@
+# Standardised numbers: conditioning variables. Conditions have no density, so the change of scale needs no
+# log-derivative. Beyond the range of the conditions of the fit the nets have learned nothing, and what they say there
+# can be anything, a scale of nothing too: such conditions are pulled in. With z the standardised number and h the end
+# of the range,
+#   z -> h + PULL tanh((z - h) / PULL) for z > h,
+# whose slope is 1 at the end, and which stays within PULL of it; likewise at the other end.
+
+# How far beyond the range conditions reach, in standard deviations.
+PULL <- 0.5
+
+# `of`: the codec that makes numbers of the column; NULL, and no field: it is one of numbers. `range`: the smallest and
+# largest number of the fit; NULL: not known. `pull`: whether numbers beyond are pulled in.
+codec_standard <- function(loc, scale, of = NULL, range = NULL, pull = FALSE) {
+  codec <- new_codec("standard", (of %||% CODEC_NUMBER)$type, loc = loc, scale = scale)
+  codec$of <- of
+  codec$range <- range
+  codec$pull <- pull
+  codec
+}
+
+#' @export
+accepts.bijectr_codec_standard <- function(codec, x) accepts(codec$of %||% CODEC_NUMBER, x)
+
+#' @export
+intact.bijectr_codec_standard <- function(codec) {
+  numbers <- c(codec[["loc"]], codec[["scale"]])
+  of <- codec[["of"]]
+  range <- codec[["range"]]
+  is.numeric(numbers) && length(numbers) == 2 && all(is.finite(numbers)) && numbers[2] > 0 &&
+    (is.null(range) || (is.numeric(range) && length(range) == 2 && all(is.finite(range)))) &&
+    (is.null(codec[["pull"]]) || isTRUE(codec[["pull"]]) || isFALSE(codec[["pull"]])) &&
+    (is.null(of) || (inherits(of, "bijectr_codec") && intact(of)))
+}
+
+#' @export
+encode.bijectr_codec_standard <- function(codec, x) {
+  z <- (encode(codec$of %||% CODEC_NUMBER, x) - codec$loc) / codec$scale
+  if (is.null(codec$range) || !isTRUE(codec$pull)) return(z)
+  beyond_ends(z, codec, function(excess) PULL * tanh(excess / PULL))
+}
+
+#' @export
+decode.bijectr_codec_standard <- function(codec, z) {
+  if (!is.null(codec$range) && isTRUE(codec$pull)) {
+    z <- beyond_ends(z, codec, function(excess) PULL * atanh(pmin(pmax(excess / PULL, -1), 1)))
+  }
+  decode(codec$of %||% CODEC_NUMBER, z * codec$scale + codec$loc)
+}
+
+# Ends of the range as encode() has them, to the bit.
+standard_range <- function(codec) (codec$range - codec$loc) / codec$scale
+
+# Numbers within the range are given back as they are.
+beyond_ends <- function(z, codec, map) {
+  ends <- standard_range(codec)
+  below <- which(z < ends[1])
+  above <- which(z > ends[2])
+  if (length(below)) z[below] <- ends[1] + map(z[below] - ends[1])
+  if (length(above)) z[above] <- ends[2] + map(z[above] - ends[2])
+  z
+}
+
+# ---- ranges ----------------------------------------------------------------------------------------------------------
+
+# The codecs of conditions to fit, with the range of all rows that count; that of an earlier fit grows.
+widened_codecs <- function(codecs, condition, weights = NULL) {
+  counted <- if (is.null(weights)) TRUE else weights > 0
+  for (j in seq_along(codecs)) {
+    codec <- codecs[[j]]
+    if (!inherits(codec, "bijectr_codec_standard")) next
+    codecs[[j]]$range <- range(codec$range, encode(codec$of %||% CODEC_NUMBER, column(condition, j))[counted])
+  }
+  codecs
+}
+
+# Says which conditions, encoded ones, lie beyond the range that the fit has seen. `side`: that of a blueprint.
+warn_extrapolation <- function(condition, side) {
+  text <- character()
+  for (j in seq_along(side$codecs)) {
+    codec <- side$codecs[[j]]
+    if (!inherits(codec, "bijectr_codec_standard") || is.null(codec$range)) next
+    z <- column(condition, j)
+    ends <- standard_range(codec)
+    n <- sum(z < ends[1] | z > ends[2])
+    if (n == 0) next
+    seen <- format(decode(codec$of %||% CODEC_NUMBER, codec$range), digits = 4, trim = TRUE)
+    label <- if (is.null(side$names)) as.character(j) else side$names[j]
+    text <- c(text, cli::format_inline("{.field {label}} goes beyond {seen[1]} to {seen[2]} in {n} row{?s}."))
+  }
+  if (!length(text)) return(invisible())
+  pulled <- any(vapply(side$codecs, function(codec) isTRUE(codec$pull), NA))
+  cli::cli_warn(c(
+    "{.arg condition} goes beyond the values that the flow was fitted to.",
+    stats::setNames(gsub("([{}])", "\\1\\1", text), rep("*", length(text))),
+    i = if (pulled) {
+      "Such values are pulled in, to half a standard deviation beyond the range at most: see {.arg extrapolate} of
+       {.fn fit_flow}."
+    } else {
+      "What the flow says there is a guess: see {.arg extrapolate} of {.fn fit_flow}."
+    }
+  ), class = "bijectr_warning_extrapolation")
+}
