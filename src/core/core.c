@@ -28,6 +28,7 @@
 #include "scalar-gaussian_cdf.c"
 #include "scalar-beta_stretch.c"
 #include "scalar-support.c"
+#include "scalar-tail.c"
 #include "scalar-chain.c"
 #include "scalar-invert.c"
 #include "scalar-default.c"

@@ -28,6 +28,7 @@ static const bj_scalar_kind *const scalar_kinds[] = {
     &scalar_gaussian_cdf,
     &scalar_beta_stretch,
     &scalar_support,
+    &scalar_tail,
 };
 static const bj_net_kind *const net_kinds[] = {
     &net_mlp,
