@@ -9,9 +9,10 @@ part_labels <- function(parts) {
   if (is.null(given)) labels else ifelse(nzchar(given), given, labels)
 }
 
-# The coordinates that the parts of a left side have become, a data frame. Matrices are taken apart; one alone, without
-# names, stays one. Columns keep their classes, which cbind() would make numbers of.
-left_columns <- function(values, parts) {
+# The coordinates that the parts of a left side have become, a list. Matrices are taken apart. Columns keep their
+# classes, which cbind() would make numbers of. `known(name, part)` is what a name stands for in the data: that of a
+# column of `log(cbind(y1, y2))` must not be taken for another column's.
+left_columns <- function(values, parts, known = function(name, part) NULL) {
   labels <- part_labels(parts)
   out <- list()
   for (i in seq_along(values)) {
@@ -22,12 +23,15 @@ left_columns <- function(values, parts) {
     if (is.matrix(value)) {
       names <- colnames(value) %||% (if (ncol(value) == 1) labels[i] else rep("", ncol(value)))
       value <- lapply(seq_len(ncol(value)), function(j) as.vector(value[, j]))
+      meant <- lapply(names, known, parts[[i]])
+      other <- !vapply(meant, is.null, NA) & !mapply(identical, lapply(meant, as.vector), value)
+      if (any(other)) names <- paste0(labels[i], ".", names)
       out <- c(out, stats::setNames(value, names))
     } else {
       out <- c(out, stats::setNames(list(value), labels[i]))
     }
   }
-  list2DF(out)
+  out
 }
 
 # list(parts, variables): the expressions of a left side and the columns that they are computed from, as plain data.
@@ -77,12 +81,13 @@ take_response <- function(x, flow, name) {
   whole <- stats::complete.cases(list2DF(table))
   if (!all(whole)) table <- list2DF(table)[whole, , drop = FALSE]
   out <- tryCatch(
-    left_columns(lapply(response$parts, eval, table, globalenv()), response$parts),
+    list2DF(left_columns(lapply(response$parts, eval, table, globalenv()), response$parts)),
     error = function(e) {
       reason <- conditionMessage(e)
       stop_arg("{.arg {name}} does not fit the left side of the formula of the fit: {reason}.")
     }
   )
+  if (length(out) == flow$d) names(out) <- flow$names
   if (all(whole)) out else out[replace(rep(NA, length(whole)), whole, seq_len(sum(whole))), , drop = FALSE]
 }
 

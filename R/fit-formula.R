@@ -62,6 +62,7 @@ fit_flow.formula <- function(formula, data = NULL, layers = NULL, ..., d = NULL,
 
 formula_data <- function(data) {
   if (is.matrix(data)) data <- as.data.frame(data)
+  if (is.list(data) && !is.object(data) && length(unique(lengths(data))) == 1) data <- list2DF(data)
   if (!is.null(data) && !is.data.frame(data)) {
     stop_arg("{.arg data} must be a data frame or a matrix, not {.obj_type_friendly {data}}.")
   }
@@ -91,11 +92,13 @@ formula_parts <- function(formula, data, weights = NULL, subset = NULL, na_actio
   attr(terms, "intercept") <- 1L # which conditions_from_frame() drops, so that all factors have treatment contrasts
   variables <- Filter(function(name) name %in% names(data) || !exists(name, baseenv()), all.vars(terms)) # pi is none
   if (!is.null(data)) check_variables(setdiff(variables, names(data)))
-  y <- lapply(sides$left, function(part) evaluate_formula(eval(part, data, envir)))
+  values <- lapply(sides$left, function(part) evaluate_formula(eval(part, data, envir)))
+  y <- left_columns(values, sides$left, function(name, part) {
+    if (name %in% names(data)) data[[name]] else if (name %in% all.vars(part)) get0(name, envir)
+  })
   right <- evaluate_formula(stats::model.frame(terms, data, na.action = stats::na.pass))
   terms <- attr(right, "terms")
-  table <- c(stats::setNames(y, part_labels(sides$left)), as.list(right))
-  rows <- used_rows(table, data, weights, subset, na_action, length(y))
+  rows <- used_rows(c(y, as.list(right)), data, weights, subset, na_action)
   y <- rows$table[seq_along(y)]
   right <- drop_levels(rows$table[length(y) + seq_along(right)])
   model <- list(terms = terms, levels = stats::.getXlevels(terms, right), variables = variables)
@@ -103,9 +106,9 @@ formula_parts <- function(formula, data, weights = NULL, subset = NULL, na_actio
   attr(right, "terms") <- terms
   condition <- if (length(attr(terms, "term.labels"))) conditions_from_frame(right, terms, model$levels, "data")
   list(
-    data = left_columns(y, sides$left), condition = condition, weights = rows$weights, kept = rows$kept,
+    data = list2DF(y), condition = condition, weights = rows$weights, kept = rows$kept,
     na_action = rows$na_action, formula = formula, model = model,
-    response = response_model(sides$left, table[seq_along(y)], data, envir)
+    response = response_model(sides$left, values, data, envir)
   )
 }
 
@@ -158,9 +161,8 @@ check_variables <- function(outside) {
 
 # ---- rows ------------------------------------------------------------------------------------------------------------
 
-# The rows of the evaluated columns that `subset` chooses and `na_action` leaves. `n_left`: how many are of the left
-# side. Without either nothing is copied.
-used_rows <- function(table, data, weights, subset, na_action, n_left) {
+# The rows of the evaluated columns that `subset` chooses and `na_action` leaves. Without either nothing is copied.
+used_rows <- function(table, data, weights, subset, na_action) {
   n <- NROW(table[[1]])
   other <- which(vapply(table, NROW, 1L) != n)
   if (length(other)) {

@@ -91,6 +91,7 @@ pick_coordinates <- function(coordinates, flow, at_most) {
 
 # Data as a matrix of numbers: what codecs make of them is drawn.
 picture_data <- function(flow, data) {
+  data <- take_response(data, flow, "data")
   all_rows(take_points(data, flow$d, flow$names, flow$codecs, "data", ", one a coordinate"))
 }
 

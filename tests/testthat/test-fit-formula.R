@@ -182,6 +182,18 @@ test_that("constants, centres and scales of the left side are those of the fit",
   expect_length(logdensity(fit, table[0, ]), 0)
 })
 
+test_that("columns of a matrix do not take the names of others", {
+  fit <- from_seed(exp(cbind(y1, y2)) ~ x, table)
+  expect_identical(fit$names, c("exp(cbind(y1, y2)).y1", "exp(cbind(y1, y2)).y2"))
+  y <- as.matrix(exp(table[1:2]))
+  expect_equal(logdensity(fit, table), logdensity(fit, unname(y), condition = table))
+  expect_identical(from_seed(as.matrix(table[1:2]) ~ x, table)$names, c("y1", "y2"))
+  expect_identical(from_seed(y ~ 1)$names, c("y1", "y2"))
+  expect_identical(from_seed(y ~ 1, table)$names, c("y.y1", "y.y2"))
+  withr::local_pdf(withr::local_tempfile())
+  expect_identical(colnames(plot(fit, "samples", condition = table[1, ], data = table)), fit$names)
+})
+
 test_that("weights and subset are looked for in the data first, then where the formula was written", {
   n <- nrow(table)
   w <- rep(0, n)
