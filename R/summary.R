@@ -10,9 +10,10 @@
 #' @param digits Digits after the decimal point of log densities.
 #' @param ... Not used.
 #' @return A list of class `summary.bijectr_fit`: `call`, `description` (coordinates and layers in words),
-#'   `n_parameter`, `nobs`, `rows` (numbers of training and held-out rows), `status`, `steps`, `epochs`, `seconds`,
-#'   `best_step` (of the best validation, `NA` without one), `density` (a matrix of mean log densities in nats a row, in
-#'   the units of the data, with rows `flow` and `normal` and columns `training` and `held out`) and `loglik`.
+#'   `n_parameter`, `nobs`, `rows` (numbers of training and held-out rows), `na.action`, `status`, `steps`, `epochs`,
+#'   `seconds`, `best_step` (of the best validation, `NA` without one), `density` (a matrix of mean log densities in
+#'   nats a row, in the units of the data, with rows `flow` and `normal` and columns `training` and `held out`) and
+#'   `loglik`.
 #' @family methods
 #' @examples
 #' set.seed(1)
@@ -34,6 +35,7 @@ summary.bijectr_fit <- function(object, ...) {
       n_parameter = length(object$params),
       nobs = object$nobs,
       rows = lengths(object$rows[c("train", "validation")]),
+      na.action = object$na.action,
       status = object$status,
       steps = object$steps,
       epochs = object$epochs,
@@ -68,7 +70,8 @@ print.summary.bijectr_fit <- function(x, digits = 3, ...) {
   wrap("Parameters:", format(x$n_parameter, big.mark = ","))
   if (!is.null(x$nobs)) {
     rows <- format(x$rows, big.mark = ",", trim = TRUE)
-    wrap("Rows:", paste(rows[["train"]], "for training,", rows[["validation"]], "held out"))
+    left_out <- if (length(x$na.action)) paste0(", ", stats::naprint(x$na.action))
+    wrap("Rows:", paste0(rows[["train"]], " for training, ", rows[["validation"]], " held out", left_out))
   }
   wrap("Training:", format_training(x))
   if (x$status %in% names(STATUS_MEANING)) wrap("", STATUS_MEANING[[x$status]])

@@ -243,6 +243,7 @@ test_that("na.action says what becomes of missing values", {
   expect_identical(coef(fit), coef(from_seed(cbind(y1, y2) ~ x + f, table[-c(3, 5, 7), ])))
   expect_identical(fit$nobs, 87L)
   expect_identical(as.vector(stats::na.action(fit)), c(3L, 5L, 7L))
+  expect_output(print(summary(fit)), "held out, 3 observations deleted")
   expect_s3_class(few(y1 ~ x, gap, na.action = "na.exclude")$na.action, "exclude")
   expect_error(few(y1 ~ 1, gap, na.action = na.pass), "row 3, column y1 is NA", class = "bijectr_error_argument")
   expect_error(few(y1 ~ x, gap, na.action = 3), "`na.action`", class = "bijectr_error_argument")
