@@ -145,7 +145,7 @@ train_flow <- function(run) {
     if (is.null(run$fit)) {
       fit_matrix(
         as_fit_data(theta, "theta"), how$layers, how$base, of_all("data"), NULL,
-        column_rules(how$standardize), loss_maximum_likelihood(), control, how$progress
+        column_rules(how$standardize, support = "real"), loss_maximum_likelihood(), control, how$progress
       )
     } else {
       log_prior <- unlist(lapply(run$rounds, `[[`, "log_prior"))

@@ -8,8 +8,8 @@
 #' @details
 #' A flow starts at about the standard normal distribution. A target that is far from it, or has a very different scale,
 #' is found faster with a layer [layer_standardize()] at the end of the layers that shifts and scales to roughly where
-#' the target is. A target with bounded support needs layers that end in it, as `layer_elementwise(scalar_sigmoid())`
-#' does: where a draw has log density `-Inf` the loss is infinite.
+#' the target is. A target with bounded support needs `support =`, or layers that end in it: where a draw has log
+#' density `-Inf` the loss is infinite.
 #'
 #' Draws are cheap only in the direction in which the layers run, so premade stacks should have `invert = FALSE`, as the
 #' default layers have: spline layers as [masked_autoregressive_flow()] (for one coordinate elementwise), then an
@@ -30,6 +30,8 @@
 #' @param names Names of the coordinates; the target's matrix has them as column names.
 #' @param base Base distribution. Trainable parameters of a base can be trained if its draws are a differentiable
 #'   function of them: not those of [base_student_t()] and [base_mixture()].
+#' @param support,lower,upper Where the target has its mass, as a named list such as `list(sigma = positive(), rho =
+#'   bounded(-1, 1))`, see [supports], or as ends of intervals: the fixed layer that is put behind `layers`.
 #' @param gradient The derivatives of the log density: `"differences"`, central differences from one call of the target
 #'   with \eqn{(2 d + 1) n} rows a step; `"symbolic"`, from [stats::deriv()], for targets that are a formula in
 #'   `x[, 1]`, `x[, 2]`, ...; or a function that returns a matrix of the shape of its argument.
@@ -53,10 +55,14 @@
 #' fit <- fit_flow(banana, d = 2, steps = 100, gradient = "symbolic")
 #' fit # the true log Z is log(2 pi) = 1.838; more steps come closer
 #' sample(fit, 3)
+#'
+#' gamma <- function(x) 2 * log(x[, "rate"]) - 3 * x[, "rate"]
+#' fit_flow(gamma, names = "rate", support = positive(), steps = 100)
 #' @export
 fit_flow.function <- function(data, layers = NULL, ..., d = length(names), names = NULL, base = base_normal(),
-                              gradient = "differences", loss = loss_reverse_kl(), anneal = 0, evaluate = 10000,
-                              control = NULL, progress = interactive()) {
+                              support = NULL, lower = NULL, upper = NULL, gradient = "differences",
+                              loss = loss_reverse_kl(), anneal = 0, evaluate = 10000, control = NULL,
+                              progress = interactive()) {
   call <- user_fit_call()
   control <- make_control(control, default_target_control(), list(...))
   if (is.null(control$steps)) stop_arg("{.arg steps} must be given.")
@@ -67,7 +73,7 @@ fit_flow.function <- function(data, layers = NULL, ..., d = length(names), names
   if (!is.null(names) && (!is.character(names) || anyDuplicated(names) || length(names) != d)) {
     stop_arg("{.arg names} must be {d} different name{?s}, one a coordinate.")
   }
-  flow <- start_target_flow(layers, d, base, names)
+  flow <- start_target_flow(layers, d, base, names, list(support = support, lower = lower, upper = upper))
   steered <- vapply(flow$layers$layers, function(layer) isTRUE(bare(layer)$steer > 0), NA)
   if (any(steered)) stop_arg("{.arg steer} of {.fn layer_continuous} is for fits to data.")
   target <- target_with_gradient(data, gradient, flow$d, flow$names)
@@ -79,18 +85,32 @@ fit_flow.function <- function(data, layers = NULL, ..., d = length(names), names
   fit_target(flow, target, new_state(flow, control), control, progress, origin)
 }
 
-start_target_flow <- function(layers, d, base, names) {
+start_target_flow <- function(layers, d, base, names, rules) {
   if (inherits(layers, "bijectr_flow")) {
     if (layers$d_condition > 0) stop_arg("{.arg layers} is a conditional flow, which has no log density of its own.")
     if (d > 0 && d != layers$d) stop_arg("{.arg layers} is a flow of {layers$d} coordinate{?s}, but {.arg d} is {d}.")
     flow <- as_flow(layers)
     if (!is.null(names)) flow$names <- names
+    if (length(unlist(rules))) stop_arg("{.arg support} was given, but {.arg layers} is a flow, which has its own.")
     return(flow)
   }
   d <- check_count(d, "d", min = 0)
   if (d == 0) stop_arg("The number of coordinates {.arg d} must be given.")
   if (is.null(layers)) layers <- default_target_layers(d)
-  new_flow(as_layer(layers, "layers"), d, check_family(base, "base", "base"), 0L, names)
+  outer <- support_layer(target_supports(rules, d, names))
+  layers <- layer_chain(as_layer(layers, "layers"), list(outer)[!is.null(outer)])
+  new_flow(layers, d, check_family(base, "base", "base"), 0L, names)
+}
+
+# Supports of a log density, which has no values to look at.
+target_supports <- function(rules, d, names) {
+  if (identical(rules$support, "auto")) stop_arg("{.arg support} must be given: a log density has no data to look at.")
+  lapply(given_supports(rules$support, rules$lower, rules$upper, d, names), function(support) {
+    if (is.null(support)) return(real())
+    if (support$whole) stop_arg("{.arg support} has {.fn counts}, but a log density is one of continuous coordinates.")
+    if (is.null(support$curve)) support$curve <- "log"
+    support
+  })
 }
 
 default_target_layers <- function(d) {
@@ -225,6 +245,7 @@ print.bijectr_target_fit <- function(x, ...) {
   cat("<flow fit to a log density> ", format_coordinates(x), ", ", format_parameters(x), "\n", sep = "")
   layers <- strwrap(format_layers(x), initial = "  layers:  ", prefix = strrep(" ", 11), width = getOption("width"))
   cat(layers, sep = "\n")
+  print_supports(x)
   steps <- paste0(format(x$steps, big.mark = ","), " step", if (x$steps != 1) "s")
   cat("  trained: ", steps, " in ", format_seconds(x$seconds), ", status \"", x$status, "\"\n", sep = "")
   print_evaluation(x$evaluation)

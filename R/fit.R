@@ -14,6 +14,10 @@
 #' @param condition Conditioning variables: a numeric matrix or data frame with as many rows as `data`. The flow is
 #'   then a distribution of the data given these. With a formula they stand on its right side.
 #' @param weights Case weights: one non-negative number a row. With a formula they are looked for in `data` first.
+#' @param support Where the values of columns can lie: a named list such as `list(price = positive(), share =
+#'   bounded(0, 1))`, see [supports]; one support for all; or `"real"`. Columns without one get what the data say where
+#'   `layers` is `NULL`, by rules stated in [supports], else the line; `"auto"` looks at the data in any case.
+#' @param lower,upper The same in numbers: ends of the supports of columns, by name or one a column.
 #' @param standardize The frozen layer next to the data, learned from the training rows: `"whiten"` (mean 0 and identity
 #'   covariance), `"robust"` (median 0 and quantile range 1.349, as a standard normal has, and no correlations among
 #'   rows that are not far out), `"scale"` (mean 0 and variance 1), or `"none"`. `TRUE` is `"robust"` where a column has
@@ -88,15 +92,16 @@ formula_or_data <- function(data, ...) {
 #' @rdname fit_flow
 #' @export
 fit_flow.data.frame <- function(data, layers = NULL, ..., d = NULL, base = base_normal(), condition = NULL,
-                                weights = NULL, standardize = TRUE, extrapolate = "pull",
-                                loss = loss_maximum_likelihood(), control = NULL, progress = interactive()) {
+                                weights = NULL, support = NULL, lower = NULL, upper = NULL, standardize = TRUE,
+                                extrapolate = "pull", loss = loss_maximum_likelihood(), control = NULL,
+                                progress = interactive()) {
   call <- user_fit_call()
   data <- as_fit_data(data)
   if (!is.null(d) && check_count(d, "d") != n_columns(data)) {
     stop_arg("{.arg d} is {d}, but {.arg data} has {n_columns(data)} column{?s}.")
   }
   control <- make_control(control, default_control(n_rows(data), n_columns(data)), list(...))
-  rules <- column_rules(standardize, extrapolate)
+  rules <- column_rules(standardize, extrapolate, support, lower, upper)
   fit_matrix(data, layers, base, condition, weights, rules, loss, control, progress, call)
 }
 
@@ -147,37 +152,40 @@ fit_matrix <- function(data, layers, base, condition, weights, rules, loss, cont
   condition <- as_fit_condition(condition, n)
   d_condition <- if (is.null(condition)) 0L else n_columns(condition)
   rows <- split_rows(n, control$validation, weights)
+  auto <- is.null(layers) && rules$standardize != "none"
   if (is.null(layers)) layers <- default_layers(length(rows$train), d, d_condition)
   start <- if (inherits(layers, "bijectr_flow")) check_start(layers, d, d_condition)
   plan <- blueprint(data, condition, rows$train, model, start, response, weights, rules$extrapolate)
   data <- encode_columns(data, plan$codecs)
   if (!is.null(condition)) condition <- encode_columns(condition, plan$condition$codecs)
-  found <- center_and_root(data, rows$train, weights, rules$standardize)
-  frozen <- standardizing_layer(found, rules$standardize)
+  end <- data_end(data, rows$train, weights, rules, auto, if (!is.null(start) && is_standardized(start)) start)
   if (!is.null(start)) {
     layers <- start$layers
     base <- start$base
-    if (is_standardized(start)) frozen <- list()
   }
   flow <- new_flow(
-    layer_chain(as_layer(layers, "layers"), frozen), d, check_family(base, "base", "base"), d_condition
+    layer_chain(as_layer(layers, "layers"), end$layers), d, check_family(base, "base", "base"), d_condition
   )
   flow[names(plan)] <- plan
   if (is.null(start)) {
     i <- rows$train
-    flow <- initialize_from_data(flow, rows_at(data, i), rows_at(condition, i), weights[i])
+    flow <- end$start(initialize_from_data(flow, rows_at(data, i), rows_at(condition, i), weights[i]))
   } else {
-    flow["params"] <- list(start$params) # a standardising layer has none
+    flow["params"] <- list(start$params) # a data end without tails has none
   }
   check_support(flow, data, condition, weights)
   check_loss(loss, flow)
-  root <- noise_root(found)
-  if (control$noise > 0 && noise_leaves_support(flow, data, condition, control$noise * root)) control$noise <- 0
-  setup <- data_setup(data, condition, weights, rows, control, root, loss)
+  root <- noise_root(end$found)
+  space <- training_space(flow, data, rows, weights, loss)
+  if (control$noise > 0 && noise_leaves_support(space$flow %||% flow, space$data, condition, control$noise * root)) {
+    control$noise <- 0
+  }
+  setup <- data_setup(space, condition, weights, rows, control, root, loss)
   origin <- list(
     call = call, formula = formula, loss = loss, rows = rows, na.action = na_action, nobs = count_rows(n, weights)
   )
-  finish_fit(flow, setup, new_state(flow, control), control, progress, origin, evaluate_data(setup, rows))
+  evaluate <- evaluate_data(replace(setup, "data", list(data)), rows)
+  finish_fit(flow, setup, new_state(flow, control), control, progress, origin, evaluate)
 }
 
 # ---- pieces of a fit -------------------------------------------------------------------------------------------------
@@ -222,9 +230,11 @@ check_start <- function(flow, d, d_condition, data = "data", condition = "condit
   flow
 }
 
+# Whether it has a data end of its own.
 is_standardized <- function(flow) {
   layers <- flow$layers$layers
-  length(layers) > 0 && inherits(layers[[length(layers)]], "bijectr_layer_standardize")
+  length(layers) > 0 &&
+    (inherits(layers[[length(layers)]], "bijectr_layer_standardize") || is_support_layer(layers[[length(layers)]]))
 }
 
 # Rows that the untrained flow gives no density cannot be learned from.

@@ -36,6 +36,7 @@ print.bijectr_fit <- function(x, ...) {
   cat("<flow fit> ", format_coordinates(x), ", ", format_parameters(x), "\n", sep = "")
   layers <- strwrap(format_layers(x), initial = "  layers:  ", prefix = strrep(" ", 11), width = getOption("width"))
   cat(layers, sep = "\n")
+  print_supports(x)
   cat("  trained: ", format_training(x), "\n", sep = "")
   reference <- x$reference
   if (!is.null(reference)) {
@@ -165,6 +166,20 @@ format_layers <- function(x) {
   repeated <- grepl("^[0-9]+ x .*, ", shown)
   shown[repeated] <- sub(" x (.*)$", " x (\\1)", shown[repeated])
   gsub("\u00a0", " ", paste(c(paste(x$base$kind, "base"), shown), collapse = ", "), fixed = TRUE)
+}
+
+# Columns that are not the whole line: "price (0, Inf) by log, share (0, 1)"; NULL without any.
+format_supports <- function(x) {
+  supports <- flow_supports(x)
+  bent <- which(!vapply(supports %||% list(), is_real, NA))
+  if (!length(bent)) return(NULL)
+  shorten_list(paste(coordinate_labels(x)[bent], vapply(supports[bent], format, "")))
+}
+
+print_supports <- function(x) {
+  text <- format_supports(x)
+  if (is.null(text)) return(invisible())
+  cat(strwrap(text, initial = "  support: ", prefix = strrep(" ", 11), width = getOption("width")), sep = "\n")
 }
 
 format_training <- function(x) {

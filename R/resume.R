@@ -80,12 +80,14 @@ resume.bijectr_fit <- function(object, data = NULL, condition = NULL, weights = 
   if (!is.null(condition)) condition <- encode_columns(condition, object$condition$codecs)
   check_columns(data, object$codecs, "data")
   data <- encode_columns(data, object$codecs)
-  root <- noise_root(center_and_root(data, rows$train, weights, "auto"))
-  setup <- data_setup(data, condition, weights, rows, control %||% object$control, root, object$loss)
-  evaluate <- evaluate_data(setup, rows)
+  space <- training_space(object, data, rows, weights, object$loss)
+  root <- noise_root(center_and_root(space$data, rows$train, weights, "auto"))
+  setup <- data_setup(space, condition, weights, rows, control %||% object$control, root, object$loss)
+  evaluate <- evaluate_data(replace(setup, "data", list(data)), rows)
   if (is.null(control)) return(evaluated(object, evaluate))
   finish_fit(
-    as_flow(object), setup, resumed_state(object, control), control, progress, continued_origin(object), evaluate
+    as_flow(object), setup, resumed_state(object, control, space$shift), control, progress, continued_origin(object),
+    evaluate
   )
 }
 

@@ -3,10 +3,11 @@
 STANDARDIZE <- c("robust", "whiten", "scale", "none")
 
 # What becomes of columns on their way to the trained layers, as the user asked for it.
-column_rules <- function(standardize = TRUE, extrapolate = "pull") {
+column_rules <- function(standardize = TRUE, extrapolate = "pull", support = NULL, lower = NULL, upper = NULL) {
   list(
     standardize = check_standardize(standardize),
-    extrapolate = check_choice(extrapolate, c("pull", "linear"), "extrapolate")
+    extrapolate = check_choice(extrapolate, c("pull", "linear"), "extrapolate"),
+    support = support, lower = lower, upper = upper
   )
 }
 

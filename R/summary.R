@@ -9,7 +9,7 @@
 #' @param x A summary.
 #' @param digits Digits after the decimal point of log densities.
 #' @param ... Not used.
-#' @return A list of class `summary.bijectr_fit`: `call`, `description` (coordinates and layers in words),
+#' @return A list of class `summary.bijectr_fit`: `call`, `description` (coordinates, layers and supports in words),
 #'   `n_parameter`, `nobs`, `rows` (numbers of training and held-out rows), `na.action`, `status`, `steps`, `epochs`,
 #'   `seconds`, `best_step` (of the best validation, `NA` without one), `density` (a matrix of mean log densities in
 #'   nats a row, in the units of the data, with rows `flow` and `normal` and columns `training` and `held out`) and
@@ -31,7 +31,9 @@ summary.bijectr_fit <- function(object, ...) {
   structure(
     list(
       call = object$call,
-      description = c(coordinates = format_coordinates(object), layers = format_layers(object)),
+      description = c(
+        coordinates = format_coordinates(object), layers = format_layers(object), support = format_supports(object)
+      ),
       n_parameter = length(object$params),
       nobs = object$nobs,
       rows = lengths(object$rows[c("train", "validation")]),
@@ -67,6 +69,7 @@ print.summary.bijectr_fit <- function(x, digits = 3, ...) {
   cat("Normalizing flow: ", x$description[["coordinates"]], "\n\n", sep = "")
   if (!is.null(x$call)) wrap("Call:", paste(deparse(x$call), collapse = " "))
   wrap("Layers:", x$description[["layers"]])
+  if ("support" %in% names(x$description)) wrap("Support:", x$description[["support"]])
   wrap("Parameters:", format(x$n_parameter, big.mark = ","))
   if (!is.null(x$nobs)) {
     rows <- format(x$rows, big.mark = ",", trim = TRUE)

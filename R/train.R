@@ -22,7 +22,7 @@ new_state <- function(flow, control) {
 }
 
 # The state from which a fit is trained further. A fit that kept none starts its optimiser anew.
-resumed_state <- function(fit, control) {
+resumed_state <- function(fit, control, shift = NULL) {
   if (!is.null(fit$state)) return(fit$state)
   cli::cli_inform(c(
     i = "The fit did not keep the state of its optimiser, which starts anew from the fit's parameters.",
@@ -33,7 +33,9 @@ resumed_state <- function(fit, control) {
   validation <- fit$history$validation
   if (control$keep_best && any(is.finite(validation))) {
     best <- which.min(validation)
-    state$counters[c("best_loss", "best_step")] <- c(validation[best], fit$history$step[best])
+    state$counters[c("best_loss", "best_step")] <- c(
+      validation[best] - (shift %||% c(0, 0))[[2]], fit$history$step[best]
+    )
   }
   state
 }
@@ -54,13 +56,13 @@ train_setup <- function(control, steps, ...) {
   c(setup[setdiff(names(setup), names(more))], more)
 }
 
-# For a loss over rows of data.
-data_setup <- function(data, condition, weights, rows, control, noise_root, loss) {
+# For a loss over rows of data, in the space that training_space() gives: `flow` and `shift` may be NULL.
+data_setup <- function(space, condition, weights, rows, control, noise_root, loss) {
   batch_size <- min(control$batch_size, length(rows$train))
   train_setup(control, data_steps(control, rows),
-    data = data, condition = condition, weight = weights, train_row = rows$train - 1L,
+    data = space$data, condition = condition, weight = weights, train_row = rows$train - 1L,
     validation_row = rows$validation - 1L, batch_size = batch_size, noise = control$noise, noise_root = noise_root,
-    loss = loss
+    loss = loss, flow = space$flow, shift = space$shift
   )
 }
 
@@ -102,7 +104,7 @@ run_training <- function(flow, setup, state, control, progress, snapshot) {
       progress_update(bar, run, setup)
     })
     if (run$status == "paused" && run$seconds >= (control$seconds %||% Inf)) run$status <- "time_limit"
-    if (run$status == "paused") run <- ask_callback(control$callback, run, snapshot)
+    if (run$status == "paused") run <- ask_callback(control$callback, run, snapshot, setup$shift)
     if (run$status == "finished") run$status <- finished_status(setup, run$state)
     if (run$status == "paused") run <- ended_by(run, pending_condition())
     if (!is.null(control$checkpoint) && (run$status != "paused" || elapsed() - saved >= control$checkpoint_seconds)) {
@@ -123,13 +125,19 @@ run_training <- function(flow, setup, state, control, progress, snapshot) {
 # One call of the core. An error of the core, too, leaves the state as it was.
 train_some <- function(flow, setup, run, seconds) {
   setup$seconds <- seconds
-  step <- tryCatch(native_train(flow, setup, run$state), error = identity)
+  step <- tryCatch(native_train(setup$flow %||% flow, setup, run$state), error = identity)
   if (inherits(step, "condition")) return(ended_by(run, step))
   run$state <- step$state
-  run$history <- c(run$history, list(step$history))
+  run$history <- c(run$history, list(shifted(step$history, setup$shift)))
   run$status <- step$outcome
   # what came in the last moment of a training that is over has nothing to end
   if (run$status == "paused") ended_by(run, step$condition) else run
+}
+
+# Losses in the units of the data.
+shifted <- function(history, shift) {
+  if (!is.null(shift) && length(history)) history[, 2:3] <- history[, 2:3] + rep(shift, each = nrow(history))
+  history
 }
 
 # What a condition makes of the training.
@@ -146,9 +154,9 @@ attempted <- function(run, expr) {
   ended_by(run, if (inherits(said, "error") || (inherits(said, "interrupt") && run$status == "paused")) said)
 }
 
-ask_callback <- function(callback, run, snapshot) {
+ask_callback <- function(callback, run, snapshot, shift) {
   if (is.null(callback)) return(run)
-  said <- guarded(callback(snapshot(run), last_record(run)))
+  said <- guarded(callback(snapshot(run), last_record(run, shift)))
   if (isFALSE(said)) run$status <- "stopped"
   ended_by(run, if (inherits(said, c("error", "interrupt"))) said)
 }
@@ -164,12 +172,12 @@ report_rollback <- function(counters) {
   ), class = "bijectr_message_rollback")
 }
 
-last_record <- function(run) {
+last_record <- function(run, shift = NULL) {
   record <- utils::tail(do.call(rbind, run$history), 1)
   counters <- run$state$counters
   data.frame(
     step = counters[["step"]], epoch = counters[["epoch"]], train = if (nrow(record)) record[, 2] else NA_real_,
-    validation = counters[["best_loss"]], rate = if (nrow(record)) record[, 4] else NA_real_
+    validation = counters[["best_loss"]] + (shift %||% c(0, 0))[[2]], rate = if (nrow(record)) record[, 4] else NA_real_
   )
 }
 
@@ -208,7 +216,7 @@ progress_start <- function(progress, setup) {
 progress_update <- function(bar, run, setup) {
   if (is.null(bar)) return()
   counters <- run$state$counters
-  best <- counters[["best_loss"]]
+  best <- counters[["best_loss"]] + (setup$shift %||% c(0, 0))[[2]]
   cli::cli_progress_update(
     set = counters[["step"]], id = bar,
     status = if (is.finite(best)) paste0(" | validation ", format(best, digits = 4, nsmall = 3)) else ""
