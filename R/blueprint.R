@@ -8,6 +8,7 @@
 #     names, codecs  as above, of the conditioning variables
 #     model          of a formula: what makes these columns from a data frame, see blueprint-formula.R
 #   response    of a formula whose left side is computed from columns: what makes the coordinates from these
+#   form        what the data came as, see forms.R; NULL for a flow without data, which gives matrices
 # A fit learns them from its training rows; whatever holds such fields can stand for a flow here.
 #
 # Points come out of the door as a matrix or as a list of columns (points.R), which the core reads where they lie. A
@@ -15,10 +16,10 @@
 # with the codecs of its columns, the border will make a bj_rows of it whose read() asks for some rows and encodes them,
 # and what looks at points by rows_at() needs no change.
 
-# The three fields of a fit to be, from data and conditions as as_fit_data() and as_fit_condition() give them, and the
+# The four fields of a fit to be, from data and conditions as as_fit_data() and as_fit_condition() give them, and the
 # numbers of the training rows. A flow that training starts from keeps its codecs.
 blueprint <- function(data, condition, train, model = NULL, start = NULL, response = NULL, weights = NULL,
-                      extrapolate = "pull") {
+                      extrapolate = "pull", form = NULL) {
   codecs <- if (is.null(start)) column_codecs(data, "data") else start$codecs
   check_columns(data, codecs, "data")
   side <- start$condition
@@ -30,26 +31,53 @@ blueprint <- function(data, condition, train, model = NULL, start = NULL, respon
     side$codecs <- widened_codecs(side$codecs, condition, weights)
     side["model"] <- list(model %||% side$model)
   }
-  list(names = column_names(data), codecs = codecs, condition = side, response = response)
+  list(
+    names = column_names(data) %||% start$names, codecs = codecs, condition = side, response = response, form = form
+  )
 }
 
 # ---- in --------------------------------------------------------------------------------------------------------------
 
 # Points and conditions to evaluate, list(points, condition, n). Columns are found by name where both sides have names,
 # else by position. `name` is the user's argument. Points on the base side, `latent`, have the names of the coordinates
-# but are numbers already.
-take_in <- function(flow, x, name, condition = NULL, latent = FALSE) {
+# but are numbers already. With `gaps` rows with missing values are left out: `kept` are the numbers of the others, of
+# `rows` in all, and put_back() gives NA in their places.
+take_in <- function(flow, x, name, condition = NULL, latent = FALSE, gaps = FALSE) {
   if (missing(x)) stop_arg("{.arg {name}} is missing.")
   flow <- unclass(flow) # no look for methods of `$`
   points <- if (latent) x else take_response(x, flow, name)
-  points <- take_points(points, flow$d, flow$names, if (!latent) flow$codecs, name, ", one a coordinate")
+  points <- take_points(points, flow$d, flow$names, if (!latent) flow$codecs, name, ", one a coordinate", gaps)
   n <- n_rows(points)
-  given <- if (flow$d_condition > 0 || !is.null(condition)) take_condition(flow, condition, n, x)
-  list(points = points, condition = given, n = n)
+  given <- if (flow$d_condition > 0 || !is.null(condition)) take_condition(flow, condition, n, x, gaps)
+  if (gaps) leave_gaps_out(points, given, n) else list(points = points, condition = given, n = n)
+}
+
+leave_gaps_out <- function(points, condition, n) {
+  at <- list(points = points, condition = condition, n = n)
+  whole <- native_all_within(points, LARGEST) && (is.null(condition) || native_all_within(condition, LARGEST))
+  if (whole) return(at)
+  gone <- rows_with_gaps(points) | rows_with_gaps(condition)
+  if (!any(gone)) return(at)
+  kept <- which(!gone)
+  given <- if (!is.null(condition)) keep_rows(condition, kept)
+  list(points = keep_rows(points, kept), condition = given, n = length(kept), rows = n, kept = kept)
+}
+
+# One value, or one row of a matrix, for each row that came in.
+put_back <- function(value, at) {
+  if (is.null(at$kept)) return(value)
+  if (is.matrix(value)) {
+    all <- matrix(NA_real_, at$rows, ncol(value))
+    all[at$kept, ] <- value
+  } else {
+    all <- rep(NA_real_, at$rows)
+    all[at$kept] <- value
+  }
+  all
 }
 
 # Conditions alone, n rows; NULL where the flow has none. For a fit by formula they may stand in `newdata`, the points.
-take_condition <- function(flow, condition, n, newdata = NULL) {
+take_condition <- function(flow, condition, n, newdata = NULL, gaps = FALSE) {
   d <- flow$d_condition
   if (d == 0) {
     if (!is.null(condition)) stop_arg("{.arg condition} was given, but the flow has no conditioning variables.")
@@ -59,9 +87,8 @@ take_condition <- function(flow, condition, n, newdata = NULL) {
   if (!is.null(model)) {
     found <- is.null(condition) && has_columns(newdata, model$variables)
     if (found || !is.null(condition)) {
-      condition <- model_conditions(
-        if (found) newdata else condition, model, flow$condition$names, if (found) "newdata" else "condition"
-      )
+      name <- if (found) "newdata" else "condition"
+      condition <- conditions_of_model(if (found) newdata else condition, model, flow$condition$names, name, gaps)
     }
   }
   if (is.null(condition)) {
@@ -69,7 +96,7 @@ take_condition <- function(flow, condition, n, newdata = NULL) {
     if (!is.null(variables)) stop_arg("{.arg condition} is missing: the flow is conditional on {.field {variables}}.")
     stop_arg("{.arg condition} is missing: the flow is conditional on {d} variable{?s}.")
   }
-  condition <- take_points(condition, d, flow$condition$names, flow$condition$codecs, "condition")
+  condition <- take_points(condition, d, flow$condition$names, flow$condition$codecs, "condition", gaps = gaps)
   warn_extrapolation(condition, flow$condition)
   rows <- n_rows(condition)
   if (rows == 1 && n != 1) return(repeat_row(condition, n))
@@ -79,7 +106,22 @@ take_condition <- function(flow, condition, n, newdata = NULL) {
   condition
 }
 
-take_points <- function(x, d, names, codecs, name, each = "") {
+# Rows of the variables that lack one are rows of NA.
+conditions_of_model <- function(given, model, names, name, gaps) {
+  variables <- if (gaps && is.data.frame(given)) unclass(given)[intersect(names(given), model$variables)]
+  gone <- Reduce(`|`, lapply(variables, function(v) if (is.matrix(v)) rowSums(is.na(v)) > 0 else is.na(v)), FALSE)
+  if (!any(gone)) return(model_conditions(given, model, names, name))
+  if (all(gone)) return(matrix(NA_real_, length(gone), length(names), dimnames = list(NULL, names)))
+  rows <- seq_along(gone)
+  rows[gone] <- which(!gone)[1] # a row that is whole stands in, so that messages have the numbers of rows right
+  out <- model_conditions(as.data.frame(given)[rows, , drop = FALSE], model, names, name)
+  out[gone, ] <- NA
+  out
+}
+
+take_points <- function(x, d, names, codecs, name, each = "", gaps = FALSE) {
+  x <- open_data(x, name)
+  if (gaps) x <- blanks_to_numbers(x)
   if (d == 1) x <- as_column(x, names)
   if (is.list(x) && is.data.frame(x)) {
     x <- as_table(pick_columns(x, names, name), name)
@@ -91,18 +133,31 @@ take_points <- function(x, d, names, codecs, name, each = "") {
     x <- pick_columns(as_table(x, name), names, name)
   }
   if (n_columns(x) != d) stop_arg("{.arg {name}} must have {d} column{?s}{each}, not {n_columns(x)}.")
-  check_finite(x, name)
+  check_finite(x, name, gaps)
   encode_columns(x, codecs)
 }
 
-# A matrix whose names have nothing to do with those of the data is taken by position: `cbind(x, y)` names its columns
-# after variables. The names of a data frame are meant.
+# NA by itself is a logical value.
+blanks_to_numbers <- function(x) {
+  if (is.data.frame(x)) {
+    for (j in which(vapply(unclass(x), is.logical, NA))) x[[j]] <- blanks_to_numbers(x[[j]])
+  } else if (is.logical(x) && length(x) && all(is.na(x))) {
+    storage.mode(x) <- "double"
+  }
+  x
+}
+
+# A matrix whose names have nothing to do with those of the data is taken by position, with a warning: `cbind(x, y)`
+# names its columns after variables. The names of a data frame are meant.
 pick_columns <- function(x, names, name) {
   if (is.null(names)) return(x)
   given <- column_names(x)
   if (is.null(given) || identical(given, names)) return(x)
   missing <- setdiff(names, given)
-  if (!is.data.frame(x) && length(missing) == length(names) && length(given) == length(names)) return(x)
+  if (!is.list(x) && length(missing) == length(names) && length(given) == length(names)) {
+    warn_names(given, names, name)
+    return(x)
+  }
   if (length(missing)) {
     stop_arg(c(
       "{.arg {name}} lacks the {cli::qty(missing)}column{?s} {.field {missing}}.",
@@ -114,11 +169,18 @@ pick_columns <- function(x, names, name) {
   structure(as.list(x)[names], row.names = attr(x, "row.names"), class = "data.frame")
 }
 
+warn_names <- function(given, names, name) {
+  cli::cli_warn(c(
+    "{.arg {name}} has {.field {given}} where the flow has {.field {names}}: columns are taken in order.",
+    i = "Give them the names of the flow, or none: {.code unname({name})}."
+  ), class = "bijectr_warning_names")
+}
+
 # ---- in, to fit ------------------------------------------------------------------------------------------------------
 
 # Data to fit, as a table of columns that codecs can read: at least two rows, and something to learn in each column.
 as_fit_data <- function(data, name = "data") {
-  data <- as_table(as_column(data), name)
+  data <- as_table(as_column(open_data(data, name)), name)
   if (n_columns(data) == 0) stop_arg("{.arg {name}} has no columns.")
   column_codecs(data, name)
   if (n_rows(data) < 2) stop_arg("{.arg {name}} must have at least two rows, not {n_rows(data)}.")
@@ -132,10 +194,33 @@ as_fit_data <- function(data, name = "data") {
   data
 }
 
+# What a fit keeps of its data, encoded columns, to know them again. Conditions of a formula are not: what makes them
+# of a data frame may differ in the last bit from call to call.
+data_digest <- function(data, condition, formula = NULL) {
+  given <- if (!is.null(condition) && is.null(formula)) native_digest(condition)
+  list(rows = n_rows(data), data = native_digest(data), condition = given)
+}
+
+# Data, encoded, with which a training goes on: others than those of the fit are announced. Returns their digest.
+check_same_data <- function(fit, data, condition = NULL) {
+  before <- fit$digest
+  now <- data_digest(data, condition, fit$formula)
+  same <- is.null(before) || identical(before$rows, now$rows) && identical(before$data, now$data) &&
+    (is.null(before$condition) || is.null(now$condition) || identical(before$condition, now$condition))
+  if (!same) {
+    what <- if (identical(before$data, now$data)) "condition" else "data"
+    cli::cli_warn(c(
+      "{.arg {what}} is not what the fit was made from: the training goes on with other values.",
+      i = "To learn from other data alone, fit anew: {.code fit_flow(data, fit)} starts from the fit."
+    ), class = "bijectr_warning_data")
+  }
+  now
+}
+
 # Conditions to fit, one row a row of the data; NULL without any.
 as_fit_condition <- function(condition, n) {
   if (is.null(condition)) return(NULL)
-  condition <- as_table(as_column(condition), "condition")
+  condition <- as_table(as_column(open_data(condition, "condition")), "condition")
   if (n_columns(condition) == 0) stop_arg("{.arg condition} has no columns.")
   column_codecs(condition, "condition")
   if (n_rows(condition) != n) {
@@ -161,13 +246,18 @@ standard_codecs <- function(condition, train, weights = NULL, extrapolate = "pul
 
 # ---- out -------------------------------------------------------------------------------------------------------------
 
-# Points of the core, a matrix, as the user knows them: with the names of the data, decoded. A matrix where all columns
-# are numbers, else a data frame. `latent`: points on the base side have names only.
-give_back <- function(flow, z, latent = FALSE) {
-  if (latent || is.null(flow$codecs)) return(name_columns(z, flow$names))
-  columns <- lapply(seq_along(flow$codecs), function(j) decode(flow$codecs[[j]], z[, j]))
-  list2DF(stats::setNames(columns, coordinate_labels(flow)))
+# Points of the core, a matrix, as the user knows them: with the names of the data, decoded, in the form of the data.
+# Where columns are more than numbers a matrix is a data frame. `latent`: points on the base side have names only.
+give_back <- function(flow, z, latent = FALSE, form = flow$form) {
+  kind <- form[["kind"]] %||% "matrix"
+  if (latent || kind == "matrix" && is.null(flow$codecs)) return(name_columns(z, flow$names))
+  if (kind == "vector" && flow$d == 1) return(decoded(flow, z, 1))
+  columns <- lapply(seq_len(flow$d), function(j) decoded(flow, z, j))
+  as_frame(columns, coordinate_labels(flow), form[["class"]])
 }
+
+# One coordinate of it.
+decoded <- function(flow, z, j) if (is.null(flow$codecs)) z[, j] else decode(flow$codecs[[j]], z[, j])
 
 # Names for pictures and tables, which cannot do without.
 coordinate_labels <- function(flow) if (is.null(flow$names)) paste0("x", seq_len(flow$d)) else flow$names

@@ -13,6 +13,7 @@ check_flow <- function(object) {
   for (codec in c(.subset2(object, "codecs"), side[["codecs"]])) if (!intact(codec)) stop_damaged("codecs")
   if (!is_model(side[["model"]])) stop_damaged("condition")
   if (!is_response(object[["response"]])) stop_damaged("response")
+  if (!is_form(.subset2(object, "form"))) stop_damaged("form")
   object
 }
 
@@ -72,6 +73,7 @@ FIT_FIELDS <- list(
     is.data.frame(x) && identical(names(x), c("step", "train", "validation", "rate")) && all(vapply(x, is.numeric, NA))
   },
   na.action = null_or(is.integer),
+  digest = null_or(function(x) is.list(x) && some_count(x[["rows"]]) && is.numeric(x[["data"]])),
   nobs = null_or(some_count), loglik = null_or(one_number), held_out_loglik = null_or(one_number),
   reference = null_or(numbers_called("normal", "flow", "normal_train", "flow_train")),
   evaluation = null_or(numbers_called("elbo", "elbo_se", "log_z", "log_z_se", "ess", "pareto_k", "n")),

@@ -81,7 +81,7 @@ warn_extrapolation <- function(condition, side) {
     if (!inherits(codec, "bijectr_codec_standard") || is.null(codec$range)) next
     z <- column(condition, j)
     ends <- standard_range(codec)
-    n <- sum(z < ends[1] | z > ends[2])
+    n <- sum(z < ends[1] | z > ends[2], na.rm = TRUE)
     if (n == 0) next
     seen <- format(decode(codec$of %||% CODEC_NUMBER, codec$range), digits = 4, trim = TRUE)
     label <- if (is.null(side$names)) as.character(j) else side$names[j]

@@ -39,10 +39,7 @@ new_codec <- function(kind, type, ...) {
 CODEC_NUMBER <- new_codec("number", "numeric")
 
 #' @export
-codec_of.default <- function(x) if (is_plain_column(x)) CODEC_NUMBER
-
-#' @export
-accepts.bijectr_codec_number <- function(codec, x) is_plain_column(x)
+accepts.bijectr_codec_number <- function(codec, x) is_plain_column(x) && !has_unit(x)
 
 #' @export
 intact.bijectr_codec_number <- function(codec) TRUE
@@ -71,12 +68,15 @@ check_columns <- function(x, codecs, name) {
   codec <- CODEC_NUMBER
   for (j in seq_along(x)) {
     if (!is.null(codecs)) codec <- codecs[[j]]
-    taken[j] <- accepts(codec, x[[j]])
+    taken[j] <- accepts(codec, x[[j]]) || is_blank(x[[j]])
   }
   if (all(taken)) return(invisible())
   codec <- if (is.null(codecs)) CODEC_NUMBER else codecs[[which(!taken)[1]]]
   stop_wrong_columns(x, !taken, codec$type, name)
 }
+
+# A column without a value is one of any kind.
+is_blank <- function(x) is.double(x) && !is.object(x) && is.null(dim(x)) && length(x) > 0 && all(is.na(x))
 
 # Columns to points. A matrix stays one, and doubles without a codec are not copied.
 encode_columns <- function(x, codecs = NULL) {
@@ -94,7 +94,7 @@ encode_columns <- function(x, codecs = NULL) {
 
 # Whether a vector is of a class with a codec of its own.
 has_codec <- function(x) {
-  if (!is.object(x) || is.list(x) || !is.null(dim(x))) return(FALSE)
+  if (is.null(attributes(x)) || is.list(x) || !is.null(dim(x))) return(FALSE)
   codec <- codec_of(x)
   !is.null(codec) && !inherits(codec, "bijectr_codec_number")
 }
@@ -116,7 +116,7 @@ stop_wrong_columns <- function(x, wrong, type, name) {
 # A double matrix, with column names where the input had them: for functions of the user and for arguments that are no
 # points of a flow.
 as_numeric_matrix <- function(x, name) {
-  x <- as_table(x, name)
+  x <- as_table(open_data(x, name), name)
   check_columns(x, NULL, name)
   all_rows(encode_columns(x))
 }

@@ -12,7 +12,8 @@
 #' @param log,log.p If `TRUE`, densities and probabilities are given as logarithms.
 #' @param lower.tail If `TRUE`, probabilities are \eqn{P(X \le q)}, otherwise \eqn{P(X > q)}.
 #' @return Numeric vectors: `dflow()` densities (per unit of the data), `pflow()` probabilities, `qflow()` values in the
-#'   units of the data. `rflow()`: draws, a vector for one coordinate, otherwise a matrix as [sample()] returns it.
+#'   units and of the class of the data; `NA` where a value of the points or of the conditions is missing. `rflow()`:
+#'   draws, a vector for one coordinate, otherwise as [sample()] returns them.
 #' @seealso [predict.bijectr_flow()], [logdensity()], [sample()]
 #' @family methods
 #' @examples
@@ -27,8 +28,8 @@ dflow <- function(x, object, condition = NULL, log = FALSE) {
   check_given("x", "object")
   check_flow(object)
   check_flag(log, "log")
-  at <- take_in(object, x, "x", condition)
-  value <- tell_nan(native_log_density(object, at$points, at$condition), "The log density")
+  at <- take_in(object, x, "x", condition, gaps = TRUE)
+  value <- put_back(tell_nan(native_log_density(object, at$points, at$condition), "The log density"), at)
   if (log) value else exp(value)
 }
 
@@ -53,8 +54,8 @@ qflow <- function(p, object, condition = NULL, lower.tail = TRUE, log.p = FALSE)
 rflow <- function(n, object, condition = NULL) {
   check_given("n", "object")
   check_flow(object)
-  draws <- sample.bijectr_flow(object, check_count(n, "n", min = 0), condition)
-  if (object$d == 1) column(draws, 1) else draws
+  if (object$d == 1) object["form"] <- list(list(kind = "vector"))
+  sample.bijectr_flow(object, check_count(n, "n", min = 0), condition)
 }
 
 # ---- one coordinate --------------------------------------------------------------------------------------------------
@@ -64,8 +65,8 @@ flow_cdf <- function(flow, q, condition, name, lower_tail = TRUE, log_p = FALSE)
   ends <- if (is.numeric(q)) which(q == Inf | q == -Inf)
   end_value <- if (length(ends)) q[ends]
   if (length(ends)) q[ends] <- 0
-  at <- take_in(flow, q, name, condition)
-  if (at$n == 0) return(numeric())
+  at <- take_in(flow, q, name, condition, gaps = TRUE)
+  if (at$n == 0) return(put_back(numeric(), at))
   condition <- at$condition
   back <- native_map(flow, at$points, condition, inverse = TRUE)
   z <- back$value[, 1]
@@ -77,18 +78,24 @@ flow_cdf <- function(flow, q, condition, name, lower_tail = TRUE, log_p = FALSE)
     middle <- native_map(flow, matrix(base_quantile(flow, 0.5), at$n), condition, inverse = FALSE)$value[, 1]
     z[outside] <- (direction * ifelse(column(at$points, 1) < middle, -Inf, Inf))[outside]
   }
-  if (length(ends)) z[ends] <- direction * end_value
-  base_cdf(flow, z, lower.tail = lower_tail == increasing, log.p = log_p)
+  if (length(ends)) {
+    here <- if (is.null(at$kept)) ends else match(ends, at$kept) # none where the condition is missing
+    z[here[!is.na(here)]] <- (direction * end_value)[!is.na(here)]
+  }
+  put_back(base_cdf(flow, z, lower.tail = lower_tail == increasing, log.p = log_p), at)
 }
 
 flow_quantile <- function(flow, p, condition, name, lower_tail = TRUE, log_p = FALSE) {
   check_one_coordinate(flow)
   p <- check_probabilities(p, name, log_p)
-  condition <- take_condition(flow, condition, length(p))
-  if (length(p) == 0) return(numeric())
-  lower_tail <- lower_tail == flow_increases(flow, condition)
-  z <- matrix(base_quantile(flow, p, lower.tail = lower_tail, log.p = log_p))
-  column(give_back(flow, native_map(flow, z, condition, inverse = FALSE)$value), 1)
+  at <- leave_gaps_out(matrix(p), take_condition(flow, condition, length(p), gaps = TRUE), length(p))
+  value <- matrix(0, 0, 1)
+  if (at$n > 0) {
+    lower_tail <- lower_tail == flow_increases(flow, at$condition)
+    z <- matrix(base_quantile(flow, at$points[, 1], lower.tail = lower_tail, log.p = log_p))
+    value <- native_map(flow, z, at$condition, inverse = FALSE)$value
+  }
+  decoded(flow, put_back(value, at), 1)
 }
 
 # A flow of one coordinate is monotone, but not always increasing: a power with a negative exponent turns it round.

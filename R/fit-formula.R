@@ -44,6 +44,7 @@ fit_flow.formula <- function(formula, data = NULL, layers = NULL, ..., d = NULL,
   if ("condition" %in% names_of_dots(...)) {
     stop_arg("{.arg condition} was given beside {.arg formula}: conditions stand on its right side.")
   }
+  form <- form_of(data)
   data <- formula_data(data)
   find <- function(expr, value, name) in_columns(expr, value, data, environment(formula), name)
   parts <- formula_parts(
@@ -57,13 +58,14 @@ fit_flow.formula <- function(formula, data = NULL, layers = NULL, ..., d = NULL,
   rules <- column_rules(standardize, extrapolate, support, lower, upper)
   fit_matrix(y, layers, base, parts$condition, parts$weights, rules, loss, control, progress,
     call = plain_call(match.call(fit_flow.formula, call)),
-    formula = bare_formula(parts$formula), model = parts$model, response = parts$response, na_action = parts$na_action
+    formula = bare_formula(parts$formula), model = parts$model, response = parts$response,
+    na_action = parts$na_action, form = form
   )
 }
 
 formula_data <- function(data) {
-  if (is.matrix(data)) data <- as.data.frame(data)
-  if (is.list(data) && !is.object(data) && length(unique(lengths(data))) == 1) data <- list2DF(data)
+  if (!is.null(data)) data <- open_data(data, "data")
+  if (is.matrix(data) || inherits(data, "data.table")) data <- as.data.frame(data)
   if (!is.null(data) && !is.data.frame(data)) {
     stop_arg("{.arg data} must be a data frame or a matrix, not {.obj_type_friendly {data}}.")
   }

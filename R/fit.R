@@ -4,7 +4,9 @@
 #' flow that suits most tables of a few columns, and trains it with settings that depend on the number of rows.
 #'
 #' @param data The data: a data frame or matrix with one column a coordinate and one row an observation, or a numeric
-#'   vector for one coordinate. All columns must be numeric, finite and not constant.
+#'   vector for one coordinate. A list of columns and draws of the posterior package will do as well (their variables,
+#'   chains put together). All columns must be numbers, finite and not constant; classes that are numbers underneath, as
+#'   dates, times, differences of times, units and labelled numbers, are kept and given back: see [sample()].
 #' @param layers A layer or a list of layers, from base to data, such as [coupling_flow()] or
 #'   [masked_autoregressive_flow()]. `NULL` takes [default_layers()]. A [flow()] or an earlier fit is where training
 #'   starts: its layers, parameters and base are taken over, and `base` is not used. If it is standardised already,
@@ -36,8 +38,13 @@
 #'   * `loss`: what was minimised, one of the `loss_*` functions; `options`: of a fit to a log density, `anneal`,
 #'     `evaluate` and `gradient` (`"function"` if it was one); `control`: the training settings, see [fit_control()],
 #'     without callbacks;
+#'   * `form`: what the data came as, and draws go out as: a list of `kind` (`"vector"`, `"matrix"` or `"frame"`) and,
+#'     for a frame, its `class`;
 #'   * `rows`: `train` and `validation`, row numbers of the data, among those that were used; `na.action`: of a fit by
 #'     formula, the rows that were left out for missing values, as in [lm()];
+#'   * `digest`: the number of `rows` of the data, and two numbers each that tell the `data` and the `condition` from
+#'     others, by which it is seen and said (a warning of class `bijectr_warning_data`) that a training goes on with
+#'     other data;
 #'   * `status`: `"finished"`, `"max_epochs"`, `"converged"`, `"time_limit"`, `"stopped"` (by the callback),
 #'     `"interrupted"`, `"diverged"` or `"failed"` (by an error); `steps`, `epochs`, `seconds`: how long it took;
 #'   * `history`: a data frame of `step`, `train` and `validation` loss (mean negative log density in the units of the
@@ -96,13 +103,14 @@ fit_flow.data.frame <- function(data, layers = NULL, ..., d = NULL, base = base_
                                 extrapolate = "pull", loss = loss_maximum_likelihood(), control = NULL,
                                 progress = interactive()) {
   call <- user_fit_call()
+  form <- form_of(data)
   data <- as_fit_data(data)
   if (!is.null(d) && check_count(d, "d") != n_columns(data)) {
     stop_arg("{.arg d} is {d}, but {.arg data} has {n_columns(data)} column{?s}.")
   }
   control <- make_control(control, default_control(n_rows(data), n_columns(data)), list(...))
   rules <- column_rules(standardize, extrapolate, support, lower, upper)
-  fit_matrix(data, layers, base, condition, weights, rules, loss, control, progress, call)
+  fit_matrix(data, layers, base, condition, weights, rules, loss, control, progress, call, form = form)
 }
 
 #' @rdname fit_flow
@@ -141,10 +149,10 @@ make_control <- function(control, default, given) {
   do.call(fit_control, unclass(control))
 }
 
-# `data` comes from as_fit_data(), `condition` from the user, `rules` from column_rules(); the last arguments are those
-# of a fit by formula.
+# `data` comes from as_fit_data(), `condition` from the user, `rules` from column_rules(); `form` is what the data came
+# as; the other last arguments are those of a fit by formula.
 fit_matrix <- function(data, layers, base, condition, weights, rules, loss, control, progress, call = NULL,
-                       formula = NULL, model = NULL, response = NULL, na_action = NULL) {
+                       formula = NULL, model = NULL, response = NULL, na_action = NULL, form = NULL) {
   n <- n_rows(data)
   d <- n_columns(data)
   loss <- check_data_loss(loss)
@@ -155,7 +163,11 @@ fit_matrix <- function(data, layers, base, condition, weights, rules, loss, cont
   auto <- is.null(layers) && rules$standardize != "none"
   if (is.null(layers)) layers <- default_layers(length(rows$train), d, d_condition)
   start <- if (inherits(layers, "bijectr_flow")) check_start(layers, d, d_condition)
-  plan <- blueprint(data, condition, rows$train, model, start, response, weights, rules$extrapolate)
+  if (!is.null(start)) {
+    data <- pick_columns(data, start$names, "data")
+    condition <- pick_columns(condition, start$condition$names, "condition")
+  }
+  plan <- blueprint(data, condition, rows$train, model, start, response, weights, rules$extrapolate, form)
   data <- encode_columns(data, plan$codecs)
   if (!is.null(condition)) condition <- encode_columns(condition, plan$condition$codecs)
   end <- data_end(data, rows$train, weights, rules, auto, if (!is.null(start) && is_standardized(start)) start)
@@ -182,7 +194,8 @@ fit_matrix <- function(data, layers, base, condition, weights, rules, loss, cont
   }
   setup <- data_setup(space, condition, weights, rows, control, root, loss)
   origin <- list(
-    call = call, formula = formula, loss = loss, rows = rows, na.action = na_action, nobs = count_rows(n, weights)
+    call = call, formula = formula, loss = loss, rows = rows, na.action = na_action,
+    digest = data_digest(data, condition, formula), nobs = count_rows(n, weights)
   )
   evaluate <- evaluate_data(replace(setup, "data", list(data)), rows)
   finish_fit(flow, setup, new_state(flow, control), control, progress, origin, evaluate)

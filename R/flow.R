@@ -30,7 +30,7 @@ new_flow <- function(layers, d, base, d_condition, names = NULL) {
   out <- structure(
     list(
       format = FORMAT_VERSION, d = d, d_condition = d_condition, base = base, layers = layers, params = NULL,
-      names = names, codecs = NULL, condition = NULL, response = NULL
+      names = names, codecs = NULL, condition = NULL, response = NULL, form = NULL
     ),
     class = "bijectr_flow"
   )

@@ -27,8 +27,9 @@
 #' @param n Number of draws.
 #' @param condition Values of the conditioning variables, one row.
 #' @param ... Not used.
-#' @return A list of class `bijectr_importance`: the numbers above, `n`, `draws` (a matrix) and `log_weights`
-#'   (normalised, so that their exponentials sum to 1).
+#' @return A list of class `bijectr_importance`: the numbers above, `n`, `draws` (in the form of the data of the fit,
+#'   see [sample()]; a matrix for a fit to a log density) and `log_weights` (normalised, so that their exponentials sum
+#'   to 1).
 #' @references Vehtari, Simpson, Gelman, Yao, Gabry (2024), *Pareto smoothed importance sampling*, arXiv:1507.02646.
 #'   Zhang, Stephens (2009), *A new and efficient estimation method for the generalized Pareto distribution*,
 #'   Technometrics 51(3), doi:10.1198/tech.2009.08017.
@@ -62,16 +63,18 @@ find_target <- function(object, target, envir) {
 weigh_draws <- function(flow, target, n, condition = NULL) {
   proposal <- propose(flow, target, n, condition)
   log_w <- proposal$log_weight
-  c(summarise_weights(log_w), list(n = n, draws = proposal$draws, log_weights = log_w - log_mean_exp(log_w) - log(n)))
+  draws <- give_back(flow, proposal$points)
+  c(summarise_weights(log_w), list(n = n, draws = draws, log_weights = log_w - log_mean_exp(log_w) - log(n)))
 }
 
-# Draws of the flow, as the user knows them and as points, with their log weights. Where the target is -Inf the weight
-# is 0. A draw that is no number, or that the flow itself gives no density, has no weight.
+# Draws of the flow, as the target knows them and as points, with their log weights. The target sees a matrix whatever
+# the form of the data, or a data frame where columns are more than numbers. Where it is -Inf the weight is 0. A draw
+# that is no number, or that the flow itself gives no density, has no weight.
 propose <- function(flow, target, n, condition = NULL) {
   condition <- take_condition(flow, condition, n)
   out <- native_map(flow, native_draw(flow, n, draw_seed()), condition, inverse = FALSE)
   stop_weightless(rowSums(is.na(out$value)) > 0, "is not a number")
-  draws <- give_back(flow, out$value)
+  draws <- give_back(flow, out$value, form = NULL)
   log_p <- target_values(target(draws), n)
   bad <- which(is.na(log_p) | log_p == Inf)
   if (length(bad)) stop_arg("The target is {log_p[bad[1]]} at ({format(draws[bad[1], ], digits = 4)}).")

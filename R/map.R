@@ -7,7 +7,8 @@
 #' @param x Points: a numeric matrix or data frame with one column a coordinate; for one coordinate a vector.
 #' @param condition Values of the conditioning variables, with as many rows as `x` or one row for all.
 #' @param ... Not used.
-#' @return A list: `value`, a matrix of the mapped points, and `logdet`, the log absolute determinant of the Jacobian of
+#' @return A list: `value`, the mapped points, of `forward()` in the form of the data (see [sample()]), of `inverse()` a
+#'   matrix; and `logdet`, the log absolute determinant of the Jacobian of
 #'   this map at each point.
 #' @examples
 #' f <- flow(layer_elementwise(scalar_affine(scale = "exp")), d = 1)
@@ -71,10 +72,11 @@ flow_vjp <- function(flow, x, inverse = TRUE, cotangents, condition = NULL) {
 #'
 #' @param object A flow or a fit.
 #' @param newdata Points in the units of the data: a matrix or data frame with one column a coordinate (columns are
-#'   found by name if both sides have names); for one coordinate a vector.
+#'   found by name if both sides have names); for one coordinate a vector. Names of a matrix that have nothing to do
+#'   with those of the flow are not used, with a warning of class `bijectr_warning_names`.
 #' @inheritParams forward
 #' @return A numeric vector, one log density (in nats) a row, with respect to the units of the data. `-Inf` outside the
-#'   support.
+#'   support, `NA` for a row with missing values.
 #' @examples
 #' f <- flow(layer_elementwise(scalar_affine()), d = 2)
 #' logdensity(f, cbind(0, 0:1))
@@ -89,6 +91,6 @@ logdensity <- function(object, newdata, ...) {
 logdensity.bijectr_flow <- function(object, newdata, condition = NULL, ...) {
   check_unused(...)
   check_flow(object)
-  at <- take_in(object, newdata, "newdata", condition)
-  tell_nan(native_log_density(object, at$points, at$condition), "The log density")
+  at <- take_in(object, newdata, "newdata", condition, gaps = TRUE)
+  put_back(tell_nan(native_log_density(object, at$points, at$condition), "The log density"), at)
 }

@@ -18,6 +18,9 @@ native_init <- function(flow, seed) .Call(ffi_flow_init, flow, seed)
 # Whether all numbers of a matrix, or of a list of columns, are there and within +-largest.
 native_all_within <- function(x, largest) .Call(ffi_all_within, x, largest)
 
+# Two whole numbers that tell one matrix, or list of columns, from another.
+native_digest <- function(x) .Call(ffi_digest, x)
+
 # Points and conditions, here and below: a double matrix, or a list of double vectors, one a column.
 native_map <- function(flow, x, condition, inverse, threads = thread_count()) {
   .Call(ffi_flow_map, flow, inverse, x, condition, TRUE, threads, native_check_interrupt)

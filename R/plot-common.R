@@ -90,9 +90,9 @@ pick_coordinates <- function(coordinates, flow, at_most) {
 }
 
 # Data as a matrix of numbers: what codecs make of them is drawn.
-picture_data <- function(flow, data) {
+picture_data <- function(flow, data, gaps = FALSE) {
   data <- take_response(data, flow, "data")
-  all_rows(take_points(data, flow$d, flow$names, flow$codecs, "data", ", one a coordinate"))
+  all_rows(take_points(data, flow$d, flow$names, flow$codecs, "data", ", one a coordinate", gaps))
 }
 
 # The range to show of one coordinate: all data, else the central 99 percent of draws, and a margin.

@@ -53,7 +53,7 @@ plot.bijectr_flow <- function(x, type = c("density", "samples", "pairs", "layers
   window <- list(
     xlim = check_limits(xlim, "xlim"), ylim = check_limits(ylim, "ylim"), asp = check_aspect(asp), main = main
   )
-  x["codecs"] <- list(NULL) # draws, too, stay numbers
+  x[c("codecs", "form")] <- list(NULL) # draws, too, stay numbers
   draws <- if (type != "layers") draws_to_show(x, n, condition)
   shown <- with_room(switch(type,
     density = if (x$d == 1) {

@@ -25,6 +25,15 @@ rows_at <- function(x, i) {
 
 all_rows <- function(x) if (is.list(x)) rows_at(x, seq_len(n_rows(x))) else x
 
+# Rows with a missing value; no points have none.
+rows_with_gaps <- function(x) {
+  if (is.null(x)) return(FALSE)
+  if (is.list(x)) Reduce(`|`, lapply(x, is.na)) else rowSums(is.na(x)) > 0
+}
+
+# Some rows in the form that the points have.
+keep_rows <- function(x, i) if (is.list(x)) lapply(x, `[`, i) else x[i, , drop = FALSE]
+
 # One row for all of n.
 repeat_row <- function(x, n) if (is.list(x)) lapply(x, rep, n) else x[rep(1L, n), , drop = FALSE]
 
@@ -42,7 +51,7 @@ as_table <- function(x, name) {
     attributes(columns) <- if (are_names(column_names(x))) list(names = column_names(x))
     return(if (length(columns)) columns else matrix(0, nrow(x), 0))
   }
-  if (!is.numeric(x) || is_integer64(x)) {
+  if (!is.numeric(x) || is_no_number(x)) {
     stop_arg("{.arg {name}} must be a numeric matrix, data frame or vector, not {.obj_type_friendly {x}}.")
   }
   if (is.null(dim(x))) {
@@ -68,18 +77,28 @@ are_names <- function(names) {
   is.null(names) || !anyNA(names) && all(nzchar(names)) && !anyDuplicated.default(names)
 }
 
-is_plain_column <- function(x) is.numeric(x) && is.null(dim(x)) && !is_integer64(x)
+# Numbers underneath, whatever the class.
+is_plain_column <- function(x) (is.double(x) || is.integer(x)) && is.null(dim(x)) && !is_no_number(x)
 
-# The bits of a 64-bit integer read as a double mean nothing.
-is_integer64 <- function(x) is.object(x) && inherits(x, "integer64")
+# Whose numbers mean nothing by themselves: codes of levels, the bits of a 64-bit integer read as a double, counts.
+NOT_NUMBERS <- c("factor", "integer64", "table", "Surv")
 
-check_finite <- function(x, name) {
+is_no_number <- function(x) is.object(x) && (isS4(x) || inherits(x, NOT_NUMBERS))
+
+# Classes that say what the numbers mean: plain numbers are not taken for them, nor they for plain numbers.
+UNIT_CLASSES <- c("difftime", "Date", "POSIXct", "units")
+
+has_unit <- function(x) is.object(x) && inherits(x, UNIT_CLASSES)
+
+# `gaps`: missing values are let through.
+check_finite <- function(x, name, gaps = FALSE) {
   if (native_all_within(x, LARGEST)) return(x)
   bad <- lapply(seq_len(n_columns(x)), function(j) {
     value <- as_stored(column(x, j))
-    which(!is.finite(value) | abs(value) > LARGEST)
+    which(if (gaps) abs(value) > LARGEST else !is.finite(value) | abs(value) > LARGEST)
   })
   j <- which(lengths(bad) > 0)[1]
+  if (is.na(j)) return(x)
   row <- bad[[j]][1]
   value <- column(x, j)[row]
   what <- if (is.finite(value)) paste(format(value), "(too large)") else format(value)

@@ -15,8 +15,8 @@
 #'   * `"quantile"`: the inverse of that, as [qflow()].
 #' @param condition Values of the conditioning variables: one row for all points, or one row a point.
 #' @param ... Not used.
-#' @return A numeric vector with one value a row of `newdata`; for `type = "latent"` a matrix with one column a
-#'   coordinate.
+#' @return A numeric vector with one value a row of `newdata`, `NA` for a row with missing values; for `type = "latent"`
+#'   a matrix with one column a coordinate; quantiles have the class of the data.
 #' @seealso [dflow()], [logdensity()], [inverse()]
 #' @family methods
 #' @examples
@@ -47,6 +47,7 @@ predict.bijectr_flow <- function(object, newdata,
 }
 
 latent_points <- function(flow, newdata, condition) {
-  at <- take_in(flow, newdata, "newdata", condition)
-  give_back(flow, native_map(flow, at$points, at$condition, inverse = TRUE)$value, latent = TRUE)
+  at <- take_in(flow, newdata, "newdata", condition, gaps = TRUE)
+  z <- native_map(flow, at$points, at$condition, inverse = TRUE)$value
+  give_back(flow, put_back(z, at), latent = TRUE)
 }

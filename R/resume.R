@@ -80,6 +80,7 @@ resume.bijectr_fit <- function(object, data = NULL, condition = NULL, weights = 
   if (!is.null(condition)) condition <- encode_columns(condition, object$condition$codecs)
   check_columns(data, object$codecs, "data")
   data <- encode_columns(data, object$codecs)
+  object["digest"] <- list(check_same_data(object, data, condition))
   space <- training_space(object, data, rows, weights, object$loss)
   root <- noise_root(center_and_root(space$data, rows$train, weights, "auto"))
   setup <- data_setup(space, condition, weights, rows, control %||% object$control, root, object$loss)
@@ -136,5 +137,5 @@ ended_early <- function(fit) !(fit$status %in% COMPLETE)
 
 # What a continuation takes over from the fit.
 continued_origin <- function(fit) {
-  unclass(fit)[c("call", "formula", "loss", "options", "rows", "na.action", "nobs", "history", "seconds")]
+  unclass(fit)[c("call", "formula", "loss", "options", "rows", "na.action", "digest", "nobs", "history", "seconds")]
 }

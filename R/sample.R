@@ -7,7 +7,9 @@
 #' @param size Number of draws.
 #' @param condition Values of the conditioning variables: one row for all draws, or `size` rows.
 #' @param ... For the default, passed to [base::sample()].
-#' @return A matrix with one row a draw and one column a coordinate, named as the data were.
+#' @return Draws in the form of the data: a data frame (a tibble, a data.table) for a fit to one, with columns of the
+#'   classes, units and time zones of the data; a vector for a fit to a vector; else a matrix with one row a draw and
+#'   one column a coordinate, named as the data were. Draws of whole numbers, and of dates, are not whole.
 #' @examples
 #' f <- flow(layer_elementwise(scalar_affine()), d = 2)
 #' set.seed(1)
@@ -48,7 +50,8 @@ draw_points <- function(flow, n, condition) {
 #' @param n Rows of each data set.
 #' @param condition Values of the conditioning variables, `n` rows or one.
 #' @param ... Not used.
-#' @return A list of `nsim` data frames, with the state of the random number generator as attribute `"seed"`.
+#' @return A list of `nsim` sets of draws in the form of the data, as [sample()] gives them, with the state of the
+#'   random number generator as attribute `"seed"`.
 #' @examples
 #' fit <- fit_flow(faithful, steps = 50)
 #' str(simulate(fit, 2, seed = 1))
@@ -73,6 +76,6 @@ simulate.bijectr_flow <- function(object, nsim = 1, seed = NULL, n = object$nobs
   }
   sets <- lapply(seq_len(nsim), function(i) draw_points(object, n, condition))
   tell_nan(Find(anyNA, sets), "The draw") # one warning, whatever the number of sets
-  sets <- lapply(sets, function(draws) as.data.frame(give_back(object, draws)))
+  sets <- lapply(sets, function(draws) give_back(object, draws))
   structure(stats::setNames(sets, paste0("sim_", seq_len(nsim))), seed = state)
 }

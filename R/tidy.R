@@ -50,9 +50,10 @@ tidy.bijectr_flow <- function(x, ...) {
 augment.bijectr_flow <- function(x, data, condition = NULL, ...) {
   check_unused(...)
   if (missing(data)) stop_arg("{.arg data} is missing: a fit does not keep its data.")
+  if (!is.data.frame(data)) data <- open_data(data, "data")
   if (x$d == 1) data <- as_column(data, x$names)
   density <- logdensity(x, data, condition)
-  out <- if (is.data.frame(data)) data else as.data.frame(picture_data(x, data))
+  out <- if (is.data.frame(data)) data else as.data.frame(picture_data(x, data, gaps = TRUE))
   out$.logdensity <- density
   out
 }

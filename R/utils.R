@@ -23,7 +23,7 @@ name_columns <- function(x, names) {
 # The flow alone, without what a fit adds.
 as_flow <- function(object) {
   fields <- c(
-    "format", "d", "d_condition", "base", "layers", "params", "names", "codecs", "condition", "response"
+    "format", "d", "d_condition", "base", "layers", "params", "names", "codecs", "condition", "response", "form"
   )
   structure(unclass(object)[fields], class = "bijectr_flow")
 }

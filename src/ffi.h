@@ -56,6 +56,7 @@ bj_rows ffi_rows(SEXP x, int columns, const char *what);
 
 /* The entries of the .Call table. */
 SEXP ffi_all_within(SEXP x, SEXP largest);
+SEXP ffi_digest(SEXP x);
 SEXP ffi_flow_check(SEXP flow);
 SEXP ffi_flow_describe(SEXP flow);
 SEXP ffi_flow_init(SEXP flow, SEXP seed);

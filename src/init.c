@@ -8,6 +8,7 @@
 
 static const R_CallMethodDef call_entries[] = {
     ENTRY(ffi_all_within, 2),
+    ENTRY(ffi_digest, 1),
     ENTRY(ffi_check_interrupt, 0),
     ENTRY(ffi_flow_check, 1),
     ENTRY(ffi_flow_describe, 1),

@@ -23,14 +23,15 @@ test_that("data of the wrong type", {
     fit_flow(data.frame(a = 1:3, b = letters[1:3], c = TRUE)),
     "Column b of `data` must be numeric, not ", "The same holds for c."
   )
-  expect_argument_error(fit_flow(data.frame(day = Sys.Date() + 1:3)), "Column day of `data` must be numeric, not ")
   expect_argument_error(fit_flow(data.frame(a = 1:3, b = I(list(1, 2, 3)))), "Column b of `data` must be numeric, not ")
   expect_argument_error(
     fit_flow(data.frame(a = 1:3, b = I(matrix(1:6, 3)))),
     "Column b of `data` must be numeric, not "
   )
   expect_argument_error(fit_flow("a"), "`data` must be a numeric matrix, data frame or vector, not ")
-  expect_argument_error(fit_flow(list(1, 2)), "`data` must be a numeric matrix, data frame or vector, not ")
+  expect_argument_error(fit_flow(list(1, 2)), "`data` must have at least two rows, not 1.")
+  expect_argument_error(fit_flow(list(a = 1:3, b = 1:2)), "The columns of `data` must have one length, not 2 and 3.")
+  expect_argument_error(fit_flow(list()), "`data` has no columns.")
   expect_argument_error(fit_flow(NULL), "`data` must be a numeric matrix, data frame or vector, not ")
   expect_argument_error(fit_flow(c(TRUE, FALSE)), "`data` must be a numeric matrix, data frame or vector, not ")
   expect_argument_error(fit_flow(factor(1:3)), "`data` must be a numeric matrix, data frame or vector, not ")
@@ -103,7 +104,7 @@ test_that("points that do not fit the flow", {
   expect_argument_error(logdensity(fit), "`newdata` is missing.")
   expect_argument_error(logdensity(fit, "a"), "`newdata` must be a numeric matrix, data frame or vector, not ")
   expect_argument_error(logdensity(fit, NULL), "`newdata` must be a numeric matrix, data frame or vector, not ")
-  expect_argument_error(logdensity(fit, list(1, 2)), "`newdata` must be a numeric matrix, data frame or vector, not ")
+  expect_argument_error(logdensity(fit, list(1, "a")), "Column 2 of `newdata` must be numeric, not ")
   expect_argument_error(
     logdensity(fit, data.frame(eruptions = 1)),
     "`newdata` lacks the column waiting.", "It has eruptions."
@@ -123,8 +124,8 @@ test_that("points that do not fit the flow", {
   expect_argument_error(logdensity(fit, matrix(1, 1, 3)), "`newdata` must have 2 columns, one a coordinate, not 3.")
   expect_argument_error(logdensity(fit, 1:3), "`newdata` must have 2 columns, one a coordinate, not 1.")
   expect_argument_error(
-    logdensity(fit, with_value(NA)),
-    "`newdata` has a value that cannot be used: row 3, column waiting is NA."
+    logdensity(fit, with_value(c(NA, Inf), row = 3:4)),
+    "`newdata` has a value that cannot be used: row 4, column waiting is Inf."
   )
   expect_argument_error(
     logdensity(fit, c(1, Inf)),
@@ -153,7 +154,11 @@ test_that("conditions that do not fit the flow", {
     "`condition` lacks the column waiting.", "It has wait."
   )
   expect_argument_error(
-    logdensity(given, 1:3, condition = data.frame(waiting = c(60, NA, 70))),
+    logdensity(given, 1:3, condition = data.frame(waiting = c(60, NA, Inf))),
+    "`condition` has a value that cannot be used: row 3, column waiting is Inf."
+  )
+  expect_argument_error(
+    sample(given, 3, condition = data.frame(waiting = c(60, NA, 70))),
     "`condition` has a value that cannot be used: row 2, column waiting is NA."
   )
   expect_argument_error(

@@ -336,8 +336,8 @@ test_that("what cannot be used is named", {
   refused(logdensity(fit, 1, data.frame(x = 1)), "`condition` lacks the column f")
   refused(logdensity(fit, 1, data.frame(x = 1, f = "z")), "new level")
   refused(logdensity(fit, 1, data.frame(x = 1, f = 2)), "does not fit the formula")
-  refused(logdensity(fit, 1, data.frame(x = NA_real_, f = "a")), "`condition` has a value .* row 1, column x is NA")
-  refused(logdensity(fit, gap), "`newdata` has a value .* column f is NA")
+  refused(sample(fit, 1, data.frame(x = NA_real_, f = "a")), "`condition` has a value .* row 1, column x is NA")
+  refused(logdensity(fit, gap), "`newdata` has a value .* row 5, column x is Inf")
 })
 
 test_that("conditions without rows, of unequal lengths or of strange types", {

@@ -116,7 +116,7 @@ test_that("a flow given conditions learns what they say", {
     condition = data.frame(u = u), steps = 800
   )
   expect_gt(mean(logdensity(fit, 20, condition = data.frame(u = 2))), dnorm(20, 20, 2, log = TRUE) - 0.3)
-  draws <- sample(fit, 4000, condition = c(u = 4))
+  draws <- sample(fit, 4000, condition = c(u = 4))$y
   expect_equal(mean(draws), 40, tolerance = 0.02)
   expect_equal(sd(draws), 4, tolerance = 0.1)
 })

@@ -64,7 +64,7 @@ test_that("the loss is shown for fits, also without validation", {
 test_that("the layers: a panel for the base and each layer that is not a permutation", {
   stages <- drawn(plot(fit, "layers", n = 40))
   expect_length(stages, 6)
-  expect_equal(forward(fit, stages[[1]])$value, stages[[6]], ignore_attr = TRUE)
+  expect_equal(as.matrix(forward(fit, stages[[1]])$value), stages[[6]], ignore_attr = TRUE)
   expect_length(drawn(plot(one, "layers", n = 40)), 3)
   expect_length(drawn(plot(three, "layers", n = 40, coordinates = 2:3)), 3)
   deep <- flow(coupling_flow(flow_layers = 40), d = 2)

@@ -68,12 +68,13 @@ test_that("draws have the moments of the distribution", {
   expect_equal(apply(draws, 2, sd), exp(p$scale), tolerance = 0.05)
 })
 
-test_that("draws are a matrix named as the data", {
+test_that("draws are named as the data", {
   fit <- fit_flow(faithful, steps = 2)
-  expect_identical(dimnames(sample(fit, 3)), list(NULL, c("eruptions", "waiting")))
+  expect_identical(dimnames(sample(fit_flow(as.matrix(faithful), steps = 2), 3)), list(NULL, c("eruptions", "waiting")))
+  expect_named(sample(fit, 3), c("eruptions", "waiting"))
   expect_identical(dim(sample(fit)), c(1L, 2L))
   expect_identical(dim(sample(fit, 0)), c(0L, 2L))
-  expect_true(all(is.finite(sample(fit, 1000))))
+  expect_true(all(is.finite(as.matrix(sample(fit, 1000)))))
 })
 
 test_that("conditions: one row for all draws, or one row a draw", {
@@ -82,7 +83,7 @@ test_that("conditions: one row for all draws, or one row a draw", {
   fit <- fit_flow(faithful["eruptions"], layers, condition = faithful["waiting"], steps = 200)
   expect_identical(dim(sample(fit, 5, condition = 60)), c(5L, 1L))
   draws <- sample(fit, 400, condition = data.frame(waiting = rep(c(50, 85), each = 200)))
-  expect_gt(mean(draws[201:400, ]), mean(draws[1:200, ]) + 1)
+  expect_gt(mean(draws$eruptions[201:400]), mean(draws$eruptions[1:200]) + 1)
   expect_error(sample(fit, 5), "`condition` is missing")
   expect_error(sample(fit, 5, condition = c(50, 60)), "`condition` must have 1 row or")
 })
