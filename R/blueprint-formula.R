@@ -93,7 +93,7 @@ take_response <- function(x, flow, name) {
 
 # ---- the right side --------------------------------------------------------------------------------------------------
 
-conditions_from_frame <- function(frame, terms, levels, name) {
+conditions_from_frame <- function(frame, terms, model, name) {
   for (variable in names(frame)) {
     value <- frame[[variable]]
     row <- which(if (is.matrix(value)) rowSums(is.na(value)) > 0 else is.na(value))[1]
@@ -101,10 +101,14 @@ conditions_from_frame <- function(frame, terms, levels, name) {
       stop_arg("{.arg {name}} has a value that cannot be used: row {row}, column {.field {variable}} is NA.")
     }
   }
+  codes <- code_columns(frame, model$levels, model$codes)
+  terms <- uncoded_terms(terms, model$codes)
+  if (is.null(terms)) return(codes)
+  levels <- model$levels[setdiff(names(model$levels), model$codes)]
   x <- evaluate_formula(
     stats::model.matrix(terms, frame, contrasts.arg = lapply(levels, function(l) "contr.treatment"))
   )
-  x <- x[, colnames(x) != "(Intercept)", drop = FALSE]
+  x <- cbind(x[, colnames(x) != "(Intercept)", drop = FALSE], codes)
   if (!is.numeric(x)) stop_arg("{.arg {name}} must have numeric, logical or categorical variables, not {typeof(x)}.")
   check_finite(matrix(as.double(x), nrow(x), ncol(x), dimnames = list(NULL, colnames(x))), name)
 }
@@ -123,7 +127,7 @@ model_conditions <- function(condition, model, columns, name = "condition") {
       condition <- if (is.null(dim(condition))) as.list(condition) else as.data.frame(condition)
       if (length(unique(lengths(condition))) > 1) stop_arg("The columns of {.arg {name}} must have one length.")
       if (!is.data.frame(condition)) condition <- list2DF(condition)
-    } else if (identical(columns, model$variables) && is.null(colnames(condition))) {
+    } else if (is.null(model$codes) && identical(columns, model$variables) && is.null(colnames(condition))) {
       return(condition) # plain numbers in the order of the formula
     } else {
       stop_arg("{.arg {name}} must be a data frame with the column{?s} {.field {model$variables}}.")
@@ -146,7 +150,7 @@ model_conditions <- function(condition, model, columns, name = "condition") {
       stop_arg("{.arg {name}} does not fit the formula of the fit: {reason}.")
     }
   )
-  conditions_from_frame(frame, terms, model$levels, name)
+  conditions_from_frame(frame, terms, model, name)
 }
 
 has_columns <- function(x, names) {

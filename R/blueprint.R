@@ -26,6 +26,7 @@ blueprint <- function(data, condition, train, model = NULL, start = NULL, respon
   if (!is.null(condition)) {
     if (is.null(side)) {
       side <- list(names = column_names(condition), codecs = standard_codecs(condition, train, weights, extrapolate))
+      side$codecs[side$names %in% model$codes] <- list(CODEC_NUMBER) # codes of levels stay as they are
     }
     check_columns(condition, side$codecs, "condition")
     side$codecs <- widened_codecs(side$codecs, condition, weights)

@@ -50,6 +50,8 @@ are_all_rows <- function(i) all(tabulate(i, length(i)) == 1L)
 COMPLETE <- c("finished", "max_epochs", "converged", "diverged")
 EARLY <- c("paused", "time_limit", "stopped", "interrupted", "failed")
 
+REFERENCE_FIELDS <- c("normal", "flow", "normal_train", "flow_train", "error", "error_train")
+
 # The fields of a fit beside those of its flow, in the words of ?fit_flow; all are always there. Each with what it may
 # be: a fit may come from a file.
 FIT_FIELDS <- list(
@@ -75,7 +77,7 @@ FIT_FIELDS <- list(
   na.action = null_or(is.integer),
   digest = null_or(function(x) is.list(x) && some_count(x[["rows"]]) && is.numeric(x[["data"]])),
   nobs = null_or(some_count), loglik = null_or(one_number), held_out_loglik = null_or(one_number),
-  reference = null_or(numbers_called("normal", "flow", "normal_train", "flow_train")),
+  reference = null_or(numbers_called(REFERENCE_FIELDS)),
   evaluation = null_or(numbers_called("elbo", "elbo_se", "log_z", "log_z_se", "ess", "pareto_k", "n")),
   rounds = null_or(is.list),
   observed = null_or(is.numeric),

@@ -17,6 +17,7 @@ finish_fit <- function(flow, setup, state, control, progress, origin, evaluate, 
       run <- attempted(run, {
         warn_unfinished(run)
         warn_unevaluated(found)
+        advise_fit(fit)
       })
     }
     pending_condition() # one that comes now changes nothing

@@ -23,6 +23,10 @@
 #'   formula was written. A row with a missing value in a column that the formula uses is an error that says so, unless
 #'   `na.action = na.omit` leaves such rows out.
 #'
+#'   A factor of more than 10 levels that is a term of its own is one column of codes behind the other conditions, 0 for
+#'   its first level, which the default layers look up in a trained table of 2 to 8 columns, see [net_embedding()]. With
+#'   `layers` that have no such net it has indicators as other factors, up to 50 levels; beyond that it is an error.
+#'
 #'   The fit remembers levels and transformations as plain data. [logdensity()], [sample()], [predict()] and the others
 #'   then take a data frame of the variables on the right side as `condition`; without `condition` they find these
 #'   variables in `newdata`, if it has them. [formula()], [terms()] and [model.frame()] work as for other models, and
@@ -48,7 +52,8 @@ fit_flow.formula <- function(formula, data = NULL, layers = NULL, ..., d = NULL,
   data <- formula_data(data)
   find <- function(expr, value, name) in_columns(expr, value, data, environment(formula), name)
   parts <- formula_parts(
-    formula, data, find(substitute(weights), weights, "weights"), find(substitute(subset), subset, "subset"), na.action
+    formula, data, find(substitute(weights), weights, "weights"), find(substitute(subset), subset, "subset"), na.action,
+    layers
   )
   y <- as_fit_data(parts$data)
   if (!is.null(d) && check_count(d, "d") != n_columns(y)) {
@@ -86,7 +91,8 @@ in_columns <- function(expr, value, data, envir, name) {
 #   na_action   the rows that were left out for missing values, as of lm()
 #   formula     without dots
 #   model, response  what is needed to make conditions and coordinates of other data frames, see blueprint-formula.R)
-formula_parts <- function(formula, data, weights = NULL, subset = NULL, na_action = stats::na.fail) {
+formula_parts <- function(formula, data, weights = NULL, subset = NULL, na_action = stats::na.fail,
+                          layers = NULL) {
   if (calls_offset(formula)) stop_arg("{.arg formula} has an offset, which means nothing for a density.")
   formula <- without_dots(formula, data)
   envir <- environment(formula) %||% globalenv()
@@ -105,9 +111,10 @@ formula_parts <- function(formula, data, weights = NULL, subset = NULL, na_actio
   y <- rows$table[seq_along(y)]
   right <- drop_levels(rows$table[length(y) + seq_along(right)])
   model <- list(terms = terms, levels = stats::.getXlevels(terms, right), variables = variables)
+  model$codes <- coded_factors(terms, model$levels, layers)
   environment(model$terms) <- NULL
   attr(right, "terms") <- terms
-  condition <- if (length(attr(terms, "term.labels"))) conditions_from_frame(right, terms, model$levels, "data")
+  condition <- if (length(attr(terms, "term.labels"))) conditions_from_frame(right, terms, model, "data")
   list(
     data = list2DF(y), condition = condition, weights = rows$weights, kept = rows$kept,
     na_action = rows$na_action, formula = formula, model = model,

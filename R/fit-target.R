@@ -119,7 +119,7 @@ default_target_layers <- function(d) {
   body <- if (d == 1) {
     layer_repeat(layer_elementwise(spline), 3)
   } else {
-    masked_autoregressive_flow(spline, flow_layers = 4, nn_width = max(32, 2 * d), invert = FALSE)
+    masked_autoregressive_flow(spline, flow_layers = 4, nn_width = default_width(d), invert = FALSE)
   }
   layer_chain(body, layer_elementwise(scalar_affine(min_scale = 0)))
 }

@@ -50,8 +50,8 @@
 #'   * `history`: a data frame of `step`, `train` and `validation` loss (mean negative log density in the units of the
 #'     data, or what `loss` says) and learning `rate`;
 #'   * `nobs`, `loglik`, `held_out_loglik`: the number of rows of positive weight, and the sums of their log densities,
-#'     of all and of the held-out ones; `reference`: mean log densities of the flow and of a normal distribution, see
-#'     [summary.bijectr_fit()];
+#'     of all and of the held-out ones; `reference`: mean log densities of the flow and of a normal distribution, and
+#'     the standard errors of their differences, see [summary.bijectr_fit()];
 #'   * `evaluation`: of a fit to a log density, see [fit_flow.function()]; `rounds`, `observed`: of a fit in rounds, see
 #'     [fit_rounds()];
 #'   * `state`: what `resume()` needs to go on exactly where the training ended: kept with `keep_state = TRUE`, and
@@ -161,7 +161,9 @@ fit_matrix <- function(data, layers, base, condition, weights, rules, loss, cont
   d_condition <- if (is.null(condition)) 0L else n_columns(condition)
   rows <- split_rows(n, control$validation, weights)
   auto <- is.null(layers) && rules$standardize != "none"
-  if (is.null(layers)) layers <- default_layers(length(rows$train), d, d_condition)
+  if (is.null(layers)) {
+    layers <- default_layers(length(rows$train), d, d_condition, coded_levels(model, column_names(condition)))
+  }
   start <- if (inherits(layers, "bijectr_flow")) check_start(layers, d, d_condition)
   if (!is.null(start)) {
     data <- pick_columns(data, start$names, "data")
@@ -169,7 +171,9 @@ fit_matrix <- function(data, layers, base, condition, weights, rules, loss, cont
   }
   plan <- blueprint(data, condition, rows$train, model, start, response, weights, rules$extrapolate, form)
   data <- encode_columns(data, plan$codecs)
+  advise_condition(condition, rows, weights)
   if (!is.null(condition)) condition <- encode_columns(condition, plan$condition$codecs)
+  advise_data(data, condition, rows, weights)
   end <- data_end(data, rows$train, weights, rules, auto, if (!is.null(start) && is_standardized(start)) start)
   if (!is.null(start)) {
     layers <- start$layers
@@ -187,6 +191,7 @@ fit_matrix <- function(data, layers, base, condition, weights, rules, loss, cont
   }
   check_support(flow, data, condition, weights)
   check_loss(loss, flow)
+  advise_size(flow, data, condition, rows, control)
   root <- noise_root(end$found)
   space <- training_space(flow, data, rows, weights, loss)
   if (control$noise > 0 && noise_leaves_support(space$flow %||% flow, space$data, condition, control$noise * root)) {

@@ -1,7 +1,8 @@
 # What a fit is compared with: a multivariate normal fitted to the same training rows, given the conditions by linear
 # regression. Computed when the fit is made, because a fit does not keep its data.
 
-# Mean log densities per unit of weight, on training and on held-out rows (NA where there are none).
+# Mean log densities per unit of weight, on training and on held-out rows (NA where there are none), and the standard
+# errors of the differences between flow and normal.
 fit_reference <- function(setup, rows, log_density) {
   normal <- normal_log_density(setup, rows$train)
   weight <- setup$weight
@@ -10,9 +11,17 @@ fit_reference <- function(setup, rows, log_density) {
     if (!length(i)) return(NA_real_)
     if (is.null(weight)) mean(x[i]) else stats::weighted.mean(x[i], weight[i])
   }
+  error_over <- function(i) {
+    w <- if (is.null(weight)) rep(1, length(i)) else weight[i]
+    i <- i[w > 0]
+    w <- w[w > 0] / sum(w)
+    gain <- log_density[i] - normal[i]
+    if (length(i)) sqrt(sum(w^2 * (gain - sum(w * gain))^2)) else NA_real_
+  }
   list(
     normal = mean_over(normal, rows$validation), flow = mean_over(log_density, rows$validation),
-    normal_train = mean_over(normal, rows$train), flow_train = mean_over(log_density, rows$train)
+    normal_train = mean_over(normal, rows$train), flow_train = mean_over(log_density, rows$train),
+    error = error_over(rows$validation), error_train = error_over(rows$train)
   )
 }
 

@@ -3,7 +3,9 @@
 
 static bj_status net_slot_build(bj_build *build, const bj_spec *spec, const bj_net_request *request, int n_condition,
                                 const char *where, long *n_param, long *n_prep, net_slot *slot) {
-  const bj_status status = net_build(build, spec, request, where, &slot->net);
+  bj_net_request asked = *request;
+  if (n_condition > 0) asked.n_condition = n_condition;
+  const bj_status status = net_build(build, spec, &asked, where, &slot->net);
   if (status != BJ_OK) return status;
   slot->n_condition = n_condition;
   slot->condition_at = request->in_rank ? 0 : request->n_in - n_condition;

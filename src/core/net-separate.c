@@ -97,7 +97,7 @@ static bj_status separate_build(bj_net *net, const bj_spec *spec, const bj_net_r
   }
   self->nets = build_alloc(build, sizeof(net_slot) * (size_t)self->n);
   for (int j = 0; j < self->n; j++) {
-    bj_net_request one = {.n_in = request->n_in, .n_out = self->each};
+    bj_net_request one = {.n_in = request->n_in, .n_out = self->each, .n_condition = request->n_condition};
     if (request->offset) {
       real *offset = build_alloc(build, sizeof(real) * (size_t)self->each);
       for (int i = 0; i < self->each; i++) offset[i] = request->offset[i * self->n + j];

@@ -219,6 +219,7 @@ typedef struct {
    * weight matrix that belongs to input i, because the conditions come first here and last in the parameters. */
   const int *in_rank, *out_rank, *in_column;
   int n_rank;
+  int n_condition; /* of the inputs: the last ones, or with masks the first */
 } bj_net_request;
 
 typedef struct {

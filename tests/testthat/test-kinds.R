@@ -18,7 +18,8 @@ test_that("every kind has a test file", {
 
 test_that("every kind has a constructor that says its name", {
   required <- list(
-    scalar = scalar_affine(), exponent = 2, net = net_mlp(), layer = layer_flip(), loc = 0, scale = 1
+    scalar = scalar_affine(), exponent = 2, net = net_mlp(), layer = layer_flip(), loc = 0, scale = 1,
+    columns = 1, levels = 3
   )
   kinds <- native_kinds()
   for (i in seq_len(nrow(kinds))) {

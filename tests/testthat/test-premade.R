@@ -71,3 +71,18 @@ test_that("wrong arguments are named", {
   expect_error(coupling_flow(scalar = 1), "scalar", class = "bijectr_error_argument")
   expect_error(masked_autoregressive_flow(invert = NA), "invert", class = "bijectr_error_argument")
 })
+
+test_that("default layers do not grow without bound", {
+  size <- function(...) length(default_flow(...)$params)
+  default_flow <- function(d, k = 0, ...) flow(default_layers(500, d, k, ...), d, d_condition = k)
+  spline <- scalar_rq_spline(knots = 8, interval = 5)
+  for (d in c(2, 5, 10, 20)) { # as they have been
+    layers <- layer_repeat(layer_chain(layer_autoregressive(spline, net_mlp(max(32, 2 * d))), layer_permute()), 4)
+    expect_identical(default_layers(500, d), layer_invert(layer_chain(list(), layers)))
+  }
+  expect_lt(max(vapply(c(30, 32, 33, 60, 200), size, 1)), 3e5)
+  expect_lt(size(1000), 1.5e6)
+  expect_lt(size(1, 300), 3e5)
+  expect_lt(size(2, 2, levels = c(0, 1500)), 1e5)
+  expect_equal(sort(inverse(default_flow(40), t(1:40 / 10))$value), 1:40 / 10) # the identity, but for the order
+})

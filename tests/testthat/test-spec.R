@@ -52,7 +52,7 @@ test_that("a specification prints as the call that makes it", {
   families <- "^(scalar|layer|net|base|field|solver|opt|schedule|loss)_"
   required <- list(
     scalar = scalar_rq_spline(3), exponent = 2, net = net_mlp(c(7, 5)), layer = layer_flip(), times = 2, loc = c(0, 1),
-    scale = matrix(c(2, 1, 0, 3), 2)
+    scale = matrix(c(2, 1, 0, 3), 2), columns = c(1, 3), levels = c(12, 40)
   )
   dots <- list(
     scalar_chain = list(scalar_affine("exp"), scalar_exp()), net_separate = list(net_mlp(depth = 0), net_fourier(2)),

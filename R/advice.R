@@ -1,0 +1,196 @@
+# What a careful colleague would say of data and of a fit: warnings of classes of their own, each once a fit, with the
+# cure. The rules look at no more than ADVICE_ROWS rows, evenly spaced, and draw no random numbers.
+
+ADVICE_ROWS <- 1e5
+
+# Before the training. Data and conditions are numbers already, as the core takes them.
+advise_data <- function(data, condition, rows, weights) {
+  n <- n_rows(data)
+  i <- if (n > ADVICE_ROWS) unique(round(seq(1, n, length.out = ADVICE_ROWS))) else seq_len(n)
+  labels <- vapply(seq_len(n_columns(data)), function(j) as.character(column_label(data, j)), "")
+  advise_rows(n_columns(data), if (is.null(condition)) 0 else n_columns(condition), rows, weights)
+  x <- lapply(seq_along(labels), function(j) column(data, j)[i])
+  values <- lapply(x, count_values)
+  fine <- advise_values(values, labels)
+  given <- if (!is.null(condition)) lapply(seq_len(n_columns(condition)), function(j) column(condition, j)[i])
+  if (any(fine)) advise_copies(c(x, given), vapply(values[fine], occupancy, 0), i, rows)
+}
+
+warn_advice <- function(class, ...) {
+  cli::cli_warn(c(...), class = paste0("bijectr_warning_", class), .envir = parent.frame())
+}
+
+# ---- values ----------------------------------------------------------------------------------------------------------
+
+# The distinct values of a column, ascending, and how often each of them is there.
+count_values <- function(x) {
+  runs <- rle(sort.int(x, method = "radix"))
+  list(value = runs$values, count = runs$lengths)
+}
+
+# An atom is a value that at least 5 % of the rows have, 8 at the least, and more than five times as many as the three
+# next values on either side, one of which may be an atom too: zeros among amounts, a bound, a code for what is missing.
+find_atoms <- function(values) {
+  count <- values$count
+  heavy <- which(count >= max(8, 0.05 * sum(count)))
+  Filter(function(k) {
+    near <- sort(count[setdiff(max(1, k - 3):min(length(count), k + 3), k)], decreasing = TRUE)
+    length(near) > 0 && count[k] > 5 * near[min(2, length(near))]
+  }, heavy)
+}
+
+# Ties: the chance that two rows agree in a column is more than 8 %, atoms aside. That of a normal column rounded to
+# steps of h is about 0.28 h / sd, so this is a step of 0.28 sd. Rounding to finer steps harms little and says nothing.
+TIES <- 0.08
+
+agreement <- function(count) {
+  n <- sum(count)
+  sum(count * (count - 1)) / (n * (n - 1))
+}
+
+# Returns which columns are neither tied nor have atoms.
+advise_values <- function(values, labels) {
+  atoms <- lapply(values, find_atoms)
+  tied <- mapply(function(v, atom) {
+    rest <- if (length(atom)) v$count[-atom] else v$count
+    sum(rest) > 1 && agreement(rest) > TIES
+  }, values, atoms)
+  if (any(tied)) {
+    first <- values[[which(tied)[1]]]
+    whole <- all(first$value == round(first$value))
+    warn_advice("ties",
+      "{cli::qty(sum(tied))}Column{?s} {.field {labels[tied]}} of {.arg data} {?is/are} fitted as continuous, but
+       {?has/have} few values: {length(first$value)} {if (whole) 'whole numbers'} in {sum(first$count)} rows of
+       {.field {labels[tied][1]}}.",
+      i = "The density of such a column can grow without bound at its values and says nothing between them.",
+      i = "Spread the values over their steps first, as in {.code x + runif(n, -0.5, 0.5)} for whole numbers, or make
+           the column a condition."
+    )
+  }
+  spiked <- which(!tied & lengths(atoms) > 0)
+  if (length(spiked)) {
+    said <- vapply(spiked, function(j) {
+      k <- atoms[[j]][which.max(values[[j]]$count[atoms[[j]]])]
+      sprintf("column %s: %.0f %% at %s", labels[j], 100 * values[[j]]$count[k] / sum(values[[j]]$count),
+        format(values[[j]]$value[k], digits = 6)
+      )
+    }, "")
+    warn_advice("atom",
+      "Many rows have one value ({said}), where a density can grow without bound.",
+      i = "Fit the other rows alone, and the share of this value beside them."
+    )
+  }
+  !tied & lengths(atoms) == 0
+}
+
+# ---- rows ------------------------------------------------------------------------------------------------------------
+
+# Which share of the places between the quartiles of a column, as far apart as its closest values, is taken: 1 of whole
+# numbers with none left out, nearly 0 of measurements. It bounds the share of rows that agree by chance.
+occupancy <- function(values) {
+  at <- cumsum(values$count) / sum(values$count)
+  middle <- values$value[at >= 0.25 & c(0, at[-length(at)]) <= 0.75]
+  if (length(middle) < 3) middle <- values$value
+  range <- middle[length(middle)] - middle[1]
+  gap <- diff(middle)
+  gap <- gap[gap > 1e-9 * range] # rounding
+  if (length(gap)) length(middle) / (range / min(gap) + 1) else 1
+}
+
+# Held-out rows that are training rows too: at least three, a quarter of them, and three times what chance explains.
+# `columns` hold the rows `i` of the data and conditions.
+advise_copies <- function(columns, occupied, i, rows) {
+  held_out <- i %in% rows$validation
+  if (sum(held_out) < 3) return(invisible())
+  key <- 0 # columns in units of their own, with weights between which no sums of few digits agree
+  for (j in seq_along(columns)) {
+    x <- columns[[j]]
+    size <- max(abs(x))
+    if (size > 0) key <- key + x / size * sqrt(j + 0.1)
+  }
+  copies <- sum(key[held_out] %in% key[!held_out])
+  share <- copies / sum(held_out)
+  if (copies >= 3 && share >= max(0.25, 3 * min(occupied))) {
+    warn_advice("duplicates",
+      "{copies} of {sum(held_out)} held-out rows are training rows too: the validation cannot tell learning from
+       remembering.",
+      i = "Drop the copies ({.fn unique}; {.arg weights} can count them), or name {.arg validation} rows of which
+           training has no copies."
+    )
+  }
+}
+
+# Fewer than five training rows a variable. Rows of unequal weight count as the number of equal ones with their spread.
+advise_rows <- function(d, d_condition, rows, weights) {
+  w <- weights[rows$train]
+  n <- if (is.null(weights)) length(rows$train) else sum(w)^2 / sum(w^2)
+  k <- d + d_condition
+  if (n >= 5 * k) return(invisible())
+  warn_advice("few_rows",
+    "There are few rows for so many variables: {format(n, digits = 3)} for training, {k} column{?s}.",
+    i = "What is fitted will hardly go beyond means and covariances, and these are uncertain: take fewer columns or
+         more rows, or {.code validation = 0} to train on all."
+  )
+}
+
+# Conditions with one value in all training rows, up to rounding, before they are standardised.
+advise_condition <- function(condition, rows, weights) {
+  if (is.null(condition)) return(invisible())
+  constant <- flat_columns(encode_columns(condition, column_codecs(condition, "condition")), rows$train, weights)
+  if (!length(constant)) return(invisible())
+  label <- vapply(constant, function(j) as.character(column_label(condition, j)), "")
+  warn_advice("constant_condition",
+    "{cli::qty(label)}Condition{?s} {.field {label}} {?does/do} not vary in the training rows, which can
+     tell nothing of {?its/their} effect.",
+    i = "{cli::qty(label)}Drop {?it/them}: predictions for other values are made up."
+  )
+}
+
+# ---- the network -----------------------------------------------------------------------------------------------------
+
+LARGE <- 1e6
+
+# Parameters beyond LARGE, with the time that they will take, from the density of one batch (a step with its gradient is
+# about four of them), and the size of the training state.
+advise_size <- function(flow, data, condition, rows, control) {
+  size <- length(flow$params)
+  if (size <= LARGE) return(invisible())
+  i <- rows$train[seq_len(min(control$batch_size, length(rows$train)))]
+  one <- system.time(native_log_density(flow, rows_at(data, i), rows_at(condition, i)))[["elapsed"]]
+  seconds <- 4 * one * data_steps(control, rows)
+  bytes <- 8 * size * (5 + 2 * native_optimizer_moments(control$optimizer)) # theta, best, safe copies, gradients
+  warn_advice("large",
+    "The flow has {format(size, big.mark = ',')} parameters: training needs about {format_seconds(seconds)} and
+     {format(ceiling(bytes / 2^20), big.mark = ',')} MB.",
+    i = "Fewer or narrower {.arg layers} may do as well, see {.arg nn_width}; {.arg seconds} limits the time."
+  )
+}
+
+format_seconds <- function(s) {
+  if (s < 90) return(paste(max(1, round(s)), "s"))
+  if (s < 5400) paste(round(s / 60), "minutes") else paste(format(s / 3600, digits = 2), "hours")
+}
+
+# ---- after the training ----------------------------------------------------------------------------------------------
+
+# A flow that is worse than the normal beside it, clearly so (by two standard errors of the difference, and 0.01 nats),
+# on the held-out rows, or, where they are fewer than 20, on the training rows. A training of fewer than 100 steps was
+# not meant to succeed.
+advise_fit <- function(fit) {
+  reference <- fit$reference
+  if (is.null(reference) || fit$steps < 100) return(invisible())
+  n <- lengths(fit$rows)
+  held_out <- n[["validation"]] >= 20
+  if (!held_out && n[["train"]] < 20) return(invisible())
+  flow <- if (held_out) reference$flow else reference$flow_train
+  normal <- if (held_out) reference$normal else reference$normal_train
+  error <- if (held_out) reference$error else reference$error_train
+  loss <- normal - flow
+  if (is.na(normal) || isTRUE(loss <= max(0.01, 2 * error))) return(invisible())
+  warn_advice("no_better",
+    "The fit is worse than a normal distribution: mean log density {format(flow, digits = 4)} against
+     {format(normal, digits = 4)} on the {if (held_out) 'held-out' else 'training'} rows.",
+    i = "A lower {.arg learning_rate}, more {.arg steps} or fewer parameters may help; see {.code summary(fit)} and
+         {.code plot(fit, \"loss\")}."
+  )
+}
