@@ -24,6 +24,9 @@
 #'   covariance), `"robust"` (median 0 and quantile range 1.349, as a standard normal has, and no correlations among
 #'   rows that are not far out), `"scale"` (mean 0 and variance 1), or `"none"`. `TRUE` is `"robust"` where a column has
 #'   long tails, a standard deviation of more than twice (q.75 - q.25) / 1.349, else `"whiten"`. `FALSE` is `"none"`.
+#'   With the default layers `TRUE` and `"robust"` also put a trained [scalar_tail()] next to columns with tails such as
+#'   a t distribution of two degrees of freedom has: at least three values beyond 7 robust scales, and a Hill estimate,
+#'   from the outer tenth of the values of one side, of more than 0.3.
 #' @param extrapolate What becomes of conditions beyond the range of those that the flow was fitted to, where its nets
 #'   have learned nothing: `"pull"` pulls them in smoothly, to half a standard deviation beyond the range at most;
 #'   `"linear"` takes them as they are. Both warn, with class `bijectr_warning_extrapolation`.
@@ -185,9 +188,9 @@ fit_matrix <- function(data, layers, base, condition, weights, rules, loss, cont
   flow[names(plan)] <- plan
   if (is.null(start)) {
     i <- rows$train
-    flow <- end$start(initialize_from_data(flow, rows_at(data, i), rows_at(condition, i), weights[i]))
+    flow <- initialize_from_data(flow, rows_at(data, i), rows_at(condition, i), weights[i])
   } else {
-    flow["params"] <- list(start$params) # a data end without tails has none
+    flow["params"] <- list(start$params) # what is put next to the data of a start has none
   }
   check_support(flow, data, condition, weights)
   check_loss(loss, flow)
@@ -246,13 +249,6 @@ check_start <- function(flow, d, d_condition, data = "data", condition = "condit
     stop_arg("{.arg layers} is a flow given {flow$d_condition} variable{?s}, but {.arg {condition}} has {d_condition}.")
   }
   flow
-}
-
-# Whether it has a data end of its own.
-is_standardized <- function(flow) {
-  layers <- flow$layers$layers
-  length(layers) > 0 &&
-    (inherits(layers[[length(layers)]], "bijectr_layer_standardize") || is_support_layer(layers[[length(layers)]]))
 }
 
 # Rows that the untrained flow gives no density cannot be learned from.

@@ -214,9 +214,10 @@ support_layer <- function(supports) {
   }))
 }
 
-is_support_layer <- function(layer) {
+# One map of each column, as supports and tails are.
+is_column_layer <- function(layer, kinds = c("support", "tail")) {
   layer$kind == "elementwise" && !inherits(layer$scalar, "bijectr_spec") && is.list(layer$scalar) &&
-    all(vapply(layer$scalar, function(scalar) identical(scalar$kind, "support"), NA))
+    all(vapply(layer$scalar, function(scalar) isTRUE(scalar$kind %in% kinds), NA))
 }
 
 # The supports of a flow that ends in such a layer, for print(); NULL where it does not.
@@ -230,7 +231,7 @@ flow_supports <- function(flow) {
 
 last_support_layer <- function(layers) {
   last <- if (length(layers)) layers[[length(layers)]]
-  if (!is.null(last) && is_support_layer(last)) last
+  if (!is.null(last) && is_column_layer(last, "support")) last
 }
 
 # Columns taken to the line by a support layer, list(data, slope): `slope` is a function of row numbers, the mean sum of
