@@ -162,3 +162,51 @@ gaps_log_density <- function(fit, z, missing, given) {
   }
   out
 }
+
+# New points, whose missing values are gaps: list(z, missing, given).
+take_gaps <- function(fit, x, condition) {
+  if (missing(x)) stop_arg("{.arg newdata} is missing.")
+  z <- take_points(x, fit$d, fit$names, fit$codecs, "newdata", ", one a coordinate", gaps = TRUE)
+  missing <- is_missing(z)
+  for (j in setdiff(which(colSums(missing) > 0), fit$gaps)) {
+    row <- which(missing[, j])[1]
+    stop_arg(c(
+      "{.arg newdata} has a value that cannot be used: row {row}, column {.field {column_label(z, j)}} is NA.",
+      i = "That column had no gaps when the fit was made."
+    ))
+  }
+  list(z = z, missing = missing, given = take_condition(fit, condition, n_rows(z), x))
+}
+
+#' @rdname logdensity
+#' @export
+logdensity.bijectr_gaps_fit <- function(object, newdata, condition = NULL, ...) {
+  check_unused(...)
+  check_gaps_fit(object)
+  at <- take_gaps(object, newdata, condition)
+  gaps_log_density(object, at$z, at$missing, at$given)
+}
+
+#' @rdname sample
+#' @param gaps For a fit with `na = "model"`: whether draws have gaps as the data had; `FALSE` gives the values that the
+#'   model has in their places.
+#' @export
+sample.bijectr_gaps_fit <- function(x, size = 1, condition = NULL, gaps = TRUE, ...) {
+  check_unused(...)
+  check_gaps_fit(x)
+  check_flag(gaps, "gaps")
+  give_back(x, draw_gaps(x, check_count(size, "size", min = 0), condition, gaps))
+}
+
+draw_gaps <- function(fit, n, condition, gaps) {
+  z <- matrix(0, n, fit$d)
+  if (n == 0) return(z)
+  given <- take_condition(fit, condition, n)
+  missing <- matrix(FALSE, n, fit$d)
+  missing[, fit$gaps] <- draw_patterns(fit$patterns, n)
+  for (block in fit$blocks) {
+    z[, block$columns] <- draw_points(block$fit, n, block_condition(fit, block, z, missing, given))
+  }
+  if (gaps) z[missing] <- NA
+  z
+}
