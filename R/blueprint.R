@@ -179,13 +179,15 @@ warn_names <- function(given, names, name) {
 
 # ---- in, to fit ------------------------------------------------------------------------------------------------------
 
+open_table <- function(x, name = "data") as_table(as_column(open_data(x, name)), name)
+
 # Data to fit, as a table of columns that codecs can read: at least two rows, and something to learn in each column.
-as_fit_data <- function(data, name = "data") {
-  data <- as_table(as_column(open_data(data, name)), name)
+as_fit_data <- function(data, name = "data", cure = NULL) {
+  data <- open_table(data, name)
   if (n_columns(data) == 0) stop_arg("{.arg {name}} has no columns.")
   column_codecs(data, name)
   if (n_rows(data) < 2) stop_arg("{.arg {name}} must have at least two rows, not {n_rows(data)}.")
-  check_finite(data, name)
+  check_finite(data, name, cure = cure)
   for (j in seq_len(n_columns(data))) {
     value <- as_stored(column(data, j))
     if (is_flat(value)) {

@@ -4,6 +4,13 @@ FORMAT_VERSION <- 2L
 # A flow as all verbs need it. It may come from a file that another version wrote, or that is damaged: nothing else
 # reads it before. `.subset2()` is `[[` without a look for methods.
 check_flow <- function(object) {
+  if (inherits(object, "bijectr_gaps_fit")) {
+    stop_arg(c(
+      "A fit with {.code na = \"model\"} is several flows: {.fn logdensity}, {.fn sample}, {.fn predict} and
+       {.fn summary} work on it.",
+      i = "Its flows are {.code object$blocks[[1]]$fit} and so on."
+    ))
+  }
   if (!inherits(object, "bijectr_flow")) {
     stop_arg("{.arg object} must be a flow or a fit, not {.obj_type_friendly {object}}.")
   }

@@ -30,6 +30,8 @@
 #' @param extrapolate What becomes of conditions beyond the range of those that the flow was fitted to, where its nets
 #'   have learned nothing: `"pull"` pulls them in smoothly, to half a standard deviation beyond the range at most;
 #'   `"linear"` takes them as they are. Both warn, with class `bijectr_warning_extrapolation`.
+#' @param na What to do about missing values in `data`: `"fail"`, or `"model"`, which takes what is missing as part of the
+#'   model: see the section on missing values.
 #' @param loss [loss_maximum_likelihood()], or [loss_flow_matching()] for flows of one [layer_continuous()].
 #' @param control Training settings, see [fit_control()]. `NULL` takes [default_control()].
 #' @param progress Show a progress bar.
@@ -67,6 +69,16 @@
 #'   on from there. What cannot be computed after training, for an error or an interrupt, is
 #'   `NA` or `NULL`, with a warning of class `bijectr_warning_evaluation`. Where warnings are errors (`options(warn =
 #'   2)`), these warnings are errors of class `bijectr_error_training`, with the fit.
+#' @section Missing values: with `na = "model"` every value that was observed counts. The distribution is that of the
+#'   pattern, which of a row's values are missing, and of the values that are not. The probability of a pattern is its
+#'   share among the training rows, with one more row that is spread over all patterns; the columns without gaps have one
+#'   flow, given the pattern; and each column with gaps, fewest first, has a flow of one coordinate given the pattern and
+#'   the columns before it, trained on the rows that have it. So log densities of rows with gaps are exact: [logdensity()]
+#'   takes `NA` in such columns as missing. [sample()] draws rows with gaps, or without, in whose places then stand the
+#'   values that the model has for them. `layers` are those of the columns without gaps. Such a fit has the fields `gaps`,
+#'   `patterns` and `blocks`, a list of fits; it prints, has a `summary()`, `predict()`, `simulate()`, `logLik()`,
+#'   `coef()` and `nobs()`, and is made anew by `update()`. An error or an interrupt in one of the later flows is an error
+#'   of class `bijectr_error_training` that has the fits so far as `condition$blocks`.
 #' @references Papamakarios, Nalisnick, Rezende, Mohamed, Lakshminarayanan (2021), *Normalizing flows for probabilistic
 #'   modeling and inference*, arXiv:1912.02762.
 #' @seealso [logdensity()], [sample()], [plot.bijectr_fit()], [resume()], [update.bijectr_fit()]
@@ -103,16 +115,29 @@ formula_or_data <- function(data, ...) {
 #' @export
 fit_flow.data.frame <- function(data, layers = NULL, ..., d = NULL, base = base_normal(), condition = NULL,
                                 weights = NULL, support = NULL, lower = NULL, upper = NULL, standardize = TRUE,
-                                extrapolate = "pull", loss = loss_maximum_likelihood(), control = NULL,
+                                extrapolate = "pull", na = "fail", loss = loss_maximum_likelihood(), control = NULL,
                                 progress = interactive()) {
   call <- user_fit_call()
   form <- form_of(data)
-  data <- as_fit_data(data)
+  missing <- if (check_choice(na, c("fail", "model"), "na") == "model") {
+    data <- open_table(data)
+    is_missing(data)
+  }
+  if (any(missing)) data <- fill_gaps(data, missing)
+  data <- as_fit_data(data,
+    cure = "{.code na.omit(data)} leaves such rows out; {.code na = \"model\"} learns from them."
+  )
   if (!is.null(d) && check_count(d, "d") != n_columns(data)) {
     stop_arg("{.arg d} is {d}, but {.arg data} has {n_columns(data)} column{?s}.")
   }
   control <- make_control(control, default_control(n_rows(data), n_columns(data)), list(...))
   rules <- column_rules(standardize, extrapolate, support, lower, upper)
+  if (any(missing)) {
+    fit_block <- function(data, layers, condition, weights, control, rules) {
+      fit_matrix(data, layers, base, condition, weights, rules, loss, control, progress)
+    }
+    return(fit_gaps(data, missing, layers, condition, weights, rules, control, fit_block, call, form))
+  }
   fit_matrix(data, layers, base, condition, weights, rules, loss, control, progress, call, form = form)
 }
 

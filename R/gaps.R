@@ -1,44 +1,55 @@
-# Tables with gaps, fit_flow(data, na = "model"): what is missing is part of the model. With m the pattern of a row, one
-# flag a column with gaps,
+# Tables with gaps, fit_flow(data, na = "model"): what is missing is part of the model. With m the pattern of a row,
+# one flag a column with gaps,
 #
 #   p(m, observed values) = P(m) p(x_full | m) prod_j p(x_j | m, columns before j)
 #   P(m) = (n(m) + prod_j q_j^m_j (1 - q_j)^(1 - m_j)) / (n + 1),   q_j = (n_j + 1/2) / (n + 1)
 #
-# where x_full are the columns without gaps, in one flow, and j runs over those with gaps, fewest first, each with a flow
-# in one coordinate that is trained on the rows that have it, and that the density of a row has only where the row has
-# it. "Given m" is by flags of 0 and 1; in the conditions of later columns a value that is missing is replaced by the
-# column's centre. So every value that was observed counts, and the densities are exact. Patterns count as they were
-# seen, with one more row that is spread over all patterns as if columns had their gaps independently of each other.
+# where x_full are the columns without gaps, in one flow, and j runs over those with gaps, fewest first, each with a
+# flow in one coordinate that is trained on the rows that have it, and that is in the density of a row only where the
+# row has it. "Given m" is by flags of 0 and 1; in the conditions of later columns a value that is missing is replaced
+# by the column's centre. So every value that was observed counts, and the densities are exact. Patterns count as they
+# were seen, with one more row that is spread over all patterns as if columns had their gaps independently of each
+# other.
 #
 # A fit is plain data: names, codecs, form, d, d_condition as in a flow, and
 #   gaps      numbers of the columns with gaps, fewest first; `centre`, one number each
 #   patterns  list(missing, weight, rate): the patterns seen, a logical matrix with one row a pattern and one column a
 #             gap, the sum of weights of each, and the q_j
-#   blocks    lists of columns, given (numbers of columns, of data and of earlier blocks), flags (which of the gaps), fit
+#   blocks    lists of columns and given, numbers of columns, flags, which of the gaps, and fit
 
-# `data` comes from the user, `filled` is the same table without gaps.
-fit_gaps <- function(data, filled, layers, base, condition, weights, standardize, loss, control, progress, call) {
-  missing <- is_missing(data)
+# `filled` is the user's table with values in its gaps, see fill_gaps(), `missing` says where they are.
+# `fit_block(data, layers, condition, weights, control, rules)` fits one block.
+fit_gaps <- function(filled, missing, layers, condition, weights, rules, control, fit_block, call, form) {
   n <- n_rows(filled)
   weights <- check_weights(weights, n)
   condition <- as_fit_condition(condition, n)
   rows <- split_rows(n, control$validation, weights)
-  plan <- blueprint(filled, condition, rows$train)
+  plan <- blueprint(
+    filled, condition, rows$train, weights = weights, extrapolate = rules$extrapolate, form = form
+  )
   z <- encode_columns(filled, plan$codecs)
   given <- if (!is.null(condition)) encode_columns(condition, plan$condition$codecs)
   model <- gaps_model(z, missing, weights, rows$train)
+  auto <- identical(rules$support, "auto")
+  supports <- given_supports(rules$support, rules$lower, rules$upper, n_columns(z), plan$names)
   for (k in seq_along(model$blocks)) {
     block <- model$blocks[[k]]
     has <- which(!missing[, block$columns[1]])
     own <- control
     own["validation"] <- list(match(intersect(rows$validation, has), has))
-    model$blocks[[k]]$fit <- keep_blocks(model$blocks[seq_len(k - 1)], fit_matrix(
-      rows_at(z, has)[, block$columns, drop = FALSE], if (k == 1) layers, base,
-      block_condition(model, block, z, missing, given)[has, , drop = FALSE], weights[has], standardize, loss, own,
-      progress
+    points <- block_points(block, z, has)
+    known <- stats::setNames(supports[block$columns], names(points))
+    rules[c("support", "lower", "upper")] <- list(if (auto) "auto" else Filter(Negate(is.null), known), NULL, NULL)
+    model$blocks[[k]]$fit <- keep_blocks(model$blocks[seq_len(k - 1)], fit_block(
+      points, if (k == 1) layers, block_condition(model, block, z, missing, given, has), weights[has], own, rules
     ))
   }
-  new_gaps_fit(model, plan, call, rows, count_rows(n, weights))
+  fit <- new_gaps_fit(model, plan, rows, call, count_rows(n, weights))
+  density <- gaps_log_density(fit, z, missing, given)
+  used <- if (is.null(weights)) density else ifelse(weights > 0, weights * density, 0)
+  fit$loglik <- sum(used)
+  fit$held_out_loglik <- if (length(rows$validation)) sum(used[rows$validation]) else NA_real_
+  fit
 }
 
 is_missing <- function(table) {
@@ -93,7 +104,7 @@ pattern_key <- function(missing) do.call(paste0, lapply(seq_len(ncol(missing)), 
 pattern_log_density <- function(patterns, missing) {
   seen <- match(pattern_key(missing), pattern_key(patterns$missing))
   weight <- ifelse(is.na(seen), 0, patterns$weight[seen])
-  independent <- missing %*% log(patterns$rate) + !missing %*% log1p(-patterns$rate)
+  independent <- missing %*% log(patterns$rate) + (!missing) %*% log1p(-patterns$rate)
   as.vector(log((weight + exp(independent)) / (sum(patterns$weight) + 1)))
 }
 
@@ -106,20 +117,29 @@ draw_patterns <- function(patterns, n) {
   missing
 }
 
-# What a block is conditioned on, a matrix with names, NULL where that is nothing: the user's conditions, values of other
-# columns with centres in their gaps, flags.
-block_condition <- function(model, block, z, missing, given) {
+# What a block is a flow of, for some rows: columns of numbers.
+block_points <- function(block, z, i) {
+  stats::setNames(lapply(block$columns, function(j) column(z, j)[i]), sprintf("x%d", block$columns))
+}
+
+# And what it is conditioned on, NULL where that is nothing: the user's conditions, values of other columns with centres
+# in their gaps, flags.
+block_condition <- function(model, block, z, missing, given, i) {
   values <- lapply(block$given, function(j) {
-    value <- column(z, j)
+    value <- column(z, j)[i]
     k <- match(j, model$gaps, nomatch = 0)
-    if (k > 0) value[missing[, j]] <- model$centre[k]
+    if (k > 0) value[missing[i, j]] <- model$centre[k]
     value
   })
+  flags <- lapply(model$gaps[block$flags], function(j) as.double(missing[i, j]))
   columns <- c(
-    stats::setNames(values, sprintf("x%d", block$given)),
-    lapply(stats::setNames(model$gaps[block$flags], sprintf("gap%d", block$flags)), function(j) as.double(missing[, j]))
+    if (!is.null(given)) lapply(seq_len(n_columns(given)), function(j) column(given, j)[i]), values, flags
   )
-  cbind(if (!is.null(given)) all_rows(given), do.call(cbind, columns))
+  labels <- c(
+    if (!is.null(given)) sprintf("condition%d", seq_len(n_columns(given))), sprintf("x%d", block$given),
+    sprintf("gap%d", model$gaps[block$flags])
+  )
+  if (length(columns)) list2DF(stats::setNames(columns, labels))
 }
 
 # An error, or an interrupt, of a later block does not cost the blocks before it.
@@ -128,7 +148,7 @@ keep_blocks <- function(done, fit) {
   if (!inherits(ended, "error") && ended$status != "interrupted") return(ended)
   so_far <- if (inherits(ended, "error")) ended$fit else ended
   cli::cli_abort(
-    c("Block {length(done) + 1} of the table {if (inherits(ended, 'error')) 'ended in an error' else 'was interrupted'}.",
+    c("Block {length(done) + 1} {if (inherits(ended, 'error')) 'ended in an error' else 'was interrupted'}.",
       i = "The fits of its blocks so far are in this condition: {.code tryCatch(..., error = identity)$blocks}."
     ),
     class = c("bijectr_error_training", "bijectr_error"), parent = if (inherits(ended, "error")) ended,
@@ -136,77 +156,31 @@ keep_blocks <- function(done, fit) {
   )
 }
 
-new_gaps_fit <- function(model, plan, call, rows, nobs) {
+new_gaps_fit <- function(model, plan, rows, call, nobs) {
   fits <- lapply(model$blocks, `[[`, "fit")
   worst <- which.max(match(vapply(fits, `[[`, "", "status"), c(COMPLETE, EARLY)))
   total <- function(field) sum(vapply(fits, `[[`, 0, field))
-  structure(
-    c(plan, model, list(
-      format = FORMAT_VERSION, d = length(plan$names %||% unlist(lapply(model$blocks, `[[`, "columns"))),
-      d_condition = fits[[1]]$d_condition - length(model$blocks[[1]]$flags), call = call, rows = rows, nobs = nobs,
-      status = fits[[worst]]$status, steps = total("steps"), seconds = total("seconds")
-    )),
-    class = c("bijectr_gaps_fit", "bijectr_fit", "bijectr_flow")
+  fields <- list(
+    format = FORMAT_VERSION, d = sum(lengths(lapply(model$blocks, `[[`, "columns"))),
+    d_condition = length(plan$condition$codecs), call = call, rows = rows, nobs = nobs, loglik = NULL,
+    held_out_loglik = NULL, status = fits[[worst]]$status, steps = total("steps"), seconds = total("seconds")
   )
+  structure(c(fields, plan, model), class = c("bijectr_gaps_fit", "bijectr_fit", "bijectr_flow"))
 }
-
-# ---- verbs -----------------------------------------------------------------------------------------------------------
 
 gaps_log_density <- function(fit, z, missing, given) {
   out <- pattern_log_density(fit$patterns, missing[, fit$gaps, drop = FALSE])
   for (block in fit$blocks) {
     has <- which(!missing[, block$columns[1]])
     if (!length(has)) next
-    condition <- block_condition(fit, block, z, missing, given)[has, , drop = FALSE]
-    out[has] <- out[has] + logdensity(block$fit, rows_at(z, has)[, block$columns, drop = FALSE], condition)
+    condition <- block_condition(fit, block, z, missing, given, has)
+    out[has] <- out[has] + within_blocks(logdensity(block$fit, list2DF(block_points(block, z, has)), condition))
   }
   out
 }
 
-# New points, whose missing values are gaps: list(z, missing, given).
-take_gaps <- function(fit, x, condition) {
-  if (missing(x)) stop_arg("{.arg newdata} is missing.")
-  z <- take_points(x, fit$d, fit$names, fit$codecs, "newdata", ", one a coordinate", gaps = TRUE)
-  missing <- is_missing(z)
-  for (j in setdiff(which(colSums(missing) > 0), fit$gaps)) {
-    row <- which(missing[, j])[1]
-    stop_arg(c(
-      "{.arg newdata} has a value that cannot be used: row {row}, column {.field {column_label(z, j)}} is NA.",
-      i = "That column had no gaps when the fit was made."
-    ))
-  }
-  list(z = z, missing = missing, given = take_condition(fit, condition, n_rows(z), x))
-}
-
-#' @rdname logdensity
-#' @export
-logdensity.bijectr_gaps_fit <- function(object, newdata, condition = NULL, ...) {
-  check_unused(...)
-  check_gaps_fit(object)
-  at <- take_gaps(object, newdata, condition)
-  gaps_log_density(object, at$z, at$missing, at$given)
-}
-
-#' @rdname sample
-#' @param gaps For a fit with `na = "model"`: whether draws have gaps as the data had; `FALSE` gives the values that the
-#'   model has in their places.
-#' @export
-sample.bijectr_gaps_fit <- function(x, size = 1, condition = NULL, gaps = TRUE, ...) {
-  check_unused(...)
-  check_gaps_fit(x)
-  check_flag(gaps, "gaps")
-  give_back(x, draw_gaps(x, check_count(size, "size", min = 0), condition, gaps))
-}
-
-draw_gaps <- function(fit, n, condition, gaps) {
-  z <- matrix(0, n, fit$d)
-  if (n == 0) return(z)
-  given <- take_condition(fit, condition, n)
-  missing <- matrix(FALSE, n, fit$d)
-  missing[, fit$gaps] <- draw_patterns(fit$patterns, n)
-  for (block in fit$blocks) {
-    z[, block$columns] <- draw_points(block$fit, n, block_condition(fit, block, z, missing, given))
-  }
-  if (gaps) z[missing] <- NA
-  z
+# Columns that are conditions inside of the fit only may go beyond their range: the user's own are looked at by
+# take_condition().
+within_blocks <- function(expr) {
+  withCallingHandlers(expr, bijectr_warning_extrapolation = function(w) invokeRestart("muffleWarning"))
 }

@@ -91,7 +91,8 @@ UNIT_CLASSES <- c("difftime", "Date", "POSIXct", "units")
 has_unit <- function(x) is.object(x) && inherits(x, UNIT_CLASSES)
 
 # `gaps`: missing values are let through.
-check_finite <- function(x, name, gaps = FALSE) {
+# `cure` is said where a value is missing.
+check_finite <- function(x, name, gaps = FALSE, cure = NULL) {
   if (native_all_within(x, LARGEST)) return(x)
   bad <- lapply(seq_len(n_columns(x)), function(j) {
     value <- as_stored(column(x, j))
@@ -105,7 +106,8 @@ check_finite <- function(x, name, gaps = FALSE) {
   n_bad <- sum(lengths(bad))
   stop_arg(c(
     "{.arg {name}} has a value that cannot be used: row {row}, column {.field {column_label(x, j)}} is {what}.",
-    i = if (n_bad > 1) "{n_bad} values are missing, not finite or larger than {LARGEST}."
+    i = if (n_bad > 1) "{n_bad} values are missing, not finite or larger than {LARGEST}.",
+    i = if (is.na(value)) cure
   ))
 }
 

@@ -60,6 +60,14 @@ draw_points <- function(flow, n, condition) {
 simulate.bijectr_flow <- function(object, nsim = 1, seed = NULL, n = object$nobs, condition = NULL, ...) {
   check_unused(...)
   check_flow(object)
+  sets <- seeded_sets(nsim, seed, n, function(n) draw_points(object, n, condition))
+  tell_nan(Find(anyNA, sets), "The draw") # one warning, whatever the number of sets
+  sets[] <- lapply(sets, function(draws) give_back(object, draws))
+  sets
+}
+
+# `nsim` data sets by `draw(n)`, with the seed as stats::simulate() has it.
+seeded_sets <- function(nsim, seed, n, draw) {
   nsim <- check_count(nsim, "nsim")
   if (is.null(n)) stop_arg("{.arg n} must be given: this flow was not fitted to data.")
   n <- check_count(n, "n")
@@ -74,8 +82,6 @@ simulate.bijectr_flow <- function(object, nsim = 1, seed = NULL, n = object$nobs
     set.seed(seed)
     state <- structure(seed, kind = as.list(RNGkind()))
   }
-  sets <- lapply(seq_len(nsim), function(i) draw_points(object, n, condition))
-  tell_nan(Find(anyNA, sets), "The draw") # one warning, whatever the number of sets
-  sets <- lapply(sets, function(draws) give_back(object, draws))
+  sets <- lapply(seq_len(nsim), function(i) draw(n))
   structure(stats::setNames(sets, paste0("sim_", seq_len(nsim))), seed = state)
 }

@@ -1,0 +1,158 @@
+# Verbs of fits to tables with gaps, see gaps.R.
+
+# It may come from a file: the fits are looked at by their own verbs.
+check_gaps_fit <- function(fit) {
+  if (!identical(fit[["format"]], FORMAT_VERSION)) check_format(fit[["format"]])
+  count <- function(x, most) is.numeric(x) && !anyNA(x) && all(x >= 1 & x <= most & x == round(x))
+  d <- fit[["d"]]
+  if (!(one_number(d) && count(d, 1e6))) stop_damaged("d")
+  k <- length(fit[["gaps"]])
+  if (!count(fit[["gaps"]], d)) stop_damaged("gaps")
+  if (!is.numeric(fit[["centre"]]) || length(fit[["centre"]]) != k) stop_damaged("centre")
+  patterns <- fit[["patterns"]]
+  whole <- is.list(patterns) && is.logical(patterns[["missing"]]) && identical(ncol(patterns[["missing"]]), k) &&
+    is.numeric(patterns[["weight"]]) && length(patterns[["weight"]]) == nrow(patterns[["missing"]]) &&
+    all(patterns[["weight"]] >= 0) && is.numeric(patterns[["rate"]]) && length(patterns[["rate"]]) == k
+  if (!isTRUE(whole) || anyNA(patterns$missing)) stop_damaged("patterns")
+  for (block in fit[["blocks"]]) {
+    whole <- is.list(block) && count(block[["columns"]], d) && count(block[["given"]], d) &&
+      count(block[["flags"]], k) && inherits(block[["fit"]], "bijectr_fit")
+    if (!isTRUE(whole)) stop_damaged("blocks")
+  }
+  columns <- unlist(lapply(fit$blocks, `[[`, "columns"))
+  if (!identical(sort(as.numeric(columns)), as.numeric(seq_len(d)))) stop_damaged("blocks")
+  fit
+}
+
+# New points, whose missing values are gaps: list(z, missing, given).
+take_gaps <- function(fit, x, condition) {
+  if (missing(x)) stop_arg("{.arg newdata} is missing.")
+  z <- take_points(x, fit$d, fit$names, fit$codecs, "newdata", ", one a coordinate", gaps = TRUE)
+  missing <- is_missing(z)
+  for (j in setdiff(which(colSums(missing) > 0), fit$gaps)) {
+    row <- which(missing[, j])[1]
+    stop_arg(c(
+      "{.arg newdata} has a value that cannot be used: row {row}, column {.field {column_label(z, j)}} is NA.",
+      i = "That column had no gaps in the data of the fit."
+    ))
+  }
+  list(z = z, missing = missing, given = take_condition(fit, condition, n_rows(z), x))
+}
+
+#' @rdname logdensity
+#' @export
+logdensity.bijectr_gaps_fit <- function(object, newdata, condition = NULL, ...) {
+  check_unused(...)
+  check_gaps_fit(object)
+  at <- take_gaps(object, newdata, condition)
+  gaps_log_density(object, at$z, at$missing, at$given)
+}
+
+#' @rdname sample
+#' @param gaps For a fit with `na = "model"`: whether draws have gaps as the data have; `FALSE` gives the values that
+#'   the model has in their places.
+#' @export
+sample.bijectr_gaps_fit <- function(x, size = 1, condition = NULL, gaps = TRUE, ...) {
+  check_unused(...)
+  check_gaps_fit(x)
+  check_flag(gaps, "gaps")
+  size <- check_count(size, "size", min = 0)
+  z <- matrix(0, size, x$d)
+  missing <- matrix(FALSE, size, x$d)
+  if (size > 0) {
+    given <- take_condition(x, condition, size)
+    missing[, x$gaps] <- draw_patterns(x$patterns, size)
+    for (block in x$blocks) {
+      of_block <- block_condition(x, block, z, missing, given, seq_len(size))
+      z[, block$columns] <- within_blocks(draw_points(block$fit, size, of_block))
+    }
+  }
+  if (gaps) z[missing] <- NA
+  give_back(x, tell_nan_but(z, missing))
+}
+
+# Gaps are no warning, other values that are no numbers are.
+tell_nan_but <- function(z, missing) {
+  tell_nan(ifelse(missing, 0, z), "The draw")
+  z
+}
+
+#' @export
+simulate.bijectr_gaps_fit <- function(object, nsim = 1, seed = NULL, n = object$nobs, condition = NULL, ...) {
+  check_unused(...)
+  check_gaps_fit(object)
+  seeded_sets(nsim, seed, n, function(n) sample(object, n, condition = condition))
+}
+
+#' @export
+predict.bijectr_gaps_fit <- function(object, newdata, type = c("logdensity", "density"), condition = NULL, ...) {
+  check_unused(...)
+  value <- logdensity(object, newdata, condition)
+  if (check_choice(type, c("logdensity", "density"), "type") == "density") exp(value) else value
+}
+
+#' @export
+nobs.bijectr_gaps_fit <- function(object, ...) check_gaps_fit(object)$nobs
+
+#' @export
+coef.bijectr_gaps_fit <- function(object, ...) {
+  unlist(lapply(stats::setNames(check_gaps_fit(object)$blocks, block_labels(object)), function(b) coef(b$fit)))
+}
+
+#' @export
+logLik.bijectr_gaps_fit <- function(object, newdata = NULL, condition = NULL, ...) {
+  check_unused(...)
+  check_gaps_fit(object)
+  each <- if (!is.null(newdata)) logdensity(object, newdata, condition)
+  value <- if (is.null(each)) object$loglik else sum(each)
+  structure(value,
+    df = length(coef(object)) + length(object$gaps), nobs = if (is.null(each)) object$nobs else length(each),
+    class = "logLik"
+  )
+}
+
+block_labels <- function(fit) {
+  vapply(fit$blocks, function(block) paste(coordinate_labels(fit)[block$columns], collapse = ", "), "")
+}
+
+#' @export
+print.bijectr_gaps_fit <- function(x, ...) {
+  check_gaps_fit(x)
+  n <- nrow(x$patterns$missing)
+  cat("<flow fit of a table with gaps> ", format_coordinates(x), ", ", format(length(coef(x)), big.mark = ","), " parameters\n",
+    sep = ""
+  )
+  cat("  gaps:    ", paste0(coordinate_labels(x)[x$gaps], " (", format(100 * x$patterns$rate, digits = 2), " %)",
+    collapse = ", "), ", ", n, if (n == 1) " pattern" else " patterns", "\n", sep = "")
+  for (k in seq_along(x$blocks)) {
+    given <- x$blocks[[k]]$given
+    cat("  block ", k, ": ", block_labels(x)[k],
+      if (length(given)) paste0(" given ", shorten_list(coordinate_labels(x)[given])), "\n", sep = ""
+    )
+  }
+  if (is.finite(x$held_out_loglik %||% NA)) {
+    cat("  mean log density of held-out rows: ", format_nats(x$held_out_loglik / length(x$rows$validation)), "\n",
+      sep = ""
+    )
+  }
+  invisible(x)
+}
+
+#' @export
+summary.bijectr_gaps_fit <- function(object, ...) {
+  check_unused(...)
+  check_gaps_fit(object)
+  structure(list(fit = object, blocks = lapply(object$blocks, function(block) summary(block$fit))),
+    class = "summary.bijectr_gaps_fit"
+  )
+}
+
+#' @export
+print.summary.bijectr_gaps_fit <- function(x, ...) {
+  print(x$fit)
+  for (k in seq_along(x$blocks)) {
+    cat("\nBlock ", k, " (", block_labels(x$fit)[k], ")\n", sep = "")
+    print(x$blocks[[k]])
+  }
+  invisible(x)
+}

@@ -1,0 +1,155 @@
+# Tables with gaps: na = "model".
+small <- masked_autoregressive_flow(flow_layers = 1, nn_width = 8)
+
+# a depends on b, c depends on a; values of b are missing at random, those of c where a is large.
+gappy <- function(n) {
+  set.seed(1)
+  a <- rnorm(n)
+  b <- 0.8 * a + 0.6 * rnorm(n)
+  c <- a + rexp(n)
+  data.frame(
+    a = a, b = ifelse(runif(n) < 0.3, NA, b), day = as.Date("2024-01-01") + 10 * rnorm(n),
+    c = ifelse(runif(n) < plogis(2 * a - 1), NA, c)
+  )
+}
+table <- gappy(300)
+fit <- local({
+  set.seed(2)
+  fit_flow(table, small, na = "model", steps = 60)
+})
+
+test_that("a fit has a block for whole columns, and one for each column with gaps", {
+  expect_s3_class(fit, "bijectr_fit")
+  expect_identical(lapply(fit$blocks, `[[`, "columns"), list(c(1L, 3L), 2L, 4L))
+  expect_identical(fit$nobs, 300L)
+  # every value that was observed counts
+  expect_identical(vapply(fit$blocks, function(b) b$fit$nobs, 0L), c(300L, sum(!is.na(table$b)), sum(!is.na(table$c))))
+  expect_equal(as.numeric(logLik(fit)), sum(logdensity(fit, table)))
+  held_out <- fit$rows$validation
+  expect_equal(fit$held_out_loglik, sum(logdensity(fit, table[held_out, ])))
+  for (block in fit$blocks) expect_true(block$fit$d_condition > 0)
+  expect_output(print(fit), "block 3: c given a, day, b")
+  expect_output(print(summary(fit)), "Block 2 \\(b\\)")
+  expect_length(coef(fit), sum(vapply(fit$blocks, function(b) length(coef(b$fit)), 0L)))
+})
+
+test_that("the density of a row is that of its pattern and of what it has", {
+  row <- table[1:6, ]
+  row$b <- c(0.3, NA, 0.3, NA, -1, 2)
+  row$c <- c(1, 1, NA, NA, 2, 3)
+  whole <- logdensity(fit, row)
+  expect_true(all(is.finite(whole)))
+  expect_identical(logdensity(fit, row[c(4, 2), ]), whole[c(4, 2)])
+  expect_identical(logdensity(fit, row[, 4:1]), whole)
+  # over all patterns, and over the values of b, probabilities add up to one
+  m <- as.matrix(expand.grid(c(FALSE, TRUE), c(FALSE, TRUE)))
+  expect_equal(sum(exp(pattern_log_density(fit$patterns, m))), 1)
+  grid <- seq(-8, 8, by = 0.01)
+  at <- row[rep(3, length(grid)), ]
+  at$b <- grid
+  marginal <- sum(exp(logdensity(fit, at))) * 0.01
+  first <- fit$blocks[[1]]
+  given <- data.frame(gap2 = 0, gap4 = 1)
+  names(given) <- first$fit$condition$names
+  x <- data.frame(x1 = row$a[3], x3 = as.numeric(row$day[3]))
+  missing <- matrix(FALSE, 1, 2)
+  missing[, fit$gaps == 4] <- TRUE
+  expect_equal(log(marginal), logdensity(first$fit, x, given) + pattern_log_density(fit$patterns, missing),
+    tolerance = 1e-4
+  )
+})
+
+test_that("patterns are the shares of the training rows, one row more spread over all", {
+  missing <- rbind(c(TRUE, FALSE), c(FALSE, FALSE), c(FALSE, FALSE), c(TRUE, TRUE))
+  patterns <- count_patterns(missing, NULL)
+  expect_equal(patterns$rate, c(2.5, 1.5) / 5)
+  p <- exp(pattern_log_density(patterns, rbind(c(FALSE, FALSE), c(FALSE, TRUE))))
+  expect_equal(p, c((2 + 0.5 * 0.7) / 5, 0.5 * 0.3 / 5))
+  expect_equal(count_patterns(missing, c(2, 1, 0, 1))$weight, c(2, 1, 1))
+  set.seed(1)
+  drawn <- draw_patterns(patterns, 20000)
+  expect_equal(mean(!drawn[, 1] & !drawn[, 2]), p[1], tolerance = 0.03)
+  expect_equal(mean(!drawn[, 1] & drawn[, 2]), p[2], tolerance = 0.1)
+})
+
+test_that("draws have gaps, or values in their places, and the types of the data", {
+  set.seed(3)
+  draws <- sample(fit, 4000)
+  expect_s3_class(draws, "data.frame")
+  expect_s3_class(draws$day, "Date")
+  expect_named(draws, names(table))
+  expect_equal(colMeans(is.na(draws)), colMeans(is.na(table)), tolerance = 0.15)
+  expect_false(anyNA(sample(fit, 50, gaps = FALSE)))
+  expect_identical(nrow(sample(fit, 0)), 0L)
+  sets <- simulate(fit, 2, seed = 1)
+  expect_identical(vapply(sets, nrow, 0L), c(sim_1 = 300L, sim_2 = 300L))
+  expect_identical(simulate(fit, 2, seed = 1), sets)
+  expect_identical(predict(fit, table[1:3, ], "density"), exp(logdensity(fit, table[1:3, ])))
+})
+
+test_that("dependence is learned through gaps", {
+  set.seed(4)
+  wide <- gappy(1500)[c("a", "b", "c")]
+  fit <- fit_flow(wide, small, na = "model", steps = 400)
+  draws <- sample(fit, 4000, gaps = FALSE)
+  expect_equal(cor(draws$a, draws$b), 0.8, tolerance = 0.1)
+  # c is missing where a is large: the draws know it
+  drawn <- sample(fit, 4000)
+  expect_gt(mean(drawn$a[is.na(drawn$c)]) - mean(drawn$a[!is.na(drawn$c)]), 0.5)
+})
+
+test_that("matrices, weights, conditions, and tables where every column has gaps", {
+  set.seed(5)
+  x <- as.matrix(table[c("a", "b")])
+  x[5:20, "a"] <- NA
+  given <- data.frame(g = rnorm(300))
+  fit <- fit_flow(x, na = "model", condition = given, weights = rep(0:1, 150), steps = 20)
+  expect_identical(fit$nobs, 150L)
+  expect_length(fit$blocks, 2)
+  at <- logdensity(fit, x[1:25, ], given[1:25, , drop = FALSE])
+  expect_true(all(is.finite(at)))
+  expect_error(logdensity(fit, x[1:3, ]), "`condition` is missing", class = "bijectr_error_argument")
+  expect_true(is.matrix(sample(fit, 3, condition = given[1, , drop = FALSE])))
+  one <- fit_flow(replace(rnorm(60), 4:9, NaN), na = "model", steps = 5)
+  expect_identical(is.na(logdensity(one, c(0, NA))), c(FALSE, FALSE))
+})
+
+test_that("without gaps it is a fit as any other; errors are clear", {
+  expect_identical(class(fit_flow(faithful, na = "model", steps = 3)), c("bijectr_fit", "bijectr_flow"))
+  expect_error(fit_flow(table, steps = 3), "na = \"model\"", class = "bijectr_error_argument")
+  expect_error(fit_flow(table, na = "omit", steps = 3), "`na` must be one of", class = "bijectr_error_argument")
+  expect_error(fit_flow(data.frame(a = rnorm(9), b = NA_real_), na = "model"), "b of `data` has no values",
+    class = "bijectr_error_argument"
+  )
+  expect_error(logdensity(fit, transform(table, a = NA_real_)), "had no gaps", class = "bijectr_error_argument")
+  for (verb in list(inverse, dflow, params, plot)) {
+    expect_error(if (identical(verb, dflow)) verb(table, fit) else verb(fit, table), "several flows",
+      class = "bijectr_error_argument"
+    )
+  }
+})
+
+test_that("a fit with gaps comes back from a file, and a damaged one is told", {
+  file <- withr::local_tempfile()
+  saveRDS(fit, file)
+  expect_identical(logdensity(readRDS(file), table), logdensity(fit, table))
+  for (field in c("gaps", "centre", "patterns", "blocks", "d")) {
+    bad <- fit
+    bad[[field]] <- if (field == "blocks") list(1) else -1
+    expect_error(logdensity(bad, table), paste0(field, ".* is damaged"), class = "bijectr_error_argument")
+  }
+})
+
+test_that("an error of a later block has the fits before it", {
+  withr::local_options(bijectr.seconds_per_call = 0)
+  failed <- tryCatch(
+    fit_flow(table, small, na = "model", steps = 20, callback = function(fit, record) {
+      if (fit$d == 1 && record$step > 3) stop("the callback's own error")
+    }),
+    error = identity
+  )
+  expect_s3_class(failed, "bijectr_error_training")
+  expect_match(conditionMessage(failed), "Block 2")
+  expect_s3_class(failed$blocks[[1]], "bijectr_fit")
+  expect_gt(failed$blocks[[2]]$steps, 3)
+})
