@@ -30,8 +30,8 @@
 #' @param extrapolate What becomes of conditions beyond the range of those that the flow was fitted to, where its nets
 #'   have learned nothing: `"pull"` pulls them in smoothly, to half a standard deviation beyond the range at most;
 #'   `"linear"` takes them as they are. Both warn, with class `bijectr_warning_extrapolation`.
-#' @param na What to do about missing values in `data`: `"fail"`, or `"model"`, which takes what is missing as part of the
-#'   model: see the section on missing values.
+#' @param na What to do about missing values in `data`: `"fail"`, or `"model"`, which takes what is missing as part of
+#'   the model: see the section on missing values.
 #' @param loss [loss_maximum_likelihood()], or [loss_flow_matching()] for flows of one [layer_continuous()].
 #' @param control Training settings, see [fit_control()]. `NULL` takes [default_control()].
 #' @param progress Show a progress bar.
@@ -71,14 +71,14 @@
 #'   2)`), these warnings are errors of class `bijectr_error_training`, with the fit.
 #' @section Missing values: with `na = "model"` every value that was observed counts. The distribution is that of the
 #'   pattern, which of a row's values are missing, and of the values that are not. The probability of a pattern is its
-#'   share among the training rows, with one more row that is spread over all patterns; the columns without gaps have one
-#'   flow, given the pattern; and each column with gaps, fewest first, has a flow of one coordinate given the pattern and
-#'   the columns before it, trained on the rows that have it. So log densities of rows with gaps are exact: [logdensity()]
-#'   takes `NA` in such columns as missing. [sample()] draws rows with gaps, or without, in whose places then stand the
-#'   values that the model has for them. `layers` are those of the columns without gaps. Such a fit has the fields `gaps`,
-#'   `patterns` and `blocks`, a list of fits; it prints, has a `summary()`, `predict()`, `simulate()`, `logLik()`,
-#'   `coef()` and `nobs()`, and is made anew by `update()`. An error or an interrupt in one of the later flows is an error
-#'   of class `bijectr_error_training` that has the fits so far as `condition$blocks`.
+#'   share among the training rows, with one more row that is spread over all patterns; the columns without gaps have
+#'   one flow, given the pattern; and each column with gaps, fewest first, has a flow of one coordinate given the
+#'   pattern and the columns before it, trained on the rows that have it. So log densities of rows with gaps are exact:
+#'   [logdensity()] takes `NA` in such columns as missing. [sample()] draws rows with gaps, or without, in whose places
+#'   then stand the values that the model has for them. `layers` are those of the columns without gaps. Such a fit has
+#'   the fields `gaps`, `patterns` and `blocks`, a list of fits; it prints, has a `summary()`, `predict()`,
+#'   `simulate()`, `logLik()`, `coef()` and `nobs()`, and is made anew by `update()`. An error or an interrupt in one of
+#'   the later flows is an error of class `bijectr_error_training` that has the fits so far as `condition$blocks`.
 #' @references Papamakarios, Nalisnick, Rezende, Mohamed, Lakshminarayanan (2021), *Normalizing flows for probabilistic
 #'   modeling and inference*, arXiv:1912.02762.
 #' @seealso [logdensity()], [sample()], [plot.bijectr_fit()], [resume()], [update.bijectr_fit()]
@@ -235,36 +235,6 @@ fit_matrix <- function(data, layers, base, condition, weights, rules, loss, cont
 }
 
 # ---- pieces of a fit -------------------------------------------------------------------------------------------------
-
-check_weights <- function(weights, n) {
-  if (is.null(weights)) return(NULL)
-  if (!is.numeric(weights) || length(weights) != n) {
-    stop_arg("{.arg weights} must be {n} numbers, one a row of {.arg data}, not {describe(weights)}.")
-  }
-  bad <- which(!is.finite(weights) | weights < 0)
-  if (length(bad)) stop_arg("{.arg weights} must be finite and not negative; element {bad[1]} is {weights[bad[1]]}.")
-  bad <- which(weights > LARGEST)
-  if (length(bad)) stop_arg("{.arg weights} must not exceed {LARGEST}; element {bad[1]} is {weights[bad[1]]}.")
-  if (sum(weights > 0) < 2) stop_arg("{.arg weights} must be positive for at least two rows.")
-  as.double(weights)
-}
-
-# Training and validation rows. A held-out row must have weight, or it would say nothing.
-split_rows <- function(n, validation, weights) {
-  all <- seq_len(n)
-  if (length(validation) == 1 && is.numeric(validation) && validation < 1) {
-    held_out <- sort(sample.int(n, round(validation * n)))
-  } else {
-    held_out <- tryCatch(all[validation], error = function(e) NA)
-    if (anyNA(held_out) || anyDuplicated(held_out) || (is.logical(validation) && length(validation) != n)) {
-      stop_arg("{.arg validation} must name rows of {.arg data} ({n} rows), each once.")
-    }
-  }
-  if (!is.null(weights)) held_out <- held_out[weights[held_out] > 0]
-  train <- which(!tabulate(held_out, n))
-  if (length(train) < 2) stop_arg("{.arg validation} leaves {length(train)} training row{?s}; at least two are needed.")
-  list(train = train, validation = held_out)
-}
 
 # A flow that training is to start from.
 check_start <- function(flow, d, d_condition, data = "data", condition = "condition") {

@@ -119,11 +119,10 @@ block_labels <- function(fit) {
 print.bijectr_gaps_fit <- function(x, ...) {
   check_gaps_fit(x)
   n <- nrow(x$patterns$missing)
-  cat("<flow fit of a table with gaps> ", format_coordinates(x), ", ", format(length(coef(x)), big.mark = ","), " parameters\n",
-    sep = ""
-  )
-  cat("  gaps:    ", paste0(coordinate_labels(x)[x$gaps], " (", format(100 * x$patterns$rate, digits = 2), " %)",
-    collapse = ", "), ", ", n, if (n == 1) " pattern" else " patterns", "\n", sep = "")
+  size <- format(length(coef(x)), big.mark = ",")
+  cat("<flow fit of a table with gaps> ", format_coordinates(x), ", ", size, " parameters\n", sep = "")
+  shares <- paste0(coordinate_labels(x)[x$gaps], " (", format(100 * x$patterns$rate, digits = 2, trim = TRUE), " %)")
+  cat("  gaps:    ", shorten_list(shares), ", ", n, if (n == 1) " pattern" else " patterns", "\n", sep = "")
   for (k in seq_along(x$blocks)) {
     given <- x$blocks[[k]]$given
     cat("  block ", k, ": ", block_labels(x)[k],

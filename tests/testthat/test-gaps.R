@@ -122,11 +122,11 @@ test_that("without gaps it is a fit as any other; errors are clear", {
     class = "bijectr_error_argument"
   )
   expect_error(logdensity(fit, transform(table, a = NA_real_)), "had no gaps", class = "bijectr_error_argument")
-  for (verb in list(inverse, dflow, params, plot)) {
-    expect_error(if (identical(verb, dflow)) verb(table, fit) else verb(fit, table), "several flows",
-      class = "bijectr_error_argument"
-    )
-  }
+  expect_error(inverse(fit, table), "several flows", class = "bijectr_error_argument")
+  expect_error(dflow(table, fit), "several flows", class = "bijectr_error_argument")
+  expect_error(params(fit), "several flows", class = "bijectr_error_argument")
+  expect_error(plot(fit), "several flows", class = "bijectr_error_argument")
+  expect_error(resume(fit, steps = 3), "several flows", class = "bijectr_error_argument")
 })
 
 test_that("a fit with gaps comes back from a file, and a damaged one is told", {

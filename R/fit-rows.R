@@ -1,0 +1,31 @@
+# Rows of data to fit: their weights, and which are held out.
+
+check_weights <- function(weights, n) {
+  if (is.null(weights)) return(NULL)
+  if (!is.numeric(weights) || length(weights) != n) {
+    stop_arg("{.arg weights} must be {n} numbers, one a row of {.arg data}, not {describe(weights)}.")
+  }
+  bad <- which(!is.finite(weights) | weights < 0)
+  if (length(bad)) stop_arg("{.arg weights} must be finite and not negative; element {bad[1]} is {weights[bad[1]]}.")
+  bad <- which(weights > LARGEST)
+  if (length(bad)) stop_arg("{.arg weights} must not exceed {LARGEST}; element {bad[1]} is {weights[bad[1]]}.")
+  if (sum(weights > 0) < 2) stop_arg("{.arg weights} must be positive for at least two rows.")
+  as.double(weights)
+}
+
+# Training and validation rows. A held-out row must have weight, or it would say nothing.
+split_rows <- function(n, validation, weights) {
+  all <- seq_len(n)
+  if (length(validation) == 1 && is.numeric(validation) && validation < 1) {
+    held_out <- sort(sample.int(n, round(validation * n)))
+  } else {
+    held_out <- tryCatch(all[validation], error = function(e) NA)
+    if (anyNA(held_out) || anyDuplicated(held_out) || (is.logical(validation) && length(validation) != n)) {
+      stop_arg("{.arg validation} must name rows of {.arg data} ({n} rows), each once.")
+    }
+  }
+  if (!is.null(weights)) held_out <- held_out[weights[held_out] > 0]
+  train <- which(!tabulate(held_out, n))
+  if (length(train) < 2) stop_arg("{.arg validation} leaves {length(train)} training row{?s}; at least two are needed.")
+  list(train = train, validation = held_out)
+}
