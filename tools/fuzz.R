@@ -253,5 +253,5 @@ for (what in utils::head(names(most), 25)) {
 }
 beyond <- max(0, sum(unclassed) - floor(wanted / 100))
 failed <- sum(wrong) + beyond
-cat(nrow(results) - failed, " passed, ", failed, " failed\n", sep = "")
+cat(sprintf("%.0f passed, %.0f failed\n", nrow(results) - failed, failed))
 quit(status = failed > 0)
