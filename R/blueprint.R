@@ -251,7 +251,7 @@ standard_codecs <- function(condition, train, weights = NULL, extrapolate = "pul
 
 # Points of the core, a matrix, as the user knows them: with the names of the data, decoded, in the form of the data.
 # Where columns are more than numbers a matrix is a data frame. `latent`: points on the base side have names only.
-give_back <- function(flow, z, latent = FALSE, form = flow$form) {
+give_back <- function(flow, z, latent = FALSE, form = flow[["form"]]) {
   kind <- form[["kind"]] %||% "matrix"
   if (latent || kind == "matrix" && is.null(flow$codecs)) return(name_columns(z, flow$names))
   if (kind == "vector" && flow$d == 1) return(decoded(flow, z, 1))
