@@ -244,3 +244,10 @@ test_that("a large data frame is fitted without copies of it", {
   }, libpath = .libPaths())
   expect_lt(peak, 2.5)
 })
+
+test_that("a flow that was saved before there were forms gives matrices", {
+  f <- flow(layer_elementwise(scalar_affine()), 2)
+  f["form"] <- NULL
+  expect_identical(dim(forward(f, matrix(0, 3, 2))$value), c(3L, 2L))
+  expect_identical(dim(sample(f, 4)), c(4L, 2L))
+})
