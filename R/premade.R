@@ -48,9 +48,9 @@ stack_flow <- function(layer, flow_layers, invert) {
 #' Layers: masked autoregressive spline layers that start at the identity, so that with the whitening layer of
 #' [fit_flow()] a fit starts at the normal distribution with the mean and covariance of the data; with conditions,
 #' behind an affine one. The nets have 32 to 64 hidden units. For more than 32 coordinates the autoregressive layers are
-#' affine, with a spline for each coordinate between them, which keeps parameters and time
-#' within bounds; this part was looked at on one simulated table of 60 columns only. Conditions that are codes of levels (those of factors with many levels, see
-#' [fit_flow.formula()]) go through a [net_embedding()].
+#' affine, with a spline for each coordinate between them, which keeps parameters and time within bounds; this part was
+#' looked at on one simulated table of 60 columns only. Conditions that are codes of levels (those of factors with many
+#' levels, see [fit_flow.formula()]) go through a [net_embedding()].
 #'
 #' Training: Adam with a cosine decay, a number of steps (not epochs: small data would be undertrained), noise
 #' regularisation whose amplitude shrinks with the number of rows at the rate of a kernel density estimate's bandwidth,
