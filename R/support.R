@@ -160,10 +160,12 @@ found_support <- function(value, train) {
   real()
 }
 
+# 0 where all values are the same.
 skewness <- function(x) {
-  x <- x / max(abs(x))
+  x <- x / max(abs(x), .Machine$double.xmin)
   x <- x - mean(x)
-  mean(x^3) / mean(x^2)^1.5
+  variance <- mean(x^2)
+  if (variance > 0) mean(x^3) / variance^1.5 else 0
 }
 
 # Decides how an interval with one end becomes the line. The scale of a softplus is the median distance from the end.

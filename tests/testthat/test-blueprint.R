@@ -21,7 +21,8 @@ test_that("whole numbers are numbers", {
   whole <- data.frame(b = 1:3, a = c(0L, 2L, -1L))
   as_double <- cbind(a = c(0, 2, -1), b = c(1, 2, 3))
   expect_identical(logdensity(fit, whole, 0L), logdensity(fit, as_double, 0))
-  expect_identical(inverse(fit, whole, 1:3), inverse(fit, as_double, c(1, 2, 3)))
+  given <- c(0, 1, -1) # within the range of the fit
+  expect_identical(inverse(fit, whole, as.integer(given)), inverse(fit, as_double, given))
 })
 
 test_that("a fit does not depend on the form of its data", {

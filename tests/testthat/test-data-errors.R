@@ -145,7 +145,7 @@ test_that("conditions that do not fit the flow", {
   )
   expect_argument_error(logdensity(given, 1:3), "`condition` is missing: the flow is conditional on 1 variable.")
   expect_argument_error(
-    logdensity(given, 1:3, condition = 1:2),
+    logdensity(given, 1:3, condition = c(60, 70)),
     "`condition` must have 1 row or as many rows as there are points (3), not 2."
   )
   expect_argument_error(logdensity(given, 1:3, condition = cbind(1, 2)), "`condition` must have 1 column, not 2.")
