@@ -16,6 +16,11 @@ check_flow <- function(object) {
   }
   if (!identical(.subset2(object, "format"), FORMAT_VERSION)) check_format(object[["format"]])
   native_check_flow(object)
+  check_blueprint(object)
+}
+
+# What the core does not look at: how columns come in and go out.
+check_blueprint <- function(object) {
   side <- .subset2(object, "condition")
   for (codec in c(.subset2(object, "codecs"), side[["codecs"]])) if (!intact(codec)) stop_damaged("codecs")
   if (!is_model(side[["model"]])) stop_damaged("condition")

@@ -16,8 +16,9 @@ form_of <- function(x) {
 }
 
 is_form <- function(x) {
-  is.null(x) || is.list(x) && isTRUE(x[["kind"]] %in% c("vector", "matrix", "frame")) &&
-    (x[["kind"]] != "frame" || isTRUE(x[["class"]] %in% names(FRAME_CLASSES)))
+  is_one <- function(word, known) is.character(word) && isTRUE(word %in% known)
+  is.null(x) || is.list(x) && is_one(x[["kind"]], c("vector", "matrix", "frame")) &&
+    (x[["kind"]] != "frame" || is_one(x[["class"]], names(FRAME_CLASSES)))
 }
 
 # ---- in --------------------------------------------------------------------------------------------------------------

@@ -6,6 +6,21 @@ check_gaps_fit <- function(fit) {
   count <- function(x, most) is.numeric(x) && !anyNA(x) && all(x >= 1 & x <= most & x == round(x))
   d <- fit[["d"]]
   if (!(one_number(d) && count(d, 1e6))) stop_damaged("d")
+  side <- fit[["condition"]]
+  d_condition <- fit[["d_condition"]]
+  if (!(one_number(d_condition) && count(d_condition + 1, 1e6))) stop_damaged("d_condition")
+  of_columns <- function(names, codecs, d) {
+    (is.null(names) || is.character(names) && length(names) == d) && is.list(codecs %||% list()) &&
+      length(codecs) %in% c(0, d)
+  }
+  if (!of_columns(fit[["names"]], fit[["codecs"]], d)) stop_damaged("names")
+  if (!is.list(side %||% list()) || !of_columns(side[["names"]], side[["codecs"]], d_condition)) {
+    stop_damaged("condition")
+  }
+  check_blueprint(fit)
+  for (field in c("call", "rows", "status", "steps", "seconds", "nobs", "loglik", "held_out_loglik")) {
+    if (!FIT_FIELDS[[field]](fit[[field]])) stop_damaged(field)
+  }
   k <- length(fit[["gaps"]])
   if (!count(fit[["gaps"]], d)) stop_damaged("gaps")
   if (!is.numeric(fit[["centre"]]) || length(fit[["centre"]]) != k) stop_damaged("centre")

@@ -71,7 +71,7 @@ print.summary.bijectr_fit <- function(x, digits = 3, ...) {
   wrap("Layers:", x$description[["layers"]])
   if ("support" %in% names(x$description)) wrap("Support:", x$description[["support"]])
   wrap("Parameters:", format(x$n_parameter, big.mark = ","))
-  if (!is.null(x$nobs)) {
+  if (length(x$rows)) {
     rows <- format(x$rows, big.mark = ",", trim = TRUE)
     left_out <- if (length(x$na.action)) paste0(", ", stats::naprint(x$na.action))
     wrap("Rows:", paste0(rows[["train"]], " for training, ", rows[["validation"]], " held out", left_out))

@@ -29,6 +29,7 @@ given <- matrix(stats::rnorm(10), 10)
 few <- list(steps = 4, batch_size = 8, progress = FALSE)
 fitted <- function(...) do.call(fit_flow, c(list(...), few))
 frame <- data.frame(points, g = given[, 1])
+holes <- replace(frame, "g", c(NA, given[-1]))
 objects <- list(
   coupling = flow(coupling_flow(flow_layers = 2, nn_width = 4), 2),
   conditional = flow(masked_autoregressive_flow(flow_layers = 2, nn_width = 4), 2, d_condition = 1),
@@ -46,10 +47,16 @@ objects <- list(
   fit = fitted(points),
   weighted = fitted(points, condition = given, weights = rep(1:2, 5), ema = 0.9, validation = 0.3),
   formula = fitted(cbind(a, b) ~ g, data = frame),
+  response = fitted(cbind(s = exp(a), b) ~ g, data = holes, na.action = na.omit),
+  kept = fitted(data.frame(a = Sys.Date() + points[, 1], b = points[, 2]), keep_state = TRUE),
+  supported = fitted(frame[1:2], support = list(a = positive(-9, "softplus"), b = bounded(-9, 9))),
+  tails = flow(layer_elementwise(list(scalar_tail(0, 1, c(0.5, 1)), scalar_support(-9, 9))), 2),
+  gaps = suppressWarnings(fitted(replace(frame[1:2], "b", c(NA, points[-1, 2])), na = "model")),
   target = suppressWarnings(fitted(function(x) -rowSums(x^2) / 2, d = 2))
 )
 conditions <- lapply(objects, function(f) if (f$d_condition > 0) given)
-conditions$formula <- frame
+conditions[c("formula", "response")] <- list(frame)
+conditions$embedded <- matrix(rep(1:2, 5))
 verbs <- list(
   logdensity = function(f, g) logdensity(f, points, condition = g), forward = function(f, g) forward(f, points, g),
   sample = function(f, g) sample(f, 3, condition = g[1, , drop = FALSE]), params = function(f, g) params(f),
@@ -72,7 +79,9 @@ fit_verbs <- list(
     data <- if (inherits(as.list(f$call)[["data"]], "function")) NULL else points
     resume(f, steps = 3, data = if (is.null(f$d_condition)) points else data, condition = g)
   },
-  resume_frame = function(f, g) resume(f, steps = 3, data = frame)
+  resume_frame = function(f, g) {
+    resume(f, steps = 3, data = if (length(f[["na.action"]])) holes else if (is.data.frame(g)) g else frame[1:2])
+  }
 )
 
 # ---- how -------------------------------------------------------------------------------------------------------------

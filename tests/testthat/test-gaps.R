@@ -153,3 +153,17 @@ test_that("an error of a later block has the fits before it", {
   expect_s3_class(failed$blocks[[1]], "bijectr_fit")
   expect_gt(failed$blocks[[2]]$steps, 3)
 })
+
+test_that("a damaged fit says which field is", {
+  set.seed(1)
+  x <- data.frame(a = rnorm(40), b = c(NA, rnorm(39)))
+  fit <- fit_flow(x, na = "model", steps = 4)
+  wrong <- list(
+    d_condition = numeric(), form = list(kind = sum), held_out_loglik = list(1), rows = "a", condition = Sys.Date()
+  )
+  for (field in names(wrong)) {
+    damaged <- fit
+    damaged[field] <- wrong[field]
+    expect_error(print(damaged), field, class = "bijectr_error_argument", info = field)
+  }
+})
