@@ -87,7 +87,8 @@ take_response <- function(x, flow, name) {
       stop_arg("{.arg {name}} does not fit the left side of the formula of the fit: {reason}.")
     }
   )
-  if (length(out) == flow$d) names(out) <- flow$names
+  all <- whole_table(flow)
+  if (length(out) == all$d) names(out) <- all$names
   if (all(whole)) out else out[replace(rep(NA, length(whole)), whole, seq_len(sum(whole))), , drop = FALSE]
 }
 

@@ -1,13 +1,14 @@
 # The two doors between the user's columns and the core's numbers: take_in() and give_back(). Nothing else encodes,
 # scales, matches names, or puts names on.
 #
-# What they go by is the blueprint of a flow, five of its fields beside the numbers of columns `d` and `d_condition`:
+# What they go by is the blueprint of a flow, six of its fields beside the numbers of columns `d` and `d_condition`:
 #   names       of the coordinates, NULL without
 #   codecs      one a coordinate, see codec.R; NULL: all are plain numbers
 #   condition   NULL for a flow without data, whose conditions are plain numbers; else a list of
 #     names, codecs  as above, of the conditioning variables
 #     model          of a formula: what makes these columns from a data frame, see blueprint-formula.R
 #   response    of a formula whose left side is computed from columns: what makes the coordinates from these
+#   dropped     columns of the user's that are linear functions of the coordinates, see dropped.R; NULL without any
 #   form        what the data came as, see forms.R; NULL for a flow without data, which gives matrices
 # A fit learns them from its training rows; whatever holds such fields can stand for a flow here.
 #
@@ -16,10 +17,10 @@
 # with the codecs of its columns, the border will make a bj_rows of it whose read() asks for some rows and encodes them,
 # and what looks at points by rows_at() needs no change.
 
-# The four fields of a fit to be, from data and conditions as as_fit_data() and as_fit_condition() give them, and the
+# These fields of a fit to be, from data and conditions as as_fit_data() and as_fit_condition() give them, and the
 # numbers of the training rows. A flow that training starts from keeps its codecs.
 blueprint <- function(data, condition, train, model = NULL, start = NULL, response = NULL, weights = NULL,
-                      extrapolate = "pull", form = NULL) {
+                      extrapolate = "pull", form = NULL, dropped = NULL) {
   codecs <- if (is.null(start)) column_codecs(data, "data") else start$codecs
   check_columns(data, codecs, "data")
   side <- start$condition
@@ -33,7 +34,8 @@ blueprint <- function(data, condition, train, model = NULL, start = NULL, respon
     side["model"] <- list(model %||% side$model)
   }
   list(
-    names = column_names(data) %||% start$names, codecs = codecs, condition = side, response = response, form = form
+    names = column_names(data) %||% start$names, codecs = codecs, condition = side, response = response, form = form,
+    dropped = dropped
   )
 }
 
@@ -46,11 +48,17 @@ blueprint <- function(data, condition, train, model = NULL, start = NULL, respon
 take_in <- function(flow, x, name, condition = NULL, latent = FALSE, gaps = FALSE) {
   if (missing(x)) stop_arg("{.arg {name}} is missing.")
   flow <- unclass(flow) # no look for methods of `$`
-  points <- if (latent) x else take_response(x, flow, name)
-  points <- take_points(points, flow$d, flow$names, if (!latent) flow$codecs, name, ", one a coordinate", gaps)
+  side <- if (latent) {
+    list(points = take_points(x, flow$d, flow$names, NULL, name, ", one a coordinate", gaps))
+  } else {
+    take_coordinates(flow, take_response(x, flow, name), name, gaps)
+  }
+  points <- side$points
   n <- n_rows(points)
   given <- if (flow$d_condition > 0 || !is.null(condition)) take_condition(flow, condition, n, x, gaps)
-  if (gaps) leave_gaps_out(points, given, n) else list(points = points, condition = given, n = n)
+  at <- if (gaps) leave_gaps_out(points, given, n) else list(points = points, condition = given, n = n)
+  at$off <- if (is.null(at$kept)) side$off else side$off[at$kept]
+  at
 }
 
 leave_gaps_out <- function(points, condition, n) {
@@ -118,6 +126,14 @@ conditions_of_model <- function(given, model, names, name, gaps) {
   out <- model_conditions(as.data.frame(given)[rows, , drop = FALSE], model, names, name)
   out[gone, ] <- NA
   out
+}
+
+# Points on the data side, list(points, off): `off` says which rows do not fulfil the relations, NULL without any.
+take_coordinates <- function(flow, x, name, gaps = FALSE) {
+  x <- open_data(x, name)
+  whole <- if (has_dropped(flow, x)) whole_table(flow) else flow
+  points <- take_points(x, whole$d, whole$names, whole$codecs, name, ", one a coordinate", gaps)
+  if (whole$d == flow$d) list(points = points) else split_dropped(points, flow$dropped)
 }
 
 take_points <- function(x, d, names, codecs, name, each = "", gaps = FALSE) {
@@ -252,6 +268,11 @@ standard_codecs <- function(condition, train, weights = NULL, extrapolate = "pul
 # Points of the core, a matrix, as the user knows them: with the names of the data, decoded, in the form of the data.
 # Where columns are more than numbers a matrix is a data frame. `latent`: points on the base side have names only.
 give_back <- function(flow, z, latent = FALSE, form = flow[["form"]]) {
+  force(form)
+  if (!latent && !is.null(flow$dropped)) {
+    z <- with_dropped(z, flow$dropped)
+    flow <- whole_table(flow)
+  }
   kind <- form[["kind"]] %||% "matrix"
   if (latent || kind == "matrix" && is.null(flow$codecs)) return(name_columns(z, flow$names))
   if (kind == "vector" && flow$d == 1) return(decoded(flow, z, 1))

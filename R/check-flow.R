@@ -22,7 +22,10 @@ check_flow <- function(object) {
 # What the core does not look at: how columns come in and go out.
 check_blueprint <- function(object) {
   side <- .subset2(object, "condition")
-  for (codec in c(.subset2(object, "codecs"), side[["codecs"]])) if (!intact(codec)) stop_damaged("codecs")
+  gone <- .subset2(object, "dropped")
+  if (!is_dropped(gone)) stop_damaged("dropped")
+  codecs <- c(.subset2(object, "codecs"), side[["codecs"]], gone[["codecs"]])
+  for (codec in codecs) if (!intact(codec)) stop_damaged("codecs")
   if (!is_model(side[["model"]])) stop_damaged("condition")
   if (!is_response(object[["response"]])) stop_damaged("response")
   if (!is_form(.subset2(object, "form"))) stop_damaged("form")

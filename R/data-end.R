@@ -19,7 +19,8 @@ TAIL_PIVOT <- 0.01
 # for.
 data_end <- function(data, rows, weights, rules, auto, earlier = NULL) {
   outer <- if (is.null(earlier)) {
-    given <- given_supports(rules$support, rules$lower, rules$upper, n_columns(data), column_names(data))
+    given <- rules$given %||%
+      given_supports(rules$support, rules$lower, rules$upper, n_columns(data), column_names(data))
     support_layer(find_supports(data, given, auto || identical(rules$support, "auto"), rows, weights))
   } else {
     refuse_support(rules)

@@ -29,7 +29,8 @@ dflow <- function(x, object, condition = NULL, log = FALSE) {
   check_flow(object)
   check_flag(log, "log")
   at <- take_in(object, x, "x", condition, gaps = TRUE)
-  value <- put_back(tell_nan(native_log_density(object, at$points, at$condition), "The log density"), at)
+  value <- tell_nan(native_log_density(object, at$points, at$condition), "The log density")
+  value <- put_back(density_at(value, at), at)
   if (log) value else exp(value)
 }
 
@@ -54,7 +55,7 @@ qflow <- function(p, object, condition = NULL, lower.tail = TRUE, log.p = FALSE)
 rflow <- function(n, object, condition = NULL) {
   check_given("n", "object")
   check_flow(object)
-  if (object$d == 1) object["form"] <- list(list(kind = "vector"))
+  if (object$d == 1 && is.null(object$dropped)) object["form"] <- list(list(kind = "vector"))
   sample.bijectr_flow(object, check_count(n, "n", min = 0), condition)
 }
 

@@ -34,7 +34,7 @@
 #' @export
 fit_flow.formula <- function(formula, data = NULL, layers = NULL, ..., d = NULL, base = base_normal(), weights = NULL,
                              subset = NULL, na.action = stats::na.fail, support = NULL, lower = NULL, upper = NULL,
-                             standardize = TRUE, extrapolate = "pull",
+                             standardize = TRUE, extrapolate = "pull", collinear = "error",
                              loss = loss_maximum_likelihood(), control = NULL, progress = interactive()) {
   call <- sys.call(-1)
   if (inherits(data, "formula")) { # data |> fit_flow(y ~ x)
@@ -60,7 +60,7 @@ fit_flow.formula <- function(formula, data = NULL, layers = NULL, ..., d = NULL,
     stop_arg("{.arg d} is {d}, but the left side of {.arg formula} has {n_columns(y)} column{?s}.")
   }
   control <- make_control(control, default_control(n_rows(y), n_columns(y)), list(...))
-  rules <- column_rules(standardize, extrapolate, support, lower, upper)
+  rules <- column_rules(standardize, extrapolate, support, lower, upper, collinear)
   fit_matrix(y, layers, base, parts$condition, parts$weights, rules, loss, control, progress,
     call = plain_call(match.call(fit_flow.formula, call)),
     formula = bare_formula(parts$formula), model = parts$model, response = parts$response,

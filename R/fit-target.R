@@ -90,6 +90,7 @@ start_target_flow <- function(layers, d, base, names, rules) {
     if (layers$d_condition > 0) stop_arg("{.arg layers} is a conditional flow, which has no log density of its own.")
     if (d > 0 && d != layers$d) stop_arg("{.arg layers} is a flow of {layers$d} coordinate{?s}, but {.arg d} is {d}.")
     flow <- as_flow(layers)
+    flow["dropped"] <- list(NULL) # the target is one of the coordinates
     if (!is.null(names)) flow$names <- names
     if (length(unlist(rules))) stop_arg("{.arg support} was given, but {.arg layers} is a flow, which has its own.")
     return(flow)

@@ -32,6 +32,12 @@
 #'   `"linear"` takes them as they are. Both warn, with class `bijectr_warning_extrapolation`.
 #' @param na What to do about missing values in `data`: `"fail"`, or `"model"`, which takes what is missing as part of
 #'   the model: see the section on missing values.
+#' @param collinear What becomes of columns that are linear functions of columns before them, as copies, sums, and the
+#'   last part of shares that add up to 1: together they have no density. `"error"` says so; `"drop"` leaves them out of
+#'   the flow, whose log density, likelihood, parameters and pictures are those of the other columns, and computes them
+#'   for draws. Points to evaluate may have them: a row that does not fulfil the relation, to a millionth of the
+#'   standard deviation, has log density `-Inf`. Supports that are given for such columns have no effect.
+#'   `"drop"` is for data without missing values.
 #' @param loss [loss_maximum_likelihood()], or [loss_flow_matching()] for flows of one [layer_continuous()].
 #' @param control Training settings, see [fit_control()]. `NULL` takes [default_control()].
 #' @param progress Show a progress bar.
@@ -115,8 +121,8 @@ formula_or_data <- function(data, ...) {
 #' @export
 fit_flow.data.frame <- function(data, layers = NULL, ..., d = NULL, base = base_normal(), condition = NULL,
                                 weights = NULL, support = NULL, lower = NULL, upper = NULL, standardize = TRUE,
-                                extrapolate = "pull", na = "fail", loss = loss_maximum_likelihood(), control = NULL,
-                                progress = interactive()) {
+                                extrapolate = "pull", na = "fail", collinear = "error",
+                                loss = loss_maximum_likelihood(), control = NULL, progress = interactive()) {
   call <- user_fit_call()
   form <- form_of(data)
   missing <- if (check_choice(na, c("fail", "model"), "na") == "model") {
@@ -131,8 +137,9 @@ fit_flow.data.frame <- function(data, layers = NULL, ..., d = NULL, base = base_
     stop_arg("{.arg d} is {d}, but {.arg data} has {n_columns(data)} column{?s}.")
   }
   control <- make_control(control, default_control(n_rows(data), n_columns(data)), list(...))
-  rules <- column_rules(standardize, extrapolate, support, lower, upper)
+  rules <- column_rules(standardize, extrapolate, support, lower, upper, collinear)
   if (any(missing)) {
+    if (rules$collinear == "drop") stop_arg("{.code collinear = \"drop\"} is for data without missing values.")
     fit_block <- function(data, layers, condition, weights, control, rules) {
       fit_matrix(data, layers, base, condition, weights, rules, loss, control, progress)
     }
@@ -182,9 +189,13 @@ make_control <- function(control, default, given) {
 fit_matrix <- function(data, layers, base, condition, weights, rules, loss, control, progress, call = NULL,
                        formula = NULL, model = NULL, response = NULL, na_action = NULL, form = NULL) {
   n <- n_rows(data)
-  d <- n_columns(data)
   loss <- check_data_loss(loss)
   weights <- check_weights(weights, n)
+  all <- data
+  left <- drop_columns(data, weights, rules$collinear, if (inherits(layers, "bijectr_flow")) check_flow(layers))
+  data <- left$data
+  d <- n_columns(data)
+  rules$given <- supports_of_kept(rules, all, if (n_columns(all) > d) left$dropped)
   condition <- as_fit_condition(condition, n)
   d_condition <- if (is.null(condition)) 0L else n_columns(condition)
   rows <- split_rows(n, control$validation, weights)
@@ -197,7 +208,10 @@ fit_matrix <- function(data, layers, base, condition, weights, rules, loss, cont
     data <- pick_columns(data, start$names, "data")
     condition <- pick_columns(condition, start$condition$names, "condition")
   }
-  plan <- blueprint(data, condition, rows$train, model, start, response, weights, rules$extrapolate, form)
+  plan <- blueprint(
+    data, condition, rows$train, model, start, response, weights, rules$extrapolate, form,
+    left$dropped
+  )
   data <- encode_columns(data, plan$codecs)
   advise_condition(condition, rows, weights)
   if (!is.null(condition)) condition <- encode_columns(condition, plan$condition$codecs)

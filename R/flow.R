@@ -30,7 +30,8 @@ new_flow <- function(layers, d, base, d_condition, names = NULL) {
   out <- structure(
     list(
       format = FORMAT_VERSION, d = d, d_condition = d_condition, base = base, layers = layers, params = NULL,
-      names = names, codecs = NULL, condition = NULL, response = NULL, form = NULL
+      names = names, codecs = NULL, condition = NULL, response = NULL, form = NULL,
+      dropped = NULL
     ),
     class = "bijectr_flow"
   )
@@ -48,6 +49,7 @@ print.bijectr_flow <- function(x, ...) {
     sep = ""
   )
   print_layers(x)
+  print_dropped(x)
   invisible(x)
 }
 

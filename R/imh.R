@@ -29,7 +29,8 @@ sample_imh <- function(object, target = NULL, size = 1000, chains = 4, warmup = 
   check_unused(...)
   check_given("object")
   check_flow(object)
-  taken <- intersect(object$names, c(".chain", ".iteration", ".draw"))
+  whole <- whole_table(object)
+  taken <- intersect(whole$names, c(".chain", ".iteration", ".draw"))
   if (length(taken)) stop_arg("A coordinate is called {.field {taken[1]}}, a name that draws objects use themselves.")
   size <- check_count(size, "size")
   chains <- check_count(chains, "chains")
@@ -58,7 +59,8 @@ sample_imh <- function(object, target = NULL, size = 1000, chains = 4, warmup = 
   }
   kept <- seq_len(size) + warmup + 1
   rows <- at[kept, , drop = FALSE] + rep((seq_len(chains) - 1L) * steps, each = size)
-  out <- array(proposal$points[rows, ], c(size, chains, object$d), list(NULL, NULL, coordinate_labels(object)))
+  points <- with_dropped(proposal$points, object$dropped)[rows, ]
+  out <- array(points, c(size, chains, whole$d), list(NULL, NULL, coordinate_labels(whole)))
   acceptance <- colMeans(at[kept, , drop = FALSE] == kept)
   if (requireNamespace("posterior", quietly = TRUE)) out <- posterior::as_draws_array(out)
   attr(out, "acceptance") <- acceptance

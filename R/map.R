@@ -47,6 +47,7 @@ map_points <- function(flow, x, condition, inverse) {
   at <- take_in(flow, x, "x", condition, latent = !inverse)
   out <- native_map(flow, at$points, at$condition, inverse)
   tell_nan(out$value, "The image")
+  out$logdet <- density_at(out$logdet, at)
   list(value = give_back(flow, out$value, latent = inverse), logdet = tell_nan(out$logdet, "The log-determinant"))
 }
 
@@ -92,5 +93,5 @@ logdensity.bijectr_flow <- function(object, newdata, condition = NULL, ...) {
   check_unused(...)
   check_flow(object)
   at <- take_in(object, newdata, "newdata", condition, gaps = TRUE)
-  put_back(tell_nan(native_log_density(object, at$points, at$condition), "The log density"), at)
+  put_back(density_at(tell_nan(native_log_density(object, at$points, at$condition), "The log density"), at), at)
 }

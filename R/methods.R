@@ -37,6 +37,7 @@ print.bijectr_fit <- function(x, ...) {
   layers <- strwrap(format_layers(x), initial = "  layers:  ", prefix = strrep(" ", 11), width = getOption("width"))
   cat(layers, sep = "\n")
   print_supports(x)
+  print_dropped(x)
   cat("  trained: ", format_training(x), "\n", sep = "")
   reference <- x$reference
   if (!is.null(reference)) {
@@ -150,11 +151,6 @@ format_coordinates <- function(x) {
     paste0(" given ", if (is.null(x$condition$names)) x$d_condition else shorten_list(x$condition$names))
   }
   paste0(x$d, if (x$d == 1) " coordinate" else " coordinates", names, given)
-}
-
-shorten_list <- function(names, at_most = 5) {
-  if (length(names) > at_most) names <- c(names[seq_len(at_most - 1)], "...")
-  paste(names, collapse = ", ")
 }
 
 format_parameters <- function(x) paste(format(length(x$params), big.mark = ","), "parameters")

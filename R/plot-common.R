@@ -92,7 +92,7 @@ pick_coordinates <- function(coordinates, flow, at_most) {
 # Data as a matrix of numbers: what codecs make of them is drawn.
 picture_data <- function(flow, data, gaps = FALSE) {
   data <- take_response(data, flow, "data")
-  all_rows(take_points(data, flow$d, flow$names, flow$codecs, "data", ", one a coordinate", gaps))
+  all_rows(take_coordinates(flow, data, "data", gaps)$points)
 }
 
 # The range to show of one coordinate: all data, else the central 99 percent of draws, and a margin.

@@ -137,7 +137,8 @@ check_dependence <- function(root, moments) {
     "Column {.field {label[bad[1]]}} of {.arg data} is a linear function of {.field {label[relation$of]}}:
      together they have no density.",
     i = if (length(bad) > 1) "The same holds for {.field {label[bad[-1]]}}, given the columns before.",
-    i = "Leave {cli::qty(length(bad))}{?it/them} out."
+    i = "Leave {cli::qty(length(bad))}{?it/them} out: {.code collinear = \"drop\"} does so with columns that are linear
+         functions in their own units, and gives them back in draws."
   ))
 }
 

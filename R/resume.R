@@ -64,6 +64,7 @@ resume.bijectr_fit <- function(object, data = NULL, condition = NULL, weights = 
   }
   data <- as_fit_data(at$data)
   n <- n_rows(data)
+  data <- without_dropped(data, object, check_weights(at$weights, n))
   rows <- object$rows
   if (n_columns(data) != object$d || n != length(rows$train) + length(rows$validation)) {
     stop_arg("{.arg data} are not the data of this fit: they have {n} row{?s} and {n_columns(data)} column{?s}.")

@@ -3,10 +3,12 @@
 STANDARDIZE <- c("robust", "whiten", "scale", "none")
 
 # What becomes of columns on their way to the trained layers, as the user asked for it.
-column_rules <- function(standardize = TRUE, extrapolate = "pull", support = NULL, lower = NULL, upper = NULL) {
+column_rules <- function(standardize = TRUE, extrapolate = "pull", support = NULL, lower = NULL, upper = NULL,
+                         collinear = "error") {
   list(
     standardize = check_standardize(standardize),
     extrapolate = check_choice(extrapolate, c("pull", "linear"), "extrapolate"),
+    collinear = check_choice(collinear, c("error", "drop"), "collinear"),
     support = support, lower = lower, upper = upper
   )
 }

@@ -53,7 +53,11 @@ augment.bijectr_flow <- function(x, data, condition = NULL, ...) {
   if (!is.data.frame(data)) data <- open_data(data, "data")
   if (x$d == 1) data <- as_column(data, x$names)
   density <- logdensity(x, data, condition)
-  out <- if (is.data.frame(data)) data else as.data.frame(picture_data(x, data, gaps = TRUE))
+  out <- data
+  if (!is.data.frame(data)) {
+    whole <- if (has_dropped(x, data)) whole_table(x) else x
+    out <- as.data.frame(picture_data(whole, data, gaps = TRUE))
+  }
   out$.logdensity <- density
   out
 }

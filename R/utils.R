@@ -23,7 +23,8 @@ name_columns <- function(x, names) {
 # The flow alone, without what a fit adds.
 as_flow <- function(object) {
   fields <- c(
-    "format", "d", "d_condition", "base", "layers", "params", "names", "codecs", "condition", "response", "form"
+    "format", "d", "d_condition", "base", "layers", "params", "names", "codecs", "condition", "response", "form",
+    "dropped"
   )
   structure(unclass(object)[fields], class = "bijectr_flow")
 }
@@ -45,3 +46,8 @@ with_seed <- function(seed, expr) {
 
 # The value of `expr`, which may be the user's code, or the error or interrupt that ended it. Interrupts are let in.
 guarded <- function(expr) tryCatch(allowInterrupts(expr), error = identity, interrupt = identity)
+
+shorten_list <- function(names, at_most = 5) {
+  if (length(names) > at_most) names <- c(names[seq_len(at_most - 1)], "...")
+  paste(names, collapse = ", ")
+}

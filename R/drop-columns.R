@@ -1,0 +1,81 @@
+# Which columns of data to fit are linear functions of others, and the data without them: see dropped.R for what a flow
+# keeps of them.
+
+# Data to fit, not encoded, without the columns that are left out: list(data, dropped). A flow that training starts from
+# has its own relations, which the data must fulfil.
+drop_columns <- function(data, weights, collinear, start = NULL) {
+  if (!is.null(start$dropped)) return(list(data = without_dropped(data, start, weights), dropped = start$dropped))
+  if (collinear == "error" || inherits(start, "bijectr_flow") && start$d == n_columns(data)) return(list(data = data))
+  rows <- if (is.null(weights)) seq_len(n_rows(data)) else which(weights > 0)
+  dropped <- find_dropped(encode_columns(data, column_codecs(data, "data")), rows, weights)
+  if (is.null(dropped)) return(list(data = data))
+  gone <- keep_columns(data, dropped$columns)
+  dropped["names"] <- list(column_names(gone))
+  dropped["codecs"] <- list(column_codecs(gone, "data"))
+  list(data = keep_columns(data, -dropped$columns), dropped = dropped)
+}
+
+# The supports that were given for all columns, of those that are kept; NULL where all are.
+supports_of_kept <- function(rules, data, dropped) {
+  if (is.null(dropped)) return(NULL)
+  given <- given_supports(rules$support, rules$lower, rules$upper, n_columns(data), column_names(data))
+  given[-dropped$columns]
+}
+
+# The relations that hold in all rows that count, of encoded columns: each of a column with those before it.
+find_dropped <- function(x, rows, weights) {
+  check_flat(x, rows, weights)
+  moments <- row_moments(x, rows, weights)
+  root <- covariance_root(moments, x, rows, weights)
+  if (is.null(root)) return(NULL)
+  size <- sqrt(rowSums(root^2))
+  bad <- unname(which(diag(root) <= DEPENDENT * size))
+  if (!length(bad)) return(NULL)
+  kept <- setdiff(seq_along(size), bad)
+  scale <- unname(moment_scale(moments))
+  found <- lapply(bad, function(j) {
+    relation <- linear_relation(root / size, j, bad)
+    of <- relation$of
+    terms <- lapply(of, function(i) column(x, i)[rows])
+    exact <- sharpened(column(x, j)[rows], terms, unname(relation$coefficient * scale[j] / scale[of]))
+    c(exact, list(of = match(of, kept), tolerance = max(10 * DEPENDENT * scale[j], 2 * exact$error)))
+  })
+  list(
+    columns = bad, of = lapply(found, `[[`, "of"), coefficients = lapply(found, `[[`, "coefficients"),
+    intercept = unname(vapply(found, `[[`, 0, "intercept")), tolerance = unname(vapply(found, `[[`, 0, "tolerance"))
+  )
+}
+
+# Coefficients are found up to rounding. Where round ones, as those of copies and sums are, do as well, they are meant.
+sharpened <- function(y, terms, coefficients) {
+  slack <- 8 * .Machine$double.eps * max(abs(y))
+  with_intercept <- function(coefficients) {
+    rest <- y - Reduce(`+`, Map(`*`, coefficients, terms))
+    middle <- mean(range(rest))
+    tried <- c(0, signif(middle, 9), middle)
+    errors <- vapply(tried, function(a) max(abs(rest - a)), 0)
+    take <- which(errors <= 2 * errors[3] + slack)[1]
+    list(coefficients = coefficients, intercept = tried[take], error = errors[take])
+  }
+  round <- with_intercept(signif(coefficients, 9))
+  found <- with_intercept(coefficients)
+  if (round$error <= 2 * found$error + slack) round else found
+}
+
+# Data for a flow that has left columns out: these are looked at, and taken out, where the data have them.
+without_dropped <- function(data, flow, weights = NULL) {
+  if (!has_dropped(flow, data)) return(data)
+  whole <- whole_table(flow)
+  data <- pick_columns(data, whole$names, "data")
+  check_columns(data, whole$codecs, "data")
+  off <- split_dropped(encode_columns(data, whole$codecs), flow$dropped)$off
+  bad <- which(off & (if (is.null(weights)) TRUE else weights > 0))
+  if (length(bad)) {
+    label <- flow$dropped$names %||% as.character(flow$dropped$columns)
+    stop_arg(c(
+      "Row {bad[1]} of {.arg data} does not fulfil the relation by which the fit has left out {.field {label}}.",
+      i = if (length(bad) > 1) "So it is with {length(bad)} rows."
+    ))
+  }
+  keep_columns(data, -flow$dropped$columns)
+}
