@@ -51,7 +51,7 @@ take_gaps <- function(fit, x, condition) {
       i = "That column had no gaps in the data of the fit."
     ))
   }
-  list(z = z, missing = missing, given = take_condition(fit, condition, n_rows(z), x))
+  list(z = z, missing = missing, given = take_condition(fit, condition, n_rows(z), x, gaps = TRUE))
 }
 
 #' @rdname logdensity
@@ -60,7 +60,11 @@ logdensity.bijectr_gaps_fit <- function(object, newdata, condition = NULL, ...) 
   check_unused(...)
   check_gaps_fit(object)
   at <- take_gaps(object, newdata, condition)
-  gaps_log_density(object, at$z, at$missing, at$given)
+  out <- rep(NA_real_, n_rows(at$z))
+  kept <- which(rep_len(!rows_with_gaps(at$given), length(out)))
+  given <- if (!is.null(at$given)) keep_rows(at$given, kept)
+  out[kept] <- gaps_log_density(object, keep_rows(at$z, kept), at$missing[kept, , drop = FALSE], given)
+  out
 }
 
 #' @rdname sample
@@ -72,7 +76,7 @@ sample.bijectr_gaps_fit <- function(x, size = 1, condition = NULL, gaps = TRUE, 
   check_gaps_fit(x)
   check_flag(gaps, "gaps")
   size <- check_count(size, "size", min = 0)
-  z <- matrix(0, size, x$d)
+  z <- name_columns(matrix(0, size, x$d), x$names)
   missing <- matrix(FALSE, size, x$d)
   if (size > 0) {
     given <- take_condition(x, condition, size)

@@ -29,9 +29,11 @@ fit_gaps <- function(filled, missing, layers, condition, weights, rules, control
   )
   z <- encode_columns(filled, plan$codecs)
   given <- if (!is.null(condition)) encode_columns(condition, plan$condition$codecs)
+  supports <- given_supports(rules$support, rules$lower, rules$upper, n_columns(z), plan$names)
+  check_gappy(z, missing, weights, rows, supports, layers, control)
+  advise_rows(n_columns(z), length(plan$condition$codecs), rows, weights)
   model <- gaps_model(z, missing, weights, rows$train)
   auto <- identical(rules$support, "auto")
-  supports <- given_supports(rules$support, rules$lower, rules$upper, n_columns(z), plan$names)
   for (k in seq_along(model$blocks)) {
     block <- model$blocks[[k]]
     has <- which(!missing[, block$columns[1]])
@@ -40,9 +42,9 @@ fit_gaps <- function(filled, missing, layers, condition, weights, rules, control
     points <- block_points(block, z, has)
     known <- stats::setNames(supports[block$columns], names(points))
     rules[c("support", "lower", "upper")] <- list(if (auto) "auto" else Filter(Negate(is.null), known), NULL, NULL)
-    model$blocks[[k]]$fit <- keep_blocks(model$blocks[seq_len(k - 1)], fit_block(
+    model$blocks[[k]]$fit <- keep_blocks(model$blocks[seq_len(k - 1)], within_blocks(fit_block(
       points, if (k == 1) layers, block_condition(model, block, z, missing, given, has), weights[has], own, rules
-    ))
+    )))
   }
   fit <- new_gaps_fit(model, plan, rows, call, count_rows(n, weights))
   density <- gaps_log_density(fit, z, missing, given)
@@ -50,6 +52,35 @@ fit_gaps <- function(filled, missing, layers, condition, weights, rules, control
   fit$loglik <- sum(used)
   fit$held_out_loglik <- if (length(rows$validation)) sum(used[rows$validation]) else NA_real_
   fit
+}
+
+# What would be found in a block, and told in its words, is looked for in the table.
+check_gappy <- function(z, missing, weights, rows, supports, layers, control) {
+  labels <- vapply(seq_len(n_columns(z)), function(j) as.character(column_label(z, j)), "")
+  for (j in seq_along(labels)) {
+    counted <- which(!missing[, j] & (if (is.null(weights)) TRUE else weights > 0))
+    if (length(intersect(counted, rows$train)) < 2) {
+      stop_arg("Column {.field {labels[j]}} of {.arg data} has fewer than two values in training rows that count.")
+    }
+    if (!is.null(supports[[j]])) check_outside(supports[[j]], column(z, j), counted, labels[j])
+  }
+  whole <- intersect(which(rowSums(missing) == 0), rows$train)
+  if (!is.null(weights)) whole <- whole[weights[whole] > 0]
+  if (length(whole) > 2 * length(labels)) {
+    moments <- row_moments(z, whole, weights)
+    if (!length(flat_columns(z, whole))) check_dependence(covariance_root(moments, z, whole, weights), moments)
+  }
+  full <- sum(colSums(missing) == 0)
+  if (inherits(layers, "bijectr_flow") && layers$d != max(full, 1)) {
+    stop_arg(c(
+      "{.arg layers} is a flow of {layers$d} coordinate{?s}, but {full} column{?s} of {.arg data} {?is/are} without
+       gaps.",
+      i = "With {.code na = \"model\"} {.arg layers} are those of the columns without gaps."
+    ))
+  }
+  if (!is.null(control$checkpoint)) {
+    stop_arg("{.arg checkpoint} is for fits of one flow; with {.code na = \"model\"} there are several.")
+  }
 }
 
 is_missing <- function(table) {
@@ -119,7 +150,8 @@ draw_patterns <- function(patterns, n) {
 
 # What a block is a flow of, for some rows: columns of numbers.
 block_points <- function(block, z, i) {
-  stats::setNames(lapply(block$columns, function(j) column(z, j)[i]), sprintf("x%d", block$columns))
+  labels <- vapply(block$columns, function(j) as.character(column_label(z, j)), "")
+  stats::setNames(lapply(block$columns, function(j) column(z, j)[i]), labels)
 }
 
 # And what it is conditioned on, NULL where that is nothing: the user's conditions, values of other columns with centres
@@ -136,10 +168,11 @@ block_condition <- function(model, block, z, missing, given, i) {
     if (!is.null(given)) lapply(seq_len(n_columns(given)), function(j) column(given, j)[i]), values, flags
   )
   labels <- c(
-    if (!is.null(given)) sprintf("condition%d", seq_len(n_columns(given))), sprintf("x%d", block$given),
-    sprintf("gap%d", model$gaps[block$flags])
+    column_names(given) %||% sprintf("condition%d", seq_len(max(0, n_columns(given)))),
+    vapply(block$given, function(j) as.character(column_label(z, j)), ""),
+    sprintf("gap in %s", vapply(model$gaps[block$flags], function(j) as.character(column_label(z, j)), ""))
   )
-  if (length(columns)) list2DF(stats::setNames(columns, labels))
+  if (length(columns)) list2DF(stats::setNames(columns, make.unique(labels)))
 }
 
 # An error, or an interrupt, of a later block does not cost the blocks before it.
@@ -179,8 +212,11 @@ gaps_log_density <- function(fit, z, missing, given) {
   out
 }
 
-# Columns that are conditions inside of the fit only may go beyond their range: the user's own are looked at by
-# take_condition().
+# What is told of the table as a whole is not told again of its parts; and columns that are conditions inside of the fit
+# only may go beyond their range: the user's own are looked at by take_condition().
 within_blocks <- function(expr) {
-  withCallingHandlers(expr, bijectr_warning_extrapolation = function(w) invokeRestart("muffleWarning"))
+  quiet <- paste0("bijectr_warning_", c("extrapolation", "few_rows", "constant_condition", "duplicates"))
+  withCallingHandlers(expr, warning = function(w) {
+    if (inherits(w, quiet)) invokeRestart("muffleWarning")
+  })
 }

@@ -183,6 +183,16 @@ with_curve <- function(support, train) {
 }
 
 check_inside <- function(support, value, counted, label) {
+  check_outside(support, value, counted, label)
+  if (support$whole) {
+    cli::cli_warn(c(
+      "Column {.field {label}} is counts: they are fitted as numbers above -1/2, with densities, not probabilities.",
+      i = "Draws are counts when they are rounded."
+    ), class = "bijectr_warning_counts")
+  }
+}
+
+check_outside <- function(support, value, counted, label) {
   value <- value[counted]
   bad <- which(value <= support$lower | value >= support$upper)
   if (length(bad)) {
@@ -197,12 +207,6 @@ check_inside <- function(support, value, counted, label) {
   odd <- if (support$whole) which(value != round(value))
   if (length(odd)) {
     stop_arg("Column {.field {label}} of {.arg data} must be whole numbers: row {counted[odd[1]]} is {value[odd[1]]}.")
-  }
-  if (support$whole) {
-    cli::cli_warn(c(
-      "Column {.field {label}} is counts: they are fitted as numbers above -1/2, with densities, not probabilities.",
-      i = "Draws are counts when they are rounded."
-    ), class = "bijectr_warning_counts")
   }
 }
 

@@ -25,7 +25,7 @@
 #' @importFrom stats update
 #' @export
 update.bijectr_fit <- function(object, formula., ..., evaluate = TRUE) {
-  check_fit(object)
+  if (inherits(object, "bijectr_gaps_fit")) check_gaps_fit(object) else check_fit(object)
   check_flag(evaluate, "evaluate")
   envir <- parent.frame()
   changes <- as.list(match.call(expand.dots = FALSE)[["..."]])

@@ -49,9 +49,8 @@ test_that("the density of a row is that of its pattern and of what it has", {
   at$b <- grid
   marginal <- sum(exp(logdensity(fit, at))) * 0.01
   first <- fit$blocks[[1]]
-  given <- data.frame(gap2 = 0, gap4 = 1)
-  names(given) <- first$fit$condition$names
-  x <- data.frame(x1 = row$a[3], x3 = as.numeric(row$day[3]))
+  given <- data.frame("gap in b" = 0, "gap in c" = 1, check.names = FALSE)
+  x <- data.frame(a = row$a[3], day = as.numeric(row$day[3]))
   missing <- matrix(FALSE, 1, 2)
   missing[, fit$gaps == 4] <- TRUE
   expect_equal(log(marginal), logdensity(first$fit, x, given) + pattern_log_density(fit$patterns, missing),
@@ -166,4 +165,48 @@ test_that("a damaged fit says which field is", {
     damaged[field] <- wrong[field]
     expect_error(print(damaged), field, class = "bijectr_error_argument", info = field)
   }
+})
+
+test_that("what is wrong is told in the words of the table, before anything is fitted", {
+  g <- data.frame(id = rnorm(100), income = c(rep(NA, 50), rexp(50)))
+  never <- function(fit, record) stop("trained")
+  refused <- function(message, data, ...) {
+    expect_error(fit_flow(data, na = "model", steps = 5, callback = never, ...), message,
+      class = "bijectr_error_argument"
+    )
+  }
+  g$income[77] <- -3
+  refused("income.*row 77", g, support = list(income = positive()))
+  a <- rnorm(200)
+  d <- data.frame(a = a, b = replace(2 * a, 1:20, NA))
+  refused("b of `data` is a linear function of a", d)
+  d$b <- d$b + rnorm(200)
+  refused("`layers` is a flow of 2 coordinates, but 1 column", d, layers = flow(layer_flip(), 2))
+  refused("`checkpoint` is for fits of one flow", g, checkpoint = tempfile())
+  refused("income of `data` has fewer than two values", g, weights = as.numeric(is.na(g$income)))
+})
+
+test_that("warnings are given once, and with the names of the table", {
+  set.seed(6)
+  wide <- as.data.frame(matrix(rnorm(40 * 12), 40))
+  for (j in 1:12) wide[sample(40, 4), j] <- NA
+  classes <- character()
+  withCallingHandlers(fit_flow(wide, na = "model", steps = 2), warning = function(w) {
+    classes <<- c(classes, class(w)[1])
+    invokeRestart("muffleWarning")
+  })
+  expect_identical(sum(classes == "bijectr_warning_few_rows"), 1L)
+  expect_false(any(c("bijectr_warning_constant_condition", "bijectr_warning_extrapolation") %in% classes))
+})
+
+test_that("a missing condition gives NA in its place, and update() fits anew", {
+  g <- data.frame(a = rnorm(100), b = replace(rexp(100), 1:30, NA))
+  given <- data.frame(x = rnorm(100))
+  fit <- fit_flow(g, condition = given, na = "model", steps = 5)
+  at <- logdensity(fit, g[1:3, ], condition = data.frame(x = c(0, NA, 1)))
+  expect_identical(is.na(at), c(FALSE, TRUE, FALSE))
+  expect_identical(at[c(1, 3)], logdensity(fit, g[c(1, 3), ], condition = data.frame(x = c(0, 1))))
+  again <- update(fit, steps = 7)
+  expect_s3_class(again, "bijectr_gaps_fit")
+  expect_identical(again$steps, 14)
 })

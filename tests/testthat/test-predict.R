@@ -28,7 +28,8 @@ test_that("conditions: one row for all, or one row a point", {
   expect_lt(two[1], two[2])
   expect_error(predict(given, x), "`condition` is missing")
   expect_error(
-    predict(given, c(0.1, 0.2), "quantile", condition = c(60, 70, 80)), "`condition` must have 1 row or .*\\(2\\), not\\s3"
+    predict(given, c(0.1, 0.2), "quantile", condition = c(60, 70, 80)),
+    "`condition` must have 1 row or .*\\(2\\), not\\s3"
   )
 })
 
