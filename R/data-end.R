@@ -27,6 +27,8 @@ data_end <- function(data, rows, weights, rules, auto, earlier = NULL) {
     last_support_layer(earlier$layers$layers)
   }
   line <- if (is.null(outer)) data else on_the_line(data, outer)$data
+  # linear functions of each other are told as the columns are: behind their supports nothing shows
+  if (!is.null(outer) && is.null(earlier)) center_and_root(data, rows, weights, rules$standardize)
   found <- center_and_root(line, rows, weights, rules$standardize)
   if (!is.null(earlier)) return(list(layers = list(), found = found))
   tails <- if (auto && rules$standardize %in% c("auto", "robust")) tail_layer(line, rows, weights, found)

@@ -72,3 +72,10 @@ test_that("supports and tails stand side by side", {
   expect_true(all(sample(fit, 1000)[, 1] > 0))
   expect_equal(fit$loglik, sum(logdensity(fit, x)))
 })
+
+test_that("columns that depend on each other are told whatever their supports", {
+  set.seed(7)
+  d <- data.frame(a = rlnorm(100), b = rlnorm(100))
+  d$t <- d$a + d$b
+  expect_error(fit_flow(d, steps = 5), "t of `data` is a linear function of a and b", class = "bijectr_error_argument")
+})
