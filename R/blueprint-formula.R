@@ -38,7 +38,11 @@ left_columns <- function(values, parts, known = function(name, part) NULL) {
 # NULL where the coordinates are columns, and where they cannot be computed from columns alone.
 response_model <- function(parts, values, data, envir) {
   labels <- part_labels(parts)
-  if (all(vapply(parts, is.name, NA)) && identical(labels, vapply(parts, as.character, ""))) return(NULL)
+  # a matrix in one column of the data becomes several coordinates
+  is_column <- mapply(function(part, value) {
+    is.name(part) && !(is.matrix(value) && as.character(part) %in% names(data))
+  }, parts, values)
+  if (all(is_column) && identical(labels, vapply(parts, as.character, ""))) return(NULL)
   n <- NROW(values[[1]])
   names <- unique(unlist(lapply(parts, all.vars)))
   outside <- setdiff(names, names(data))
@@ -65,7 +69,7 @@ response_model <- function(parts, values, data, envir) {
 # Points in the form of the left side: computed, if `x` has the columns that it needs and not the coordinates.
 take_response <- function(x, flow, name) {
   response <- flow$response
-  if (is.null(response) || has_columns(x, flow$names)) return(x)
+  if (is.null(response) || !is.null(flow$names) && has_columns(x, flow$names)) return(x)
   if (!has_columns(x, response$variables)) {
     missing <- setdiff(response$variables, names(x))
     if (is.data.frame(x)) {
@@ -78,8 +82,9 @@ take_response <- function(x, flow, name) {
   }
   table <- (if (is.null(dim(x))) as.list(x) else as.data.frame(x))[response$variables]
   # some functions fail where a value is missing
-  whole <- stats::complete.cases(list2DF(table))
-  if (!all(whole)) table <- list2DF(table)[whole, , drop = FALSE]
+  frame <- as_plain_frame(as.list(table), NROW(table[[1]]))
+  whole <- stats::complete.cases(frame)
+  if (!all(whole)) table <- frame[whole, , drop = FALSE]
   out <- tryCatch(
     list2DF(left_columns(lapply(response$parts, eval, table, globalenv()), response$parts)),
     error = function(e) {
@@ -122,7 +127,7 @@ evaluate_formula <- function(expr) {
 }
 
 # Variables of the right side, as a data frame or with their names, to columns of the model matrix.
-model_conditions <- function(condition, model, columns, name = "condition") {
+model_conditions <- function(condition, model, columns, name = "condition", envir = globalenv()) {
   if (!is.data.frame(condition)) {
     if (has_columns(condition, model$variables)) {
       condition <- if (is.null(dim(condition))) as.list(condition) else as.data.frame(condition)
@@ -139,7 +144,7 @@ model_conditions <- function(condition, model, columns, name = "condition") {
     stop_arg("{.arg {name}} lacks the {cli::qty(missing)}column{?s} {.field {missing}}.")
   }
   terms <- model$terms
-  environment(terms) <- globalenv()
+  environment(terms) <- envir
   frame <- tryCatch(
     suppressWarnings({ # a number where a factor was: .checkMFClasses() says it
       frame <- stats::model.frame(terms, condition, na.action = stats::na.pass, xlev = model$levels)

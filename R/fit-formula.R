@@ -30,7 +30,8 @@
 #'   The fit remembers levels and transformations as plain data. [logdensity()], [sample()], [predict()] and the others
 #'   then take a data frame of the variables on the right side as `condition`; without `condition` they find these
 #'   variables in `newdata`, if it has them. [formula()], [terms()] and [model.frame()] work as for other models, and
-#'   [update()][update.bijectr_fit] fits anew with another formula.
+#'   [update()][update.bijectr_fit] fits anew with another formula. A training that starts from a fit by formula
+#'   (`layers = fit`) makes its conditions with the levels and transformations of that fit.
 #' @export
 fit_flow.formula <- function(formula, data = NULL, layers = NULL, ..., d = NULL, base = base_normal(), weights = NULL,
                              subset = NULL, na.action = stats::na.fail, support = NULL, lower = NULL, upper = NULL,
@@ -91,6 +92,7 @@ in_columns <- function(expr, value, data, envir, name) {
 #   na_action   the rows that were left out for missing values, as of lm()
 #   formula     without dots
 #   model, response  what is needed to make conditions and coordinates of other data frames, see blueprint-formula.R)
+# Where `layers` is a fit by formula, its levels and transformations make the conditions.
 formula_parts <- function(formula, data, weights = NULL, subset = NULL, na_action = stats::na.fail,
                           layers = NULL) {
   if (calls_offset(formula)) stop_arg("{.arg formula} has an offset, which means nothing for a density.")
@@ -101,6 +103,7 @@ formula_parts <- function(formula, data, weights = NULL, subset = NULL, na_actio
   attr(terms, "intercept") <- 1L # which conditions_from_frame() drops, so that all factors have treatment contrasts
   variables <- Filter(function(name) name %in% names(data) || !exists(name, baseenv()), all.vars(terms)) # pi is none
   if (!is.null(data)) check_variables(setdiff(variables, names(data)))
+  check_sides(sides$left, variables, data, envir)
   values <- lapply(sides$left, function(part) evaluate_formula(eval(part, data, envir)))
   y <- left_columns(values, sides$left, function(name, part) {
     if (name %in% names(data)) data[[name]] else if (name %in% all.vars(part)) get0(name, envir)
@@ -109,12 +112,19 @@ formula_parts <- function(formula, data, weights = NULL, subset = NULL, na_actio
   terms <- attr(right, "terms")
   rows <- used_rows(c(y, as.list(right)), data, weights, subset, na_action)
   y <- rows$table[seq_along(y)]
-  right <- drop_levels(rows$table[length(y) + seq_along(right)])
-  model <- list(terms = terms, levels = stats::.getXlevels(terms, right), variables = variables)
-  model$codes <- coded_factors(terms, model$levels, layers)
-  environment(model$terms) <- NULL
-  attr(right, "terms") <- terms
-  condition <- if (length(attr(terms, "term.labels"))) conditions_from_frame(right, terms, model, "data")
+  model <- if (inherits(layers, "bijectr_flow")) layers$condition$model
+  if (is.null(model)) {
+    right <- drop_levels(rows$table[length(y) + seq_along(right)])
+    model <- list(terms = terms, levels = stats::.getXlevels(terms, right), variables = variables)
+    check_levels(model$levels)
+    model$codes <- coded_factors(terms, model$levels, layers)
+    environment(model$terms) <- NULL
+    attr(right, "terms") <- terms
+    condition <- if (length(attr(terms, "term.labels"))) conditions_from_frame(right, terms, model, "data")
+  } else {
+    check_right_side(terms, model$terms)
+    condition <- conditions_again(model, layers$condition$names, data, rows$kept, envir)
+  }
   list(
     data = list2DF(y), condition = condition, weights = rows$weights, kept = rows$kept,
     na_action = rows$na_action, formula = formula, model = model,
@@ -167,6 +177,45 @@ formula_sides <- function(formula) {
 # Values that are no columns would have to be found again at each prediction.
 check_variables <- function(outside) {
   if (length(outside)) stop_arg("{.arg formula} needs {.field {outside}}, which {?is/are} not in {.arg data}.")
+}
+
+# What is computed from conditions alone has no density given them.
+check_sides <- function(left, variables, data, envir) {
+  for (part in left) {
+    # one number beside the data is a constant
+    used <- Filter(function(name) name %in% names(data) || length(get0(name, envir)) != 1, all.vars(part))
+    if (length(used) && all(used %in% variables)) {
+      stop_arg(c(
+        "{.field {used}} {?stands/stand} on both sides of {.arg formula}: given {?it/them},
+         {.code {deparse1(part)}} has no density.",
+        i = "Lagged values must be a column of their own."
+      ))
+    }
+  }
+}
+
+check_levels <- function(levels) {
+  one <- names(levels)[lengths(levels) == 1]
+  if (length(one)) {
+    stop_arg("{.field {one[1]}} of {.arg formula} has one level in these rows, {.val {levels[[one[1]]]}}, and
+              must have 2 or more levels.")
+  }
+}
+
+check_right_side <- function(terms, before) {
+  labels <- lapply(list(terms, before), function(x) attr(x, "term.labels"))
+  if (setequal(labels[[1]], labels[[2]])) return(invisible())
+  sides <- lapply(labels, function(x) paste("~", paste(if (length(x)) x else "1", collapse = " + ")))
+  stop_arg("The right side of {.arg formula} is {.code {sides[[1]]}}, but the fit that the training starts from has
+            {.code {sides[[2]]}}.")
+}
+
+# Conditions by the model of an earlier fit.
+conditions_again <- function(model, names, data, kept, envir) {
+  table <- if (is.null(data)) mget(model$variables, envir, inherits = TRUE) else unclass(data)[model$variables]
+  table <- as_plain_frame(table, NROW(table[[1]]))
+  if (!is.null(kept)) table <- table[kept, , drop = FALSE]
+  model_conditions(table, model, names, "data", envir)
 }
 
 # ---- rows ------------------------------------------------------------------------------------------------------------

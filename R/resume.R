@@ -96,21 +96,26 @@ resume.bijectr_fit <- function(object, data = NULL, condition = NULL, weights = 
 # Data, conditions and weights of a fit by formula, from a data frame or as its call found them.
 parts_again <- function(fit, data, weights, envir) {
   data <- formula_data(if (is.null(data)) call_value(fit, "data", envir) else data)
+  if (is.null(data)) check_found(all.vars(fit$formula), envir)
   if (is.null(weights)) weights <- call_value(fit, "weights", envir, data = data)
   if (is_written(fit$call$subset)) {
     stop_arg("The rows that {.arg subset} chose cannot be found again: it was written into the call of the fit.")
   }
-  parts <- formula_parts(
+  formula_parts(
     eval(fit$formula, envir), data, weights, call_value(fit, "subset", envir, "data", data),
-    if (is.null(fit$na.action)) stats::na.fail else stats::na.omit
+    if (is.null(fit$na.action)) stats::na.fail else stats::na.omit, fit
   )
-  if (fit$d_condition > 0) { # by the fit's own levels and transformations
-    variables <- fit$condition$model$variables
-    table <- list2DF(if (is.null(data)) mget(variables, envir, inherits = TRUE) else as.list(data)[variables])
-    if (!is.null(parts$kept)) table <- table[parts$kept, , drop = FALSE]
-    parts$condition <- model_conditions(table, fit$condition$model, fit$condition$names, "data")
+}
+
+# Variables of a fit without a data frame, which may be gone where the training goes on.
+check_found <- function(names, envir) {
+  lost <- Filter(function(name) {
+    value <- get0(name, envir)
+    is.null(value) || is.function(value) || inherits(value, "bijectr_flow")
+  }, names)
+  if (length(lost)) {
+    stop_arg("{.arg data} must be given: it is NULL, and {.field {lost}} of the formula cannot be found here.")
   }
-  parts
 }
 
 # The settings of a continuation; NULL where there is nothing left to do. What the user gives is looked at in any case.

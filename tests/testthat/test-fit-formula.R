@@ -350,3 +350,62 @@ test_that("conditions without rows, of unequal lengths or of strange types", {
   expect_error(fit_flow(y ~ one, data = table, steps = 3), "2 or more levels", class = "bijectr_error_argument")
   expect_error(fit_flow(y ~ z, data = table, steps = 3), "complex", class = "bijectr_error_argument")
 })
+
+test_that("a training that starts from a fit by formula has the conditions of that fit", {
+  fit <- few(y1 ~ poly(x, 2) + f, table)
+  start <- function(formula, data) fit_flow(formula, data = data, layers = fit, steps = 1)
+  other <- transform(table, x = 3 * x + 1)
+  expect_identical(start(y1 ~ f + poly(x, 2), other)$condition$model, fit$condition$model)
+  # a level less, and other numbers for the levels
+  some <- start(y1 ~ poly(x, 2) + f, transform(table[table$f != "a", ], f = factor(f, c("c", "b"))))
+  expect_identical(some$condition$names, fit$condition$names)
+  expect_error(start(y1 ~ poly(x, 2) + f, transform(table, f = factor(f, labels = c("b", "c", "d")))),
+    "factor f has new level", class = "bijectr_error_argument"
+  )
+  expect_error(start(y1 ~ poly(x, 2), table), "but the fit that the training\\s+starts from has",
+    class = "bijectr_error_argument"
+  )
+  local({ # a function of the formula's own environment
+    twice <- function(x) 2 * x
+    fit <- few(y1 ~ twice(x), table)
+    expect_identical(fit_flow(y1 ~ twice(x), data = table, layers = fit, steps = 1)$condition$names, "twice(x)")
+  })
+})
+
+test_that("resume() notices other conditions of a formula", {
+  fit <- fit_flow(y1 ~ poly(x, 2) + f, data = table, steps = 3, keep_state = TRUE)
+  expect_no_warning(resume(fit, steps = 1))
+  for (other in list(transform(table, x = 2 * x), transform(table, x = rev(x)), transform(table, f = rev(f)))) {
+    expect_warning(resume(fit, steps = 1, data = other), "`data` is not what", class = "bijectr_warning_data")
+  }
+})
+
+test_that("a column of the left side may be a matrix", {
+  wide <- table["x"]
+  wide$m <- cbind(p = table$y1, q = table$y2)
+  wide$z <- rev(table$y2)
+  fit <- few(m ~ x, wide)
+  expect_identical(fit$names, c("p", "q"))
+  expect_identical(logdensity(fit, wide[1:2, ]), logdensity(fit, wide$m[1:2, ], condition = wide[1:2, ]))
+  fit <- few(cbind(m, z) ~ x, wide)
+  expect_identical(logdensity(fit, wide[2:3, ]), logdensity(fit, cbind(wide$m, z = wide$z), condition = wide)[2:3])
+  colnames(wide$m) <- NULL
+  fit <- few(m ~ x, wide)
+  expect_null(fit$names)
+  expect_identical(logdensity(fit, wide[1:2, ]), logdensity(fit, wide$m[1:2, ], condition = wide[1:2, ]))
+})
+
+test_that("sides that share their variables, single levels and lost variables are named", {
+  refused <- function(expr, message) expect_error(expr, message, class = "bijectr_error_argument")
+  refused(few(y1 ~ y1, table), "y1 stands on both sides")
+  refused(few(exp(y1) ~ x + y1, table), "y1 stands on both sides")
+  k <- 2
+  refused(few(cbind(y2, y1 * k) ~ y1, table), "y1 stands on both sides")
+  expect_identical(few(y1 * x ~ x, table)$names, "y1 * x")
+  refused(few(y1 ~ x + f, table[table$f == "a", ]), "f of `formula` has one level in these rows")
+  y <- table$y1
+  v <- table$x
+  fit <- fit_flow(y ~ v, steps = 2, keep_state = TRUE)
+  rm(v)
+  refused(resume(fit, steps = 1), "`data` must be given: it is NULL, and v of the formula")
+})
