@@ -85,7 +85,8 @@ put_back <- function(value, at) {
   all
 }
 
-# Conditions alone, n rows; NULL where the flow has none. For a fit by formula they may stand in `newdata`, the points.
+# Conditions alone, n rows, or as many as there are if `n` is NULL; NULL where the flow has none. For a fit by formula
+# they may stand in `newdata`, the points.
 take_condition <- function(flow, condition, n, newdata = NULL, gaps = FALSE) {
   d <- flow$d_condition
   if (d == 0) {
@@ -108,6 +109,7 @@ take_condition <- function(flow, condition, n, newdata = NULL, gaps = FALSE) {
   condition <- take_points(condition, d, flow$condition$names, flow$condition$codecs, "condition", gaps = gaps)
   warn_extrapolation(condition, flow$condition)
   rows <- n_rows(condition)
+  if (is.null(n)) return(condition)
   if (rows == 1 && n != 1) return(repeat_row(condition, n))
   if (rows != n) {
     stop_arg("{.arg condition} must have 1 row or as many rows as there are points ({n}), not {rows}.")

@@ -1,22 +1,38 @@
 #' Predictions of a flow
 #'
 #' One door to what a flow says of points: its log density or density, where they come from on the base side, and for
-#' one coordinate its distribution and quantile functions.
+#' one coordinate its distribution and quantile functions; and the mean of the response.
 #'
 #' @param object A flow or a fit.
 #' @param newdata Points in the units of the data: a matrix or data frame with one column a coordinate (columns are
 #'   found by name if both sides have names); for one coordinate a vector. For `type = "quantile"` a vector of
-#'   probabilities. A fit does not keep its data, so there is no default.
+#'   probabilities. For `type = "response"` the conditions: a data frame of the variables on the right side of the
+#'   formula, or what else `condition` takes. A fit does not keep its data, so there is no default; only the mean of a
+#'   flow without conditions needs no `newdata`.
 #' @param type What to predict:
 #'   * `"logdensity"`: log density in nats, in the units of the data, as [logdensity()];
 #'   * `"density"`: its exponential;
 #'   * `"latent"`: the points on the base side, as [inverse()]; for a good fit they look like draws from the base;
 #'   * `"distribution"`: \eqn{P(X \le x)}, for one coordinate, as [pflow()];
-#'   * `"quantile"`: the inverse of that, as [qflow()].
+#'   * `"quantile"`: the inverse of that, as [qflow()];
+#'   * `"response"`: the mean of the response given each row of conditions, see below.
 #' @param condition Values of the conditioning variables: one row for all points, or one row a point.
 #' @param ... Not used.
 #' @return A numeric vector with one value a row of `newdata`, `NA` for a row with missing values; for `type = "latent"`
-#'   a matrix with one column a coordinate; quantiles have the class of the data.
+#'   a matrix with one column a coordinate; quantiles have the class of the data. For `type = "response"` a vector with
+#'   one mean a row of conditions, for several coordinates a matrix with one column each.
+#' @section The mean of the response: Where a coordinate on the left side of the formula is an invertible function of
+#'   one column, means are in the units of that column: for `log(y) ~ x` they are means of `y`, that is of the
+#'   exponential of what the flow draws, not the exponential of its mean. `log`, `log1p`, `log2`, `log10`, `sqrt`,
+#'   `exp`, `expm1`, `plogis`, `qlogis`, `I`, `identity`, a minus sign, and adding, subtracting, multiplying by and
+#'   dividing by numbers are inverted, in any combination. Other left sides have means in their own units, with a
+#'   warning of class `bijectr_warning_response`. Fits without a formula have means in the units of the data.
+#'
+#'   Means of one coordinate are integrals over its quantiles, without random numbers. Means of several are those of
+#'   2000 draws a row, governed by [set.seed()]: their standard error is the standard deviation given that row, divided
+#'   by 45. Where a flow has draws that no response can have, as negative ones of `sqrt(y)`, means are of the other
+#'   draws, with a warning of class `bijectr_warning_outside` from 0.1 per cent on. Tails so long that there is no mean
+#'   are not noticed.
 #' @seealso [dflow()], [logdensity()], [inverse()]
 #' @family methods
 #' @examples
@@ -26,14 +42,17 @@
 #' waits <- data.frame(waiting = c(50, 80))
 #' predict(fit, c(3, 3), "distribution", condition = waits)
 #' predict(fit, c(0.5, 0.5), "quantile", condition = waits)
+#' # mean lengths after these waits
+#' predict(fit, waits, "response")
 #' @importFrom stats predict
 #' @export
 predict.bijectr_flow <- function(object, newdata,
-                                 type = c("logdensity", "density", "latent", "distribution", "quantile"),
+                                 type = c("logdensity", "density", "latent", "distribution", "quantile", "response"),
                                  condition = NULL, ...) {
   check_unused(...)
   check_flow(object)
-  type <- check_choice(type, c("logdensity", "density", "latent", "distribution", "quantile"), "type")
+  type <- check_choice(type, c("logdensity", "density", "latent", "distribution", "quantile", "response"), "type")
+  if (type == "response") return(flow_response(object, if (!missing(newdata)) newdata, condition))
   if (missing(newdata)) {
     stop_arg(c("{.arg newdata} is missing.", i = "A fit does not keep its data: give the points to predict at."))
   }

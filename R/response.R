@@ -1,0 +1,197 @@
+# Means of the response, predict(type = "response"). With g the left side of a formula as a function of its column and Z
+# the flow's coordinate, which is g(y), the mean is E g^-1(Z), not g^-1(E Z). One coordinate has z = Q(p) for p uniform,
+#
+#   E g^-1(Z) = int_0^1 g^-1(Q(p)) dp = int_0^1 g^-1(Q(s(u))) s'(u) du,   s(u) = u^3 (10 - 15 u + 6 u^2),
+#
+# by midpoints in u: s crowds them into both tails, down to p = 1e-9, where exponentials have their mean. Several
+# coordinates have no quantiles: theirs are means of draws.
+
+RESPONSE_NODES <- 399L # a lognormal mean of sigma 1 to 1e-6
+RESPONSE_DRAWS <- 2000L
+
+# Points that are mapped in one call at the most: memory does not grow with the rows.
+RESPONSE_CHUNK <- 2e5
+
+# Largest share of a row that may lie where the left side has no values before this is said.
+RESPONSE_OUTSIDE <- 1e-3
+
+flow_response <- function(flow, newdata, condition) {
+  at <- take_rows(flow, newdata, condition)
+  units <- response_units(flow)
+  rule <- if (flow$d == 1) quantile_rule(flow)
+  m <- if (flow$d == 1) RESPONSE_NODES else RESPONSE_DRAWS
+  size <- max(1, RESPONSE_CHUNK %/% m)
+  mean <- outside <- matrix(0, at$n, flow$d)
+  for (start in seq(1, by = size, length.out = ceiling(at$n / size))) {
+    rows <- start:min(at$n, start + size - 1)
+    z <- if (is.null(rule)) {
+      native_draw(flow, m * length(rows), draw_seed())
+    } else {
+      matrix(rep(rule$z, length(rows)))
+    }
+    given <- if (!is.null(at$condition)) rows_at(at$condition, rep(rows, each = m))
+    x <- tell_nan(native_map(flow, z, given, inverse = FALSE)$value, "The draw")
+    for (j in seq_len(flow$d)) {
+      part <- mean_within(x[, j], units[[j]]$inverse, rule$weight %||% rep(1 / m, m))
+      mean[rows, j] <- part$mean
+      outside[rows, j] <- part$outside
+    }
+  }
+  warn_response(flow, units, outside)
+  mean <- put_back(mean, at)
+  # rows of an unconditional flow are all alike
+  if (!is.null(at$repeats)) mean <- mean[rep(1, at$repeats), , drop = FALSE]
+  labels <- vapply(units, `[[`, "", "label")
+  if (flow$d > 1) return(name_columns(mean, if (!is.null(flow$names)) labels))
+  if (units[[1]]$linear) decoded(flow, mean, 1) else mean[, 1]
+}
+
+# Rows of conditions, list(condition, n) as take_in() has it, from either argument.
+take_rows <- function(flow, newdata, condition) {
+  if (flow$d_condition == 0) {
+    take_condition(flow, condition, 1) # says that there are none
+    at <- list(condition = NULL, n = 1)
+    if (!is.null(newdata)) at$repeats <- NROW(newdata)
+    return(at)
+  }
+  if (!is.null(newdata) && !is.null(condition)) {
+    stop_arg("For the mean of the response {.arg newdata} has the conditions: give it or {.arg condition}, not both.")
+  }
+  variables <- flow$condition$model$variables
+  missing <- setdiff(variables, names(newdata))
+  if (is.data.frame(newdata) && length(missing)) {
+    stop_arg("{.arg newdata} lacks the {cli::qty(missing)}column{?s} {.field {missing}}.")
+  }
+  in_newdata <- length(variables) && has_columns(newdata, variables)
+  given <- take_condition(
+    flow, if (!in_newdata) condition %||% newdata, NULL, if (in_newdata) newdata, gaps = TRUE
+  )
+  at <- leave_gaps_out(given, NULL, n_rows(given))
+  at$condition <- at$points
+  at
+}
+
+# Base quantiles and their weights. The upper half is counted from above, where p is 1 to many digits.
+quantile_rule <- function(flow) {
+  u <- (seq_len(RESPONSE_NODES) - 0.5) / RESPONSE_NODES
+  half <- u[u <= 0.5]
+  p <- half^3 * (10 - 15 * half + 6 * half^2)
+  upper <- rev(p[half < 0.5])
+  weight <- (u * (1 - u))^2
+  list(z = c(base_quantile(flow, p), base_quantile(flow, upper, lower.tail = FALSE)), weight = weight / sum(weight))
+}
+
+# Means of g^-1 for rows of length(weight) values each, over the values that it has one for; the share of the others.
+mean_within <- function(z, inverse, weight) {
+  y <- suppressWarnings(inverse(z)) # logarithms of negative numbers
+  gone <- is.nan(y) & !is.nan(z)
+  y[gone] <- 0
+  sums <- function(v) colSums(matrix(v, length(weight)) * weight)
+  outside <- if (any(gone)) sums(gone) else 0
+  list(mean = sums(y) / (1 - outside), outside = outside)
+}
+
+# ---- units -----------------------------------------------------------------------------------------------------------
+
+# For each coordinate list(inverse, label, linear, known): the way from it to the column, the name of what comes out,
+# whether that has the class of the coordinate, and whether it is the column or, FALSE, the left side as written.
+response_units <- function(flow) {
+  labels <- coordinate_labels(flow)
+  as_is <- lapply(labels, function(label) list(inverse = identity, label = label, linear = TRUE, known = TRUE))
+  parts <- flow$response$parts
+  if (is.null(parts)) {
+    if (is.null(flow[["formula"]])) return(as_is)
+    parts <- formula_sides(stats::as.formula(flow[["formula"]]))$left
+    if (all(vapply(parts, is.name, NA))) return(as_is)
+  }
+  if (length(parts) != flow$d) { # matrices among them
+    return(lapply(as_is, function(unit) replace(unit, "known", FALSE)))
+  }
+  out <- Map(function(part, unit) {
+    back <- inverse_of(part)
+    if (is.null(back)) return(replace(unit, "known", FALSE))
+    list(inverse = back$inverse, label = back$column, linear = back$linear, known = TRUE)
+  }, unname(parts), as_is)
+  columns <- vapply(out, `[[`, "", "label")
+  twice <- columns %in% columns[duplicated(columns)]
+  out[twice] <- Map(function(unit, label) replace(unit, "label", label), out[twice], labels[twice])
+  out
+}
+
+INVERSES <- list(
+  log = exp, log1p = expm1, log2 = function(z) 2^z, log10 = function(z) 10^z, exp = log, expm1 = log1p,
+  sqrt = function(z) ifelse(z >= 0, z^2, NaN), plogis = stats::qlogis, qlogis = stats::plogis,
+  I = identity, identity = identity, "(" = identity, "+" = identity, "-" = function(z) -z
+)
+
+LINEAR <- c("I", "identity", "(", "+", "-", "*", "/")
+
+# list(column, inverse, linear) for an expression that is an invertible function of one column, else NULL.
+inverse_of <- function(part) {
+  if (is.name(part)) return(list(column = as.character(part), inverse = identity, linear = TRUE))
+  step <- if (is.call(part) && is.name(part[[1]])) inverse_step(as.character(part[[1]]), as.list(part)[-1])
+  if (is.null(step)) return(NULL)
+  inner <- inverse_of(step$of)
+  if (is.null(inner)) return(NULL)
+  inside <- inner$inverse
+  outside <- step$inverse
+  list(
+    column = inner$column, inverse = function(z) inside(outside(z)),
+    linear = inner$linear && as.character(part[[1]]) %in% LINEAR
+  )
+}
+
+# list(of, inverse): the argument of one call that has the column, and the inverse of the call in it.
+inverse_step <- function(name, args) {
+  if (length(args) == 1 && (is.null(names(args)) || names(args) %in% c("", "x", "q", "p"))) {
+    inverse <- INVERSES[[name]]
+    return(if (!is.null(inverse)) list(of = args[[1]], inverse = inverse))
+  }
+  if (length(args) != 2) return(NULL)
+  first <- number_in(args[[1]])
+  second <- number_in(args[[2]])
+  if (is.null(first) == is.null(second)) return(NULL)
+  k <- first %||% second
+  of <- if (is.null(first)) args[[1]] else args[[2]]
+  inverse <- if (name == "+") {
+    function(z) z - k
+  } else if (name == "-") {
+    if (is.null(first)) function(z) z + k else function(z) k - z
+  } else if (name == "*" && k != 0) {
+    function(z) z / k
+  } else if (name == "/" && is.null(first) && k != 0) { # k / y has a mean only where the flow keeps away from 0
+    function(z) z * k
+  } else if (name == "log" && is.null(first) && k > 0 && k != 1 && all(names(args) %in% c("", "x", "base"))) {
+    if (identical(names(args)[1], "base")) return(NULL)
+    function(z) k^z
+  }
+  if (!is.null(inverse)) list(of = of, inverse = inverse)
+}
+
+# The number that an expression without columns is.
+number_in <- function(expr) {
+  if (length(all.vars(expr))) return(NULL)
+  value <- tryCatch(eval(expr, baseenv()), error = function(e) NULL)
+  if (is.numeric(value) && !is.object(value) && length(value) == 1 && is.finite(value)) as.double(value)
+}
+
+warn_response <- function(flow, units, outside) {
+  labels <- coordinate_labels(flow)
+  known <- vapply(units, `[[`, NA, "known")
+  if (!all(known)) {
+    cli::cli_warn(c(
+      "Means of {.field {labels[!known]}} are in the units of the left side of the formula: it is no invertible function
+       of one column that is known here.",
+      i = "For other functions of the response take the mean of draws: {.code mean(g(sample(object, 1e4, condition)))}."
+    ), class = "bijectr_warning_response")
+  }
+  worst <- apply(outside, 2, max, 0)
+  far <- which(worst > RESPONSE_OUTSIDE)
+  if (length(far)) {
+    share <- paste(format(100 * worst[far], digits = 2, trim = TRUE), "%")
+    cli::cli_warn(c(
+      "Up to {share} of a row {?lies/lie} where {.field {labels[far]}} {?has/have} no values: means are of the rest.",
+      i = "{.arg support} of {.fn fit_flow} keeps a flow within an interval."
+    ), class = "bijectr_warning_outside")
+  }
+}
