@@ -80,8 +80,8 @@
 #'   share among the training rows, with one more row that is spread over all patterns; the columns without gaps have
 #'   one flow, given the pattern; and each column with gaps, fewest first, has a flow of one coordinate given the
 #'   pattern and the columns before it, trained on the rows that have it. So log densities of rows with gaps are exact:
-#'   [logdensity()] takes `NA` in such columns as missing. [sample()] draws rows with gaps, or without, in whose places
-#'   then stand the values that the model has for them. `layers` are those of the columns without gaps. Such a fit has
+#'   [logdensity()] takes `NA` in such columns as missing. [sample()] draws rows with gaps, or whole ones. Data without
+#'   gaps get an ordinary fit. `layers` are those of the columns without gaps. Such a fit has
 #'   the fields `gaps`, `patterns` and `blocks`, a list of fits; it prints, has a `summary()`, `predict()`,
 #'   `simulate()`, `logLik()`, `coef()` and `nobs()`, and is made anew by `update()`. An error or an interrupt in one of
 #'   the later flows is an error of class `bijectr_error_training` that has the fits so far as `condition$blocks`.

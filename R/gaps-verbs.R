@@ -68,8 +68,8 @@ logdensity.bijectr_gaps_fit <- function(object, newdata, condition = NULL, ...) 
 }
 
 #' @rdname sample
-#' @param gaps For a fit with `na = "model"`: whether draws have gaps as the data have; `FALSE` gives the values that
-#'   the model has in their places.
+#' @param gaps For a fit with `na = "model"`: whether draws have gaps as the data have. `FALSE` gives whole rows: columns
+#'   without gaps as before, the others given these as if no value were missing.
 #' @export
 sample.bijectr_gaps_fit <- function(x, size = 1, condition = NULL, gaps = TRUE, ...) {
   check_unused(...)
@@ -81,8 +81,11 @@ sample.bijectr_gaps_fit <- function(x, size = 1, condition = NULL, gaps = TRUE, 
   if (size > 0) {
     given <- take_condition(x, condition, size)
     missing[, x$gaps] <- draw_patterns(x$patterns, size)
+    seen <- missing
     for (block in x$blocks) {
-      of_block <- block_condition(x, block, z, missing, given, seq_len(size))
+      # in the place of gaps stand draws that see each other: given the columns without gaps, as if no value were missing
+      if (!gaps && block$columns[1] %in% x$gaps) seen[] <- FALSE
+      of_block <- block_condition(x, block, z, seen, given, seq_len(size))
       z[, block$columns] <- within_blocks(draw_points(block$fit, size, of_block))
     }
   }
@@ -97,10 +100,11 @@ tell_nan_but <- function(z, missing) {
 }
 
 #' @export
-simulate.bijectr_gaps_fit <- function(object, nsim = 1, seed = NULL, n = object$nobs, condition = NULL, ...) {
+simulate.bijectr_gaps_fit <- function(object, nsim = 1, seed = NULL, n = object$nobs, condition = NULL, gaps = TRUE,
+                                      ...) {
   check_unused(...)
   check_gaps_fit(object)
-  seeded_sets(nsim, seed, n, function(n) sample(object, n, condition = condition))
+  seeded_sets(nsim, seed, n, function(n) sample(object, n, condition = condition, gaps = gaps))
 }
 
 #' @export
@@ -125,7 +129,7 @@ logLik.bijectr_gaps_fit <- function(object, newdata = NULL, condition = NULL, ..
   each <- if (!is.null(newdata)) logdensity(object, newdata, condition)
   value <- if (is.null(each)) object$loglik else sum(each)
   structure(value,
-    df = length(coef(object)) + length(object$gaps), nobs = if (is.null(each)) object$nobs else length(each),
+    df = length(coef(object)) + nrow(object$patterns$missing) - 1, nobs = if (is.null(each)) object$nobs else length(each),
     class = "logLik"
   )
 }

@@ -119,7 +119,8 @@ gaps_model <- function(z, missing, weights, train) {
 }
 
 count_patterns <- function(missing, weights) {
-  if (is.null(weights)) weights <- rep(1, nrow(missing))
+  # weights of mean 1 over the rows that count: their scale says nothing
+  weights <- if (is.null(weights)) rep(1, nrow(missing)) else weights / mean(weights[weights > 0])
   key <- pattern_key(missing)
   first <- !duplicated(key)
   weight <- as.vector(tapply(weights, factor(key, unique(key)), sum))

@@ -64,7 +64,13 @@ test_that("patterns are the shares of the training rows, one row more spread ove
   expect_equal(patterns$rate, c(2.5, 1.5) / 5)
   p <- exp(pattern_log_density(patterns, rbind(c(FALSE, FALSE), c(FALSE, TRUE))))
   expect_equal(p, c((2 + 0.5 * 0.7) / 5, 0.5 * 0.3 / 5))
-  expect_equal(count_patterns(missing, c(2, 1, 0, 1))$weight, c(2, 1, 1))
+  weighted <- count_patterns(missing, c(2, 1, 0, 1))
+  expect_equal(pattern_log_density(count_patterns(missing, 1e-3 * c(2, 1, 0, 1)), missing),
+    pattern_log_density(weighted, missing)
+  )
+  expect_equal(exp(pattern_log_density(weighted, missing[c(1, 4), ]))[1] * 4 - weighted$rate[1] * (1 - weighted$rate[2]),
+    1.5
+  )
   set.seed(1)
   drawn <- draw_patterns(patterns, 20000)
   expect_equal(mean(!drawn[, 1] & !drawn[, 2]), p[1], tolerance = 0.03)
@@ -95,6 +101,19 @@ test_that("dependence is learned through gaps", {
   # c is missing where a is large: the draws know it
   drawn <- sample(fit, 4000)
   expect_gt(mean(drawn$a[is.na(drawn$c)]) - mean(drawn$a[!is.na(drawn$c)]), 0.5)
+})
+
+test_that("columns with gaps depend on each other in whole draws", {
+  set.seed(8)
+  a <- rnorm(1500)
+  d <- data.frame(a = a, b = a + 0.3 * rnorm(1500))
+  d$a[runif(1500) < 0.3] <- NA
+  d$b[runif(1500) < 0.4] <- NA
+  fit <- fit_flow(d, na = "model", steps = 400)
+  draws <- sample(fit, 4000, gaps = FALSE)
+  expect_gt(cor(draws$a, draws$b), 0.9)
+  whole <- stats::na.omit(sample(fit, 4000))
+  expect_gt(cor(whole$a, whole$b), 0.9)
 })
 
 test_that("matrices, weights, conditions, and tables where every column has gaps", {
