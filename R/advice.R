@@ -4,14 +4,15 @@
 ADVICE_ROWS <- 1e5
 
 # Before the training. Data and conditions are numbers already, as the core takes them.
-advise_data <- function(data, condition, rows, weights) {
-  n <- n_rows(data)
-  i <- if (n > ADVICE_ROWS) unique(round(seq(1, n, length.out = ADVICE_ROWS))) else seq_len(n)
+# `counts`: the columns that the user knows to be whole numbers.
+advise_data <- function(data, condition, rows, weights, counts = NULL) {
+  i <- if (is.null(weights)) seq_len(n_rows(data)) else which(weights > 0)
+  if (length(i) > ADVICE_ROWS) i <- i[unique(round(seq(1, length(i), length.out = ADVICE_ROWS)))]
   labels <- vapply(seq_len(n_columns(data)), function(j) as.character(column_label(data, j)), "")
   advise_rows(n_columns(data), if (is.null(condition)) 0 else n_columns(condition), rows, weights)
   x <- lapply(seq_along(labels), function(j) column(data, j)[i])
   values <- lapply(x, count_values)
-  fine <- advise_values(values, labels)
+  fine <- advise_values(values, labels, counts)
   given <- if (!is.null(condition)) lapply(seq_len(n_columns(condition)), function(j) column(condition, j)[i])
   if (any(fine)) advise_copies(c(x, given), vapply(values[fine], occupancy, 0), i, rows)
 }
@@ -49,19 +50,21 @@ agreement <- function(count) {
 }
 
 # Returns which columns are neither tied nor have atoms.
-advise_values <- function(values, labels) {
+advise_values <- function(values, labels, counts = NULL) {
   atoms <- lapply(values, find_atoms)
   tied <- mapply(function(v, atom) {
     rest <- if (length(atom)) v$count[-atom] else v$count
     sum(rest) > 1 && agreement(rest) > TIES
   }, values, atoms)
-  if (any(tied)) {
-    first <- values[[which(tied)[1]]]
+  told <- tied
+  told[counts] <- FALSE
+  if (any(told)) {
+    first <- values[[which(told)[1]]]
     whole <- all(first$value == round(first$value))
     warn_advice("ties",
-      "{cli::qty(sum(tied))}Column{?s} {.field {labels[tied]}} of {.arg data} {?is/are} fitted as continuous, but
+      "{cli::qty(sum(told))}Column{?s} {.field {labels[told]}} of {.arg data} {?is/are} fitted as continuous, but
        {?has/have} few values: {length(first$value)} {if (whole) 'whole numbers'} in {sum(first$count)} rows of
-       {.field {labels[tied][1]}}.",
+       {.field {labels[told][1]}}.",
       i = "The density of such a column can grow without bound at its values and says nothing between them.",
       i = "Spread the values over their steps first, as in {.code x + runif(n, -0.5, 0.5)} for whole numbers, or make
            the column a condition."

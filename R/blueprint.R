@@ -18,16 +18,18 @@
 # and what looks at points by rows_at() needs no change.
 
 # These fields of a fit to be, from data and conditions as as_fit_data() and as_fit_condition() give them, and the
-# numbers of the training rows. A flow that training starts from keeps its codecs.
+# numbers of the training rows. A flow that training starts from keeps its codecs. `layers`: the nets in them may look
+# conditions up.
 blueprint <- function(data, condition, train, model = NULL, start = NULL, response = NULL, weights = NULL,
-                      extrapolate = "pull", form = NULL, dropped = NULL) {
+                      extrapolate = "pull", form = NULL, dropped = NULL, layers = NULL) {
   codecs <- if (is.null(start)) column_codecs(data, "data") else start$codecs
   check_columns(data, codecs, "data")
   side <- start$condition
   if (!is.null(condition)) {
     if (is.null(side)) {
       side <- list(names = column_names(condition), codecs = standard_codecs(condition, train, weights, extrapolate))
-      side$codecs[side$names %in% model$codes] <- list(CODEC_NUMBER) # codes of levels stay as they are
+      codes <- side$names %in% model$codes | embedded_levels(layers, n_columns(condition)) > 0
+      side$codecs[codes] <- list(CODEC_NUMBER) # codes of levels stay as they are
     }
     check_columns(condition, side$codecs, "condition")
     side$codecs <- widened_codecs(side$codecs, condition, weights)
@@ -107,6 +109,7 @@ take_condition <- function(flow, condition, n, newdata = NULL, gaps = FALSE) {
     stop_arg("{.arg condition} is missing: the flow is conditional on {d} variable{?s}.")
   }
   condition <- take_points(condition, d, flow$condition$names, flow$condition$codecs, "condition", gaps = gaps)
+  check_codes(condition, flow$condition, flow$layers)
   warn_extrapolation(condition, flow$condition)
   rows <- n_rows(condition)
   if (is.null(n)) return(condition)

@@ -73,6 +73,15 @@ widened_codecs <- function(codecs, condition, weights = NULL) {
   codecs
 }
 
+# One such warning, however often `expr` meets the same conditions.
+extrapolation_once <- function(expr) {
+  told <- FALSE
+  withCallingHandlers(expr, bijectr_warning_extrapolation = function(w) {
+    if (told) invokeRestart("muffleWarning")
+    told <<- TRUE
+  })
+}
+
 # Says which conditions, encoded ones, lie beyond the range that the fit has seen. `side`: that of a blueprint.
 warn_extrapolation <- function(condition, side) {
   text <- character()

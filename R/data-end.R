@@ -24,6 +24,7 @@ data_end <- function(data, rows, weights, rules, auto, earlier = NULL) {
     support_layer(find_supports(data, given, auto || identical(rules$support, "auto"), rows, weights))
   } else {
     refuse_support(rules)
+    check_inside_flow(earlier, data, weights)
     last_support_layer(earlier$layers$layers)
   }
   line <- if (is.null(outer)) data else on_the_line(data, outer)$data

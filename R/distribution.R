@@ -12,7 +12,8 @@
 #' @param log,log.p If `TRUE`, densities and probabilities are given as logarithms.
 #' @param lower.tail If `TRUE`, probabilities are \eqn{P(X \le q)}, otherwise \eqn{P(X > q)}.
 #' @return Numeric vectors: `dflow()` densities (per unit of the data), `pflow()` probabilities, `qflow()` values in the
-#'   units and of the class of the data; `NA` where a value of the points or of the conditions is missing. `rflow()`:
+#'   units and of the class of the data; `NA` where a value of the points, the probabilities or the
+#'   conditions is missing. `rflow()`:
 #'   draws, a vector for one coordinate, otherwise as [sample()] returns them.
 #' @seealso [predict.bijectr_flow()], [logdensity()], [sample()]
 #' @family methods
@@ -116,9 +117,10 @@ check_one_coordinate <- function(flow) {
 
 check_probabilities <- function(p, name, log_p) {
   if (is.data.frame(p) && ncol(p) == 1) p <- p[[1]]
+  p <- blanks_to_numbers(p)
   if (!is.numeric(p)) stop_arg("{.arg {name}} must be a vector of probabilities, not {.obj_type_friendly {p}}.")
   p <- as.double(p)
-  bad <- which(is.na(p) | if (log_p) p > 0 else p < 0 | p > 1)
+  bad <- which(if (log_p) p > 0 else p < 0 | p > 1) # a missing one is given back as such
   if (length(bad)) {
     range <- if (log_p) "logarithms of probabilities, 0 or less" else "probabilities between 0 and 1"
     stop_arg("{.arg {name}} must hold {range}; element {bad[1]} is {p[bad[1]]}.")

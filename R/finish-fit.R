@@ -67,11 +67,11 @@ warn_unevaluated <- function(found) {
 # Rows that count.
 count_rows <- function(n, weights) if (is.null(weights)) n else sum(weights > 0)
 
-# Fields of a fit to data.
-evaluate_data <- function(setup, rows) {
+# Fields of a fit to data. `unit`: that of the weights, see weight_unit().
+evaluate_data <- function(setup, rows, unit = 1) {
   function(fit) {
     density <- native_log_density(fit, setup$data, setup$condition)
-    used <- if (is.null(setup$weight)) density else ifelse(setup$weight > 0, setup$weight * density, 0)
+    used <- if (is.null(setup$weight)) density else ifelse(setup$weight > 0, setup$weight * density, 0) * unit
     held_out <- rows$validation
     list(
       loglik = sum(used), held_out_loglik = if (length(held_out)) sum(used[held_out]) else NA_real_,

@@ -13,6 +13,10 @@ check_weights <- function(weights, n) {
   as.double(weights)
 }
 
+# Weights are trained with in this unit, so that neither squares nor sums under- or overflow; a power of two, so that no
+# digit is another.
+weight_unit <- function(weights) if (is.null(weights)) 1 else 2^floor(log2(max(weights)))
+
 # Training and validation rows. A held-out row must have weight, or it would say nothing.
 split_rows <- function(n, validation, weights) {
   all <- seq_len(n)
@@ -27,5 +31,12 @@ split_rows <- function(n, validation, weights) {
   if (!is.null(weights)) held_out <- held_out[weights[held_out] > 0]
   train <- which(!tabulate(held_out, n))
   if (length(train) < 2) stop_arg("{.arg validation} leaves {length(train)} training row{?s}; at least two are needed.")
+  if (!is.null(weights) && sum(weights[train] > 0) < 2) {
+    stop_arg(c(
+      "{.arg validation} leaves {sum(weights[train] > 0)} training row{?s} of positive weight; at least two are
+       needed.",
+      i = "{.code validation = 0} trains on all rows."
+    ))
+  }
   list(train = train, validation = held_out)
 }

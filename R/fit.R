@@ -191,6 +191,8 @@ fit_matrix <- function(data, layers, base, condition, weights, rules, loss, cont
   n <- n_rows(data)
   loss <- check_data_loss(loss)
   weights <- check_weights(weights, n)
+  unit <- weight_unit(weights)
+  weights <- if (!is.null(weights)) weights / unit
   all <- data
   left <- drop_columns(data, weights, rules$collinear, if (inherits(layers, "bijectr_flow")) check_flow(layers))
   data <- left$data
@@ -210,12 +212,16 @@ fit_matrix <- function(data, layers, base, condition, weights, rules, loss, cont
   }
   plan <- blueprint(
     data, condition, rows$train, model, start, response, weights, rules$extrapolate, form,
-    left$dropped
+    left$dropped, if (is.null(start)) layers else start$layers
   )
   data <- encode_columns(data, plan$codecs)
+  check_flat(data, rows$train, weights)
   advise_condition(condition, rows, weights)
-  if (!is.null(condition)) condition <- encode_columns(condition, plan$condition$codecs)
-  advise_data(data, condition, rows, weights)
+  if (!is.null(condition)) {
+    condition <- encode_columns(condition, plan$condition$codecs)
+    check_codes(condition, plan$condition, if (is.null(start)) layers else start$layers)
+  }
+  advise_data(data, condition, rows, weights, which(vapply(rules$given, function(support) isTRUE(support$whole), NA)))
   end <- data_end(data, rows$train, weights, rules, auto, if (!is.null(start) && is_standardized(start)) start)
   if (!is.null(start)) {
     layers <- start$layers
@@ -244,7 +250,7 @@ fit_matrix <- function(data, layers, base, condition, weights, rules, loss, cont
     call = call, formula = formula, loss = loss, rows = rows, na.action = na_action,
     digest = data_digest(data, condition, formula), nobs = count_rows(n, weights)
   )
-  evaluate <- evaluate_data(replace(setup, "data", list(data)), rows)
+  evaluate <- evaluate_data(replace(setup, "data", list(data)), rows, unit)
   finish_fit(flow, setup, new_state(flow, control), control, progress, origin, evaluate)
 }
 

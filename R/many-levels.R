@@ -50,3 +50,40 @@ coded_levels <- function(model, names) {
   levels[match(model$codes, names)] <- lengths(model$levels[model$codes])
   levels
 }
+
+# ---- codes in the conditions -----------------------------------------------------------------------------------------
+
+# For each of d conditions, the number of levels of the tables in which nets of the layers look it up; 0: in none.
+embedded_levels <- function(x, d) {
+  levels <- integer(d)
+  visit <- function(x) {
+    if (inherits(x, "bijectr_net_embedding")) {
+      for (k in which(x$columns <= d)) {
+        j <- x$columns[k]
+        levels[j] <<- if (levels[j] > 0) min(levels[j], x$levels[k]) else x$levels[k]
+      }
+    }
+    if (is.list(x)) for (part in unclass(x)) visit(part)
+  }
+  visit(x)
+  levels
+}
+
+# Encoded conditions. Those that a fit has standardised are no codes, whatever looks them up; nor is there a check for
+# flows without data, whose nets give NaN beyond the levels.
+check_codes <- function(condition, side, layers, name = "condition") {
+  if (is.null(side$codecs)) return(invisible())
+  levels <- embedded_levels(layers, n_columns(condition))
+  for (j in which(levels > 0)) {
+    if (inherits(side$codecs[[j]], "bijectr_codec_standard")) next
+    value <- column(condition, j)
+    bad <- which(value < 0 | value > levels[j] - 1 | value != round(value))
+    if (!length(bad)) next
+    label <- if (is.null(side$names)) j else side$names[j]
+    stop_arg(c(
+      "Column {.field {label}} of {.arg {name}} must hold codes of levels, whole numbers from 0 to {levels[j] - 1L}:
+       row {bad[1]} is {format(value[bad[1]], digits = 15)}.",
+      i = "A {.fn net_embedding} of the layers looks them up."
+    ))
+  }
+}

@@ -54,17 +54,19 @@ plot.bijectr_flow <- function(x, type = c("density", "samples", "pairs", "layers
     xlim = check_limits(xlim, "xlim"), ylim = check_limits(ylim, "ylim"), asp = check_aspect(asp), main = main
   )
   x[c("codecs", "form")] <- list(NULL) # draws, too, stay numbers
-  draws <- if (type != "layers") draws_to_show(x, n, condition)
-  shown <- with_room(switch(type,
-    density = if (x$d == 1) {
-      plot_density_1d(x, draws, data, condition, grid, window)
-    } else {
-      plot_density_2d(x, draws, data, condition, grid, window, colors)
-    },
-    samples = if (x$d == 1) plot_samples_1d(x, draws, data, window) else plot_samples_2d(x, draws, data, window),
-    pairs = plot_pairs(x, draws, data, pick_coordinates(coordinates, x, 5), colors, main),
-    layers = plot_layers(x, n, condition, pick_coordinates(coordinates, x, 2), main)
-  ))
+  shown <- extrapolation_once({
+    draws <- if (type != "layers") draws_to_show(x, n, condition)
+    with_room(switch(type,
+      density = if (x$d == 1) {
+        plot_density_1d(x, draws, data, condition, grid, window)
+      } else {
+        plot_density_2d(x, draws, data, condition, grid, window, colors)
+      },
+      samples = if (x$d == 1) plot_samples_1d(x, draws, data, window) else plot_samples_2d(x, draws, data, window),
+      pairs = plot_pairs(x, draws, data, pick_coordinates(coordinates, x, 5), colors, main),
+      layers = plot_layers(x, n, condition, pick_coordinates(coordinates, x, 2), main)
+    ))
+  })
   invisible(shown)
 }
 

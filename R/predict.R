@@ -19,8 +19,9 @@
 #' @param condition Values of the conditioning variables: one row for all points, or one row a point.
 #' @param ... Not used.
 #' @return A numeric vector with one value a row of `newdata`, `NA` for a row with missing values; for `type = "latent"`
-#'   a matrix with one column a coordinate; quantiles have the class of the data. For `type = "response"` a vector with
-#'   one mean a row of conditions, for several coordinates a matrix with one column each.
+#'   a matrix with one column a coordinate, `NA` for a row outside the support of the flow, with a warning of class
+#'   `bijectr_warning_outside`; quantiles have the class of the data. For `type = "response"` a vector with one mean a
+#'   row of conditions, for several coordinates a matrix with one column each.
 #' @section The mean of the response: Where a coordinate on the left side of the formula is an invertible function of
 #'   one column, means are in the units of that column: for `log(y) ~ x` they are means of `y`, that is of the
 #'   exponential of what the flow draws, not the exponential of its mean. `log`, `log1p`, `log2`, `log10`, `sqrt`,
@@ -67,6 +68,16 @@ predict.bijectr_flow <- function(object, newdata,
 
 latent_points <- function(flow, newdata, condition) {
   at <- take_in(flow, newdata, "newdata", condition, gaps = TRUE)
-  z <- native_map(flow, at$points, at$condition, inverse = TRUE)$value
-  give_back(flow, put_back(z, at), latent = TRUE)
+  back <- native_map(flow, at$points, at$condition, inverse = TRUE)
+  outside <- which(back$logdet == -Inf)
+  if (length(outside)) {
+    back$value[outside, ] <- NA
+    row <- if (is.null(at$kept)) outside[1] else at$kept[outside[1]]
+    cli::cli_warn(
+      "{length(outside)} row{?s} of {.arg newdata} {?lies/lie} outside the support of the flow, where no point of the
+       base leads: {?it is/they are} {.val {NA}}. The first is row {row}.",
+      class = "bijectr_warning_outside"
+    )
+  }
+  give_back(flow, put_back(back$value, at), latent = TRUE)
 }

@@ -64,7 +64,8 @@ robust_scale <- function(x, weights = NULL) {
   inner <- c(0.25, 0.1, 0.05, 0.01)
   q <- weighted_quantile(x, c(0.5, inner, 1 - inner), weights)
   scale <- (q[6:9] - q[2:5]) / (-2 * stats::qnorm(inner))
-  wide <- which(scale > FLAT * max(abs(x)))
+  # against these quantiles, not the largest value: one that is far out does not make the others flat
+  wide <- which(scale > FLAT * pmax(abs(q[6:9]), abs(q[2:5])))
   c(center = q[1], scale = if (length(wide)) scale[wide[1]] else NA_real_)
 }
 

@@ -71,6 +71,8 @@ resume.bijectr_fit <- function(object, data = NULL, condition = NULL, weights = 
   }
   data <- pick_columns(data, object$names, "data")
   weights <- check_weights(at$weights, n)
+  unit <- weight_unit(weights)
+  weights <- if (!is.null(weights)) weights / unit
   condition <- as_fit_condition(at$condition, n)
   given <- if (is.null(condition)) 0 else n_columns(condition)
   if (given != object$d_condition) {
@@ -78,14 +80,18 @@ resume.bijectr_fit <- function(object, data = NULL, condition = NULL, weights = 
   }
   if (!is.null(condition)) condition <- pick_columns(condition, object$condition$names, "condition")
   check_columns(condition, object$condition$codecs, "condition")
-  if (!is.null(condition)) condition <- encode_columns(condition, object$condition$codecs)
+  if (!is.null(condition)) {
+    condition <- encode_columns(condition, object$condition$codecs)
+    check_codes(condition, object$condition, object$layers)
+  }
   check_columns(data, object$codecs, "data")
   data <- encode_columns(data, object$codecs)
+  check_inside_flow(object, data, weights)
   object["digest"] <- list(check_same_data(object, data, condition))
   space <- training_space(object, data, rows, weights, object$loss)
   root <- noise_root(center_and_root(space$data, rows$train, weights, "auto"))
   setup <- data_setup(space, condition, weights, rows, control %||% object$control, root, object$loss)
-  evaluate <- evaluate_data(replace(setup, "data", list(data)), rows)
+  evaluate <- evaluate_data(replace(setup, "data", list(data)), rows, unit)
   if (is.null(control)) return(evaluated(object, evaluate))
   finish_fit(
     as_flow(object), setup, resumed_state(object, control, space$shift), control, progress, continued_origin(object),

@@ -60,7 +60,7 @@ draw_points <- function(flow, n, condition) {
 simulate.bijectr_flow <- function(object, nsim = 1, seed = NULL, n = object$nobs, condition = NULL, ...) {
   check_unused(...)
   check_flow(object)
-  sets <- seeded_sets(nsim, seed, n, function(n) draw_points(object, n, condition))
+  sets <- extrapolation_once(seeded_sets(nsim, seed, n, function(n) draw_points(object, n, condition)))
   tell_nan(Find(anyNA, sets), "The draw") # one warning, whatever the number of sets
   sets[] <- lapply(sets, function(draws) give_back(object, draws))
   sets

@@ -26,14 +26,14 @@ center_and_root <- function(x, rows, weights, standardize) {
   check_flat(x, rows, weights)
   moments <- row_moments(x, rows, weights)
   scale <- moment_scale(moments)
-  root <- covariance_root(moments, x, rows, weights)
-  check_dependence(root, moments)
   if (standardize %in% c("auto", "robust")) {
     robust <- robust_columns(x, rows, weights, moments)
     if (standardize == "robust" || any(scale > LONG_TAILS * robust$scale)) {
       return(c(kind = "robust", robust[c("center", "scale")], list(root = robust_root(x, rows, weights, robust))))
     }
   }
+  root <- covariance_root(moments, x, rows, weights)
+  check_dependence(root, moments)
   list(kind = "whiten", center = moments$center, scale = scale, root = root)
 }
 

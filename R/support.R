@@ -112,6 +112,8 @@ given_supports <- function(support, lower, upper, d, names) {
 column_ends <- function(x, default, d, names, name) {
   if (is.null(x)) return(rep(default, d))
   if (!is.numeric(x) || anyNA(x)) stop_arg("{.arg {name}} must be numbers, one a column, not {describe(x)}.")
+  wrong <- which(x == -default)
+  if (length(wrong)) stop_arg("{.arg {name}} must not be {x[wrong[1]]}: the support would be empty.")
   out <- rep(default, d)
   out[column_places(x, d, names, name)] <- as.double(x)
   out
@@ -233,6 +235,13 @@ flow_supports <- function(flow) {
   lapply(last$scalar, function(scalar) {
     new_support(scalar$lower %||% -Inf, scalar$upper %||% Inf, scalar$curve)
   })
+}
+
+# Encoded data with which a flow is trained on must lie inside the supports that it has.
+check_inside_flow <- function(flow, data, weights) {
+  counted <- if (is.null(weights)) seq_len(n_rows(data)) else which(weights > 0)
+  supports <- flow_supports(flow)
+  for (j in seq_along(supports)) check_inside(supports[[j]], column(data, j), counted, column_label(data, j))
 }
 
 last_support_layer <- function(layers) {

@@ -101,7 +101,7 @@ test_that("nothing in, nothing out", {
 test_that("errors name the argument", {
   f <- flow(layer_elementwise(scalar_affine()), d = 1)
   expect_error(qflow(c(0.5, 2), f), "`p` must hold probabilities between 0 and 1; element 2 is 2")
-  expect_error(qflow(NA_real_, f), "`p` must hold probabilities between 0 and 1; element 1 is NA")
+  expect_error(qflow(c(NA, -1), f), "`p` must hold probabilities between 0 and 1; element 2 is -1")
   expect_error(qflow(0.5, f, log.p = TRUE), "`p` must hold logarithms")
   expect_error(qflow("a", f), "`p` must be a vector of probabilities")
   expect_error(pflow("a", f), "`q` must be a numeric")

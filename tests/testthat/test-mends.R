@@ -1,0 +1,113 @@
+# What once broke fits: weights of few rows or of odd size, data outside supports, codes as conditions, one wild value.
+
+n <- 200
+expect_argument <- function(x, message) expect_error(x, message, class = "bijectr_error_argument")
+
+test_that("weights of few rows or of any size give a fit or say what is wrong", {
+  set.seed(1)
+  expect_argument(
+    fit_flow(c(rnorm(20), rep(1, 180)), weights = c(rep(0, 20), rep(1, 180)), steps = 5), "constant in the training"
+  )
+  for (seed in 1:30) {
+    set.seed(seed)
+    x <- rnorm(n)
+    z <- if (seed %% 2) rnorm(n)
+    said <- tryCatch(
+      suppressWarnings(fit_flow(x, condition = z, weights = c(1, 1, rep(0, n - 2)), steps = 2)), error = identity
+    )
+    if (inherits(said, "error")) expect_argument(stop(said), "validation") else expect_s3_class(said, "bijectr_fit")
+  }
+})
+
+test_that("the unit of weights changes no digit of a fit, and the log likelihood as it should", {
+  x <- withr::with_seed(2, rnorm(n))
+  w <- rep(c(1, 0.7), n / 2)
+  fit <- function(unit) withr::with_seed(3, fit_flow(x, weights = w * unit, steps = 5))
+  ordinary <- fit(1)
+  for (unit in c(2^-700, 2^450)) {
+    other <- fit(unit)
+    expect_identical(other$params, ordinary$params)
+    expect_identical(other$loglik, ordinary$loglik * unit)
+  }
+  expect_s3_class(fit(1e-200), "bijectr_fit")
+})
+
+test_that("data outside the supports of a fit are told, and supports without values", {
+  set.seed(4)
+  fit <- fit_flow(data.frame(a = rexp(n)), support = positive(), steps = 5)
+  outside <- data.frame(a = c(1, -1, rexp(n - 2)))
+  expect_argument(suppressMessages(resume(fit, outside, steps = 5)), "a.*outside its support .*row 2 is -1")
+  expect_argument(fit_flow(outside, fit, steps = 5), "a.*outside its support .*row 2 is -1")
+  expect_argument(fit_flow(-rexp(n), fit, steps = 5), "outside its support")
+  expect_argument(fit_flow(rexp(n), lower = Inf), "`lower` must not be Inf")
+  expect_argument(fit_flow(rexp(n), upper = -Inf), "`upper` must not be -Inf")
+})
+
+test_that("points outside the support have no latent point", {
+  set.seed(5)
+  fit <- fit_flow(rexp(n), support = positive(), steps = 5)
+  expect_warning(z <- predict(fit, c(NA, -1, 1), "latent"), "row 2", class = "bijectr_warning_outside")
+  expect_identical(is.na(z[, 1]), c(TRUE, TRUE, FALSE))
+  expect_silent(inside <- predict(fit, 1, "latent"))
+  expect_identical(z[3, ], inside[1, ])
+})
+
+test_that("missing probabilities have missing quantiles", {
+  f <- flow(layer_elementwise(scalar_affine()), d = 1)
+  expect_identical(qflow(c(0.5, NA), f), c(qflow(0.5, f), NA))
+  expect_identical(qflow(NA, f), NA_real_)
+  expect_identical(predict(f, c(NA, 0.2), "quantile"), c(NA, qflow(0.2, f)))
+})
+
+test_that("conditions that layers look up are codes, not standardised, and checked", {
+  set.seed(6)
+  g <- base::sample(0:3, n, replace = TRUE)
+  y <- cbind(rnorm(n, 3 * g), rnorm(n))
+  layers <- layer_autoregressive(scalar_affine(), net_embedding(net_mlp(8), 1, 4))
+  given <- cbind(g = g, x = rnorm(n, 5))
+  fit <- fit_flow(y, layers, condition = given, steps = 300)
+  means <- vapply(0:3, function(k) mean(sample(fit, 2000, condition = cbind(g = k, x = 5))[, 1]), 0)
+  expect_lt(max(abs(means - 3 * 0:3)), 0.8)
+  expect_argument(logdensity(fit, y[1:2, ], cbind(g = c(1, 4), x = 5)), "g.*whole numbers from 0 to 3.*row 2 is 4")
+  expect_argument(logdensity(fit, y[1, , drop = FALSE], cbind(g = 0.5, x = 5)), "g.*row 1 is 0.5")
+  given[7, "g"] <- -1
+  expect_argument(fit_flow(y, layers, condition = given, steps = 5), "g.*condition.*row 7 is -1")
+})
+
+test_that("one value far out does not spoil the fit of the others", {
+  set.seed(7)
+  x <- rnorm(n)
+  draws <- sample(fit_flow(c(x, 1e20), steps = 100), 2000)
+  expect_lt(max(abs(quantile(draws, c(0.25, 0.5, 0.75)) - quantile(x, c(0.25, 0.5, 0.75)))), 0.35)
+  pairs <- cbind(x, 0.8 * x + 0.6 * rnorm(n))
+  draws <- sample(fit_flow(rbind(pairs, 1e9), steps = 100), 2000)
+  expect_lt(max(abs(apply(draws, 2, quantile, c(0.25, 0.75)) - apply(pairs, 2, quantile, c(0.25, 0.75)))), 0.35)
+})
+
+test_that("advice is about rows that count, and not about columns known to be counts", {
+  set.seed(8)
+  advice <- function(...) {
+    seen <- character()
+    withCallingHandlers(fit_flow(..., steps = 2), warning = function(w) {
+      seen <<- c(seen, class(w)[1])
+      invokeRestart("muffleWarning")
+    })
+    seen
+  }
+  x <- c(rnorm(150), rep(0, 50))
+  expect_true("bijectr_warning_atom" %in% advice(x))
+  expect_false("bijectr_warning_atom" %in% advice(x, weights = as.numeric(x != 0)))
+  k <- rpois(n, 2)
+  expect_true("bijectr_warning_ties" %in% advice(k))
+  expect_false("bijectr_warning_ties" %in% advice(k, support = counts()))
+})
+
+test_that("one call warns once of conditions out of range", {
+  set.seed(9)
+  fit <- fit_flow(rnorm(n), condition = rnorm(n), steps = 5)
+  warnings <- capture_warnings(simulate(fit, nsim = 5, condition = 50))
+  expect_length(warnings, 1)
+  expect_match(warnings, "goes beyond")
+  withr::local_pdf(withr::local_tempfile(fileext = ".pdf"))
+  expect_length(capture_warnings(plot(fit, condition = 50)), 1)
+})
