@@ -221,7 +221,8 @@ fit_matrix <- function(data, layers, base, condition, weights, rules, loss, cont
     condition <- encode_columns(condition, plan$condition$codecs)
     check_codes(condition, plan$condition, if (is.null(start)) layers else start$layers)
   }
-  advise_data(data, condition, rows, weights, which(vapply(rules$given, function(support) isTRUE(support$whole), NA)))
+  given <- rules$given %||% given_supports(rules$support, rules$lower, rules$upper, d, column_names(data))
+  advise_data(data, condition, rows, weights, which(vapply(given, function(support) isTRUE(support$whole), NA)))
   end <- data_end(data, rows$train, weights, rules, auto, if (!is.null(start) && is_standardized(start)) start)
   if (!is.null(start)) {
     layers <- start$layers
