@@ -32,7 +32,8 @@ data_end <- function(data, rows, weights, rules, auto, earlier = NULL) {
   if (!is.null(outer) && is.null(earlier)) center_and_root(data, rows, weights, rules$standardize)
   found <- center_and_root(line, rows, weights, rules$standardize)
   if (!is.null(earlier)) return(list(layers = list(), found = found))
-  tails <- if (auto && rules$standardize %in% c("auto", "robust")) tail_layer(line, rows, weights, found)
+  robust <- rules$standardize %in% c("auto", "robust")
+  tails <- if (auto && robust && !isTRUE(rules$heavy_base)) tail_layer(line, rows, weights, found)
   whitening <- if (is.null(tails)) {
     standardizing_layer(found, rules$standardize)
   } else {

@@ -223,6 +223,7 @@ fit_matrix <- function(data, layers, base, condition, weights, rules, loss, cont
   }
   given <- rules$given %||% given_supports(rules$support, rules$lower, rules$upper, d, column_names(data))
   advise_data(data, condition, rows, weights, which(vapply(given, function(support) isTRUE(support$whole), NA)))
+  rules$heavy_base <- inherits(base, c("bijectr_base_cauchy", "bijectr_base_student_t")) # has the tails already
   end <- data_end(data, rows$train, weights, rules, auto, if (!is.null(start) && is_standardized(start)) start)
   if (!is.null(start)) {
     layers <- start$layers

@@ -68,8 +68,8 @@ logdensity.bijectr_gaps_fit <- function(object, newdata, condition = NULL, ...) 
 }
 
 #' @rdname sample
-#' @param gaps For a fit with `na = "model"`: whether draws have gaps as the data have. `FALSE` gives whole rows: columns
-#'   without gaps as before, the others given these as if no value were missing.
+#' @param gaps For a fit with `na = "model"`: whether draws have gaps as the data have. `FALSE` gives whole rows:
+#'   columns without gaps as before, the others given these as if no value were missing.
 #' @export
 sample.bijectr_gaps_fit <- function(x, size = 1, condition = NULL, gaps = TRUE, ...) {
   check_unused(...)
@@ -83,7 +83,7 @@ sample.bijectr_gaps_fit <- function(x, size = 1, condition = NULL, gaps = TRUE, 
     missing[, x$gaps] <- draw_patterns(x$patterns, size)
     seen <- missing
     for (block in x$blocks) {
-      # in the place of gaps stand draws that see each other: given the columns without gaps, as if no value were missing
+      # in the place of gaps stand draws that see each other: given the columns without gaps, as if none were missing
       if (!gaps && block$columns[1] %in% x$gaps) seen[] <- FALSE
       of_block <- block_condition(x, block, z, seen, given, seq_len(size))
       z[, block$columns] <- within_blocks(draw_points(block$fit, size, of_block))
@@ -129,7 +129,8 @@ logLik.bijectr_gaps_fit <- function(object, newdata = NULL, condition = NULL, ..
   each <- if (!is.null(newdata)) logdensity(object, newdata, condition)
   value <- if (is.null(each)) object$loglik else sum(each)
   structure(value,
-    df = length(coef(object)) + nrow(object$patterns$missing) - 1, nobs = if (is.null(each)) object$nobs else length(each),
+    df = length(coef(object)) + nrow(object$patterns$missing) - 1,
+    nobs = if (is.null(each)) object$nobs else length(each),
     class = "logLik"
   )
 }

@@ -79,3 +79,12 @@ test_that("columns that depend on each other are told whatever their supports", 
   d$t <- d$a + d$b
   expect_error(fit_flow(d, steps = 5), "t of `data` is a linear function of a and b", class = "bijectr_error_argument")
 })
+
+test_that("a base with heavy tails gets no tail layer on top", {
+  set.seed(8)
+  x <- rcauchy(400)
+  has_tail <- function(...) any(grepl("tail", capture.output(print(fit_flow(x, steps = 5, ...)))))
+  expect_true(has_tail())
+  expect_false(has_tail(base = base_cauchy()))
+  expect_false(has_tail(base = base_student_t()))
+})

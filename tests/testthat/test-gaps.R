@@ -68,9 +68,8 @@ test_that("patterns are the shares of the training rows, one row more spread ove
   expect_equal(pattern_log_density(count_patterns(missing, 1e-3 * c(2, 1, 0, 1)), missing),
     pattern_log_density(weighted, missing)
   )
-  expect_equal(exp(pattern_log_density(weighted, missing[c(1, 4), ]))[1] * 4 - weighted$rate[1] * (1 - weighted$rate[2]),
-    1.5
-  )
+  rate <- weighted$rate
+  expect_equal(exp(pattern_log_density(weighted, missing[c(1, 4), ]))[1] * 4 - rate[1] * (1 - rate[2]), 1.5)
   set.seed(1)
   drawn <- draw_patterns(patterns, 20000)
   expect_equal(mean(!drawn[, 1] & !drawn[, 2]), p[1], tolerance = 0.03)
