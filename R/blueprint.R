@@ -7,6 +7,7 @@
 #   condition   NULL for a flow without data, whose conditions are plain numbers; else a list of
 #     names, codecs  as above, of the conditioning variables
 #     model          of a formula: what makes these columns from a data frame, see blueprint-formula.R
+#     levels         where nets look conditions up: of each, the number of levels of which it holds codes, or 0
 #   response    of a formula whose left side is computed from columns: what makes the coordinates from these
 #   dropped     columns of the user's that are linear functions of the coordinates, see dropped.R; NULL without any
 #   form        what the data came as, see forms.R; NULL for a flow without data, which gives matrices
@@ -28,8 +29,9 @@ blueprint <- function(data, condition, train, model = NULL, start = NULL, respon
   if (!is.null(condition)) {
     if (is.null(side)) {
       side <- list(names = column_names(condition), codecs = standard_codecs(condition, train, weights, extrapolate))
-      codes <- side$names %in% model$codes | embedded_levels(layers, n_columns(condition)) > 0
-      side$codecs[codes] <- list(CODEC_NUMBER) # codes of levels stay as they are
+      levels <- embedded_levels(layers, n_columns(condition))
+      side$codecs[side$names %in% model$codes | levels > 0] <- list(CODEC_NUMBER) # codes of levels stay as they are
+      if (any(levels > 0)) side$levels <- levels
     }
     check_columns(condition, side$codecs, "condition")
     side$codecs <- widened_codecs(side$codecs, condition, weights)
@@ -109,7 +111,7 @@ take_condition <- function(flow, condition, n, newdata = NULL, gaps = FALSE) {
     stop_arg("{.arg condition} is missing: the flow is conditional on {d} variable{?s}.")
   }
   condition <- take_points(condition, d, flow$condition$names, flow$condition$codecs, "condition", gaps = gaps)
-  check_codes(condition, flow$condition, flow$layers)
+  check_codes(condition, flow$condition)
   warn_extrapolation(condition, flow$condition)
   rows <- n_rows(condition)
   if (is.null(n)) return(condition)
@@ -135,8 +137,7 @@ conditions_of_model <- function(given, model, names, name, gaps) {
 
 # Points on the data side, list(points, off): `off` says which rows do not fulfil the relations, NULL without any.
 take_coordinates <- function(flow, x, name, gaps = FALSE) {
-  x <- open_data(x, name)
-  whole <- if (has_dropped(flow, x)) whole_table(flow) else flow
+  whole <- if (has_dropped(flow, open_data(x, name))) whole_table(flow) else flow # opened only where it matters
   points <- take_points(x, whole$d, whole$names, whole$codecs, name, ", one a coordinate", gaps)
   if (whole$d == flow$d) list(points = points) else split_dropped(points, flow$dropped)
 }
@@ -162,7 +163,8 @@ take_points <- function(x, d, names, codecs, name, each = "", gaps = FALSE) {
 # NA by itself is a logical value.
 blanks_to_numbers <- function(x) {
   if (is.data.frame(x)) {
-    for (j in which(vapply(unclass(x), is.logical, NA))) x[[j]] <- blanks_to_numbers(x[[j]])
+    columns <- unclass(x)
+    for (j in seq_along(columns)) if (is.logical(columns[[j]])) x[[j]] <- blanks_to_numbers(x[[j]])
   } else if (is.logical(x) && length(x) && all(is.na(x))) {
     storage.mode(x) <- "double"
   }

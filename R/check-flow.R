@@ -27,6 +27,10 @@ check_blueprint <- function(object) {
   codecs <- c(.subset2(object, "codecs"), side[["codecs"]], gone[["codecs"]])
   for (codec in codecs) if (!intact(codec)) stop_damaged("codecs")
   if (!is_model(side[["model"]])) stop_damaged("condition")
+  levels <- side[["levels"]]
+  if (!is.null(levels) && (!is.numeric(levels) || length(levels) != object[["d_condition"]] || anyNA(levels))) {
+    stop_damaged("condition")
+  }
   if (!is_response(object[["response"]])) stop_damaged("response")
   if (!is_form(.subset2(object, "form"))) stop_damaged("form")
   object

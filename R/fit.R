@@ -219,7 +219,7 @@ fit_matrix <- function(data, layers, base, condition, weights, rules, loss, cont
   advise_condition(condition, rows, weights)
   if (!is.null(condition)) {
     condition <- encode_columns(condition, plan$condition$codecs)
-    check_codes(condition, plan$condition, if (is.null(start)) layers else start$layers)
+    check_codes(condition, plan$condition)
   }
   given <- rules$given %||% given_supports(rules$support, rules$lower, rules$upper, d, column_names(data))
   advise_data(data, condition, rows, weights, which(vapply(given, function(support) isTRUE(support$whole), NA)))

@@ -16,9 +16,12 @@ form_of <- function(x) {
 }
 
 is_form <- function(x) {
-  is_one <- function(word, known) is.character(word) && isTRUE(word %in% known)
-  is.null(x) || is.list(x) && is_one(x[["kind"]], c("vector", "matrix", "frame")) &&
-    (x[["kind"]] != "frame" || is_one(x[["class"]], names(FRAME_CLASSES)))
+  if (is.null(x)) return(TRUE)
+  if (!is.list(x)) return(FALSE)
+  kind <- x[["kind"]]
+  class <- x[["class"]]
+  identical(kind, "vector") || identical(kind, "matrix") ||
+    identical(kind, "frame") && is.character(class) && length(class) == 1 && class %in% names(FRAME_CLASSES)
 }
 
 # ---- in --------------------------------------------------------------------------------------------------------------
@@ -79,10 +82,14 @@ open_draws <- function(x, name) {
 
 # Columns with dimensions, as scale() and tapply() make them, are opened; a data frame without any is given back itself.
 open_columns <- function(x) {
-  odd <- which(vapply(unclass(x), function(column) !is.null(dim(column)) || inherits(column, "POSIXlt"), NA))
-  if (!length(odd)) return(x)
-  kind <- attributes(x)[c("names", "row.names", "class")]
   columns <- unclass(x)
+  odd <- NULL # by a loop, as all that a short call does for each column
+  for (j in seq_along(columns)) {
+    column <- columns[[j]]
+    if (!is.null(dim(column)) || inherits(column, "POSIXlt")) odd <- c(odd, j)
+  }
+  if (is.null(odd)) return(x)
+  kind <- attributes(x)[c("names", "row.names", "class")]
   columns[odd] <- lapply(columns[odd], open_column)
   attributes(columns) <- kind
   columns

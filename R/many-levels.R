@@ -12,7 +12,7 @@ coded_factors <- function(terms, levels, layers) {
   if (!length(many)) return(NULL)
   used <- attr(terms, "factors") > 0
   alone <- many %in% colnames(used) & rowSums(used[many, , drop = FALSE]) == 1
-  looks_up <- is.null(layers) || has_embedding(layers)
+  looks_up <- is.null(layers) || length(embeddings(layers)) > 0
   too_many <- lengths(levels[many]) > MOST_INDICATORS & !(looks_up & alone)
   if (any(too_many)) {
     factor <- many[too_many][1]
@@ -24,10 +24,6 @@ coded_factors <- function(terms, levels, layers) {
     ))
   }
   if (looks_up && any(alone)) many[alone]
-}
-
-has_embedding <- function(x) {
-  inherits(x, "bijectr_net_embedding") || (is.list(x) && any(vapply(unclass(x), has_embedding, NA)))
 }
 
 # The terms of a formula without these factors; NULL if none are left.
@@ -53,29 +49,30 @@ coded_levels <- function(model, names) {
 
 # ---- codes in the conditions -----------------------------------------------------------------------------------------
 
-# For each of d conditions, the number of levels of the tables in which nets of the layers look it up; 0: in none.
-embedded_levels <- function(x, d) {
+# The nets of some layers that look conditions up.
+embeddings <- function(x) {
+  if (!is.list(x)) return(list())
+  inside <- unlist(lapply(unclass(x), embeddings), recursive = FALSE, use.names = FALSE)
+  if (inherits(x, "bijectr_net_embedding")) c(list(x), inside) else inside
+}
+
+# For each of d conditions, the number of levels of the tables in which they look it up, the least; 0: in none.
+embedded_levels <- function(layers, d) {
   levels <- integer(d)
-  visit <- function(x) {
-    if (inherits(x, "bijectr_net_embedding")) {
-      for (k in which(x$columns <= d)) {
-        j <- x$columns[k]
-        levels[j] <<- if (levels[j] > 0) min(levels[j], x$levels[k]) else x$levels[k]
-      }
+  for (net in embeddings(layers)) {
+    for (k in which(net$columns <= d)) {
+      j <- net$columns[k]
+      levels[j] <- if (levels[j] > 0) min(levels[j], net$levels[k]) else net$levels[k]
     }
-    if (is.list(x)) for (part in unclass(x)) visit(part)
   }
-  visit(x)
   levels
 }
 
-# Encoded conditions. Those that a fit has standardised are no codes, whatever looks them up; nor is there a check for
-# flows without data, whose nets give NaN beyond the levels.
-check_codes <- function(condition, side, layers, name = "condition") {
-  if (is.null(side$codecs)) return(invisible())
-  levels <- embedded_levels(layers, n_columns(condition))
+# Encoded conditions, by the blueprint. Conditions that an earlier version has standardised are no codes; nor is there a
+# check for flows without data, whose nets give NaN beyond the levels.
+check_codes <- function(condition, side, name = "condition") {
+  levels <- side$levels
   for (j in which(levels > 0)) {
-    if (inherits(side$codecs[[j]], "bijectr_codec_standard")) next
     value <- column(condition, j)
     bad <- which(value < 0 | value > levels[j] - 1 | value != round(value))
     if (!length(bad)) next

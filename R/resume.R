@@ -82,7 +82,7 @@ resume.bijectr_fit <- function(object, data = NULL, condition = NULL, weights = 
   check_columns(condition, object$condition$codecs, "condition")
   if (!is.null(condition)) {
     condition <- encode_columns(condition, object$condition$codecs)
-    check_codes(condition, object$condition, object$layers)
+    check_codes(condition, object$condition)
   }
   check_columns(data, object$codecs, "data")
   data <- encode_columns(data, object$codecs)
