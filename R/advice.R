@@ -8,7 +8,7 @@ ADVICE_ROWS <- 1e5
 advise_data <- function(data, condition, rows, weights, counts = NULL) {
   i <- if (is.null(weights)) seq_len(n_rows(data)) else which(weights > 0)
   if (length(i) > ADVICE_ROWS) i <- i[unique(round(seq(1, length(i), length.out = ADVICE_ROWS)))]
-  labels <- vapply(seq_len(n_columns(data)), function(j) as.character(column_label(data, j)), "")
+  labels <- column_labels(data)
   advise_rows(n_columns(data), if (is.null(condition)) 0 else n_columns(condition), rows, weights)
   x <- lapply(seq_along(labels), function(j) column(data, j)[i])
   values <- lapply(x, count_values)
@@ -141,7 +141,7 @@ advise_condition <- function(condition, rows, weights) {
   if (is.null(condition)) return(invisible())
   constant <- flat_columns(encode_columns(condition, column_codecs(condition, "condition")), rows$train, weights)
   if (!length(constant)) return(invisible())
-  label <- vapply(constant, function(j) as.character(column_label(condition, j)), "")
+  label <- column_labels(condition)[constant]
   warn_advice("constant_condition",
     "{cli::qty(label)}Condition{?s} {.field {label}} {?does/do} not vary in the training rows, which can
      tell nothing of {?its/their} effect.",
@@ -167,11 +167,6 @@ advise_size <- function(flow, data, condition, rows, control) {
      {format(ceiling(bytes / 2^20), big.mark = ',')} MB.",
     i = "Fewer or narrower {.arg layers} may do as well, see {.arg nn_width}; {.arg seconds} limits the time."
   )
-}
-
-format_seconds <- function(s) {
-  if (s < 90) return(paste(max(1, round(s)), "s"))
-  if (s < 5400) paste(round(s / 60), "minutes") else paste(format(s / 3600, digits = 2), "hours")
 }
 
 # ---- after the training ----------------------------------------------------------------------------------------------

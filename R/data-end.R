@@ -14,24 +14,23 @@ TAIL_SHARE <- 0.1
 # Columns with smaller pivots depend on each other nearly. Tails, column by column, would bend what they share.
 TAIL_PIVOT <- 0.01
 
-# Of encoded data, as list(layers, found): the layers, from base to data, and centre and root of the columns behind
-# their supports. `earlier`: a flow that brings a data end of its own. `auto`: whether supports and tails are looked
-# for.
+# Of encoded data, as list(layers, found, mapped): the layers, from base to data, centre and root of the columns behind
+# their supports, and what on_the_line() makes of these. `earlier`: a flow that brings a data end of its own. `auto`:
+# whether supports and tails are looked for.
 data_end <- function(data, rows, weights, rules, auto, earlier = NULL) {
   outer <- if (is.null(earlier)) {
-    given <- rules$given %||%
-      given_supports(rules$support, rules$lower, rules$upper, n_columns(data), column_names(data))
-    support_layer(find_supports(data, given, auto || identical(rules$support, "auto"), rows, weights))
+    support_layer(find_supports(data, rules$given, auto || identical(rules$support, "auto"), rows, weights))
   } else {
     refuse_support(rules)
     check_inside_flow(earlier, data, weights)
     last_support_layer(earlier$layers$layers)
   }
-  line <- if (is.null(outer)) data else on_the_line(data, outer)$data
+  mapped <- on_the_line(data, outer)
+  line <- mapped$data
   # linear functions of each other are told as the columns are: behind their supports nothing shows
   if (!is.null(outer) && is.null(earlier)) center_and_root(data, rows, weights, rules$standardize)
   found <- center_and_root(line, rows, weights, rules$standardize)
-  if (!is.null(earlier)) return(list(layers = list(), found = found))
+  if (!is.null(earlier)) return(list(layers = list(), found = found, mapped = mapped))
   robust <- rules$standardize %in% c("auto", "robust")
   tails <- if (auto && robust && !isTRUE(rules$heavy_base)) tail_layer(line, rows, weights, found)
   whitening <- if (is.null(tails)) {
@@ -42,7 +41,7 @@ data_end <- function(data, rows, weights, rules, auto, earlier = NULL) {
     w <- if (!is.null(weights)) weights[rows]
     standardizing_layer(center_and_root(bent, seq_along(rows), w, "robust"), "robust")
   }
-  list(layers = Filter(Negate(is.null), list(whitening, tails, outer)), found = found)
+  list(layers = Filter(Negate(is.null), list(whitening, tails, outer)), found = found, mapped = mapped)
 }
 
 refuse_support <- function(rules) {

@@ -71,13 +71,14 @@ count_rows <- function(n, weights) if (is.null(weights)) n else sum(weights > 0)
 evaluate_data <- function(setup, rows, unit = 1) {
   function(fit) {
     density <- native_log_density(fit, setup$data, setup$condition)
-    used <- if (is.null(setup$weight)) density else ifelse(setup$weight > 0, setup$weight * density, 0) * unit
-    held_out <- rows$validation
-    list(
-      loglik = sum(used), held_out_loglik = if (length(held_out)) sum(used[held_out]) else NA_real_,
-      reference = fit_reference(setup, rows, density)
-    )
+    c(log_likelihoods(density, setup$weight, rows, unit), list(reference = fit_reference(setup, rows, density)))
   }
+}
+
+log_likelihoods <- function(density, weights, rows, unit = 1) {
+  used <- if (is.null(weights)) density else ifelse(weights > 0, weights * density, 0) * unit
+  held_out <- rows$validation
+  list(loglik = sum(used), held_out_loglik = if (length(held_out)) sum(used[held_out]) else NA_real_)
 }
 
 warn_unfinished <- function(run) {

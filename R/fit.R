@@ -221,8 +221,8 @@ fit_matrix <- function(data, layers, base, condition, weights, rules, loss, cont
     condition <- encode_columns(condition, plan$condition$codecs)
     check_codes(condition, plan$condition)
   }
-  given <- rules$given %||% given_supports(rules$support, rules$lower, rules$upper, d, column_names(data))
-  advise_data(data, condition, rows, weights, which(vapply(given, function(support) isTRUE(support$whole), NA)))
+  rules$given <- rules$given %||% given_supports(rules$support, rules$lower, rules$upper, d, column_names(data))
+  advise_data(data, condition, rows, weights, which(vapply(rules$given, function(one) isTRUE(one$whole), NA)))
   rules$heavy_base <- inherits(base, c("bijectr_base_cauchy", "bijectr_base_student_t")) # has the tails already
   end <- data_end(data, rows$train, weights, rules, auto, if (!is.null(start) && is_standardized(start)) start)
   if (!is.null(start)) {
@@ -243,7 +243,7 @@ fit_matrix <- function(data, layers, base, condition, weights, rules, loss, cont
   check_loss(loss, flow)
   advise_size(flow, data, condition, rows, control)
   root <- noise_root(end$found)
-  space <- training_space(flow, data, rows, weights, loss)
+  space <- training_space(flow, data, rows, weights, loss, end$mapped)
   if (control$noise > 0 && noise_leaves_support(space$flow %||% flow, space$data, condition, control$noise * root)) {
     control$noise <- 0
   }

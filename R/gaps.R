@@ -30,7 +30,7 @@ fit_gaps <- function(filled, missing, layers, condition, weights, rules, control
   z <- encode_columns(filled, plan$codecs)
   given <- if (!is.null(condition)) encode_columns(condition, plan$condition$codecs)
   supports <- given_supports(rules$support, rules$lower, rules$upper, n_columns(z), plan$names)
-  check_gappy(z, missing, weights, rows, supports, layers, control)
+  check_gappy(z, missing, weights, rows, supports, rules$standardize, layers, control)
   advise_rows(n_columns(z), length(plan$condition$codecs), rows, weights)
   model <- gaps_model(z, missing, weights, rows$train)
   auto <- identical(rules$support, "auto")
@@ -48,15 +48,12 @@ fit_gaps <- function(filled, missing, layers, condition, weights, rules, control
   }
   fit <- new_gaps_fit(model, plan, rows, call, count_rows(n, weights))
   density <- gaps_log_density(fit, z, missing, given)
-  used <- if (is.null(weights)) density else ifelse(weights > 0, weights * density, 0)
-  fit$loglik <- sum(used)
-  fit$held_out_loglik <- if (length(rows$validation)) sum(used[rows$validation]) else NA_real_
-  fit
+  add_evaluation(fit, log_likelihoods(density, weights, rows))
 }
 
 # What would be found in a block, and told in its words, is looked for in the table.
-check_gappy <- function(z, missing, weights, rows, supports, layers, control) {
-  labels <- vapply(seq_len(n_columns(z)), function(j) as.character(column_label(z, j)), "")
+check_gappy <- function(z, missing, weights, rows, supports, standardize, layers, control) {
+  labels <- column_labels(z)
   for (j in seq_along(labels)) {
     counted <- which(!missing[, j] & (if (is.null(weights)) TRUE else weights > 0))
     if (length(intersect(counted, rows$train)) < 2) {
@@ -66,9 +63,9 @@ check_gappy <- function(z, missing, weights, rows, supports, layers, control) {
   }
   whole <- intersect(which(rowSums(missing) == 0), rows$train)
   if (!is.null(weights)) whole <- whole[weights[whole] > 0]
-  if (length(whole) > 2 * length(labels)) {
-    moments <- row_moments(z, whole, weights)
-    if (!length(flat_columns(z, whole))) check_dependence(covariance_root(moments, z, whole, weights), moments)
+  # linear functions of each other are told by this, as in data_end()
+  if (length(whole) > 2 * length(labels) && !length(flat_columns(z, whole))) {
+    center_and_root(z, whole, weights, standardize)
   }
   full <- sum(colSums(missing) == 0)
   if (inherits(layers, "bijectr_flow") && layers$d != max(full, 1)) {
@@ -151,8 +148,7 @@ draw_patterns <- function(patterns, n) {
 
 # What a block is a flow of, for some rows: columns of numbers.
 block_points <- function(block, z, i) {
-  labels <- vapply(block$columns, function(j) as.character(column_label(z, j)), "")
-  stats::setNames(lapply(block$columns, function(j) column(z, j)[i]), labels)
+  stats::setNames(lapply(block$columns, function(j) column(z, j)[i]), column_labels(z)[block$columns])
 }
 
 # And what it is conditioned on, NULL where that is nothing: the user's conditions, values of other columns with centres
@@ -170,8 +166,7 @@ block_condition <- function(model, block, z, missing, given, i) {
   )
   labels <- c(
     column_names(given) %||% sprintf("condition%d", seq_len(max(0, n_columns(given)))),
-    vapply(block$given, function(j) as.character(column_label(z, j)), ""),
-    sprintf("gap in %s", vapply(model$gaps[block$flags], function(j) as.character(column_label(z, j)), ""))
+    column_labels(z)[block$given], sprintf("gap in %s", column_labels(z)[model$gaps[block$flags]])
   )
   if (length(columns)) list2DF(stats::setNames(columns, make.unique(labels)))
 }

@@ -14,6 +14,8 @@ column_names <- function(x) {
 
 column <- function(x, j) if (is.list(x)) x[[j]] else x[, j]
 
+column_labels <- function(x) column_names(x) %||% as.character(seq_len(n_columns(x)))
+
 column_label <- function(x, j) if (is.null(column_names(x))) as.character(j) else column_names(x)[j]
 
 # Some rows as a matrix: a chunk, so that memory does not grow with the data. NULL, no points, has none.

@@ -266,17 +266,17 @@ on_the_line <- function(data, layer) {
 # Where a flow with a support layer is trained: list(flow, data, shift), the flow without that layer. The map is made
 # once, not at every step, and noise leads nowhere out of the support. `shift` is what the change of units adds to the
 # mean negative log density of training and of held-out rows. Without such a layer `flow` and `shift` are NULL.
-training_space <- function(flow, data, rows, weights, loss) {
+# `mapped`: where data_end() has made the map already.
+training_space <- function(flow, data, rows, weights, loss, mapped = on_the_line(data, outer)) {
   layers <- flow$layers$layers
   outer <- last_support_layer(layers)
   if (is.null(outer)) return(list(flow = NULL, data = data, shift = NULL))
   inner <- as_flow(flow)
   inner$layers$layers <- layers[-length(layers)]
-  line <- on_the_line(data, outer)
   shift <- if (identical(loss$kind, "maximum_likelihood")) {
-    -vapply(rows[c("train", "validation")], function(i) mean_of_rows(line$slope, i, weights), 0)
+    -vapply(rows[c("train", "validation")], function(i) mean_of_rows(mapped$slope, i, weights), 0)
   }
-  list(flow = inner, data = line$data, shift = shift)
+  list(flow = inner, data = mapped$data, shift = shift)
 }
 
 mean_of_rows <- function(x, i, weights) {

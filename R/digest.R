@@ -1,0 +1,35 @@
+# What a fit keeps of its data, encoded columns, to know them again. Conditions of a formula may differ in the last bit
+# from call to call: of these it is two sums, to be compared with a tolerance.
+data_digest <- function(data, condition, formula = NULL) {
+  given <- if (!is.null(condition)) if (is.null(formula)) native_digest(condition) else wave_sums(condition)
+  list(rows = n_rows(data), data = native_digest(data), condition = given)
+}
+
+# sum_k x_k cos(k) / sqrt(n) and the same of sin(k), over all values: no two orders of rows or columns have the same.
+wave_sums <- function(x) {
+  x <- as.vector(all_rows(x))
+  k <- seq_along(x)
+  c(sum(x * cos(k)), sum(x * sin(k))) / sqrt(length(x))
+}
+
+same_digest <- function(before, now, formula = NULL) {
+  if (is.null(before) || is.null(now)) return(TRUE)
+  if (is.null(formula)) return(identical(before, now))
+  isTRUE(all(abs(before - now) <= 1e-8 * (1 + abs(before))))
+}
+
+# Data, encoded, with which a training goes on: others than those of the fit are announced. Returns their digest.
+check_same_data <- function(fit, data, condition = NULL) {
+  before <- fit$digest
+  now <- data_digest(data, condition, fit$formula)
+  same <- is.null(before) || identical(before$rows, now$rows) && identical(before$data, now$data) &&
+    same_digest(before$condition, now$condition, fit$formula)
+  if (!same) {
+    what <- if (is.null(fit$formula) && identical(before$data, now$data)) "condition" else "data"
+    cli::cli_warn(c(
+      "{.arg {what}} is not what the fit was made from: the training goes on with other values.",
+      i = "To learn from other data alone, fit anew: {.code fit_flow(data, fit)} starts from the fit."
+    ), class = "bijectr_warning_data")
+  }
+  now
+}
