@@ -13,9 +13,10 @@ ROUNDINGS <- 64
 
 is_dropped <- function(x) {
   if (is.null(x)) return(TRUE)
+  if (!is.list(x)) return(FALSE)
   k <- length(x[["columns"]])
   numbers <- function(y) is.numeric(y) && !anyNA(y)
-  is.list(x) && k > 0 && numbers(x[["columns"]]) && all(x[["columns"]] > 0) && is.list(x[["of"]]) &&
+  k > 0 && numbers(x[["columns"]]) && all(x[["columns"]] > 0) && is.list(x[["of"]]) &&
     is.list(x[["coefficients"]]) && length(x[["of"]]) == k && all(vapply(x[["of"]], numbers, NA)) &&
     all(vapply(x[["coefficients"]], numbers, NA)) && identical(lengths(x[["of"]]), lengths(x[["coefficients"]])) &&
     numbers(x[["intercept"]]) && length(x[["intercept"]]) == k && numbers(x[["tolerance"]]) &&

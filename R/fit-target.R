@@ -107,7 +107,7 @@ start_target_flow <- function(layers, d, base, names, rules) {
 target_supports <- function(rules, d, names) {
   if (identical(rules$support, "auto")) stop_arg("{.arg support} must be given: a log density has no data to look at.")
   lapply(given_supports(rules$support, rules$lower, rules$upper, d, names), function(support) {
-    if (is.null(support)) return(real())
+    if (is.null(support)) return(whole_line())
     if (support$whole) stop_arg("{.arg support} has {.fn counts}, but a log density is one of continuous coordinates.")
     if (is.null(support$curve)) support$curve <- "log"
     support

@@ -30,7 +30,8 @@
 #' @references Stan Development Team, *Stan Reference Manual*, Constraint transforms.
 #' @family scalar bijections
 #' @examples
-#' f <- flow(layer_elementwise(list(scalar_support(0), scalar_support(0, 100), scalar_support())), d = 3)
+#' supports <- list(scalar_support(0), scalar_support(0, 100), scalar_support())
+#' f <- flow(layer_elementwise(supports), d = 3)
 #' forward(f, rbind(c(-1, -1, -1), c(0, 0, 0), c(50, 50, 50)))$value
 #' inverse(f, rbind(c(1, 50, 0)))
 #' @export

@@ -51,7 +51,7 @@ bounded <- function(lower, upper, curve = NULL) {
 
 #' @rdname supports
 #' @export
-real <- function() new_support(-Inf, Inf)
+real <- function() whole_line()
 
 #' @rdname supports
 #' @export
@@ -62,6 +62,9 @@ new_support <- function(lower, upper, curve = NULL, whole = FALSE) {
   if (lower >= upper) stop_arg("{.arg lower} must be below {.arg upper}, but they are {lower} and {upper}.")
   structure(list(lower = lower, upper = upper, curve = curve, whole = whole), class = "bijectr_support")
 }
+
+# Within the package: `real` is also the name of a function that R had once, and R CMD check takes calls for calls of it.
+whole_line <- function() new_support(-Inf, Inf)
 
 is_real <- function(support) support$lower == -Inf && support$upper == Inf
 
@@ -87,7 +90,7 @@ given_supports <- function(support, lower, upper, d, names) {
     for (j in which(is.finite(lower) | is.finite(upper))) out[[j]] <- bounded(lower[j], upper[j])
   }
   if (is.null(support) || identical(support, "auto")) return(out)
-  if (identical(support, "real")) support <- rep(list(real()), d)
+  if (identical(support, "real")) support <- rep(list(whole_line()), d)
   if (inherits(support, "bijectr_support")) support <- rep(list(support), d)
   wrong <- function(x) {
     stop_arg(c(
@@ -100,7 +103,7 @@ given_supports <- function(support, lower, upper, d, names) {
   for (entry in support) if (!inherits(entry, "bijectr_support")) wrong(entry)
   at <- column_places(support, d, names, "support")
   twice <- at[!vapply(out[at], is.null, NA)]
-  if (length(twice) && !identical(unique(support), list(real()))) {
+  if (length(twice) && !identical(unique(support), list(whole_line()))) {
     label <- (names %||% seq_len(d))[twice[1]]
     stop_arg("{.arg support} and {.arg lower} or {.arg upper} both speak of column {.field {label}}.")
   }
@@ -144,7 +147,7 @@ find_supports <- function(x, given, auto, train, weights = NULL) {
   lapply(seq_len(n_columns(x)), function(j) {
     value <- column(x, j)
     support <- given[[j]]
-    if (is.null(support)) return(if (auto) found_support(value[counted], value[learned]) else real())
+    if (is.null(support)) return(if (auto) found_support(value[counted], value[learned]) else whole_line())
     check_inside(support, value, counted, column_label(x, j))
     with_curve(support, value[learned])
   })
@@ -159,7 +162,7 @@ found_support <- function(value, train) {
     q <- weighted_quantile(train, c(0.5, 0.05))
     if (q[1] <= 5 * (q[1] - q[2])) return(with_curve(positive(), train))
   }
-  real()
+  whole_line()
 }
 
 # 0 where all values are the same.

@@ -176,7 +176,7 @@ static void embedding_prepare_vjp(const bj_net *net, const real *gprep, real *gt
 
 static void embedding_describe(const bj_net *net, bj_describe *out) {
   const embedding *self = net->self;
-  char name[16];
+  char name[24];
   for (int t = 0; t < self->n; t++) {
     snprintf(name, sizeof name, "table%d", t + 1);
     describe_slot(out, name, 2, self->tables[t].n_level, self->tables[t].dim);

@@ -132,6 +132,10 @@ test_that("the default is an error that names the cure", {
   fit <- dropping(x)
   fit$dropped$of <- list("a")
   expect_error(sample(fit, 1), "dropped", class = "bijectr_error_argument")
+  for (wrong in list("a", 1, sum, TRUE)) {
+    fit["dropped"] <- list(wrong)
+    expect_error(sample(fit, 1), "dropped", class = "bijectr_error_argument")
+  }
 })
 
 test_that("importance draws, chains and tables have all columns", {
