@@ -63,7 +63,7 @@ new_support <- function(lower, upper, curve = NULL, whole = FALSE) {
   structure(list(lower = lower, upper = upper, curve = curve, whole = whole), class = "bijectr_support")
 }
 
-# Within the package: `real` is also the name of a function that R had once, and R CMD check takes calls for calls of it.
+# Within the package: `real` is also the name of a function that R had once: R CMD check takes calls for calls of it.
 whole_line <- function() new_support(-Inf, Inf)
 
 is_real <- function(support) support$lower == -Inf && support$upper == Inf
