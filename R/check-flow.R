@@ -84,6 +84,7 @@ FIT_FIELDS <- list(
     inherits(x, "bijectr_control") && all(names(x) %in% names(formals(fit_control))) &&
       is_constructed(x[["optimizer"]]) && is_constructed(x[["schedule"]])
   },
+  standardize = null_or(function(x) isTRUE(x %in% c("auto", STANDARDIZE))),
   rows = null_or(function(x) {
     is.list(x) && is.integer(x[["train"]]) && length(x[["train"]]) > 0 && is.integer(x[["validation"]]) &&
       are_all_rows(c(x[["train"]], x[["validation"]]))

@@ -49,6 +49,7 @@
 #'   * `loss`: what was minimised, one of the `loss_*` functions; `options`: of a fit to a log density, `anneal`,
 #'     `evaluate` and `gradient` (`"function"` if it was one); `control`: the training settings, see [fit_control()],
 #'     without callbacks;
+#'   * `standardize`: how the data were standardised, `"auto"` for `TRUE`;
 #'   * `form`: what the data came as, and draws go out as: a list of `kind` (`"vector"`, `"matrix"` or `"frame"`) and,
 #'     for a frame, its `class`;
 #'   * `rows`: `train` and `validation`, row numbers of the data, among those that were used; `na.action`: of a fit by
@@ -249,7 +250,7 @@ fit_matrix <- function(data, layers, base, condition, weights, rules, loss, cont
   }
   setup <- data_setup(space, condition, weights, rows, control, root, loss)
   origin <- list(
-    call = call, formula = formula, loss = loss, rows = rows, na.action = na_action,
+    call = call, formula = formula, loss = loss, standardize = rules$standardize, rows = rows, na.action = na_action,
     digest = data_digest(data, condition, formula), nobs = count_rows(n, weights)
   )
   evaluate <- evaluate_data(replace(setup, "data", list(data)), rows, unit)

@@ -17,11 +17,12 @@ RESPONSE_OUTSIDE <- 1e-3
 
 flow_response <- function(flow, newdata, condition) {
   at <- take_rows(flow, newdata, condition)
-  units <- response_units(flow)
+  whole <- whole_table(flow) # columns that were left out have means, too
+  units <- response_units(whole)
   rule <- if (flow$d == 1) quantile_rule(flow)
   m <- if (flow$d == 1) RESPONSE_NODES else RESPONSE_DRAWS
   size <- max(1, RESPONSE_CHUNK %/% m)
-  mean <- outside <- matrix(0, at$n, flow$d)
+  mean <- outside <- matrix(0, at$n, whole$d)
   for (start in seq(1, by = size, length.out = ceiling(at$n / size))) {
     rows <- start:min(at$n, start + size - 1)
     z <- if (is.null(rule)) {
@@ -31,18 +32,19 @@ flow_response <- function(flow, newdata, condition) {
     }
     given <- if (!is.null(at$condition)) rows_at(at$condition, rep(rows, each = m))
     x <- tell_nan(native_map(flow, z, given, inverse = FALSE)$value, "The draw")
-    for (j in seq_len(flow$d)) {
+    x <- with_dropped(x, flow$dropped)
+    for (j in seq_len(whole$d)) {
       part <- mean_within(x[, j], units[[j]]$inverse, rule$weight %||% rep(1 / m, m))
       mean[rows, j] <- part$mean
       outside[rows, j] <- part$outside
     }
   }
-  warn_response(flow, units, outside)
+  warn_response(whole, units, outside)
   mean <- put_back(mean, at)
   # rows of an unconditional flow are all alike
   if (!is.null(at$repeats)) mean <- mean[rep(1, at$repeats), , drop = FALSE]
   labels <- vapply(units, `[[`, "", "label")
-  if (flow$d > 1) return(name_columns(mean, if (!is.null(flow$names)) labels))
+  if (whole$d > 1) return(name_columns(mean, if (!is.null(whole$names)) labels))
   if (units[[1]]$linear) decoded(flow, mean, 1) else mean[, 1]
 }
 

@@ -89,7 +89,7 @@ resume.bijectr_fit <- function(object, data = NULL, condition = NULL, weights = 
   check_inside_flow(object, data, weights)
   object["digest"] <- list(check_same_data(object, data, condition))
   space <- training_space(object, data, rows, weights, object$loss)
-  root <- noise_root(center_and_root(space$data, rows$train, weights, "auto"))
+  root <- noise_root(center_and_root(space$data, rows$train, weights, object$standardize %||% "auto"))
   setup <- data_setup(space, condition, weights, rows, control %||% object$control, root, object$loss)
   evaluate <- evaluate_data(replace(setup, "data", list(data)), rows, unit)
   if (is.null(control)) return(evaluated(object, evaluate))
@@ -102,7 +102,7 @@ resume.bijectr_fit <- function(object, data = NULL, condition = NULL, weights = 
 # Data, conditions and weights of a fit by formula, from a data frame or as its call found them.
 parts_again <- function(fit, data, weights, envir) {
   data <- formula_data(if (is.null(data)) call_value(fit, "data", envir) else data)
-  if (is.null(data)) check_found(all.vars(fit$formula), envir)
+  if (is.null(data)) check_found(all.vars(fit$formula), envir, "it is NULL, and ")
   if (is.null(weights)) weights <- call_value(fit, "weights", envir, data = data)
   if (is_written(fit$call$subset)) {
     stop_arg("The rows that {.arg subset} chose cannot be found again: it was written into the call of the fit.")
@@ -113,14 +113,14 @@ parts_again <- function(fit, data, weights, envir) {
   )
 }
 
-# Variables of a fit without a data frame, which may be gone where the training goes on.
-check_found <- function(names, envir) {
+# Variables of a fit without a data frame, which may be gone where the user is now.
+check_found <- function(names, envir, why = "") {
   lost <- Filter(function(name) {
     value <- get0(name, envir)
     is.null(value) || is.function(value) || inherits(value, "bijectr_flow")
   }, names)
   if (length(lost)) {
-    stop_arg("{.arg data} must be given: it is NULL, and {.field {lost}} of the formula cannot be found here.")
+    stop_arg("{.arg data} must be given: {why}{.field {lost}} of the formula cannot be found here.")
   }
 }
 
@@ -149,5 +149,7 @@ ended_early <- function(fit) !(fit$status %in% COMPLETE)
 
 # What a continuation takes over from the fit.
 continued_origin <- function(fit) {
-  unclass(fit)[c("call", "formula", "loss", "options", "rows", "na.action", "digest", "nobs", "history", "seconds")]
+  unclass(fit)[c(
+    "call", "formula", "loss", "options", "standardize", "rows", "na.action", "digest", "nobs", "history", "seconds"
+  )]
 }

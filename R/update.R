@@ -68,11 +68,6 @@ changed_call <- function(fit, formula, changes, envir) {
       stop_arg("{.arg {name}} must be given: it was written into the call of the fit, which does not keep it.")
     }
   }
-  if (!is.null(call$formula) && is.null(call$data)) {
-    lost <- Filter(function(name) !exists(name, envir), all.vars(call$formula))
-    if (length(lost)) {
-      stop_arg("{.arg data} must be given: {.field {lost}} of the formula cannot be found here.")
-    }
-  }
+  if (!is.null(call$formula) && is.null(call$data)) check_found(all.vars(call$formula), envir)
   call
 }

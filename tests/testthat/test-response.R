@@ -125,3 +125,36 @@ test_that("means have the class of the data where the left side keeps it", {
   expect_s3_class(out, "Date")
   expect_lt(abs(as.numeric(out - mean(day))), 5)
 })
+
+test_that("columns that were left out as functions of others have means as well", {
+  set.seed(6)
+  table <- data.frame(x = runif(400, -1, 1))
+  table$a <- exp(0.3 * rnorm(400) + table$x)
+  table$b <- rnorm(400, table$x)
+  table$twice <- 2 * table$b + 1
+  short <- function(formula) {
+    layers <- layer_chain(layer_elementwise(scalar_affine("exp")), layer_additive_condition())
+    suppressWarnings(classes = "bijectr_warning_no_better", {
+      fit_flow(formula, table, layers, collinear = "drop", steps = 300, learning_rate = 0.02)
+    })
+  }
+  fit <- short(cbind(twice, log(a), b) ~ x)
+  expect_identical(fit$dropped$names, "b")
+  at <- data.frame(x = c(-0.5, 0.5, NA))
+  set.seed(1)
+  out <- predict(fit, at, "response")
+  expect_identical(colnames(out), c("twice", "a", "b"))
+  expect_equal(out[, "twice"], 2 * out[, "b"] + 1)
+  expect_equal(out[1:2, "a"], exp(c(-0.5, 0.5) + 0.3^2 / 2), tolerance = 0.15)
+  expect_identical(which(is.na(out[, "b"])), 3L)
+  # one coordinate is left: by quadrature
+  alone <- short(cbind(b, twice) ~ x)
+  out <- predict(alone, at, "response")
+  expect_identical(out, predict(alone, at, "response"))
+  expect_equal(out[, "twice"], 2 * out[, "b"] + 1, tolerance = 1e-12)
+  expect_identical(predict(alone, at[1:2, , drop = FALSE], "response"), out[1:2, ])
+  table$i <- table$a
+  expect_equal(
+    predict(short(cbind(log(a), -log(i)) ~ x), at, "response")[, "i"] > 0, c(TRUE, TRUE, NA)
+  )
+})

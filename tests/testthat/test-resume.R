@@ -160,3 +160,22 @@ test_that("another rule for the gradient is used and kept", {
   expect_identical(more$options$gradient, "symbolic")
   expect_identical(quietly(resume(more, steps = 2))$options$gradient, "symbolic")
 })
+
+test_that("noise has the shape that the fit's own standardising gave it", {
+  withr::local_options(bijectr.seconds_per_call = 0)
+  skewed <- cbind(x, heavy = c(rt(190, 1), 100, -300, rt(8, 1)))
+  for (rule in c("robust", "none", "whiten")) {
+    for (data in list(x, skewed)) {
+      run <- function(callback = NULL) {
+        set.seed(4)
+        fit_flow(data, small, steps = 20, noise = 0.5, standardize = rule, keep_best = FALSE, callback = callback)
+      }
+      whole <- run()
+      expect_identical(whole$standardize, rule)
+      part <- run(function(fit, record) record$step < 7)
+      expect_lt(part$steps, 20)
+      expect_identical(coef(resume(part, data = data)), coef(whole), info = rule)
+    }
+  }
+  expect_identical(fit_flow(x, small, steps = 2)$standardize, "auto")
+})
