@@ -130,9 +130,10 @@ advise_rows <- function(d, d_condition, rows, weights) {
   k <- d + d_condition
   if (n >= 5 * k) return(invisible())
   warn_advice("few_rows",
-    "There are few rows for so many variables: {format(n, digits = 3)} for training, {k} column{?s}.",
-    i = "What is fitted will hardly go beyond means and covariances, and these are uncertain: take fewer columns or
-         more rows, or {.code validation = 0} to train on all."
+    "{if (!is.null(weights)) 'By their weights there' else 'There'} are {format(n, digits = 3)} training rows for
+     {k} column{?s}{if (d_condition > 0) ', conditions included'}: fewer than five a column.",
+    i = "Of so few rows a flow learns little more than means and covariances, and these are uncertain. Take fewer
+         columns or more rows; {.code validation = 0} trains on all rows, but nothing is left to choose by."
   )
 }
 

@@ -8,7 +8,8 @@
 #' @param p Probabilities, or their logarithms if `log.p`.
 #' @param n Number of draws.
 #' @param object A flow or a fit.
-#' @param condition Values of the conditioning variables: one row for all points, or one row a point.
+#' @param condition Values of the conditioning variables: one row for all points, probabilities or draws, or one row for
+#'   each of them.
 #' @param log,log.p If `TRUE`, densities and probabilities are given as logarithms.
 #' @param lower.tail If `TRUE`, probabilities are \eqn{P(X \le q)}, otherwise \eqn{P(X > q)}.
 #' @return Numeric vectors: `dflow()` densities (per unit of the data), `pflow()` probabilities, `qflow()` values in the
@@ -24,6 +25,11 @@
 #' pflow(3, fit) # share of short eruptions
 #' qflow(c(0.05, 0.5, 0.95), fit)
 #' rflow(3, fit)
+#'
+#' # quartiles given each of two waits, a column each: rows of probabilities and conditions go together
+#' fit <- fit_flow(eruptions ~ waiting, data = faithful, steps = 200)
+#' grid <- expand.grid(p = c(0.25, 0.5, 0.75), waiting = c(50, 80))
+#' matrix(qflow(grid$p, fit, condition = grid["waiting"]), 3)
 #' @export
 dflow <- function(x, object, condition = NULL, log = FALSE) {
   check_given("x", "object")

@@ -1,5 +1,16 @@
 #' How a fit is trained
 #'
+#' The settings of a training. [fit_flow()] takes these arguments itself, in `...`, with other defaults: those that
+#' [default_control()] computes from the number of rows and columns.
+#'
+#' [set.seed()] before the fit governs all that is random in it: initial parameters, which rows are held out, the order
+#' of rows in batches, noise, and the draws of a fit to a log density. The same seed gives the same fit, bit for bit, on
+#' one kind of processor, whatever the number of threads; only `seconds` ends it where the clock says.
+#'
+#' Held-out rows choose the parameters (`keep_best`) and end the training (`patience`). Their mean log density, which
+#' [print()][fit-methods] and [summary()][summary.bijectr_fit()] show, is thus somewhat too good: rows that the fit has
+#' never seen tell how good it is.
+#'
 #' @param optimizer One of the `opt_*` functions.
 #' @param learning_rate Peak learning rate.
 #' @param schedule One of the `schedule_*` functions.
@@ -9,8 +20,9 @@
 #' @param validation Share of the rows that are held out for validation, in \[0, 1), or a logical or integer vector that
 #'   says which rows.
 #' @param validate_every Steps between validations; `NULL`: at the end of each epoch.
-#' @param patience Training stops once more than this number of validations in a row brought no gain; `NULL`: never.
-#' @param keep_best Return the parameters of the best validation (else the last ones).
+#' @param patience Training stops once more than this number of validations in a row brought no gain; `NULL`, also the
+#'   default of [fit_flow()]: never, all steps are made.
+#' @param keep_best Return the parameters of the best validation (else the last ones; so it is without held-out rows).
 #' @param clip Gradients with a larger global norm are scaled down to it; `NULL`: never.
 #' @param ema Decay of an exponential moving average of the parameters, which is then what is validated and returned;
 #'   0: none.

@@ -54,7 +54,9 @@ as_table <- function(x, name) {
     return(if (length(columns)) columns else matrix(0, nrow(x), 0))
   }
   if (!is.numeric(x) || is_no_number(x)) {
-    stop_arg("{.arg {name}} must be a numeric matrix, data frame or vector, not {.obj_type_friendly {x}}.")
+    stop_arg(c("{.arg {name}} must be a numeric matrix, data frame or vector, not {.obj_type_friendly {x}}.",
+      i = if (is.atomic(x) && is.null(dim(x)) && length(x)) column_cure(x, name)
+    ))
   }
   if (is.null(dim(x))) {
     x <- matrix(x, ncol = 1)

@@ -14,9 +14,11 @@
 #'   * `"density"`: its exponential;
 #'   * `"latent"`: the points on the base side, as [inverse()]; for a good fit they look like draws from the base;
 #'   * `"distribution"`: \eqn{P(X \le x)}, for one coordinate, as [pflow()];
-#'   * `"quantile"`: the inverse of that, as [qflow()];
+#'   * `"quantile"`: the inverse of that, as [qflow()], in the units of the coordinate: for `log(y) ~ x` of `log(y)`,
+#'     and `exp()` of it is the quantile of `y`;
 #'   * `"response"`: the mean of the response given each row of conditions, see below.
-#' @param condition Values of the conditioning variables: one row for all points, or one row a point.
+#' @param condition Values of the conditioning variables: one row for all points or probabilities, or one row for each.
+#'   For several probabilities at several rows, repeat both: see the examples.
 #' @param ... Not used.
 #' @return A numeric vector with one value a row of `newdata`, `NA` for a row with missing values; for `type = "latent"`
 #'   a matrix with one column a coordinate, `NA` for a row outside the support of the flow, with a warning of class
@@ -45,6 +47,17 @@
 #' predict(fit, c(0.5, 0.5), "quantile", condition = waits)
 #' # mean lengths after these waits
 #' predict(fit, waits, "response")
+#'
+#' # several new rows: medians and 90 % intervals, a row each
+#' p <- c(lower = 0.05, median = 0.5, upper = 0.95)
+#' new <- data.frame(waiting = c(50, 60, 70, 80))
+#' at <- function(p) predict(fit, rep(p, nrow(new)), "quantile", condition = new)
+#' cbind(new, sapply(p, at))
+#'
+#' # of log(y) and back: the formula is of log(y), means are of y; quantiles go through exp()
+#' fit <- fit_flow(log(dist) ~ speed, data = cars, steps = 200)
+#' new <- data.frame(speed = c(10, 20))
+#' cbind(new, mean = predict(fit, new, "response"), exp(sapply(p, at)))
 #' @importFrom stats predict
 #' @export
 predict.bijectr_flow <- function(object, newdata,

@@ -167,3 +167,38 @@ test_that("targets see columns, chains hold numbers", {
   set.seed(4)
   expect_equal(weighed$log_weights, importance_sample(plain, target, 50)$log_weights)
 })
+
+test_that("a column that is no numbers is refused with what can be done with it", {
+  cure <- function(x, name = "g") {
+    data <- list2DF(stats::setNames(list(c(1.5, 2, 4), x), c("y", name)))
+    e <- expect_error(fit_flow(data), class = "bijectr_error_argument")
+    expect_match(conditionMessage(e), paste("Column", name, "of"), fixed = TRUE)
+    cli::ansi_strip(gsub("\\s+", " ", conditionMessage(e)))
+  }
+  expect_match(cure(factor(1:3)), "right side of a formula; or fit one flow for each level")
+  expect_match(cure(c("1", NA, "2.5")), "`as.numeric(g)` makes numbers of it", fixed = TRUE)
+  expect_match(cure(c("1", "a{x}", "2")), "but not \"a{x}\": mend that", fixed = TRUE)
+  expect_match(cure(c("a", "b", "1")), "`factor(g)` on the right side", fixed = TRUE)
+  expect_match(cure(c(TRUE, NA, FALSE)), "TRUE and FALSE have no density")
+  expect_match(cure(structure(c(1, 2, 3), class = "integer64")), "`as.double(g)`", fixed = TRUE)
+  expect_match(cure(list(1, 2, 3)), "`unlist(g)`", fixed = TRUE)
+  expect_match(cure(list(1, 2:3, 3)), "Drop it, or make numbers of it")
+  expect_match(cure(1i * 1:3), "`Re(g)` and `Im(g)`", fixed = TRUE)
+  expect_match(cure(matrix(1:6, 3)), "do.call(data.frame, data)", fixed = TRUE)
+  expect_match(cure(list(1, 2, 3), "a{b}"), "`unlist(a{b})`", fixed = TRUE)
+})
+
+test_that("new columns of another class are refused with what the data of the fit had", {
+  days <- data.frame(day = as.Date("2024-01-01") + c(0, 3, 10, 20))
+  fit <- suppressWarnings(fit_flow(days, steps = 2))
+  e <- expect_error(logdensity(fit, data.frame(day = c("a", "b"))), class = "bijectr_error_argument")
+  expect_match(conditionMessage(e), "had that class here")
+  fit <- suppressWarnings(fit_flow(data.frame(wait = c(1.5, 2, 4, 6)), steps = 2))
+  e <- expect_error(logdensity(fit, data.frame(wait = as.difftime(1:2, units = "mins"))), class = "bijectr_error_argument")
+  expect_match(gsub("\\s+", " ", conditionMessage(e)), "`as.numeric(wait)` takes the class off", fixed = TRUE)
+})
+
+test_that("a vector that is no numbers is refused with what can be done with it", {
+  expect_error(fit_flow(c("1", "2")), "as.numeric\\(data\\)", class = "bijectr_error_argument")
+  expect_error(fit_flow(factor(1:3)), "right side of a formula", class = "bijectr_error_argument")
+})

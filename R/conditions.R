@@ -1,0 +1,105 @@
+#' Warnings, errors and messages of bijectr
+#'
+#' Every warning, error and message of the package has a class, by which it can be caught or switched off alone.
+#'
+#' `suppressWarnings(expr, classes = "bijectr_warning_ties")` is silent about ties only, in R 4.0 and later;
+#' `suppressMessages(expr, classes = "bijectr_message_resume")` likewise. `tryCatch(expr, bijectr_error_argument =
+#' function(e) NULL)` goes on after an error of one class, and `bijectr_error` is a class of all of them. The text of a
+#' condition `e` is `conditionMessage(e)`, and `?bijectr_warning_ties` leads from a class to this page. With
+#' `options(warn = 2)` all warnings are errors.
+#'
+#' @section Warnings about data, before the training:
+#' They say what a careful colleague would, and the fit is made all the same. What you know to be in order can be
+#' switched off.
+#' * `bijectr_warning_ties`: a column is fitted as continuous, but has few values, or many rows agree. Its density can
+#'   grow without bound at these values. Cure: spread them over their steps, `x + runif(n, -0.5, 0.5)` for whole
+#'   numbers, or make the column a condition.
+#' * `bijectr_warning_atom`: many rows have one value, as zeros among amounts. Cure: fit the other rows alone, and the
+#'   share of this value beside them.
+#' * `bijectr_warning_counts`: a column that was given as [counts()] is fitted as numbers above -1/2, with densities and
+#'   not probabilities. Cure: round draws; the probability of a count is the integral over its step, [pflow()].
+#' * `bijectr_warning_duplicates`: held-out rows are training rows too, so that validation cannot tell learning from
+#'   remembering. Cure: drop the copies, count them in `weights`, or name `validation` rows without copies.
+#' * `bijectr_warning_few_rows`: fewer than five training rows a column. Cure: fewer columns or more rows.
+#' * `bijectr_warning_constant_condition`: a condition has one value in all training rows, which tell nothing of its
+#'   effect. Cure: drop it.
+#' * `bijectr_warning_large`: the flow has more than a million parameters; the time and memory it needs. Cure: fewer or
+#'   narrower layers, or `seconds =`.
+#'
+#' @section Warnings about a training:
+#' * `bijectr_warning_no_better`: after the training the flow is worse than a normal distribution. Cure: a lower
+#'   `learning_rate`, more `steps`, fewer parameters; look at `summary(fit)` and `plot(fit, "loss")`.
+#' * `bijectr_warning_diverged`: the loss was not finite too often; the fit has the best parameters so far. Cure: a lower
+#'   `learning_rate`.
+#' * `bijectr_warning_interrupted`: you interrupted the training; this is the fit so far. Cure: [resume()] goes on.
+#' * `bijectr_warning_evaluation`: the fit is whole, but its log likelihood, or what else is computed after the training,
+#'   could not be computed, for the reason that is given. Cure: mend that reason; [logdensity()] can be called by hand.
+#' * `bijectr_warning_checkpoint`: a checkpoint could not be written; the training goes on and tries again. Cure: make
+#'   room on the disk, or the folder anew.
+#' * `bijectr_warning_data`: a training goes on with other data than the fit was made from. Cure: give [resume()] the
+#'   same data; to learn from others, `fit_flow(data, fit)`.
+#'
+#' @section Warnings about the use of a fit:
+#' * `bijectr_warning_names`: no column of a matrix has a name that the flow knows, so columns are taken in order. Cure:
+#'   the names of the flow, or none, `unname(x)`.
+#' * `bijectr_warning_extrapolation`: conditions lie beyond the range of those that the flow was fitted to, where it is
+#'   a guess. Cure: stay within the range, which is named; `extrapolate` of [fit_flow()] says what becomes of them.
+#' * `bijectr_warning_outside`: points lie outside the support of the flow and have no latent point (`NA`), or draws
+#'   that no response can have are left out of a mean, see [predict.bijectr_flow()]. Cure: `support` of [fit_flow()].
+#' * `bijectr_warning_response`: means are in the units of the left side of the formula, which is no function that can
+#'   be inverted here. Cure: `mean(g(sample(fit, 1e4, condition)))` with the inverse, or whatever function, `g`.
+#' * `bijectr_warning_nan`: a result is not a number, because parameters are too large for doubles. Cure: train again,
+#'   with a lower `learning_rate` or with `clip`.
+#' * `bijectr_warning_plot`: draws that are not finite are left out of a picture. Cure: as for the last one.
+#'
+#' @section Errors:
+#' All have the class `bijectr_error` too.
+#' * `bijectr_error_argument`: an argument, or the data in it, cannot be used; found before anything is computed. The
+#'   message names argument, column and row, and the cure.
+#' * `bijectr_error_training`: an error ended a training. The fit so far is in the field `fit` of the condition (of a
+#'   fit in rounds before its first fit, the simulations are in `rounds`; of one with `na = "model"`, finished fits are
+#'   in `blocks`). Cure: mend the cause, which is the field `parent`, and go on with [resume()].
+#' * `bijectr_error_core`: the compiled core refused what it was given, or could not compute it: an object that was
+#'   changed by hand or read from a damaged file, or an inverse or a differential equation that cannot be solved with
+#'   the parameters at hand.
+#'
+#' @section Messages:
+#' * `bijectr_message_rollback`: the loss was not finite at a step; the training went back to the last good state, with
+#'   half the rate.
+#' * `bijectr_message_new_state`: [resume()] goes on with a fit that kept no state, so that its optimiser starts anew.
+#'   Cure: `keep_state = TRUE` in the fit.
+#' * `bijectr_message_resume`: [update()][update.bijectr_fit()] hands over to [resume()].
+#' @return Every condition is a list with `message` and `call`, and the fields that are named above.
+#' @seealso [fit_flow()], [suppressWarnings()], [tryCatch()]
+#' @examples
+#' set.seed(1)
+#' visits <- rpois(200, 3)
+#' fit <- suppressWarnings(fit_flow(visits, steps = 20), classes = "bijectr_warning_ties")
+#'
+#' # its text, and no fit
+#' tryCatch(fit_flow(visits, steps = 20), bijectr_warning_ties = conditionMessage)
+#'
+#' # one warning as an error, all others as they are
+#' try(withCallingHandlers(
+#'   fit_flow(visits, steps = 20),
+#'   bijectr_warning_ties = function(w) stop("no ties here, please: ", conditionMessage(w))
+#' ))
+#'
+#' # an error of an argument
+#' tryCatch(fit_flow(c(1, NA, 3)), bijectr_error_argument = conditionMessage)
+#'
+#' # what was trained before an error
+#' ended <- tryCatch(
+#'   fit_flow(faithful, callback = function(fit, record) stop("no time")),
+#'   bijectr_error_training = identity
+#' )
+#' ended$fit
+#' @name bijectr-conditions
+#' @aliases bijectr_error bijectr_error_argument bijectr_error_core bijectr_error_training bijectr_message_new_state
+#'   bijectr_message_resume bijectr_message_rollback bijectr_warning_atom bijectr_warning_checkpoint
+#'   bijectr_warning_constant_condition bijectr_warning_counts bijectr_warning_data bijectr_warning_diverged
+#'   bijectr_warning_duplicates bijectr_warning_evaluation bijectr_warning_extrapolation bijectr_warning_few_rows
+#'   bijectr_warning_interrupted bijectr_warning_large bijectr_warning_names bijectr_warning_nan
+#'   bijectr_warning_no_better bijectr_warning_outside bijectr_warning_plot bijectr_warning_response
+#'   bijectr_warning_ties
+NULL
