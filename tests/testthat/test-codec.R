@@ -170,7 +170,8 @@ test_that("targets see columns, chains hold numbers", {
 
 test_that("a column that is no numbers is refused with what can be done with it", {
   cure <- function(x, name = "g") {
-    data <- list2DF(stats::setNames(list(c(1.5, 2, 4), x), c("y", name)))
+    data <- data.frame(y = c(1.5, 2, 4))
+    data[[name]] <- x
     e <- expect_error(fit_flow(data), class = "bijectr_error_argument")
     expect_match(conditionMessage(e), paste("Column", name, "of"), fixed = TRUE)
     cli::ansi_strip(gsub("\\s+", " ", conditionMessage(e)))
