@@ -5,16 +5,17 @@
 #' coordinates.
 #'
 #' @section Parameters:
-#' Laplace, Cauchy, Gumbel (of maxima), if trainable: `loc` (0) and raw `scale` (scale 1),
-#' \eqn{s = \mathrm{softplus}(scale)}, one a coordinate.
+#' Laplace, Cauchy, Gumbel (of maxima), if trainable: `loc` (0) and raw `scale` (scale 1), \eqn{s =
+#' \mathrm{softplus}(scale)}{s = softplus(scale)}, one a coordinate.
 #'
 #' `base_mvnormal()`: `mean` (0) and `cholesky`, a square matrix whose lower triangle \eqn{L}, with softplus on its
 #' diagonal, gives the covariance \eqn{L L'} (the identity at the start); entries above the diagonal take part in
 #' nothing. At most 64 coordinates.
 #'
-#' `base_mixture()`: `weight`, \eqn{w = \mathrm{softmax}(weight)} (equal at the start), and with one row a component
-#' `mean` (`spread` times normal draws) and raw `scale` (scale 1), \eqn{s = \mathrm{softplus}(scale)}. Its draws do not
-#' move smoothly with its weights, so it cannot be trained against a log density, only on data.
+#' `base_mixture()`: `weight`, \eqn{w = \mathrm{softmax}(weight)}{w = softmax(weight)} (equal at the start), and with
+#' one row a component `mean` (`spread` times normal draws) and raw `scale` (scale 1), \eqn{s =
+#' \mathrm{softplus}(scale)}{s = softplus(scale)}. Its draws do not move smoothly with its weights, so it cannot be
+#' trained against a log density, only on data.
 #'
 #' @param trainable If `TRUE`, location and scale are trained with the layers.
 #' @param components Number of components.

@@ -3,10 +3,10 @@
 #' The distribution that a flow starts from, with independent coordinates.
 #'
 #' @param trainable If `TRUE` the distribution has parameters that are trained with the layers: `mean` and raw `scale`
-#'   (\eqn{s = \mathrm{softplus}(scale)}) of the normal, raw `df` (\eqn{\nu = \mathrm{softplus}(df)}) of the Student t,
-#'   one a coordinate.
-#' @param parameter `"scale"` as above, or `"variance"`: the raw parameter is that of the variance,
-#'   \eqn{s^2 = \mathrm{softplus}(variance)}, and starts at a draw from U(0, 1).
+#'   (\eqn{s = \mathrm{softplus}(scale)}{s = softplus(scale)}) of the normal, raw `df` (\eqn{\nu =
+#'   \mathrm{softplus}(df)}{nu = softplus(df)}) of the Student t, one a coordinate.
+#' @param parameter `"scale"` as above, or `"variance"`: the raw parameter is that of the variance, \eqn{s^2 =
+#'   \mathrm{softplus}(variance)}{s^2 = softplus(variance)}, and starts at a draw from U(0, 1).
 #' @param df Degrees of freedom, above 0; the initial value if trainable.
 #' @param min,max Ends of the interval.
 #' @return A base distribution: an object of class `bijectr_base`.

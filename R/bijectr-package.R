@@ -6,8 +6,8 @@
 #'
 #' Where to look:
 #' * fit: [fit_flow()] for data and formulas, [its method][fit_flow.function()] for log densities, [fit_rounds()] for
-#'   simulators; [fit_control()] and [default_layers()] for how, [supports] for where values can lie; [resume()] goes on,
-#'   [update()][update.bijectr_fit()] fits anew;
+#'   simulators; [fit_control()] and [default_layers()] for how, [supports] for where values can lie; [resume()] goes
+#'   on, [update()][update.bijectr_fit()] fits anew;
 #' * use: [logdensity()], [predict()][predict.bijectr_flow()], [sample()], [dflow()], [importance_sample()];
 #' * look at: [summary()][summary.bijectr_fit()], [plot()][plot.bijectr_flow()], [fit-methods];
 #' * what warnings and errors mean, and how to switch them off: [bijectr-conditions];

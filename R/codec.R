@@ -113,43 +113,6 @@ stop_wrong_columns <- function(x, wrong, type, name) {
   ))
 }
 
-# What can be done with a column that is not what it must be, as a line of a message.
-column_cure <- function(x, label, type = "numeric") {
-  text <- if (type != "numeric") {
-    "The data of the fit had that class here: give it again."
-  } else if (is.factor(x)) {
-    "A factor can be a condition, on the right side of a formula; or fit one flow for each level, or drop it."
-  } else if (inherits(x, "integer64")) {
-    "{.code as.double({label})} makes numbers of it, exact up to 2^53."
-  } else if (is.character(x)) {
-    cure_of_text(x)
-  } else if (is.logical(x)) {
-    "TRUE and FALSE have no density: make it a condition, on the right side of a formula, or fit one flow for each."
-  } else if (has_unit(x)) {
-    "{.code as.numeric({label})} takes the class off; its unit must be the one that the data of the fit had."
-  } else if (is.complex(x)) {
-    "Its parts are numbers: {.code Re({label})} and {.code Im({label})}."
-  } else if (length(dim(x)) == 2) {
-    "Give its columns as columns of their own: {.code do.call(data.frame, data)}."
-  } else if (is.list(x) && all(lengths(x) == 1)) {
-    "{.code unlist({label})} makes a vector of this list."
-  } else {
-    "Drop it, or make numbers of it first."
-  }
-  gsub("([{}])", "\\1\\1", cli::format_inline(text, keep_whitespace = FALSE)) # which is no pattern any more
-}
-
-cure_of_text <- function(x) {
-  x <- x[!is.na(x)]
-  number <- !is.na(suppressWarnings(as.numeric(x)))
-  if (length(x) && all(number)) return("It is numbers as text: {.code as.numeric({label})} makes numbers of it.")
-  if (2 * sum(number) <= length(x)) {
-    return("Text can be a condition, {.code factor({label})} on the right side of a formula; or drop it.")
-  }
-  odd <- encodeString(x[!number][1], quote = "\"")
-  paste0("Most of it is numbers as text, but not ", gsub("([{}])", "\\1\\1", odd), ": mend that first.")
-}
-
 # A double matrix, with column names where the input had them: for functions of the user and for arguments that are no
 # points of a flow.
 as_numeric_matrix <- function(x, name) {

@@ -29,11 +29,12 @@
 #' @section Warnings about a training:
 #' * `bijectr_warning_no_better`: after the training the flow is worse than a normal distribution. Cure: a lower
 #'   `learning_rate`, more `steps`, fewer parameters; look at `summary(fit)` and `plot(fit, "loss")`.
-#' * `bijectr_warning_diverged`: the loss was not finite too often; the fit has the best parameters so far. Cure: a lower
-#'   `learning_rate`.
+#' * `bijectr_warning_diverged`: the loss was not finite too often; the fit has the best parameters so far. Cure: a
+#'   lower `learning_rate`.
 #' * `bijectr_warning_interrupted`: you interrupted the training; this is the fit so far. Cure: [resume()] goes on.
-#' * `bijectr_warning_evaluation`: the fit is whole, but its log likelihood, or what else is computed after the training,
-#'   could not be computed, for the reason that is given. Cure: mend that reason; [logdensity()] can be called by hand.
+#' * `bijectr_warning_evaluation`: the fit is whole, but its log likelihood, or what else is computed after the
+#'   training, could not be computed, for the reason that is given. Cure: mend that reason; [logdensity()] can be called
+#'   by hand.
 #' * `bijectr_warning_checkpoint`: a checkpoint could not be written; the training goes on and tries again. Cure: make
 #'   room on the disk, or the folder anew.
 #' * `bijectr_warning_data`: a training goes on with other data than the fit was made from. Cure: give [resume()] the

@@ -20,9 +20,9 @@
 #' @family methods
 #' @examples
 #' set.seed(1)
-#' fit <- fit_flow(faithful$eruptions, steps = 200)
-#' dflow(c(2, 3, 4), fit)
-#' pflow(3, fit) # share of short eruptions
+#' fit <- fit_flow(faithful$waiting, steps = 200)
+#' dflow(c(50, 65, 80), fit)
+#' pflow(60, fit) # share of waits of less than an hour
 #' qflow(c(0.05, 0.5, 0.95), fit)
 #' rflow(3, fit)
 #'

@@ -5,10 +5,10 @@
 #'
 #' @param width Numbers of hidden units, one a hidden layer.
 #' @param activation A smooth activation: `"tanh"`, `"softplus"`, `"elu"`, `"silu"` or `"sin"`.
-#' @param frequencies Number \eqn{m} of Fourier features of the time: beside \eqn{t} itself the net sees
-#'   \eqn{\sin \pi k t} and \eqn{\cos \pi k t}, \eqn{k = 1, \dots, m}.
+#' @param frequencies Number \eqn{m} of Fourier features of the time: beside \eqn{t} itself the net sees \eqn{\sin \pi k
+#'   t}{sin pi k t} and \eqn{\cos \pi k t}{cos pi k t}, \eqn{k = 1, \dots, m}.
 #' @param init `"identity"` starts the last layer at zero, where nothing moves; `"uniform"` draws all weights and biases
-#'   from \eqn{U(-1/\sqrt{n_{in}}, 1/\sqrt{n_{in}})}.
+#'   from \eqn{U(-1/\sqrt{n_{in}}, 1/\sqrt{n_{in}})}{U(-1/sqrt(n_in), 1/sqrt(n_in))}.
 #' @section Parameters:
 #' `W1`, `b1`, `W2`, ... of the layers. Columns of `W1`: the coordinates, \eqn{t}, its features (sine and cosine of
 #' \eqn{k = 1}, then of 2, ...), the conditions.

@@ -2,11 +2,12 @@
 #'
 #' The vector field of planar continuous flows: a sum of planar layers, each with a gate that opens and closes with
 #' time,
-#' \deqn{f(t, z) = \sum_i g_i(t) \, (z + \hat u_i \tanh(w_i^\top z + b_i)).}
+#' \deqn{f(t, z) = \sum_i g_i(t) \, (z + \hat u_i \tanh(w_i^\top z + b_i)).}{
+#'   f(t, z) = sum_i g_i(t) (z + uhat_i tanh(w_i' z + b_i)).}
 #' Its trace has a closed form, so it is exact in any dimension at no extra cost.
 #'
 #' @details
-#' \eqn{\hat u_i} comes from \eqn{u_i} as in [layer_planar()], so that each term alone is an invertible map. The
+#' \eqn{\hat u_i}{uhat_i} comes from \eqn{u_i} as in [layer_planar()], so that each term alone is an invertible map. The
 #' identity inside the bracket is that of FlowJAX's planar layer: a gate also stretches space as a whole.
 #'
 #' Gates are evaluated once for each time at which the solver evaluates the field, not once a row, as long as all rows
@@ -19,8 +20,8 @@
 #'
 #' @param units Number of planar terms.
 #' @param gate The net of a gate, see [net_mlp()]: its inputs are the time and, where the flow has them, the conditions.
-#' @param init `"identity"` draws `w` and `b` from N(0, 1) and takes the `u` with which \eqn{\hat u = 0}; `"small"`
-#'   draws all of them from \eqn{0.01\, N(0, 1)}, as FlowJAX does.
+#' @param init `"identity"` draws `w` and `b` from N(0, 1) and takes the `u` with which \eqn{\hat u = 0}{uhat = 0};
+#'   `"small"` draws all of them from \eqn{0.01\, N(0, 1)}{0.01 N(0, 1)}, as FlowJAX does.
 #' @return A field: an object of class `bijectr_field`.
 #' @references Chen, Rubanova, Bettencourt, Duvenaud (2018), *Neural ordinary differential equations*,
 #'   arXiv:1806.07366, section 4.

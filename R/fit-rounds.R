@@ -8,7 +8,8 @@
 #' simulations of all rounds. Maximum likelihood would then learn a posterior under the wrong prior. The contrastive
 #' loss does not: the flow has to tell the \eqn{\theta_i} that produced \eqn{x_i} from other parameters \eqn{\theta_j}
 #' of its batch,
-#' \deqn{-\log \frac{q(\theta_i | x_i) / p(\theta_i)}{\sum_j q(\theta_j | x_i) / p(\theta_j)},}
+#' \deqn{-\log \frac{q(\theta_i | x_i) / p(\theta_i)}{\sum_j q(\theta_j | x_i) / p(\theta_j)},}{
+#'   -log[ (q(theta_i | x_i) / p(theta_i)) / sum_j (q(theta_j | x_i) / p(theta_j)) ],}
 #' where the sum is over \eqn{\theta_i} and `atoms` others.
 #'
 #' A flow with density outside the support of the prior is not punished for it by the contrastive loss. Draws outside

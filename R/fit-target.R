@@ -2,8 +2,8 @@
 #'
 #' Variational inference: trains a flow so that its distribution \eqn{q} comes close to the one whose log density, up to
 #' a constant, is the function `data`. The default loss is the reverse Kullback-Leibler divergence up to that constant,
-#' the mean of \eqn{\log q(x) - \log p(x)} over draws \eqn{x} of the flow; its negative is the ELBO, a lower bound of
-#' \eqn{\log Z = \log \int p}.
+#' the mean of \eqn{\log q(x) - \log p(x)}{log q(x) - log p(x)} over draws \eqn{x} of the flow; its negative is the
+#' ELBO, a lower bound of \eqn{\log Z = \log \int p}{log Z = log integral of p}.
 #'
 #' @details
 #' A flow starts at about the standard normal distribution. A target that is far from it, or has a very different scale,

@@ -77,15 +77,16 @@
 #'   `NA` or `NULL`, with a warning of class `bijectr_warning_evaluation`. Where warnings are errors (`options(warn =
 #'   2)`), these warnings are errors of class `bijectr_error_training`, with the fit.
 #' @section Missing values: the default is an error that names the first row and column. With `na = "model"`, for data
-#'   frames and matrices, every value that was observed counts. The distribution is that of the pattern, which of a row's values are missing, and of the values that are not. The probability of a pattern is its
-#'   share among the training rows, with one more row that is spread over all patterns; the columns without gaps have
-#'   one flow, given the pattern; and each column with gaps, fewest first, has a flow of one coordinate given the
-#'   pattern and the columns before it, trained on the rows that have it. So log densities of rows with gaps are exact:
-#'   [logdensity()] takes `NA` in such columns as missing. [sample()] draws rows with gaps, or whole ones. Data without
-#'   gaps get an ordinary fit. `layers` are those of the columns without gaps. Such a fit has
-#'   the fields `gaps`, `patterns` and `blocks`, a list of fits; it prints, has a `summary()`, `predict()`,
-#'   `simulate()`, `logLik()`, `coef()` and `nobs()`, and is made anew by `update()`. An error or an interrupt in one of
-#'   the later flows is an error of class `bijectr_error_training` that has the fits so far as `condition$blocks`.
+#'   frames and matrices, every value that was observed counts. The distribution is that of the pattern, which of a
+#'   row's values are missing, and of the values that are not. The probability of a pattern is its share among the
+#'   training rows, with one more row that is spread over all patterns; the columns without gaps have one flow, given
+#'   the pattern; and each column with gaps, fewest first, has a flow of one coordinate given the pattern and the
+#'   columns before it, trained on the rows that have it. So log densities of rows with gaps are exact: [logdensity()]
+#'   takes `NA` in such columns as missing. [sample()] draws rows with gaps, or whole ones. Data without gaps get an
+#'   ordinary fit. `layers` are those of the columns without gaps. Such a fit has the fields `gaps`, `patterns` and
+#'   `blocks`, a list of fits; it prints, has a `summary()`, `predict()`, `simulate()`, `logLik()`, `coef()` and
+#'   `nobs()`, and is made anew by `update()`. An error or an interrupt in one of the later flows is an error of class
+#'   `bijectr_error_training` that has the fits so far as `condition$blocks`.
 #' @references Papamakarios, Nalisnick, Rezende, Mohamed, Lakshminarayanan (2021), *Normalizing flows for probabilistic
 #'   modeling and inference*, arXiv:1912.02762.
 #' @seealso [logdensity()], [sample()], [plot.bijectr_fit()], [resume()], [update.bijectr_fit()]; [bijectr-conditions]

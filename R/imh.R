@@ -1,8 +1,9 @@
 #' Independence Metropolis-Hastings around a flow
 #'
 #' Markov chains whose stationary distribution is exactly the target: proposals are draws of the flow \eqn{q}, and a
-#' proposal \eqn{x'} replaces \eqn{x} with probability \eqn{\min(1, w(x') / w(x))}, \eqn{w = p / q}. They mix fast where
-#' the flow is close to the target, and stay for long at points where the flow has far less density than the target.
+#' proposal \eqn{x'} replaces \eqn{x} with probability \eqn{\min(1, w(x') / w(x))}{min(1, w(x') / w(x))}, \eqn{w = p /
+#' q}. They mix fast where the flow is close to the target, and stay for long at points where the flow has far less
+#' density than the target.
 #'
 #' All proposals are drawn, and the target is evaluated, in one call each.
 #'

@@ -4,10 +4,10 @@
 #' constant, is `target`: whatever the fit is like, expectations under the weights are those of the target, if the
 #' weights have a finite mean. How good they are is seen from `ess` and `pareto_k`.
 #'
-#' * `elbo`: mean of \eqn{\log w}, a lower bound of \eqn{\log Z}, with standard error `elbo_se`. If the target is
-#'   `-Inf` at a draw it is `-Inf`, and its error `NA`.
-#' * `log_z`: log of the mean of \eqn{w}, the estimate of \eqn{\log \int p}, with the standard error `log_z_se` of the
-#'   mean relative to it.
+#' * `elbo`: mean of \eqn{\log w}{log w}, a lower bound of \eqn{\log Z}{log Z}, with standard error `elbo_se`. If the
+#'   target is `-Inf` at a draw it is `-Inf`, and its error `NA`.
+#' * `log_z`: log of the mean of \eqn{w}, the estimate of \eqn{\log \int p}{log integral of p}, with the standard error
+#'   `log_z_se` of the mean relative to it.
 #' * `ess`: effective sample size, \eqn{(\sum w)^2 / \sum w^2}.
 #' * `pareto_k`: shape of the generalised Pareto distribution that fits the largest weights. Below 0.5 they have a
 #'   finite variance; above 0.7 neither `log_z` nor the standard error can be trusted. `Inf`: nearly all weights are

@@ -1,9 +1,9 @@
 #' Shift and scale that start from data
 #'
-#' \eqn{y_i = \exp(scale_i)\, x_i + loc_i}, an elementwise affine layer whose initial values [fit_flow()] takes from the
-#' training rows: such that the layer's output on its base side has mean 0 and variance 1 in every coordinate. Between
-#' the layers of a deep stack it keeps values in range at the start. In a flow that is not fitted it starts at the
-#' identity.
+#' \eqn{y_i = \exp(scale_i)\, x_i + loc_i}{y_i = exp(scale_i) x_i + loc_i}, an elementwise affine layer whose initial
+#' values [fit_flow()] takes from the training rows: such that the layer's output on its base side has mean 0 and
+#' variance 1 in every coordinate. Between the layers of a deep stack it keeps values in range at the start. In a flow
+#' that is not fitted it starts at the identity.
 #'
 #' @section Parameters:
 #' `loc` and `scale` (\eqn{d} each): those of [scalar_affine()] with `scale = "exp"`.

@@ -1,7 +1,7 @@
 #' Shift by the condition
 #'
-#' \eqn{y = x + W_c\, c}, or \eqn{y = x + net(c)}: brings conditions into a stack whose other layers have none. The
-#' log-determinant is 0. In a flow without conditions the layer is left out.
+#' \eqn{y = x + W_c\, c}{y = x + W_c c}, or \eqn{y = x + net(c)}: brings conditions into a stack whose other layers have
+#' none. The log-determinant is 0. In a flow without conditions the layer is left out.
 #'
 #' @section Parameters:
 #' Without a net the matrix `Wc` (\eqn{d} rows, a column a condition), all 0 at the start; with one the parameters of

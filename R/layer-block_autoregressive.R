@@ -11,11 +11,12 @@
 #'
 #' @section Parameters:
 #' Linear map \eqn{l = 1, \dots, depth + 1} has raw weights `W1`, `W2`, ..., raw row scales `scale1`, ... and biases
-#' `b1`, .... With \eqn{T} equal to \eqn{W} below the diagonal blocks, \eqn{\mathrm{softplus}(W)} on them and 0 above,
-#' row \eqn{i} of the matrix used is \eqn{\mathrm{softplus}(scale_i) T_i / |T_i|}. Entries of \eqn{W} above the blocks
-#' take part in nothing. Conditioning variables enter as \eqn{Wc\,c} in the first map, at depth 0 too. Between the maps
-#' stands \eqn{\tanh(t) + 0.01 t}. The start is FlowJAX's: weights are Glorot's uniform draws, rows have length
-#' \eqn{1 / |T_i|}, biases and `Wc` are uniform draws up to one over the root of the number of inputs.
+#' `b1`, .... With \eqn{T} equal to \eqn{W} below the diagonal blocks, \eqn{\mathrm{softplus}(W)}{softplus(W)} on them
+#' and 0 above, row \eqn{i} of the matrix used is \eqn{\mathrm{softplus}(scale_i) T_i / |T_i|}{softplus(scale_i) T_i /
+#' |T_i|}. Entries of \eqn{W} above the blocks take part in nothing. Conditioning variables enter as \eqn{Wc\,c} in the
+#' first map, at depth 0 too. Between the maps stands \eqn{\tanh(t) + 0.01 t}{tanh(t) + 0.01 t}. The start is FlowJAX's:
+#' weights are Glorot's uniform draws, rows have length \eqn{1 / |T_i|}, biases and `Wc` are uniform draws up to one
+#' over the root of the number of inputs.
 #'
 #' @param depth Number of hidden layers, 0 to 14; 0 gives a triangular affine map.
 #' @param block_dim Hidden units a coordinate, 1 to 256.

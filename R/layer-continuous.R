@@ -1,31 +1,31 @@
 #' Continuous layer
 #'
 #' Moves points along a vector field: \eqn{dz/dt = f(t, z)} from \eqn{t_0} on the side of the base to \eqn{t_1} on the
-#' side of the data. The log-determinant is the integral of the trace of the Jacobian along the way,
-#' \eqn{\int \mathrm{tr}\,(\partial f / \partial z)\, dt}. `inverse()` solves the equation back from \eqn{t_1} to
-#' \eqn{t_0}; it is the inverse up to the solver's error.
+#' side of the data. The log-determinant is the integral of the trace of the Jacobian along the way, \eqn{\int
+#' \mathrm{tr}\,(\partial f / \partial z)\, dt}{integral of tr(df / dz) dt}. `inverse()` solves the equation back from
+#' \eqn{t_1} to \eqn{t_0}; it is the inverse up to the solver's error.
 #'
 #' @section Trace:
 #' `"exact"` sums up the diagonal of the Jacobian: free for [field_planar()], as many passes as coordinates for
-#' [field_mlp()]. `"hutchinson"` takes \eqn{e^\top J e} with one random probe \eqn{e} a row and solve: one pass, an
-#' unbiased estimate of the log density and of its gradient. Probes are drawn in training only (a validation draws the
-#' same ones every time); [logdensity()], [forward()] and [inverse()] take the exact trace whatever `trace` is, so that
-#' they are functions of the point. A matrix given as `probe` is used in every call: row \eqn{i} of the data takes its
-#' row \eqn{(i - 1) \bmod n + 1}; in a fit, \eqn{i} counts the rows of batch after batch.
+#' [field_mlp()]. `"hutchinson"` takes \eqn{e^\top J e}{e' J e} with one random probe \eqn{e} a row and solve: one pass,
+#' an unbiased estimate of the log density and of its gradient. Probes are drawn in training only (a validation draws
+#' the same ones every time); [logdensity()], [forward()] and [inverse()] take the exact trace whatever `trace` is, so
+#' that they are functions of the point. A matrix given as `probe` is used in every call: row \eqn{i} of the data takes
+#' its row \eqn{(i - 1) \bmod n + 1}{(i - 1) mod n + 1}; in a fit, \eqn{i} counts the rows of batch after batch.
 #'
 #' @section Gradients:
 #' `"discrete"` differentiates the steps that the solver took: the gradient is that of the computed loss, up to the
 #' dependence of adaptive step lengths on the parameters, which is of the order of the tolerance. It keeps the state at
-#' the beginning of every step, of up to 64 steps all, of more one in every \eqn{\sqrt{n}} and solves the stretches
-#' between again; memory within a step does not grow with the number of steps. `"adjoint"` solves the adjoint equation
-#' back over the same steps and keeps no states; its gradient is off by the solver's error.
+#' the beginning of every step, of up to 64 steps all, of more one in every \eqn{\sqrt{n}}{sqrt(n)} and solves the
+#' stretches between again; memory within a step does not grow with the number of steps. `"adjoint"` solves the adjoint
+#' equation back over the same steps and keeps no states; its gradient is off by the solver's error.
 #'
 #' @section Regularisers:
-#' In training, `kinetic` and `jacobian` times \eqn{\int |f|^2 dt} and \eqn{\int |J|_F^2 dt} (with probes
-#' \eqn{|J e|^2}) are added to the loss of each row: ways become straight and speeds even, and solvers need fewer steps.
-#' `steer` shifts the end of the solve by \eqn{U(-steer, steer)}, anew in each step. In fits to a log density
-#' ([fit_flow.function()]) probes and penalties act on the gradient, and `steer` is an error; the contrastive loss of
-#' [fit_rounds()] knows none of them.
+#' In training, `kinetic` and `jacobian` times \eqn{\int |f|^2 dt}{integral of |f|^2 dt} and \eqn{\int |J|_F^2
+#' dt}{integral of |J|_F^2 dt} (with probes \eqn{|J e|^2}) are added to the loss of each row: ways become straight and
+#' speeds even, and solvers need fewer steps. `steer` shifts the end of the solve by \eqn{U(-steer, steer)}, anew in
+#' each step. In fits to a log density ([fit_flow.function()]) probes and penalties act on the gradient, and `steer` is
+#' an error; the contrastive loss of [fit_rounds()] knows none of them.
 #'
 #' @section Parameters:
 #' Those of the field, under `field`.
@@ -33,8 +33,8 @@
 #' @param field The vector field: [field_mlp()] or [field_planar()].
 #' @param solver The solver, see [solver_tsit5()].
 #' @param trace `"exact"` or `"hutchinson"`. `NULL` is exact for [field_planar()] and for up to three coordinates.
-#' @param probe Distribution of the probes: `"rademacher"` (\eqn{\pm 1}) or `"gaussian"`; or a matrix with a row a probe
-#'   and a column a coordinate.
+#' @param probe Distribution of the probes: `"rademacher"` (\eqn{\pm 1}{+-1}) or `"gaussian"`; or a matrix with a row a
+#'   probe and a column a coordinate.
 #' @param gradient `"discrete"` or `"adjoint"`.
 #' @param t0,t1 Times at the base and at the data.
 #' @param kinetic,jacobian Weights of the regularisers, 0 for none.

@@ -1,9 +1,9 @@
 #' Radial layers
 #'
 #' A scalar bijection on the distance from a centre: with \eqn{s = S (x - c)}, \eqn{S =
-#' \mathrm{diag}(\exp(log\_scale))}, \eqn{r = \sqrt{|s|^2 + 10^{-14}}} and \eqn{r' = F(r) - F(0)}, the map is \eqn{y =
-#' c + (r' / r) (x - c)} and its log-determinant \eqn{\log F'(r) + (d - 1) \log(r' / r)}. The inverse is the same with
-#' \eqn{F^{-1}(r + F(0))}.
+#' \mathrm{diag}(\exp(log\_scale))}{S = diag(exp(log_scale))}, \eqn{r = \sqrt{|s|^2 + 10^{-14}}}{r = sqrt(|s|^2 +
+#' 10^(-14))} and \eqn{r' = F(r) - F(0)}, the map is \eqn{y = c + (r' / r) (x - c)} and its log-determinant \eqn{\log
+#' F'(r) + (d - 1) \log(r' / r)}{log F'(r) + (d - 1) log(r' / r)}. The inverse is the same with \eqn{F^{-1}(r + F(0))}.
 #'
 #' In `layer_radial()` \eqn{F} is the same in all directions. In `layer_radial_conditional()` its raw parameters are the
 #' outputs of a net of the direction \eqn{s / r}, and of the conditioning variables if there are any.

@@ -3,16 +3,17 @@
 #' \eqn{y = A x + loc} with a triangular matrix \eqn{A} of positive diagonal: shifts, scales and correlates coordinates.
 #'
 #' @details
-#' \eqn{T} is the lower (or upper) triangle of `tri` with its diagonal replaced by \eqn{\mathrm{softplus}(tri_{ii})}.
-#' The other side of `tri` is ignored. Without weight normalisation \eqn{A = T}; with it each row is
-#' \eqn{A_i = \mathrm{softplus}(scale_i)\, T_i / |T_i|}, the norm taken with the diagonal. The log-determinant is
-#' \eqn{\sum_i \log A_{ii}}; the inverse is a triangular solve.
+#' \eqn{T} is the lower (or upper) triangle of `tri` with its diagonal replaced by
+#' \eqn{\mathrm{softplus}(tri_{ii})}{softplus(tri_ii)}. The other side of `tri` is ignored. Without weight normalisation
+#' \eqn{A = T}; with it each row is \eqn{A_i = \mathrm{softplus}(scale_i)\, T_i / |T_i|}{A_i = softplus(scale_i) T_i /
+#' |T_i|}, the norm taken with the diagonal. The log-determinant is \eqn{\sum_i \log A_{ii}}{sum_i log A_ii}; the
+#' inverse is a triangular solve.
 #'
 #' @section Parameters:
-#' `loc` (\eqn{d} numbers, as they are, 0), `tri` (\eqn{d \times d}, raw; the diagonal of \eqn{T} starts at 1, the other
-#' entries at 0 or, for `init = "glorot"`, drawn from \eqn{U(-\sqrt{3/d}, \sqrt{3/d})}), and with weight normalisation
-#' `scale` (\eqn{d} numbers, raw; softplus of it starts at 1). So the layer starts at the identity unless `init` says
-#' otherwise.
+#' `loc` (\eqn{d} numbers, as they are, 0), `tri` (\eqn{d \times d}{d x d}, raw; the diagonal of \eqn{T} starts at 1,
+#' the other entries at 0 or, for `init = "glorot"`, drawn from \eqn{U(-\sqrt{3/d}, \sqrt{3/d})}{U(-sqrt(3/d),
+#' sqrt(3/d))}), and with weight normalisation `scale` (\eqn{d} numbers, raw; softplus of it starts at 1). So the layer
+#' starts at the identity unless `init` says otherwise.
 #'
 #' @param lower If `TRUE` the lower triangle, otherwise the upper one.
 #' @param weight_norm If `TRUE` the rows of the matrix are normalised.

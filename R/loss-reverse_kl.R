@@ -1,26 +1,27 @@
 #' Losses
 #'
 #' What a fit minimises. Fits to data minimise the mean negative log density (maximum likelihood). Fits to a log density
-#' (`fit_flow()` of a function) choose among losses of the log weights \eqn{w_i = \log p(x_i) - \log q(x_i)} of draws
-#' \eqn{x_i} from the flow \eqn{q}:
+#' (`fit_flow()` of a function) choose among losses of the log weights \eqn{w_i = \log p(x_i) - \log q(x_i)}{w_i = log
+#' p(x_i) - log q(x_i)} of draws \eqn{x_i} from the flow \eqn{q}:
 #'
-#' | loss | minimised | gradient |
-#' |:-----|:----------|:---------|
-#' | `loss_maximum_likelihood()` | \eqn{-\frac1n \sum_i \log q(x_i)} over the data | all of it |
-#' | `loss_reverse_kl()` | \eqn{-\frac1n \sum_i w_i}, the negative ELBO | through the draws and through \eqn{\log q} |
-#' | `loss_stick_the_landing()` | the same | through the draws only |
-#' | `loss_renyi(alpha)` | \eqn{-\frac1{1-\alpha} \log \frac1n \sum_i e^{(1-\alpha) w_i}} | either |
-#' | `loss_importance_weighted(k)` | \eqn{-\log \frac1k \sum_{i \le k} e^{w_i}}, mean over groups | either |
-#' | `loss_flow_matching()` | \eqn{|f(t, (1-u) z + u x) - (x - z) / (t_1 - t_0)|^2}, mean over the data | all of it |
-#' | `loss_contrastive(atoms)` | \eqn{-\log (r_{ii} / \sum_j r_{ij})}, see [fit_rounds()] | all of it |
+#' * `loss_maximum_likelihood()`: \eqn{-\frac1n \sum_i \log q(x_i)}{-(1 / n) sum_i log q(x_i)} over the data.
+#' * `loss_reverse_kl()`: \eqn{-\frac1n \sum_i w_i}{-(1 / n) sum_i w_i}, the negative ELBO. The gradient goes through
+#'   the draws and through \eqn{\log q}{log q}.
+#' * `loss_stick_the_landing()`: the same, with the gradient through the draws only.
+#' * `loss_renyi(alpha)`: \eqn{-\frac1{1-\alpha} \log \frac1n \sum_i e^{(1-\alpha) w_i}}{-log((1 / n) sum_i exp((1 -
+#'   alpha) w_i)) / (1 - alpha)}, with either gradient.
+#' * `loss_importance_weighted(k)`: \eqn{-\log \frac1k \sum_{i \le k} e^{w_i}}{-log((1 / k) sum_(i <= k) exp(w_i))}, the
+#'   mean over groups of `k` draws, with either gradient.
+#' * `loss_flow_matching()`: \eqn{|f(t, (1-u) z + u x) - (x - z) / (t_1 - t_0)|^2}, the mean over the data.
+#' * `loss_contrastive(atoms)`: \eqn{-\log (r_{ii} / \sum_j r_{ij})}{-log(r_ii / sum_j r_ij)}, see [fit_rounds()].
 #'
 #' Flow matching trains the vector field \eqn{f} of one [layer_continuous()] without solving its equation: each row
-#' \eqn{x} of the data is paired with a draw \eqn{z} of the base and a random \eqn{u \sim U(0, 1)}, \eqn{t = t_0 + u
-#' (t_1 - t_0)}, and the field is regressed on the straight way from one to the other. A step costs one evaluation of
-#' the field. Other layers must have no parameters, and the base's are not trained. Losses in the history are not log
-#' densities; `logLik()` and [logdensity()] solve the equation.
+#' \eqn{x} of the data is paired with a draw \eqn{z} of the base and a random \eqn{u \sim U(0, 1)}{u ~ U(0, 1)}, \eqn{t
+#' = t_0 + u (t_1 - t_0)}, and the field is regressed on the straight way from one to the other. A step costs one
+#' evaluation of the field. Other layers must have no parameters, and the base's are not trained. Losses in the history
+#' are not log densities; `logLik()` and [logdensity()] solve the equation.
 #'
-#' The score, the derivative of \eqn{\log q} with respect to the parameters at fixed draws, has mean zero. A path
+#' The score, the derivative of \eqn{\log q}{log q} with respect to the parameters at fixed draws, has mean zero. A path
 #' gradient leaves it out (`path = TRUE`; `loss_stick_the_landing()` is `loss_reverse_kl(path = TRUE)`): its variance
 #' falls to zero as the flow comes to equal the target, where that of the full gradient does not. It needs one more pass
 #' through the layers, against their direction. For `loss_renyi()` and `loss_importance_weighted()` it is the doubly
@@ -31,7 +32,7 @@
 #'
 #' @param path Take the path gradient.
 #' @param alpha Order \eqn{\alpha}: a number, 0 for the importance-weighted loss of all draws of a step, 1 for the
-#'   reverse Kullback-Leibler divergence; below 0 upper bounds of \eqn{\log Z} are minimised.
+#'   reverse Kullback-Leibler divergence; below 0 upper bounds of \eqn{\log Z}{log Z} are minimised.
 #' @param k Draws of a group. It must divide the draws of a step (`batch_size`).
 #' @param atoms Number of other parameters \eqn{\theta_j} that each pair of a batch is told apart from, drawn from the
 #'   batch; see [fit_rounds()].

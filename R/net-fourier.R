@@ -1,9 +1,9 @@
 #' Fourier net of an angle
 #'
 #' For a direction in the plane: with the angle \eqn{\theta} of the two inputs and \eqn{v = (\theta + \pi) / (2 \pi)},
-#' the features are \eqn{\sin(2 \pi k v) / k}, \eqn{\cos(2 \pi k v) / k} for \eqn{k = 1, \dots, m}, and 1. The outputs
-#' are linear in them, without a bias, so they are smooth and periodic functions of the angle. The net of
-#' [layer_radial_conditional()] in two dimensions.
+#' the features are \eqn{\sin(2 \pi k v) / k}{sin(2 pi k v) / k}, \eqn{\cos(2 \pi k v) / k}{cos(2 pi k v) / k} for
+#' \eqn{k = 1, \dots, m}, and 1. The outputs are linear in them, without a bias, so they are smooth and periodic
+#' functions of the angle. The net of [layer_radial_conditional()] in two dimensions.
 #'
 #' @section Parameters:
 #' `weight`, one row an output and one column a feature, sines first; with a hidden layer one column a hidden unit, and
@@ -12,7 +12,7 @@
 #' @param m Number of frequencies.
 #' @param hidden Number of hidden units, or `NULL`.
 #' @param init `"identity"` starts `weight` at exactly zero; `"uniform"` draws it, as `hidden_weight` always is, from
-#'   \eqn{U(-1/\sqrt{n_{in}}, 1/\sqrt{n_{in}})}.
+#'   \eqn{U(-1/\sqrt{n_{in}}, 1/\sqrt{n_{in}})}{U(-1/sqrt(n_in), 1/sqrt(n_in))}.
 #' @return A net: an object of class `bijectr_net`.
 #' @family nets
 #' @examples

@@ -1,16 +1,16 @@
 #' Multilayer perceptron
 #'
 #' The usual conditioner: dense layers \eqn{h_l = a(W_l h_{l-1} + b_l)}, the last one linear. In
-#' [layer_autoregressive()] the weights are masked (hidden unit \eqn{j} has rank \eqn{j \bmod (d - 1)}, and sees only
-#' inputs and units of at most its own rank).
+#' [layer_autoregressive()] the weights are masked (hidden unit \eqn{j} has rank \eqn{j \bmod (d - 1)}{j mod (d - 1)},
+#' and sees only inputs and units of at most its own rank).
 #'
 #' @param width Number of hidden units, one number for all hidden layers or one for each.
 #' @param depth Number of hidden layers; 0 gives a linear map.
 #' @param activation Activation: `"relu"`, `"tanh"`, `"elu"`, `"gelu"` (its tanh form), `"silu"`, `"softplus"` or
 #'   `"sin"`.
 #' @param init `"identity"` starts the last layer at exactly zero, so that the layer it serves starts at its initial
-#'   scalar; `"uniform"` draws all weights and biases from \eqn{U(-1/\sqrt{n_{in}}, 1/\sqrt{n_{in}})}, as the hidden
-#'   layers always are.
+#'   scalar; `"uniform"` draws all weights and biases from \eqn{U(-1/\sqrt{n_{in}}, 1/\sqrt{n_{in}})}{U(-1/sqrt(n_in),
+#'   1/sqrt(n_in))}, as the hidden layers always are.
 #' @return A net: an object of class `bijectr_net`.
 #' @family nets
 #' @examples

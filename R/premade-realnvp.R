@@ -1,15 +1,15 @@
 #' RealNVP
 #'
-#' Affine coupling layers from data to base, \eqn{z_2 = x_2 \exp(s(x_1)) + t(x_1)}, with separate nets \eqn{s} and
-#' \eqn{t}. The first layer transforms the first `d %/% 2` coordinates given the others, the second the others given
-#' those, and so on. The tutorials' base is `base_normal(trainable = TRUE, parameter = "variance")`, an argument of
-#' [flow()].
+#' Affine coupling layers from data to base, \eqn{z_2 = x_2 \exp(s(x_1)) + t(x_1)}{z_2 = x_2 exp(s(x_1)) + t(x_1)}, with
+#' separate nets \eqn{s} and \eqn{t}. The first layer transforms the first `d %/% 2` coordinates given the others, the
+#' second the others given those, and so on. The tutorials' base is `base_normal(trainable = TRUE, parameter =
+#' "variance")`, an argument of [flow()].
 #'
 #' @param flow_layers Number of layers.
 #' @param net The net, used twice in each layer with parameters of its own: for \eqn{t} (`params()` shows it first) and
 #'   for \eqn{s}.
 #' @param bounded If `TRUE`, the log scale is kept within trained bounds, \eqn{z_2 = (x_2 + t) \exp(\tanh(s / e^f)
-#'   e^f)}: see [scalar_tanh_affine()].
+#'   e^f)}{z_2 = (x_2 + t) exp(tanh(s / e^f) e^f)}: see [scalar_tanh_affine()].
 #' @inherit coupling_flow return
 #' @references Dinh, Sohl-Dickstein, Bengio (2017), *Density estimation using Real NVP*, arXiv:1605.08803.
 #' @family premade flows

@@ -52,9 +52,9 @@ stack_flow <- function(layer, flow_layers, invert) {
 #' looked at on one simulated table of 60 columns only. Conditions that are codes of levels (those of factors with many
 #' levels, see [fit_flow.formula()]) go through a [net_embedding()].
 #'
-#' Training, for \eqn{n} rows of \eqn{d} columns: Adam with a rate of 0.005 that falls to 0 along a cosine, in batches of
-#' 512 rows; \eqn{40 \sqrt n}{40 sqrt(n)} steps, 1000 at the least and 8000 at the most (not epochs: small data would be
-#' undertrained), so 1265 for 1000 rows and 8000 from 40,000 rows on; 15 per cent of the rows held out, no more than
+#' Training, for \eqn{n} rows of \eqn{d} columns: Adam with a rate of 0.005 that falls to 0 along a cosine, in batches
+#' of 512 rows; \eqn{40 \sqrt n}{40 sqrt(n)} steps, 1000 at the least and 8000 at the most (not epochs: small data would
+#' be undertrained), so 1265 for 1000 rows and 8000 from 40,000 rows on; 15 per cent of the rows held out, no more than
 #' 10,000, none of fewer than 20 rows; a validation every hundredth of the steps, and the parameters of the best one; no
 #' `patience`: all steps are made. Noise regularisation has the amplitude \eqn{n^{-1 / (d + 4)}}{n^(-1 / (d + 4))}, the
 #' rate of a kernel density estimate's bandwidth. With `steps =` there are a hundred validations of these; with

@@ -3,8 +3,9 @@
 #' The map \eqn{y = s x + t} of the real line. The shift \eqn{t} starts at 0 and the scale \eqn{s} at 1.
 #'
 #' @section Parameters:
-#' `loc` is the shift. `scale` is raw: \eqn{s = \mathrm{softplus}(scale) + min\_scale} for `scale = "softplus"`,
-#' \eqn{s = \exp(scale)} for `scale = "exp"`. The log-derivative is \eqn{\log s}.
+#' `loc` is the shift. `scale` is raw: \eqn{s = \mathrm{softplus}(scale) + min\_scale}{s = softplus(scale) + min_scale}
+#' for `scale = "softplus"`, \eqn{s = \exp(scale)}{s = exp(scale)} for `scale = "exp"`. The log-derivative is \eqn{\log
+#' s}{log s}.
 #'
 #' @param scale How the raw scale becomes a positive one: `"softplus"` or `"exp"`.
 #' @param min_scale Smallest scale that `"softplus"` can give, 0 or more. A floor keeps a flow from collapsing onto

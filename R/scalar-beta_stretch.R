@@ -1,11 +1,12 @@
 #' Stretch of the unit interval
 #'
-#' \eqn{y = x^a / (x^a + (1 - x)^a)}, that is \eqn{\mathrm{logit}\, y = a \, \mathrm{logit}\, x}: it draws the points of
-#' the unit interval towards its ends for \eqn{a > 1}, towards its middle for \eqn{a < 1}.
+#' \eqn{y = x^a / (x^a + (1 - x)^a)}, that is \eqn{\mathrm{logit}\, y = a \, \mathrm{logit}\, x}{logit y = a logit x}:
+#' it draws the points of the unit interval towards its ends for \eqn{a > 1}, towards its middle for \eqn{a < 1}.
 #'
 #' @section Parameters:
-#' `a` is raw: \eqn{a = \mathrm{softplus}(raw)}, kept within \eqn{2^{\pm 300}}; 1 at the start, the identity. The
-#' log-derivative is \eqn{\log a + \log(y (1 - y)) - \log(x (1 - x))}.
+#' `a` is raw: \eqn{a = \mathrm{softplus}(raw)}{a = softplus(raw)}, kept within \eqn{2^{\pm 300}}{2^(+-300)}; 1 at the
+#' start, the identity. The log-derivative is \eqn{\log a + \log(y (1 - y)) - \log(x (1 - x))}{log a + log(y (1 - y)) -
+#' log(x (1 - x))}.
 #'
 #' @section Domain:
 #' Both directions are defined on \eqn{(0, 1)}. A point outside has density 0: its value is reported as 0 with

@@ -1,6 +1,6 @@
 #' Chain of scalar bijections
 #'
-#' The composition \eqn{y = f_m(\ldots f_2(f_1(x)))}: the first one given is applied first.
+#' The composition \eqn{y = f_m(\ldots f_2(f_1(x)))}{y = f_m(... f_2(f_1(x)))}: the first one given is applied first.
 #'
 #' @section Parameters:
 #' Those of the members, each name with the position of its member before it: `1.loc`, `1.scale`, `2.slope`, .... The

@@ -5,9 +5,10 @@
 #' stack of them (see [scalar_chain()]) bends a density into any shape.
 #'
 #' @section Parameters:
-#' `loc` is \eqn{c} and `beta` is \eqn{\beta}; `a` and `b` are raw, the coefficients are \eqn{\exp(2 \tanh(raw / 2))},
-#' between 0.135 and 7.39. At the start `loc` is 0, `beta` is drawn from \eqn{N(0, s^2)} with \eqn{s} the `init_scale`,
-#' and the coefficients are 1 and 0.3. The log-derivative is \eqn{\log g'(x - c) - \log g'(y - c)}.
+#' `loc` is \eqn{c} and `beta` is \eqn{\beta}; `a` and `b` are raw, the coefficients are \eqn{\exp(2 \tanh(raw /
+#' 2))}{exp(2 tanh(raw / 2))}, between 0.135 and 7.39. At the start `loc` is 0, `beta` is drawn from \eqn{N(0, s^2)}
+#' with \eqn{s} the `init_scale`, and the coefficients are 1 and 0.3. The log-derivative is \eqn{\log g'(x - c) - \log
+#' g'(y - c)}{log g'(x - c) - log g'(y - c)}.
 #'
 #' The inverse is the same map with \eqn{-\beta}. Both are finite and accurate for every double, also where \eqn{g}
 #' itself would overflow.

@@ -5,10 +5,11 @@
 #'
 #' @section Parameters:
 #' `loc` is \eqn{c}; `alpha` and `beta` are raw. \eqn{\alpha} is a logistic function of its raw value, 0 at 0, with
-#' values in \eqn{(-0.999, 7.999)}, where the map is monotone; \eqn{\beta = 0.1 + \mathrm{softplus}(beta + 1)}. At the
-#' start \eqn{c = 0}, \eqn{\beta = 1}, and the raw `alpha` is drawn from \eqn{N(0, s^2)} with \eqn{s} the `init_scale`.
-#' The log-derivative is \eqn{\log(1 + \alpha (1 - \beta u^2) / (1 + \beta u^2)^2)}. The inverse solves
-#' \eqn{\beta u^3 - \beta v u^2 + (\alpha + 1) u - v = 0} for \eqn{v = y - c}.
+#' values in \eqn{(-0.999, 7.999)}, where the map is monotone; \eqn{\beta = 0.1 + \mathrm{softplus}(beta + 1)}{beta =
+#' 0.1 + softplus(beta + 1)}. At the start \eqn{c = 0}, \eqn{\beta = 1}, and the raw `alpha` is drawn from \eqn{N(0,
+#' s^2)} with \eqn{s} the `init_scale`. The log-derivative is \eqn{\log(1 + \alpha (1 - \beta u^2) / (1 + \beta
+#' u^2)^2)}{log(1 + alpha (1 - beta u^2) / (1 + beta u^2)^2)}. The inverse solves \eqn{\beta u^3 - \beta v u^2 + (\alpha
+#' + 1) u - v = 0} for \eqn{v = y - c}.
 #'
 #' @param init_scale Standard deviation of the initial raw `alpha`, 0 or more; 0 starts at the identity.
 #' @return A scalar bijection: an object of class `bijectr_scalar`.

@@ -4,7 +4,7 @@
 #' that of a normal distribution with trained mean and standard deviation.
 #'
 #' @section Parameters:
-#' None. The log-derivative is \eqn{-x^2 / 2 - \log\sqrt{2 \pi}}.
+#' None. The log-derivative is \eqn{-x^2 / 2 - \log\sqrt{2 \pi}}{-x^2 / 2 - log sqrt(2 pi)}.
 #'
 #' @section Domain:
 #' The inverse, the quantile function, is defined on \eqn{(0, 1)}. A point outside has density 0: its inverse is

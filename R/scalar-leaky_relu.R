@@ -3,8 +3,9 @@
 #' \eqn{y = x} for \eqn{x > 0}, \eqn{y = \alpha x} otherwise.
 #'
 #' @section Parameters:
-#' `slope` is raw: \eqn{\log \alpha} for `parameterisation = "log"`, \eqn{\alpha} itself for `"identity"`. The
-#' log-derivative is 0 or \eqn{\log |\alpha|}; \eqn{|\alpha|} is kept within \eqn{2^{\pm 100}}.
+#' `slope` is raw: \eqn{\log \alpha}{log alpha} for `parameterisation = "log"`, \eqn{\alpha} itself for `"identity"`.
+#' The log-derivative is 0 or \eqn{\log |\alpha|}{log |alpha|}; \eqn{|\alpha|} is kept within \eqn{2^{\pm
+#' 100}}{2^(+-100)}.
 #'
 #' @param slope Initial \eqn{\alpha}, above 0. `NULL` draws it from \eqn{U(0, 0.9)}, though not below 0.001.
 #' @param parameterisation What the optimiser moves: `"log"` keeps \eqn{\alpha} positive whatever it does; with

@@ -1,10 +1,12 @@
 #' Hyperbolic tangent with linear tails
 #'
-#' \eqn{\tanh x} for \eqn{|x| < m}, beyond it the tangent lines at \eqn{\pm m}, so that the map is onto the real line.
-#' It brings data of any range near \eqn{[-1, 1]}, where a spline can shape them; its inverse brings them back.
+#' \eqn{\tanh x}{tanh x} for \eqn{|x| < m}, beyond it the tangent lines at \eqn{\pm m}{+-m}, so that the map is onto the
+#' real line. It brings data of any range near \eqn{[-1, 1]}, where a spline can shape them; its inverse brings them
+#' back.
 #'
 #' @section Parameters:
-#' None. The log-derivative is \eqn{2 (\log 2 - |x| - \log(1 + e^{-2 |x|}))} inside and its value at \eqn{m} outside.
+#' None. The log-derivative is \eqn{2 (\log 2 - |x| - \log(1 + e^{-2 |x|}))}{2 (log 2 - |x| - log(1 + e^(-2 |x|)))}
+#' inside and its value at \eqn{m} outside.
 #'
 #' @param max_value Where the tails begin, \eqn{m}, above 0 and at most 15: beyond that the tails are too flat to be
 #'   inverted in double precision.

@@ -3,7 +3,7 @@
 #' The map \eqn{y = x^p} of the positive half line onto itself; decreasing if \eqn{p < 0}.
 #'
 #' @section Parameters:
-#' None. The log of the absolute derivative is \eqn{\log |p| + (p - 1) \log x}.
+#' None. The log of the absolute derivative is \eqn{\log |p| + (p - 1) \log x}{log |p| + (p - 1) log x}.
 #'
 #' @section Domain:
 #' Both directions are defined on \eqn{(0, \infty)}. A point outside has density 0: its value is reported as 0 with

@@ -6,17 +6,20 @@
 #' @details
 #' With \eqn{n = knots + 1} bins on \eqn{[lo, hi]}, knots \eqn{(X_k, Y_k)}, widths \eqn{w_k}, heights \eqn{h_k}, slopes
 #' \eqn{d_k} at the knots, \eqn{s = h_k / w_k} and \eqn{\xi = (x - X_k) / w_k} in the bin of \eqn{x},
-#' \deqn{y = Y_k + h_k \frac{s \xi^2 + d_k \xi (1 - \xi)}{s + (d_k + d_{k+1} - 2 s) \xi (1 - \xi)}}
+#' \deqn{y = Y_k + h_k \frac{s \xi^2 + d_k \xi (1 - \xi)}{s + (d_k + d_{k+1} - 2 s) \xi (1 - \xi)}}{
+#'   y = Y_k + h_k (s xi^2 + d_k xi (1 - xi)) / (s + (d_k + d_(k+1) - 2 s) xi (1 - xi))}
 #' \deqn{\frac{dy}{dx} = s^2 \frac{d_{k+1} \xi^2 + 2 s \xi (1 - \xi) + d_k (1 - \xi)^2}
-#'   {(s + (d_k + d_{k+1} - 2 s) \xi (1 - \xi))^2}}
+#'   {(s + (d_k + d_{k+1} - 2 s) \xi (1 - \xi))^2}}{
+#'   dy / dx = s^2 (d_(k+1) xi^2 + 2 s xi (1 - xi) + d_k (1 - xi)^2) / ((s + (d_k + d_(k+1) - 2 s) xi (1 - xi))^2)}
 #' Both ends of the interval belong to its inside. Outside, \eqn{y = x}.
 #'
 #' @section Parameters:
 #' `widths` and `heights` are raw, \eqn{n} each: \eqn{w = min\_width + (hi - lo - n \cdot min\_width)
-#' \mathrm{softmax}(widths)}, heights likewise. `slopes` are raw: \eqn{d = \mathrm{softplus}(slopes) + min\_slope},
-#' capped at \eqn{2^{100}}; their number is `knots` for `boundary = "linear"`, `knots + 2` for `"free"` and `knots + 1`
-#' for `"circular"`, the first of which is the slope of both ends. The initial values make the spline the identity:
-#' widths and heights 0, all slopes 1.
+#' \mathrm{softmax}(widths)}{w = min_width + (hi - lo - n * min_width) softmax(widths)}, heights likewise. `slopes` are
+#' raw: \eqn{d = \mathrm{softplus}(slopes) + min\_slope}{d = softplus(slopes) + min_slope}, capped at \eqn{2^{100}};
+#' their number is `knots` for `boundary = "linear"`, `knots + 2` for `"free"` and `knots + 1` for `"circular"`, the
+#' first of which is the slope of both ends. The initial values make the spline the identity: widths and heights 0, all
+#' slopes 1.
 #'
 #' @param knots Number of inner knots, at least 1.
 #' @param interval The interval `c(lo, hi)`, or one number `B` for `c(-B, B)`.

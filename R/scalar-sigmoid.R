@@ -3,7 +3,7 @@
 #' The map \eqn{y = 1 / (1 + e^{-x})} of the real line onto \eqn{(0, 1)}.
 #'
 #' @section Parameters:
-#' None. The log-derivative is \eqn{-|x| - 2 \log(1 + e^{-|x|})}.
+#' None. The log-derivative is \eqn{-|x| - 2 \log(1 + e^{-|x|})}{-|x| - 2 log(1 + e^(-|x|))}.
 #'
 #' @section Domain:
 #' The inverse is defined on \eqn{(0, 1)}. A point outside has density 0: its inverse is

@@ -1,10 +1,11 @@
 #' Hyperbolic sine
 #'
-#' The map \eqn{y = \sinh x} of the real line; its inverse, asinh, tames heavy tails as the logarithm does, on both
-#' sides of 0.
+#' The map \eqn{y = \sinh x}{y = sinh x} of the real line; its inverse, asinh, tames heavy tails as the logarithm does,
+#' on both sides of 0.
 #'
 #' @section Parameters:
-#' None. The log-derivative is \eqn{\log\cosh x = |x| + \log(1 + e^{-2 |x|}) - \log 2}.
+#' None. The log-derivative is \eqn{\log\cosh x = |x| + \log(1 + e^{-2 |x|}) - \log 2}{log cosh x = |x| + log(1 + e^(-2
+#' |x|)) - log 2}.
 #'
 #' @section Domain:
 #' Both directions are defined on the real line. The value overflows from \eqn{|x| = 710.5}.

@@ -1,9 +1,10 @@
 #' Softplus
 #'
-#' The map \eqn{y = \log(1 + e^x)} of the real line onto \eqn{(0, \infty)}, close to the identity for large \eqn{x}.
+#' The map \eqn{y = \log(1 + e^x)}{y = log(1 + e^x)} of the real line onto \eqn{(0, \infty)}, close to the identity for
+#' large \eqn{x}.
 #'
 #' @section Parameters:
-#' None. The log-derivative is \eqn{-\log(1 + e^{-x})}.
+#' None. The log-derivative is \eqn{-\log(1 + e^{-x})}{-log(1 + e^(-x))}.
 #'
 #' @section Domain:
 #' The inverse is defined on \eqn{(0, \infty)}. A point outside has density 0: its inverse is

@@ -6,8 +6,10 @@
 #' \tabular{ll}{
 #'   both ends infinite \tab \eqn{y = x} \cr
 #'   `lower` \eqn{= a} alone, `"log"` \tab \eqn{y = a + e^x} \cr
-#'   `lower` \eqn{= a} alone, `"softplus"` \tab \eqn{y = a + s \log(1 + e^{x / s})} with \eqn{s} = `scale` \cr
-#'   `upper` alone \tab the same from the other side: \eqn{y = b - e^{-x}}, \eqn{y = b - s \log(1 + e^{-x / s})} \cr
+#'   `lower` \eqn{= a} alone, `"softplus"` \tab
+#'     \eqn{y = a + s \log(1 + e^{x / s})}{y = a + s log(1 + e^(x / s))} with \eqn{s} = `scale` \cr
+#'   `upper` alone \tab the same from the other side: \eqn{y = b - e^{-x}},
+#'     \eqn{y = b - s \log(1 + e^{-x / s})}{y = b - s log(1 + e^(-x / s))} \cr
 #'   both finite \tab \eqn{y = a + (b - a) / (1 + e^{-x})}
 #' }
 #' `"log"` suits values over several orders of magnitude. `"softplus"` is the identity but for a shift far from the end,

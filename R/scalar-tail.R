@@ -3,22 +3,24 @@
 #' The tail transform of Hickling and Prangle: it takes a normal coordinate to one with Pareto tails, each side with a
 #' weight of its own,
 #' \deqn{y = \mu + \sigma \frac{\mathrm{sign}(x)}{\lambda}
-#'   \left(\mathrm{erfc}(|x| / \sqrt 2)^{-\lambda} - 1\right),}
+#'   \left(\mathrm{erfc}(|x| / \sqrt 2)^{-\lambda} - 1\right),}{
+#'   y = mu + sigma (sign(x) / lambda) (erfc(|x| /sqrt(2))^(-lambda) - 1),}
 #' \eqn{\lambda} the weight of the side that \eqn{x} is on. Next to the data it gives a flow tails that smooth layers of
 #' a normal base cannot have.
 #'
 #' Far out \eqn{P(|y| > t)} falls as \eqn{t^{-1 / \lambda}}: a Student t distribution with \eqn{\nu} degrees of freedom
-#' has \eqn{\lambda = 1 / \nu}, a Cauchy distribution 1. Near 0 the slope is \eqn{\sigma \sqrt{2 / \pi}}. As
-#' \eqn{\lambda} goes to 0 the tails become exponential, not normal: a coordinate with normal tails does better without.
-#' The density has a cusp at \eqn{\mu}, which further layers smooth.
+#' has \eqn{\lambda = 1 / \nu}, a Cauchy distribution 1. Near 0 the slope is \eqn{\sigma \sqrt{2 / \pi}}{sigma sqrt(2 /
+#' pi)}. As \eqn{\lambda} goes to 0 the tails become exponential, not normal: a coordinate with normal tails does better
+#' without. The density has a cusp at \eqn{\mu}, which further layers smooth.
 #'
 #' All is computed on the log scale, so that values keep their digits for \eqn{|x|} of 38 and beyond.
 #'
 #' @section Parameters:
 #' `loc`, `scale`, `left` and `right` are raw, and in units of the arguments, so that a step of an optimiser is the same
 #' at every scale of the data: \eqn{\mu} is the argument `loc` plus the argument `scale` times the raw `loc`,
-#' \eqn{\sigma} the argument `scale` times \eqn{\mathrm{softplus}(scale) + 0.01}, and the weights are
-#' \eqn{\mathrm{softplus}(left) + 10^{-7}} and \eqn{\mathrm{softplus}(right) + 10^{-7}}.
+#' \eqn{\sigma} the argument `scale` times \eqn{\mathrm{softplus}(scale) + 0.01}{softplus(scale) + 0.01}, and the
+#' weights are \eqn{\mathrm{softplus}(left) + 10^{-7}}{softplus(left) + 10^(-7)} and \eqn{\mathrm{softplus}(right) +
+#' 10^{-7}}{softplus(right) + 10^(-7)}.
 #'
 #' @param loc,scale The \eqn{\mu} and \eqn{\sigma} to start with.
 #' @param tail The weights to start with, of the left and of the right tail; one number is for both. From 1e-6 to 100.

@@ -1,14 +1,15 @@
 #' Tangent
 #'
-#' The map \eqn{y = \tan(\pi (x - 1/2))} of the unit interval onto the real line: the quantile function of the Cauchy
-#' distribution.
+#' The map \eqn{y = \tan(\pi (x - 1/2))}{y = tan(pi (x - 1/2))} of the unit interval onto the real line: the quantile
+#' function of the Cauchy distribution.
 #'
 #' @section Parameters:
-#' None. The log-derivative is \eqn{\log \pi + \log(1 + y^2)}.
+#' None. The log-derivative is \eqn{\log \pi + \log(1 + y^2)}{log pi + log(1 + y^2)}.
 #'
 #' @section Domain:
 #' The map is defined on \eqn{(0, 1)}. A point outside has density 0: its value is reported as 0 with log-determinant
-#' `-Inf`. The inverse is defined on the real line; in double precision it is 1 from \eqn{y = 5.7 \cdot 10^{15}}.
+#' `-Inf`. The inverse is defined on the real line; in double precision it is 1 from \eqn{y = 5.7 \cdot 10^{15}}{y = 5.7
+#' * 10^15}.
 #'
 #' @return A scalar bijection: an object of class `bijectr_scalar`.
 #' @references Papamakarios, Nalisnick, Rezende, Mohamed, Lakshminarayanan (2021), *Normalizing flows for probabilistic

@@ -1,14 +1,13 @@
 #' Hyperbolic tangent
 #'
-#' The map \eqn{y = \tanh x} of the real line onto \eqn{(-1, 1)}.
+#' The map \eqn{y = \tanh x}{y = tanh x} of the real line onto \eqn{(-1, 1)}.
 #'
 #' @section Parameters:
-#' None. The log-derivative is \eqn{2 (\log 2 - |x| - \log(1 + e^{-2 |x|}))}.
+#' None. The log-derivative is \eqn{2 (\log 2 - |x| - \log(1 + e^{-2 |x|}))}{2 (log 2 - |x| - log(1 + e^(-2 |x|)))}.
 #'
 #' @section Domain:
-#' The inverse is defined on \eqn{(-1, 1)}. In double precision \eqn{\tanh x} is 1 from \eqn{x = 19.1}.
-#' A point outside has density 0: its inverse is
-#' reported as 0 with log-determinant `-Inf`.
+#' The inverse is defined on \eqn{(-1, 1)}. In double precision \eqn{\tanh x}{tanh x} is 1 from \eqn{x = 19.1}. A point
+#' outside has density 0: its inverse is reported as 0 with log-determinant `-Inf`.
 #'
 #' @return A scalar bijection: an object of class `bijectr_scalar`.
 #' @references Papamakarios, Nalisnick, Rezende, Mohamed, Lakshminarayanan (2021), *Normalizing flows for probabilistic

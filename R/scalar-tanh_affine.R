@@ -1,7 +1,7 @@
 #' Scale and shift with a bounded scale
 #'
-#' The map \eqn{y = (x + t) e^{s'}} with \eqn{s' = F \tanh(s / F)}, \eqn{F = e^f}: however large the raw scale \eqn{s},
-#' a layer stretches by no more than \eqn{e^F}. All are 0 at the start, which is the identity.
+#' The map \eqn{y = (x + t) e^{s'}} with \eqn{s' = F \tanh(s / F)}{s' = F tanh(s / F)}, \eqn{F = e^f}: however large the
+#' raw scale \eqn{s}, a layer stretches by no more than \eqn{e^F}. All are 0 at the start, which is the identity.
 #'
 #' @section Parameters:
 #' `scale` is \eqn{s} and `loc` is \eqn{t}, one of each for a coordinate, or the outputs of a conditioner.

@@ -1,11 +1,11 @@
 #' Hyperbolic tangent plus a line
 #'
-#' The map \eqn{y = \tanh x + m x} of the real line onto itself: steep around 0, of slope \eqn{m} in the tails. It is
-#' the activation of [layer_block_autoregressive()] as a bijection of its own.
+#' The map \eqn{y = \tanh x + m x}{y = tanh x + m x} of the real line onto itself: steep around 0, of slope \eqn{m} in
+#' the tails. It is the activation of [layer_block_autoregressive()] as a bijection of its own.
 #'
 #' @section Parameters:
-#' None. The log-derivative is \eqn{\log(m + 1 - \tanh(x)^2)}. The inverse is found by Newton's method, to about
-#' \eqn{10^{-16} / m}.
+#' None. The log-derivative is \eqn{\log(m + 1 - \tanh(x)^2)}{log(m + 1 - tanh(x)^2)}. The inverse is found by Newton's
+#' method, to about \eqn{10^{-16} / m}.
 #'
 #' @param min_slope The slope of the tails, \eqn{m}, at least `1e-6` and at most 1.
 #' @return A scalar bijection: an object of class `bijectr_scalar`.

@@ -3,8 +3,9 @@
 #' How the learning rate goes from the first step to the last. With \eqn{u} the share of the steps that are done:
 #'
 #' * `schedule_constant()`: `rate`.
-#' * `schedule_cosine()`: \eqn{rate (f + (1 - f) (1 + \cos \pi u) / 2)}, with `final` \eqn{f}.
-#' * `schedule_exponential()`: \eqn{rate \cdot decay^{step}}.
+#' * `schedule_cosine()`: \eqn{rate (f + (1 - f) (1 + \cos \pi u) / 2)}{rate (f + (1 - f) (1 + cos pi u) / 2)}, with
+#'   `final` \eqn{f}.
+#' * `schedule_exponential()`: \eqn{rate \cdot decay^{step}}{rate * decay^step}.
 #' * `schedule_one_cycle()`: along a cosine from `start * rate` up to `rate` during the first `warmup` of the steps,
 #'   then down to `final * rate`.
 #'

@@ -5,9 +5,9 @@
 #'
 #' With steps of one length the number of steps is \eqn{|t_1 - t_0| / step}, rounded up, and the interval is divided
 #' evenly. With `rtol` or `atol`, `solver_tsit5()` takes the steps that keep the estimated error of every step, in the
-#' root mean square over coordinates and log-determinant, below \eqn{atol + rtol\, |y|}: each row of the data has steps
-#' of its own, so that its result does not depend on the rows beside it. Their lengths follow a proportional-integral
-#' control.
+#' root mean square over coordinates and log-determinant, below \eqn{atol + rtol\, |y|}{atol + rtol |y|}: each row of
+#' the data has steps of its own, so that its result does not depend on the rows beside it. Their lengths follow a
+#' proportional-integral control.
 #'
 #' @param step Largest length of a step, in units of time; with tolerances, the length of the first one tried.
 #' @param rtol,atol Relative and absolute tolerance. `NULL` for both: steps of one length. One alone is taken for both.

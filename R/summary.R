@@ -8,8 +8,8 @@
 #' The held-out figure is somewhat too good: the parameters are those of the best validation (`keep_best` of
 #' [fit_control()]), chosen on the same held-out rows out of all validations, a hundred by default. The normal beside it
 #' is not chosen so. For a figure without this, keep rows that the fit never sees, and take `mean(logdensity(fit,
-#' rows))` of them; for differences between fits the same held-out rows, `validation =`, do, as long as few are compared.
-#' Which rows are held out depends on [set.seed()].
+#' rows))` of them; for differences between fits the same held-out rows, `validation =`, do, as long as few are
+#' compared. Which rows are held out depends on [set.seed()].
 #'
 #' @param object A fit.
 #' @param x A summary.
