@@ -20,7 +20,8 @@
 #' @param trainable If `TRUE`, location and scale are trained with the layers.
 #' @param components Number of components.
 #' @param spread Standard deviation of the initial means.
-#' @return A base distribution: an object of class `bijectr_base`.
+#' @return A base distribution: an object of class `bijectr_base`, for the `base` of [flow()] and [fit_flow()]. It is a
+#'   plain list and prints as the call that makes it.
 #' @order 1
 #' @family base distributions
 #' @examples

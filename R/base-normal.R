@@ -9,9 +9,10 @@
 #'   \mathrm{softplus}(variance)}{s^2 = softplus(variance)}, and starts at a draw from U(0, 1).
 #' @param df Degrees of freedom, above 0; the initial value if trainable.
 #' @param min,max Ends of the interval.
-#' @return A base distribution: an object of class `bijectr_base`.
+#' @return A base distribution: an object of class `bijectr_base`, for the `base` of [flow()] and [fit_flow()]. It is a
+#'   plain list and prints as the call that makes it.
 #' @references Bailey (1994), *Polar generation of random variates with the t-distribution*, Mathematics of Computation
-#'   62, 779-781, for draws from the Student t.
+#'   62, 779-781, doi:10.2307/2153537, for draws from the Student t.
 #' @order 1
 #' @family base distributions
 #' @examples

@@ -12,7 +12,7 @@
 #' @section Parameters:
 #' `W1`, `b1`, `W2`, ... of the layers. Columns of `W1`: the coordinates, \eqn{t}, its features (sine and cosine of
 #' \eqn{k = 1}, then of 2, ...), the conditions.
-#' @return A field: an object of class `bijectr_field`.
+#' @return A field: an object of class `bijectr_field`, for [layer_continuous()].
 #' @references Grathwohl, Chen, Bettencourt, Sutskever, Duvenaud (2019), *FFJORD: free-form continuous dynamics for
 #'   scalable reversible generative models*, arXiv:1810.01367.
 #' @family continuous flows

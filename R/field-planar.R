@@ -22,7 +22,7 @@
 #' @param gate The net of a gate, see [net_mlp()]: its inputs are the time and, where the flow has them, the conditions.
 #' @param init `"identity"` draws `w` and `b` from N(0, 1) and takes the `u` with which \eqn{\hat u = 0}{uhat = 0};
 #'   `"small"` draws all of them from \eqn{0.01\, N(0, 1)}{0.01 N(0, 1)}, as FlowJAX does.
-#' @return A field: an object of class `bijectr_field`.
+#' @return A field: an object of class `bijectr_field`, for [layer_continuous()].
 #' @references Chen, Rubanova, Bettencourt, Duvenaud (2018), *Neural ordinary differential equations*,
 #'   arXiv:1806.07366, section 4.
 #' @family continuous flows

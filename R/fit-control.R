@@ -44,7 +44,7 @@
 #'   not kept in the fit.
 #' @references Rothfuss, Ferreira, Boehm, Walther, Ulrich, Asfour, Krause (2019), *Noise regularization for conditional
 #'   density estimation*, arXiv:1907.08982, for `noise`.
-#' @return A list of class `bijectr_control`.
+#' @return A list of class `bijectr_control` with these arguments, checked, as its fields.
 #' @family training
 #' @examples
 #' # FlowJAX's fit_to_data()

@@ -5,11 +5,13 @@
 #'
 #' @param layers A layer, or a list of layers applied one after another from base to data. The `layer_*` functions and
 #'   the premade stacks such as [coupling_flow()] make them.
-#' @param d Number of coordinates.
+#' @param d Number of coordinates, at least 1.
 #' @param base Base distribution, one of the `base_*` functions.
 #' @param d_condition Number of conditioning variables, 0 if there are none.
-#' @return An object of class `bijectr_flow`: a plain list with the specification of base and layers and the flat
-#'   vector of raw parameters. [set.seed()] governs initial parameters and random permutations.
+#' @return An object of class `bijectr_flow`: a plain list of `format` (the version of this form), the numbers of
+#'   coordinates `d` and of conditioning variables `d_condition`, `base` and `layers` (one chain, from base to data),
+#'   `params` (the flat vector of raw parameters), and `names`, `codecs`, `condition`, `response`, `dropped` and `form`,
+#'   which a fit learns from its data. [set.seed()] governs initial parameters and random permutations.
 #' @seealso [fit_flow()], [params()], [forward()], [logdensity()]
 #' @examples
 #' set.seed(1)

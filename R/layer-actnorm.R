@@ -8,7 +8,8 @@
 #' @section Parameters:
 #' `loc` and `scale` (\eqn{d} each): those of [scalar_affine()] with `scale = "exp"`.
 #'
-#' @return A layer: an object of class `bijectr_layer`.
+#' @return A layer: an object of class `bijectr_layer`, for the `layers` of [flow()] and [fit_flow()]. It is a plain
+#'   list and prints as the call that makes it.
 #' @references Kingma, Dhariwal (2018), *Glow: generative flow with invertible 1x1 convolutions*, arXiv:1807.03039.
 #' @family layers
 #' @examples

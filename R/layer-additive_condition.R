@@ -8,7 +8,8 @@
 #' the net under `net`.
 #'
 #' @param net A net, see [net_mlp()]; `NULL` for a linear map without bias.
-#' @return A layer: an object of class `bijectr_layer`.
+#' @return A layer: an object of class `bijectr_layer`, for the `layers` of [flow()] and [fit_flow()]. It is a plain
+#'   list and prints as the call that makes it.
 #' @references Ward (2022), *FlowJAX: distributions and normalizing flows in JAX*,
 #'   <https://github.com/danielward27/flowjax>.
 #' @family layers

@@ -7,7 +7,8 @@
 #'
 #' @inheritParams layer_coupling
 #' @param net The conditioner: [net_mlp()], which can be masked.
-#' @return A layer: an object of class `bijectr_layer`.
+#' @return A layer: an object of class `bijectr_layer`, for the `layers` of [flow()] and [fit_flow()]. It is a plain
+#'   list and prints as the call that makes it.
 #' @references Germain, Gregor, Murray, Larochelle (2015), *MADE*, arXiv:1502.03509. Papamakarios, Pavlakou, Murray
 #'   (2017), *Masked autoregressive flow for density estimation*, arXiv:1705.07057. Kingma et al. (2016), *Improved
 #'   variational inference with inverse autoregressive flow*, arXiv:1606.04934.

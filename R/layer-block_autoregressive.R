@@ -20,7 +20,8 @@
 #'
 #' @param depth Number of hidden layers, 0 to 14; 0 gives a triangular affine map.
 #' @param block_dim Hidden units a coordinate, 1 to 256.
-#' @return A layer: an object of class `bijectr_layer`.
+#' @return A layer: an object of class `bijectr_layer`, for the `layers` of [flow()] and [fit_flow()]. It is a plain
+#'   list and prints as the call that makes it.
 #' @references De Cao, Titov, Aziz (2019), *Block neural autoregressive flow*, arXiv:1904.04676.
 #' @family layers
 #' @examples

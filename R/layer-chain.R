@@ -10,7 +10,8 @@
 #' @param ... Layers, or lists of layers.
 #' @param layer A layer.
 #' @param times How many times.
-#' @return A layer: an object of class `bijectr_layer`.
+#' @return A layer: an object of class `bijectr_layer`, for the `layers` of [flow()] and [fit_flow()]. It is a plain
+#'   list and prints as the call that makes it.
 #' @family layers
 #' @examples
 #' block <- layer_chain(layer_coupling(), layer_flip())

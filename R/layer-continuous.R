@@ -39,7 +39,8 @@
 #' @param t0,t1 Times at the base and at the data.
 #' @param kinetic,jacobian Weights of the regularisers, 0 for none.
 #' @param steer Largest shift of the end of the solve in training, below \eqn{|t_1 - t_0|}.
-#' @return A layer: an object of class `bijectr_layer`.
+#' @return A layer: an object of class `bijectr_layer`, for the `layers` of [flow()] and [fit_flow()]. It is a plain
+#'   list and prints as the call that makes it.
 #' @references Chen, Rubanova, Bettencourt, Duvenaud (2018), *Neural ordinary differential equations*,
 #'   arXiv:1806.07366. Grathwohl et al. (2019), *FFJORD*, arXiv:1810.01367. Finlay, Jacobsen, Nurbekyan, Oberman (2020),
 #'   *How to train your neural ODE*, arXiv:2002.02798. Ghosh, Behl, Dupont, Torr, Namboodiri (2020), *STEER: simple

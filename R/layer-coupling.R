@@ -11,7 +11,8 @@
 #' @param swap Without a `mask`: if `TRUE`, the first `d %/% 2` coordinates are transformed and the others stay.
 #' @param add_initial If `TRUE`, the net's output is added to the scalar's initial raw parameters, so that a zero output
 #'   is the initial scalar (for most the identity); if `FALSE` the output is the raw parameter itself.
-#' @return A layer: an object of class `bijectr_layer`.
+#' @return A layer: an object of class `bijectr_layer`, for the `layers` of [flow()] and [fit_flow()]. It is a plain
+#'   list and prints as the call that makes it.
 #' @references Dinh, Sohl-Dickstein, Bengio (2017), *Density estimation using Real NVP*, arXiv:1605.08803. Durkan,
 #'   Bekasov, Murray, Papamakarios (2019), *Neural spline flows*, arXiv:1906.04032.
 #' @family layers

@@ -11,7 +11,8 @@
 #' @param scalar The scalar bijection, one of the `scalar_*` functions; or a list of them, one for each coordinate.
 #' @param shared If `TRUE` all coordinates have the same parameters, otherwise each has its own. A list of scalars
 #'   shares nothing.
-#' @return A layer: an object of class `bijectr_layer`.
+#' @return A layer: an object of class `bijectr_layer`, for the `layers` of [flow()] and [fit_flow()]. It is a plain
+#'   list and prints as the call that makes it.
 #' @family layers
 #' @examples
 #' f <- flow(layer_elementwise(scalar_leaky_relu(0.5), shared = TRUE), d = 2)

@@ -23,7 +23,8 @@
 #' @param n_reflections Number of reflections; `NULL` is one a coordinate, which reaches all rotations.
 #' @param permutation Whole numbers \eqn{p}, \eqn{(P q)_i = q_{p_i}}. `NULL` draws one when the flow is made, as
 #'   [layer_permute()] does.
-#' @return A layer: an object of class `bijectr_layer`.
+#' @return A layer: an object of class `bijectr_layer`, for the `layers` of [flow()] and [fit_flow()]. It is a plain
+#'   list and prints as the call that makes it.
 #' @references Tomczak, Welling (2016), *Improving variational auto-encoders using Householder flow*, arXiv:1611.09630.
 #'   Kingma, Dhariwal (2018), *Glow: generative flow with invertible 1x1 convolutions*, arXiv:1807.03039.
 #' @family layers

@@ -6,7 +6,8 @@
 #' @param permutation Whole numbers \eqn{p} with \eqn{y_i = x_{p_i}}. `NULL` draws one when the flow is made: at random
 #'   for more than two coordinates (never the identity), the flip for two, nothing for one.
 #' @param shift How far `layer_roll()` moves coordinates: \eqn{y_i = x_{i - shift}}, round the end.
-#' @return A layer: an object of class `bijectr_layer`.
+#' @return A layer: an object of class `bijectr_layer`, for the `layers` of [flow()] and [fit_flow()]. It is a plain
+#'   list and prints as the call that makes it.
 #' @family layers
 #' @examples
 #' forward(flow(layer_permute(c(3, 1, 2)), d = 3), t(1:3))$value

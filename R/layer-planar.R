@@ -29,7 +29,8 @@
 #' @param init Initial values without conditions: `"identity"` draws `w` and `b` from N(0, 1) and takes the `u` with
 #'   which \eqn{\hat u = 0}{uhat = 0}; `"small"` draws all from \eqn{0.01\, N(0, 1)}{0.01 N(0, 1)}, as FlowJAX does,
 #'   which makes each layer contract by a half along `w`.
-#' @return A layer: an object of class `bijectr_layer`.
+#' @return A layer: an object of class `bijectr_layer`, for the `layers` of [flow()] and [fit_flow()]. It is a plain
+#'   list and prints as the call that makes it.
 #' @references Rezende, Mohamed (2015), *Variational inference with normalizing flows*, arXiv:1505.05770.
 #' @family layers
 #' @examples

@@ -19,7 +19,8 @@
 #' @param add_initial If `TRUE`, the net's output is added to the scalar's initial raw parameters; if `FALSE` it is the
 #'   raw parameter itself.
 #' @param center,scale Initial centre and scale: one number, or one a coordinate.
-#' @return A layer: an object of class `bijectr_layer`.
+#' @return A layer: an object of class `bijectr_layer`, for the `layers` of [flow()] and [fit_flow()]. It is a plain
+#'   list and prints as the call that makes it.
 #' @references Rezende, Mohamed (2015), *Variational inference with normalizing flows*, arXiv:1505.05770, for radial
 #'   flows of one parameter family.
 #' @family layers

@@ -6,7 +6,8 @@
 #' @param loc The shift \eqn{m}, one number a coordinate.
 #' @param scale Positive numbers, one a coordinate, or a lower triangular matrix \eqn{L} with a positive diagonal (the
 #'   transposed Cholesky factor of a covariance matrix whitens).
-#' @return A layer: an object of class `bijectr_layer`.
+#' @return A layer: an object of class `bijectr_layer`, for the `layers` of [flow()] and [fit_flow()]. It is a plain
+#'   list and prints as the call that makes it.
 #' @family layers
 #' @examples
 #' f <- flow(layer_standardize(c(10, 20), t(chol(matrix(c(4, 1, 1, 2), 2)))), d = 2)

@@ -18,7 +18,8 @@
 #' @param lower If `TRUE` the lower triangle, otherwise the upper one.
 #' @param weight_norm If `TRUE` the rows of the matrix are normalised.
 #' @param init `"identity"` or `"glorot"`.
-#' @return A layer: an object of class `bijectr_layer`.
+#' @return A layer: an object of class `bijectr_layer`, for the `layers` of [flow()] and [fit_flow()]. It is a plain
+#'   list and prints as the call that makes it.
 #' @references Salimans, Kingma (2016), *Weight normalization*, arXiv:1602.07868. Glorot, Bengio (2010), *Understanding
 #'   the difficulty of training deep feedforward neural networks*, AISTATS.
 #' @family layers

@@ -36,7 +36,7 @@
 #' @param k Draws of a group. It must divide the draws of a step (`batch_size`).
 #' @param atoms Number of other parameters \eqn{\theta_j} that each pair of a batch is told apart from, drawn from the
 #'   batch; see [fit_rounds()].
-#' @return A loss: an object of class `bijectr_loss`.
+#' @return A loss: an object of class `bijectr_loss`, for [fit_flow()] and [fit_rounds()].
 #' @references Roeder, Wu, Duvenaud (2017), *Sticking the landing*, arXiv:1703.09194. Li, Turner (2016), *Renyi
 #'   divergence variational inference*, arXiv:1602.02311. Burda, Grosse, Salakhutdinov (2016), *Importance weighted
 #'   autoencoders*, arXiv:1509.00519. Tucker, Lawson, Gu, Maddison (2019), *Doubly reparameterized gradient estimators

@@ -4,12 +4,17 @@
 #' log-determinant of the map they apply.
 #'
 #' @param object A flow or a fit.
-#' @param x Points: a numeric matrix or data frame with one column a coordinate; for one coordinate a vector.
-#' @param condition Values of the conditioning variables, with as many rows as `x` or one row for all.
+#' @param x Points, of `forward()` on the base side, of `inverse()` on the data side in the units of the data: a numeric
+#'   matrix or data frame with one column a coordinate (found by name if both sides have names); for one coordinate a
+#'   vector. Missing values are an error.
+#' @param condition Values of the conditioning variables, in their own units: a matrix or data frame with one column a
+#'   variable (for one variable a vector), and as many rows as there are points or one row for all. `NULL` for a flow
+#'   without conditions.
 #' @param ... Not used.
 #' @return A list: `value`, the mapped points, of `forward()` in the form of the data (see [sample()]), of `inverse()` a
-#'   matrix; and `logdet`, the log absolute determinant of the Jacobian of
-#'   this map at each point.
+#'   matrix; and `logdet`, a vector with the log absolute determinant of the Jacobian of this map at each point, in the
+#'   units of the data; `-Inf` where a point lies outside the support.
+#' @seealso [logdensity()], [sample()], [params()]
 #' @examples
 #' f <- flow(layer_elementwise(scalar_affine(scale = "exp")), d = 1)
 #' params(f) <- c(1, log(2))
@@ -78,6 +83,7 @@ flow_vjp <- function(flow, x, inverse = TRUE, cotangents, condition = NULL) {
 #' @inheritParams forward
 #' @return A numeric vector, one log density (in nats) a row, with respect to the units of the data. `-Inf` outside the
 #'   support, `NA` for a row with missing values.
+#' @seealso [predict.bijectr_flow()], [dflow()], [sample()]
 #' @examples
 #' f <- flow(layer_elementwise(scalar_affine()), d = 2)
 #' logdensity(f, cbind(0, 0:1))

@@ -17,7 +17,8 @@
 #' @param levels How many levels each of them has.
 #' @param dim Columns of each table, or one number for all. `NULL` takes the fourth root of the number of levels,
 #'   rounded up, from 2 to 8.
-#' @return A net: an object of class `bijectr_net`.
+#' @return A net: an object of class `bijectr_net`, for the `net` of [layer_coupling()], [layer_autoregressive()] and
+#'   others. It is a plain list and prints as the call that makes it.
 #' @references Guo, Berkhahn (2016), *Entity embeddings of categorical variables*, arXiv:1604.06737.
 #' @family nets
 #' @examples

@@ -13,7 +13,8 @@
 #' @param hidden Number of hidden units, or `NULL`.
 #' @param init `"identity"` starts `weight` at exactly zero; `"uniform"` draws it, as `hidden_weight` always is, from
 #'   \eqn{U(-1/\sqrt{n_{in}}, 1/\sqrt{n_{in}})}{U(-1/sqrt(n_in), 1/sqrt(n_in))}.
-#' @return A net: an object of class `bijectr_net`.
+#' @return A net: an object of class `bijectr_net`, for the `net` of [layer_coupling()], [layer_autoregressive()] and
+#'   others. It is a plain list and prints as the call that makes it.
 #' @family nets
 #' @examples
 #' f <- flow(layer_coupling(scalar_affine(), net_fourier(2), mask = c(TRUE, TRUE, FALSE)), d = 3)

@@ -11,7 +11,8 @@
 #' @param init `"identity"` starts the last layer at exactly zero, so that the layer it serves starts at its initial
 #'   scalar; `"uniform"` draws all weights and biases from \eqn{U(-1/\sqrt{n_{in}}, 1/\sqrt{n_{in}})}{U(-1/sqrt(n_in),
 #'   1/sqrt(n_in))}, as the hidden layers always are.
-#' @return A net: an object of class `bijectr_net`.
+#' @return A net: an object of class `bijectr_net`, for the `net` of [layer_coupling()], [layer_autoregressive()] and
+#'   others. It is a plain list and prints as the call that makes it.
 #' @family nets
 #' @examples
 #' net_mlp(width = 32, depth = 2, activation = "tanh")

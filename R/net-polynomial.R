@@ -15,7 +15,8 @@
 #' @param init Standard deviation of the initial coefficients. 0 starts the layer that the net serves at its initial
 #'   parameters, the identity for most. A cubic of data that reach far beyond the basis's own distribution is large, and
 #'   a stack of unbounded affine layers multiplies such numbers: where the loss starts at infinity, take 0.01 or 0.
-#' @return A net: an object of class `bijectr_net`.
+#' @return A net: an object of class `bijectr_net`, for the `net` of [layer_coupling()], [layer_autoregressive()] and
+#'   others. It is a plain list and prints as the call that makes it.
 #' @family nets
 #' @examples
 #' f <- flow(layer_coupling(scalar_affine("exp"), net_polynomial(2)), d = 4)

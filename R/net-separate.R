@@ -5,7 +5,8 @@
 #' the log scale.
 #'
 #' @param ... Nets, as many as the scalar bijection has raw parameters. `params()` shows them under their numbers.
-#' @return A net: an object of class `bijectr_net`.
+#' @return A net: an object of class `bijectr_net`, for the `net` of [layer_coupling()], [layer_autoregressive()] and
+#'   others. It is a plain list and prints as the call that makes it.
 #' @references Dinh, Sohl-Dickstein, Bengio (2017), *Density estimation using Real NVP*, arXiv:1605.08803.
 #' @family nets
 #' @examples

@@ -7,7 +7,9 @@
 #' @param object A flow or a fit.
 #' @param value A nested list of the same structure, or a flat numeric vector of the same length.
 #' @param ... Not used.
-#' @return `params()`: a nested list. `params<-`: the object with new parameters. `coef()`: a named numeric vector.
+#' @return `params()`: a nested list. `params<-`: the object with new parameters; values of another shape, and entries
+#'   that the flow does not have, are an error. `coef()`: a named numeric vector.
+#' @seealso [flow()], [forward()]
 #' @examples
 #' f <- flow(layer_elementwise(scalar_affine(scale = "exp")), d = 2)
 #' p <- params(f)

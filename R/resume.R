@@ -26,7 +26,8 @@
 #' @param checkpoint,callback As in [fit_control()], for the continuation: those of the fit are not used again.
 #' @param progress Show a progress bar.
 #' @param ... Not used.
-#' @return A `bijectr_fit`.
+#' @return A `bijectr_fit` with the fields of [fit_flow()]: `history`, `steps`, `epochs` and `seconds` are those of the
+#'   whole training.
 #' @seealso [fit_flow()], [update.bijectr_fit()]
 #' @family training
 #' @examples

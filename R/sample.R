@@ -4,17 +4,24 @@
 #' [set.seed()] governs the draws; they do not depend on the number of threads.
 #'
 #' @param x A flow or a fit; else what [base::sample()] takes.
-#' @param size Number of draws.
-#' @param condition Values of the conditioning variables: one row for all draws, or `size` rows.
+#' @param size Number of draws, 0 or more.
+#' @param condition Values of the conditioning variables, in their own units: a matrix or data frame with one row for
+#'   all draws, or `size` rows. For several draws at each of several rows, repeat the rows.
 #' @param ... For the default, passed to [base::sample()].
 #' @return Draws in the form of the data: a data frame (a tibble, a data.table) for a fit to one, with columns of the
 #'   classes, units and time zones of the data; a vector for a fit to a vector; else a matrix with one row a draw and
 #'   one column a coordinate, named as the data were. Draws of whole numbers, and of dates, are not whole.
+#' @seealso [rflow()], [simulate()][simulate.bijectr_flow()], [importance_sample()]
 #' @examples
 #' f <- flow(layer_elementwise(scalar_affine()), d = 2)
 #' set.seed(1)
 #' sample(f, 3)
 #' sample(5)
+#'
+#' # two draws at each of two conditions
+#' fit <- fit_flow(eruptions ~ waiting, data = faithful, steps = 200)
+#' new <- data.frame(waiting = rep(c(50, 80), each = 2))
+#' cbind(new, sample(fit, nrow(new), condition = new))
 #' @export
 sample <- function(x, size, ...) {
   check_given("x")

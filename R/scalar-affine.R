@@ -10,7 +10,8 @@
 #' @param scale How the raw scale becomes a positive one: `"softplus"` or `"exp"`.
 #' @param min_scale Smallest scale that `"softplus"` can give, 0 or more. A floor keeps a flow from collapsing onto
 #'   single points of the data.
-#' @return A scalar bijection: an object of class `bijectr_scalar`.
+#' @return A scalar bijection: an object of class `bijectr_scalar`, for [layer_elementwise()], [layer_coupling()],
+#'   [layer_autoregressive()] and others. It is a plain list and prints as the call that makes it.
 #' @references Dinh, Sohl-Dickstein, Bengio (2017), *Density estimation using Real NVP*, arXiv:1605.08803.
 #' @family scalar bijections
 #' @examples

@@ -12,7 +12,8 @@
 #' Both directions are defined on \eqn{(0, 1)}. A point outside has density 0: its value is reported as 0 with
 #' log-determinant `-Inf`.
 #'
-#' @return A scalar bijection: an object of class `bijectr_scalar`.
+#' @return A scalar bijection: an object of class `bijectr_scalar`, for [layer_elementwise()], [layer_coupling()],
+#'   [layer_autoregressive()] and others. It is a plain list and prints as the call that makes it.
 #' @references The form is that of <https://github.com/mathisgerdes/bijx>.
 #' @family scalar bijections
 #' @examples

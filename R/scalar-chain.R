@@ -7,7 +7,8 @@
 #' log-derivative is the sum of the members'.
 #'
 #' @param ... Scalar bijections, or lists of them. A chain among them is taken apart into its members.
-#' @return A scalar bijection: an object of class `bijectr_scalar`.
+#' @return A scalar bijection: an object of class `bijectr_scalar`, for [layer_elementwise()], [layer_coupling()],
+#'   [layer_autoregressive()] and others. It is a plain list and prints as the call that makes it.
 #' @references Tabak, Turner (2013), *A family of nonparametric density estimation algorithms*, Communications on Pure
 #'   and Applied Mathematics 66(2), doi:10.1002/cpa.21423.
 #' @family scalar bijections

@@ -14,7 +14,8 @@
 #' itself would overflow.
 #'
 #' @param init_scale Standard deviation of the initial `beta`, 0 or more; 0 starts at the identity.
-#' @return A scalar bijection: an object of class `bijectr_scalar`.
+#' @return A scalar bijection: an object of class `bijectr_scalar`, for [layer_elementwise()], [layer_coupling()],
+#'   [layer_autoregressive()] and others. It is a plain list and prints as the call that makes it.
 #' @references The form is that of <https://github.com/mathisgerdes/bijx>.
 #' @family scalar bijections
 #' @examples

@@ -12,7 +12,8 @@
 #' + 1) u - v = 0} for \eqn{v = y - c}.
 #'
 #' @param init_scale Standard deviation of the initial raw `alpha`, 0 or more; 0 starts at the identity.
-#' @return A scalar bijection: an object of class `bijectr_scalar`.
+#' @return A scalar bijection: an object of class `bijectr_scalar`, for [layer_elementwise()], [layer_coupling()],
+#'   [layer_autoregressive()] and others. It is a plain list and prints as the call that makes it.
 #' @references Rezende, Mohamed (2015), *Variational inference with normalizing flows*, arXiv:1505.05770, have radial
 #'   maps of this kind; the form is that of <https://github.com/mathisgerdes/bijx>.
 #' @family scalar bijections

@@ -6,7 +6,8 @@
 #' Those of `scalar`, under the same names.
 #'
 #' @param scalar A scalar bijection.
-#' @return A scalar bijection: an object of class `bijectr_scalar`.
+#' @return A scalar bijection: an object of class `bijectr_scalar`, for [layer_elementwise()], [layer_coupling()],
+#'   [layer_autoregressive()] and others. It is a plain list and prints as the call that makes it.
 #' @family scalar bijections
 #' @examples
 #' f <- flow(layer_elementwise(scalar_invert(scalar_exp())), d = 1)

@@ -10,7 +10,8 @@
 #'
 #' @param max_value Where the tails begin, \eqn{m}, above 0 and at most 15: beyond that the tails are too flat to be
 #'   inverted in double precision.
-#' @return A scalar bijection: an object of class `bijectr_scalar`.
+#' @return A scalar bijection: an object of class `bijectr_scalar`, for [layer_elementwise()], [layer_coupling()],
+#'   [layer_autoregressive()] and others. It is a plain list and prints as the call that makes it.
 #' @references Ward (2022), *FlowJAX: distributions and normalizing flows in JAX*,
 #'   <https://github.com/danielward27/flowjax>.
 #' @family scalar bijections

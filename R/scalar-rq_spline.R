@@ -27,7 +27,8 @@
 #' @param min_slope Smallest slope at a knot.
 #' @param boundary Slopes at the ends of the interval: `"linear"` fixes them at 1, so that the density is continuous
 #'   there; `"free"` makes them parameters; `"circular"` makes both the same parameter, for angles.
-#' @return A scalar bijection: an object of class `bijectr_scalar`.
+#' @return A scalar bijection: an object of class `bijectr_scalar`, for [layer_elementwise()], [layer_coupling()],
+#'   [layer_autoregressive()] and others. It is a plain list and prints as the call that makes it.
 #' @references Durkan, Bekasov, Murray, Papamakarios (2019), *Neural spline flows*, arXiv:1906.04032; for angles Rezende
 #'   et al. (2020), *Normalizing flows on tori and spheres*, arXiv:2002.02428.
 #' @family scalar bijections

@@ -28,7 +28,8 @@
 #' @param lower,upper Ends of the interval, of which either or both may be infinite.
 #' @param curve `"log"` or `"softplus"`, where one end alone is finite.
 #' @param scale For `curve = "softplus"`: the distance from the end, in units of the data, at which the map bends.
-#' @return A scalar bijection: an object of class `bijectr_scalar`.
+#' @return A scalar bijection: an object of class `bijectr_scalar`, for [layer_elementwise()], [layer_coupling()],
+#'   [layer_autoregressive()] and others. It is a plain list and prints as the call that makes it.
 #' @references Stan Development Team, *Stan Reference Manual*, Constraint transforms.
 #' @family scalar bijections
 #' @examples

@@ -4,7 +4,7 @@
 #' weight of its own,
 #' \deqn{y = \mu + \sigma \frac{\mathrm{sign}(x)}{\lambda}
 #'   \left(\mathrm{erfc}(|x| / \sqrt 2)^{-\lambda} - 1\right),}{
-#'   y = mu + sigma (sign(x) / lambda) (erfc(|x| /sqrt(2))^(-lambda) - 1),}
+#'   y = mu + sigma (sign(x) / lambda) (erfc(|x| / sqrt(2))^(-lambda) - 1),}
 #' \eqn{\lambda} the weight of the side that \eqn{x} is on. Next to the data it gives a flow tails that smooth layers of
 #' a normal base cannot have.
 #'
@@ -24,7 +24,8 @@
 #'
 #' @param loc,scale The \eqn{\mu} and \eqn{\sigma} to start with.
 #' @param tail The weights to start with, of the left and of the right tail; one number is for both. From 1e-6 to 100.
-#' @return A scalar bijection: an object of class `bijectr_scalar`.
+#' @return A scalar bijection: an object of class `bijectr_scalar`, for [layer_elementwise()], [layer_coupling()],
+#'   [layer_autoregressive()] and others. It is a plain list and prints as the call that makes it.
 #' @references Hickling, Prangle (2025), *Flexible tails for normalizing flows*, Proceedings of the 42nd International
 #'   Conference on Machine Learning, PMLR 267, 23155-23178, arXiv:2406.16971, doi:10.48550/arXiv.2406.16971.
 #' @family scalar bijections

@@ -11,9 +11,10 @@
 #' `-Inf`. The inverse is defined on the real line; in double precision it is 1 from \eqn{y = 5.7 \cdot 10^{15}}{y = 5.7
 #' * 10^15}.
 #'
-#' @return A scalar bijection: an object of class `bijectr_scalar`.
+#' @return A scalar bijection: an object of class `bijectr_scalar`, for [layer_elementwise()], [layer_coupling()],
+#'   [layer_autoregressive()] and others. It is a plain list and prints as the call that makes it.
 #' @references Papamakarios, Nalisnick, Rezende, Mohamed, Lakshminarayanan (2021), *Normalizing flows for probabilistic
-#'   modeling and inference*, Journal of Machine Learning Research 22(57).
+#'   modeling and inference*, Journal of Machine Learning Research 22(57), arXiv:1912.02762.
 #' @family scalar bijections
 #' @examples
 #' f <- flow(layer_elementwise(scalar_tan()), d = 1)

@@ -8,7 +8,8 @@
 #' `scale_factor` is \eqn{f}: one number for the whole layer, trained, but never the output of a conditioner. The
 #' log-derivative is \eqn{s'}.
 #'
-#' @return A scalar bijection: an object of class `bijectr_scalar`.
+#' @return A scalar bijection: an object of class `bijectr_scalar`, for [layer_elementwise()], [layer_coupling()],
+#'   [layer_autoregressive()] and others. It is a plain list and prints as the call that makes it.
 #' @references Kingma, Dhariwal (2018), *Glow: generative flow with invertible 1x1 convolutions*, arXiv:1807.03039.
 #' @family scalar bijections
 #' @examples

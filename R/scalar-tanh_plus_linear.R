@@ -8,7 +8,8 @@
 #' method, to about \eqn{10^{-16} / m}.
 #'
 #' @param min_slope The slope of the tails, \eqn{m}, at least `1e-6` and at most 1.
-#' @return A scalar bijection: an object of class `bijectr_scalar`.
+#' @return A scalar bijection: an object of class `bijectr_scalar`, for [layer_elementwise()], [layer_coupling()],
+#'   [layer_autoregressive()] and others. It is a plain list and prints as the call that makes it.
 #' @references De Cao, Titov, Aziz (2019), *Block neural autoregressive flow*, arXiv:1904.04676.
 #' @family scalar bijections
 #' @examples

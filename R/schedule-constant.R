@@ -13,7 +13,7 @@
 #' @param decay Factor a step.
 #' @param start First rate as a fraction of the peak.
 #' @param warmup Share of the steps during which the rate rises, linearly except for `schedule_one_cycle()`.
-#' @return A schedule: an object of class `bijectr_schedule`.
+#' @return A schedule: an object of class `bijectr_schedule`, for [fit_control()].
 #' @references Loshchilov, Hutter (2017), *SGDR*, arXiv:1608.03983. Smith, Topin (2018), *Super-convergence*,
 #'   arXiv:1708.07120.
 #' @family training

@@ -14,7 +14,7 @@
 #' @param formula. Changes to the formula of a fit by formula, see [stats::update.formula()]: `. ~ . + x`.
 #' @param ... Arguments of [fit_flow()], or of [fit_rounds()] for its fits; `NULL` takes one out of the call.
 #' @param evaluate Whether to evaluate the new call, or return it.
-#' @return A `bijectr_fit`, or the call.
+#' @return A `bijectr_fit`, see [fit_flow()]; with `evaluate = FALSE` the call that would make it.
 #' @seealso [resume()]
 #' @family training
 #' @examples

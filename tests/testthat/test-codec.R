@@ -195,7 +195,8 @@ test_that("new columns of another class are refused with what the data of the fi
   e <- expect_error(logdensity(fit, data.frame(day = c("a", "b"))), class = "bijectr_error_argument")
   expect_match(conditionMessage(e), "had that class here")
   fit <- suppressWarnings(fit_flow(data.frame(wait = c(1.5, 2, 4, 6)), steps = 2))
-  e <- expect_error(logdensity(fit, data.frame(wait = as.difftime(1:2, units = "mins"))), class = "bijectr_error_argument")
+  new <- data.frame(wait = as.difftime(1:2, units = "mins"))
+  e <- expect_error(logdensity(fit, new), class = "bijectr_error_argument")
   expect_match(gsub("\\s+", " ", conditionMessage(e)), "`as.numeric(wait)` takes the class off", fixed = TRUE)
 })
 

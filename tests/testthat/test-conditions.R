@@ -8,7 +8,7 @@ classes_in <- function(code) {
   if (!is.recursive(code)) return(character())
   parts <- as.list(code)
   advice <- if (is.call(code) && identical(code[[1]], quote(warn_advice))) paste0("bijectr_warning_", code[[2]])
-  given <- !vapply(parts, identical, NA, quote(expr = )) # arguments without a default, empty subscripts
+  given <- !vapply(parts, identical, NA, rlang::missing_arg()) # arguments without a default, empty subscripts
   c(advice, unlist(lapply(parts[given], classes_in)))
 }
 
