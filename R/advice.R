@@ -61,10 +61,10 @@ advise_values <- function(values, labels, counts = NULL) {
   if (any(told)) {
     first <- values[[which(told)[1]]]
     whole <- all(first$value == round(first$value))
+    where <- if (sum(told) > 1) cli::format_inline(" of {.field {labels[told][1]}}")
     warn_advice("ties",
       "{cli::qty(sum(told))}Column{?s} {.field {labels[told]}} of {.arg data} {?is/are} fitted as continuous, but
-       {?has/have} few values: {length(first$value)} {if (whole) 'whole numbers'} in {sum(first$count)} rows of
-       {.field {labels[told][1]}}.",
+       {?has/have} few values: {length(first$value)} {if (whole) 'whole numbers'} in {sum(first$count)} rows{where}.",
       i = "The density of such a column can grow without bound at its values and says nothing between them.",
       i = "Spread the values over their steps first, as in {.code x + runif(n, -0.5, 0.5)} for whole numbers, or make
            the column a condition."

@@ -206,7 +206,7 @@ check_outside <- function(support, value, counted, label) {
       "Column {.field {label}} of {.arg data} has values outside its support {format(support)}: row {counted[bad[1]]} is
        {format(value[bad[1]], digits = 15)}.",
       i = if (length(bad) > 1) "So have {length(bad)} rows in all.",
-      i = if (at_end) "Supports are open: the ends do not belong to them. See {.help supports} for what to do."
+      i = if (at_end) "Supports are open: the ends do not belong to them. See {.code ?supports} for what to do."
     ))
   }
   odd <- if (support$whole) which(value != round(value))
