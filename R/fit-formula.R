@@ -1,7 +1,7 @@
 # Fits by formula: the columns of the left side are the data, the model matrix of the right side the conditions.
 
 #' @rdname fit_flow
-#' @name fit_flow
+#' @order 5
 #' @param formula The coordinates on the left, the conditioning variables on the right, as in
 #'   `cbind(y1, y2) ~ x1 + f`; or coordinates alone, as in `~ y1 + y2`: see the section on formulas. `data` is then a
 #'   data frame with the columns that the formula names; without it they are looked for where the formula was written.

@@ -215,7 +215,7 @@ evaluate_target <- function(fit, target, n) {
 }
 
 #' @rdname resume
-#' @name resume
+#' @order 3
 #' @param target,gradient The log density that the fit was made to, and its gradient, as in [fit_flow.function()]. By
 #'   default the target, and a gradient that is a function, are taken from the fit's call.
 #' @export

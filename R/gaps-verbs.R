@@ -55,7 +55,7 @@ take_gaps <- function(fit, x, condition) {
 }
 
 #' @rdname logdensity
-#' @name logdensity
+#' @order 3
 #' @export
 logdensity.bijectr_gaps_fit <- function(object, newdata, condition = NULL, ...) {
   check_unused(...)
@@ -69,7 +69,7 @@ logdensity.bijectr_gaps_fit <- function(object, newdata, condition = NULL, ...) 
 }
 
 #' @rdname sample
-#' @name sample
+#' @order 3
 #' @param gaps For a fit with `na = "model"`: whether draws have gaps as the data have. `FALSE` gives whole rows:
 #'   columns without gaps as before, the others given these as if no value were missing.
 #' @export

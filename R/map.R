@@ -87,6 +87,7 @@ flow_vjp <- function(flow, x, inverse = TRUE, cotangents, condition = NULL) {
 #' @examples
 #' f <- flow(layer_elementwise(scalar_affine()), d = 2)
 #' logdensity(f, cbind(0, 0:1))
+#' @order 1
 #' @export
 logdensity <- function(object, newdata, ...) {
   check_given("object")
@@ -94,6 +95,7 @@ logdensity <- function(object, newdata, ...) {
 }
 
 #' @rdname logdensity
+#' @order 2
 #' @export
 logdensity.bijectr_flow <- function(object, newdata, condition = NULL, ...) {
   check_unused(...)

@@ -1,4 +1,4 @@
-#' Go on training
+#' Go on with a training
 #'
 #' Continues the training of a fit where it ended. To fit anew with something changed, see [update.bijectr_fit()].
 #'
@@ -33,6 +33,7 @@
 #' @examples
 #' fit <- fit_flow(faithful, max_epochs = 2, schedule = schedule_constant(), keep_state = TRUE)
 #' resume(fit, epochs = +3)
+#' @order 1
 #' @export
 resume <- function(object, ...) {
   check_given("object")
@@ -45,6 +46,7 @@ resume.default <- function(object, ...) {
 }
 
 #' @rdname resume
+#' @order 2
 #' @export
 resume.bijectr_fit <- function(object, data = NULL, condition = NULL, weights = NULL, steps = NULL, epochs = NULL,
                                seconds = NULL, checkpoint = NULL, callback = NULL, progress = interactive(), ...) {

@@ -1,4 +1,4 @@
-#' Draws
+#' Draws from a flow
 #'
 #' `sample()` is generic here: for a flow it draws from it, and for everything else it is [base::sample()], untouched.
 #' [set.seed()] governs the draws; they do not depend on the number of threads.
@@ -22,6 +22,7 @@
 #' fit <- fit_flow(eruptions ~ waiting, data = faithful, steps = 200)
 #' new <- data.frame(waiting = rep(c(50, 80), each = 2))
 #' cbind(new, sample(fit, nrow(new), condition = new))
+#' @order 1
 #' @export
 sample <- function(x, size, ...) {
   check_given("x")
@@ -29,10 +30,12 @@ sample <- function(x, size, ...) {
 }
 
 #' @rdname sample
+#' @order 4
 #' @export
 sample.default <- function(x, size, ...) base::sample(x, size, ...)
 
 #' @rdname sample
+#' @order 2
 #' @export
 sample.bijectr_flow <- function(x, size = 1, condition = NULL, ...) {
   check_unused(...)
