@@ -57,6 +57,8 @@
 #' All have the class `bijectr_error` too.
 #' * `bijectr_error_argument`: an argument, or the data in it, cannot be used; found before anything is computed. The
 #'   message names argument, column and row, and the cure.
+#' * `bijectr_error_dependent`: an error of the class before for columns that are linear functions of others. Cure:
+#'   leave them out, or `collinear = "drop"`.
 #' * `bijectr_error_training`: an error ended a training. The fit so far is in the field `fit` of the condition (of a
 #'   fit in rounds before its first fit, the simulations are in `rounds`; of one with `na = "model"`, finished fits are
 #'   in `blocks`). Cure: mend the cause, which is the field `parent`, and go on with [resume()].
@@ -96,8 +98,9 @@
 #' )
 #' ended$fit
 #' @name bijectr-conditions
-#' @aliases bijectr_error bijectr_error_argument bijectr_error_core bijectr_error_training bijectr_message_new_state
-#'   bijectr_message_resume bijectr_message_rollback bijectr_warning_atom bijectr_warning_checkpoint
+#' @aliases bijectr_error bijectr_error_argument bijectr_error_core bijectr_error_dependent bijectr_error_training
+#'   bijectr_message_new_state bijectr_message_resume bijectr_message_rollback bijectr_warning_atom
+#'   bijectr_warning_checkpoint
 #'   bijectr_warning_constant_condition bijectr_warning_counts bijectr_warning_data bijectr_warning_diverged
 #'   bijectr_warning_duplicates bijectr_warning_evaluation bijectr_warning_extrapolation bijectr_warning_few_rows
 #'   bijectr_warning_interrupted bijectr_warning_large bijectr_warning_names bijectr_warning_nan

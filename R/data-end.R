@@ -18,8 +18,13 @@ TAIL_PIVOT <- 0.01
 # their supports, and what on_the_line() makes of these. `earlier`: a flow that brings a data end of its own. `auto`:
 # whether supports and tails are looked for.
 data_end <- function(data, rows, weights, rules, auto, earlier = NULL) {
+  supports <- if (is.null(earlier)) {
+    find_supports(data, rules$given, auto || identical(rules$support, "auto"), rows, weights)
+  } else {
+    flow_supports(earlier)
+  }
   outer <- if (is.null(earlier)) {
-    support_layer(find_supports(data, rules$given, auto || identical(rules$support, "auto"), rows, weights))
+    support_layer(supports)
   } else {
     refuse_support(rules)
     check_inside_flow(earlier, data, weights)
@@ -29,7 +34,7 @@ data_end <- function(data, rows, weights, rules, auto, earlier = NULL) {
   line <- mapped$data
   # linear functions of each other are told as the columns are: behind their supports nothing shows
   if (!is.null(outer) && is.null(earlier)) center_and_root(data, rows, weights, rules$standardize)
-  found <- center_and_root(line, rows, weights, rules$standardize)
+  found <- behind_supports(center_and_root(line, rows, weights, rules$standardize), supports, column_labels(data))
   if (!is.null(earlier)) return(list(layers = list(), found = found, mapped = mapped))
   robust <- rules$standardize %in% c("auto", "robust")
   tails <- if (auto && robust && !isTRUE(rules$heavy_base)) tail_layer(line, rows, weights, found)
@@ -42,6 +47,21 @@ data_end <- function(data, rows, weights, rules, auto, earlier = NULL) {
     standardizing_layer(center_and_root(bent, seq_along(rows), w, "robust"), "robust")
   }
   list(layers = Filter(Negate(is.null), list(whitening, tails, outer)), found = found, mapped = mapped)
+}
+
+# Columns that are linear functions of each other only where the fit sees them: the supports have part in it.
+behind_supports <- function(found, supports, labels) {
+  tryCatch(found, bijectr_error_dependent = function(e) {
+    bent <- Filter(function(j) !is_real(supports[[j]]), if (length(supports)) c(e$of, e$column))
+    if (!length(bent)) stop(e)
+    shown <- paste(labels[bent], vapply(supports[bent], format, ""))
+    stop_arg(c(
+      "{cli::qty(length(bent))}Behind the support{?s} {shown}, column {.field {labels[e$column]}} of {.arg data} is a
+       linear function of {.field {labels[e$of]}}: together they have no density.",
+      i = "Leave {.field {labels[e$column]}} out; or {.code support = \"real\"}, also for {.field {labels[bent]}} alone,
+           fits columns as they are, whether a support was given or found."
+    ))
+  })
 }
 
 refuse_support <- function(rules) {

@@ -18,7 +18,9 @@ drop_columns <- function(data, weights, collinear, start = NULL) {
 # The supports that were given for all columns, of those that are kept; NULL where all are.
 supports_of_kept <- function(rules, data, dropped) {
   if (is.null(dropped)) return(NULL)
-  given <- given_supports(rules$support, rules$lower, rules$upper, n_columns(data), column_names(data))
+  given <- given_supports(
+    rules$support, rules$lower, rules$upper, n_columns(data), column_names(data), column_codecs(data, "data")
+  )
   given[-dropped$columns]
 }
 

@@ -19,7 +19,8 @@
 #' @param support Where the values of columns can lie: a named list such as `list(price = positive(), share =
 #'   bounded(0, 1))`, see [supports]; one support for all; or `"real"`. Columns without one get what the data say where
 #'   `layers` is `NULL`, by rules stated in [supports], else the line; `"auto"` looks at the data in any case.
-#' @param lower,upper The same in numbers: ends of the supports of columns, by name or one a column.
+#' @param lower,upper The same in numbers, or in dates and the like: ends of the supports of columns, by name or one a
+#'   column; a list where they are of several classes.
 #' @param standardize The frozen layer next to the data, learned from the training rows: `"whiten"` (mean 0 and identity
 #'   covariance), `"robust"` (median 0 and quantile range 1.349, as a standard normal has, and no correlations among
 #'   rows that are not far out), `"scale"` (mean 0 and variance 1), or `"none"`. `TRUE` is `"robust"` where a column has
@@ -235,7 +236,8 @@ fit_matrix <- function(data, layers, base, condition, weights, rules, loss, cont
     condition <- encode_columns(condition, plan$condition$codecs)
     check_codes(condition, plan$condition)
   }
-  rules$given <- rules$given %||% given_supports(rules$support, rules$lower, rules$upper, d, column_names(data))
+  rules$given <- rules$given %||%
+    given_supports(rules$support, rules$lower, rules$upper, d, column_names(data), plan$codecs)
   advise_data(data, condition, rows, weights, which(vapply(rules$given, function(one) isTRUE(one$whole), NA)))
   rules$heavy_base <- inherits(base, c("bijectr_base_cauchy", "bijectr_base_student_t")) # has the tails already
   end <- data_end(data, rows$train, weights, rules, auto, if (!is.null(start) && is_standardized(start)) start)

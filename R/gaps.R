@@ -29,7 +29,7 @@ fit_gaps <- function(filled, missing, layers, condition, weights, rules, control
   )
   z <- encode_columns(filled, plan$codecs)
   given <- if (!is.null(condition)) encode_columns(condition, plan$condition$codecs)
-  supports <- given_supports(rules$support, rules$lower, rules$upper, n_columns(z), plan$names)
+  supports <- given_supports(rules$support, rules$lower, rules$upper, n_columns(z), plan$names, plan$codecs)
   check_gappy(z, missing, weights, rows, supports, rules$standardize, layers, control)
   advise_rows(n_columns(z), length(plan$condition$codecs), rows, weights)
   model <- gaps_model(z, missing, weights, rows$train)

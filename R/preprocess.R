@@ -134,13 +134,16 @@ check_dependence <- function(root, moments) {
   if (!length(bad)) return(invisible())
   label <- moments$names %||% as.character(seq_along(scale))
   relation <- linear_relation(root / scale, bad[1])
-  stop_arg(c(
+  cli::cli_abort(c(
     "Column {.field {label[bad[1]]}} of {.arg data} is a linear function of {.field {label[relation$of]}}:
      together they have no density.",
     i = if (length(bad) > 1) "The same holds for {.field {label[bad[-1]]}}, given the columns before.",
     i = "Leave {cli::qty(length(bad))}{?it/them} out: {.code collinear = \"drop\"} does so with columns that are linear
          functions in their own units, and gives them back in draws."
-  ))
+  ),
+  call = user_call(), class = c("bijectr_error_dependent", "bijectr_error_argument", "bijectr_error"),
+  column = bad[1], of = relation$of
+  )
 }
 
 # The columns before column j of which it is made, and their coefficients in units of the scales of columns.

@@ -18,10 +18,15 @@
 #'
 #'   Values at an end rule a support out. `print()` of the fit shows what was found; `support = "real"` switches it off.
 #'
-#' @param lower,upper The ends. For `bounded()` one of them may be infinite.
-#' @param curve How an interval with one end becomes the line: `"log"`, for values over several orders of magnitude, or
-#'   `"softplus"`, which leaves the tail away from the end as it is. `NULL`: `"log"` where the logarithms of the
-#'   training rows are less skewed than the values, and for log densities.
+#'   With case weights, shares, quantiles and skewness are weighted, rows of weight 0 count for nothing, and the number
+#'   of rows is the effective one, \eqn{(\sum w)^2 / \sum w^2}. Dates and times are left as they are: their 0 is none.
+#'
+#' @param lower,upper The ends. For `bounded()` one of them may be infinite. Columns of dates, times, differences of
+#'   times and numbers with units have ends of their class, `bounded(as.Date("2020-01-01"), as.Date("2024-01-01"))`;
+#'   0 alone is the same in all units.
+#' @param curve How an interval with one end, and no other, becomes the line: `"log"`, for values over several orders of
+#'   magnitude, or `"softplus"`, which leaves the tail away from the end as it is. `NULL`: `"log"` where the logarithms
+#'   of the training rows are less skewed than the values, and for log densities.
 #' @return An object of class `bijectr_support`. `real()` is the whole line. `counts()` is for whole numbers from 0 on,
 #'   which are checked; they are fitted as numbers above -1/2 for the time being, with a warning, so that rounded draws
 #'   are counts again.
@@ -37,16 +42,13 @@ NULL
 
 #' @rdname supports
 #' @export
-positive <- function(lower = 0, curve = NULL) {
-  new_support(check_number(lower, "lower"), Inf, curve)
-}
+positive <- function(lower = 0, curve = NULL) new_support(support_end(lower, "lower"), Inf, curve)
 
 #' @rdname supports
 #' @export
 bounded <- function(lower, upper, curve = NULL) {
   check_given("lower", "upper")
-  end <- function(x, name, far) if (is.numeric(x) && identical(as.double(x), far)) far else check_number(x, name)
-  new_support(end(lower, "lower", -Inf), end(upper, "upper", Inf), curve)
+  new_support(support_end(lower, "lower", -Inf), support_end(upper, "upper", Inf), curve)
 }
 
 #' @rdname supports
@@ -57,84 +59,41 @@ real <- function() whole_line()
 #' @export
 counts <- function() new_support(-0.5, Inf, whole = TRUE)
 
+# What is there: `lower` and `upper`, as support_end() gives them, of which encode_support() makes numbers; `curve`;
+# `whole`, whether values are whole numbers; from the column `codec`, its codec, and from its values `scale`.
 new_support <- function(lower, upper, curve = NULL, whole = FALSE) {
-  if (!is.null(curve)) check_choice(curve, c("log", "softplus"), "curve")
-  if (lower >= upper) stop_arg("{.arg lower} must be below {.arg upper}, but they are {lower} and {upper}.")
+  n_ends <- sum(!is_far(lower), !is_far(upper))
+  if (!is.null(curve)) {
+    check_choice(curve, c("log", "softplus"), "curve")
+    if (n_ends != 1) {
+      ends <- if (n_ends == 2) "two ends, which have" else "no end, which has"
+      stop_arg("{.arg curve} is for intervals with one end; this one has {ends} one map: see {.help scalar_support}.")
+    }
+  }
+  if (!are_ascending(lower, upper)) {
+    shown <- c(format_end(lower), format_end(upper))
+    stop_arg("{.arg lower} must be below {.arg upper}, but they are {shown[1]} and {shown[2]}.")
+  }
   structure(list(lower = lower, upper = upper, curve = curve, whole = whole), class = "bijectr_support")
 }
 
 # Within the package: `real` is also the name of a function that R had once: R CMD check takes calls for calls of it.
 whole_line <- function() new_support(-Inf, Inf)
 
-is_real <- function(support) support$lower == -Inf && support$upper == Inf
+is_real <- function(support) identical(support$lower, -Inf) && identical(support$upper, Inf)
 
 #' @export
 format.bijectr_support <- function(x, ...) {
-  paste0("(", format_value(x$lower), ", ", format_value(x$upper), ")", if (!is.null(x$curve)) paste(" by", x$curve))
+  paste0(
+    "(", format_end(x$lower, x$codec), ", ", format_end(x$upper, x$codec), ")",
+    if (!is.null(x$curve)) paste(" by", x$curve)
+  )
 }
 
 #' @export
 print.bijectr_support <- function(x, ...) {
   cat("<support> ", format(x), if (x$whole) ", whole numbers", "\n", sep = "")
   invisible(x)
-}
-
-# ---- what the user asked for -----------------------------------------------------------------------------------------
-
-# One support a column, NULL where none was given, of d columns with `names` (NULL without).
-given_supports <- function(support, lower, upper, d, names) {
-  out <- rep(list(NULL), d)
-  if (!is.null(lower) || !is.null(upper)) {
-    lower <- column_ends(lower, -Inf, d, names, "lower")
-    upper <- column_ends(upper, Inf, d, names, "upper")
-    for (j in which(is.finite(lower) | is.finite(upper))) out[[j]] <- bounded(lower[j], upper[j])
-  }
-  if (is.null(support) || identical(support, "auto")) return(out)
-  if (identical(support, "real")) support <- rep(list(whole_line()), d)
-  if (inherits(support, "bijectr_support")) support <- rep(list(support), d)
-  wrong <- function(x) {
-    stop_arg(c(
-      "{.arg support} must be a list with entries as {.code price = positive()}, \"real\" or \"auto\",
-       not {describe(x)}.",
-      i = "Supports are {.fn positive}, {.fn bounded}, {.fn real} and {.fn counts}."
-    ))
-  }
-  if (!is.list(support)) wrong(support)
-  for (entry in support) if (!inherits(entry, "bijectr_support")) wrong(entry)
-  at <- column_places(support, d, names, "support")
-  twice <- at[!vapply(out[at], is.null, NA)]
-  if (length(twice) && !identical(unique(support), list(whole_line()))) {
-    label <- (names %||% seq_len(d))[twice[1]]
-    stop_arg("{.arg support} and {.arg lower} or {.arg upper} both speak of column {.field {label}}.")
-  }
-  free <- vapply(out[at], is.null, NA)
-  out[at[free]] <- support[free]
-  out
-}
-
-column_ends <- function(x, default, d, names, name) {
-  if (is.null(x)) return(rep(default, d))
-  if (!is.numeric(x) || anyNA(x)) stop_arg("{.arg {name}} must be numbers, one a column, not {describe(x)}.")
-  wrong <- which(x == -default)
-  if (length(wrong)) stop_arg("{.arg {name}} must not be {x[wrong[1]]}: the support would be empty.")
-  out <- rep(default, d)
-  out[column_places(x, d, names, name)] <- as.double(x)
-  out
-}
-
-# Which columns the entries of a list or vector are for: by name, or all in order.
-column_places <- function(x, d, names, name) {
-  if (is.null(names(x))) {
-    if (length(x) == d) return(seq_len(d))
-    stop_arg("{.arg {name}} must have names, or one entry a column ({d}), not {length(x)} without names.")
-  }
-  at <- match(names(x), names)
-  unknown <- names(x)[is.na(at)]
-  if (length(unknown)) {
-    stop_arg("{.arg {name}} has {.field {unknown}}, which {?is no column/are no columns} of the data.")
-  }
-  if (anyDuplicated(at)) stop_arg("{.arg {name}} has {.field {names(x)[duplicated(at)][1]}} twice.")
-  at
 }
 
 # ---- what is found ---------------------------------------------------------------------------------------------------
@@ -144,46 +103,53 @@ column_places <- function(x, d, names, name) {
 find_supports <- function(x, given, auto, train, weights = NULL) {
   counted <- if (is.null(weights)) seq_len(n_rows(x)) else which(weights > 0)
   learned <- if (is.null(weights)) train else train[weights[train] > 0]
+  w <- list(all = weights[counted], train = weights[learned])
   lapply(seq_len(n_columns(x)), function(j) {
     value <- column(x, j)
     support <- given[[j]]
-    if (is.null(support)) return(if (auto) found_support(value[counted], value[learned]) else whole_line())
+    if (is.null(support)) return(if (auto) found_support(value[counted], value[learned], w) else whole_line())
     check_inside(support, value, counted, column_label(x, j))
-    with_curve(support, value[learned])
+    with_curve(support, value[learned], w$train)
   })
 }
 
-found_support <- function(value, train) {
+# `weights`: those of all values and of the training values; NULL without.
+found_support <- function(value, train, weights = NULL) {
+  n <- effective_rows(length(value), weights$all)
   for (top in c(1, 100)) {
-    near <- sum(value >= 0.95 * top)
-    if (min(value) > 0 && max(value) < top && near >= max(5, 0.025 * length(value))) return(bounded(0, top))
+    near <- value >= 0.95 * top
+    near <- if (is.null(weights$all)) sum(near) else n * sum(weights$all[near]) / sum(weights$all)
+    if (min(value) > 0 && max(value) < top && near >= max(5, 0.025 * n)) return(bounded(0, top))
   }
-  if (min(value) > 0 && skewness(train) > 0.5 + 2 * sqrt(6 / length(train))) {
-    q <- weighted_quantile(train, c(0.5, 0.05))
-    if (q[1] <= 5 * (q[1] - q[2])) return(with_curve(positive(), train))
+  w <- weights$train
+  if (min(value) > 0 && skewness(train, w) > 0.5 + 2 * sqrt(6 / effective_rows(length(train), w))) {
+    q <- weighted_quantile(train, c(0.5, 0.05), w)
+    if (q[1] <= 5 * (q[1] - q[2])) return(with_curve(positive(), train, w))
   }
   whole_line()
 }
 
+# Rows of unequal weight count as the number of equal ones whose mean is as uncertain.
+effective_rows <- function(n, weights = NULL) if (is.null(weights)) n else sum(weights)^2 / sum(weights^2)
+
 # 0 where all values are the same.
-skewness <- function(x) {
+skewness <- function(x, weights = NULL) {
+  average <- if (is.null(weights)) mean else function(x) stats::weighted.mean(x, weights)
   x <- x / max(abs(x), .Machine$double.xmin)
-  x <- x - mean(x)
-  variance <- mean(x^2)
-  if (variance > 0) mean(x^3) / variance^1.5 else 0
+  x <- x - average(x)
+  variance <- average(x^2)
+  if (variance > 0) average(x^3) / variance^1.5 else 0
 }
 
 # Decides how an interval with one end becomes the line. The scale of a softplus is the median distance from the end.
-with_curve <- function(support, train) {
-  if (sum(is.finite(c(support$lower, support$upper))) != 1) {
-    support["curve"] <- list(NULL)
-    return(support)
-  }
+with_curve <- function(support, train, weights = NULL) {
+  if (sum(is.finite(c(support$lower, support$upper))) != 1) return(support)
   distance <- if (is.finite(support$lower)) train - support$lower else support$upper - train
   if (is.null(support$curve)) {
-    support$curve <- if (abs(skewness(log(distance))) < abs(skewness(distance))) "log" else "softplus"
+    bent <- abs(skewness(log(distance), weights)) < abs(skewness(distance, weights))
+    support$curve <- if (bent) "log" else "softplus"
   }
-  if (support$curve == "softplus") support$scale <- weighted_quantile(distance, 0.5)
+  if (support$curve == "softplus") support$scale <- weighted_quantile(distance, 0.5, weights)
   support
 }
 
@@ -204,7 +170,7 @@ check_outside <- function(support, value, counted, label) {
     at_end <- value[bad[1]] %in% c(support$lower, support$upper)
     stop_arg(c(
       "Column {.field {label}} of {.arg data} has values outside its support {format(support)}: row {counted[bad[1]]} is
-       {format(value[bad[1]], digits = 15)}.",
+       {format_end(value[bad[1]], support$codec, 15)}.",
       i = if (length(bad) > 1) "So have {length(bad)} rows in all.",
       i = if (at_end) "Supports are open: the ends do not belong to them. See {.code ?supports} for what to do."
     ))
@@ -221,7 +187,9 @@ check_outside <- function(support, value, counted, label) {
 support_layer <- function(supports) {
   if (all(vapply(supports, is_real, NA))) return(NULL)
   layer_elementwise(lapply(supports, function(support) {
-    scalar_support(support$lower, support$upper, support$curve %||% "log", support$scale %||% 1)
+    scalar <- scalar_support(support$lower, support$upper, support$curve %||% "log", support$scale %||% 1)
+    if (support$whole) scalar$.whole <- TRUE
+    scalar
   }))
 }
 
@@ -231,12 +199,16 @@ is_column_layer <- function(layer, kinds = c("support", "tail")) {
     all(vapply(layer$scalar, function(scalar) isTRUE(scalar$kind %in% kinds), NA))
 }
 
-# The supports of a flow that ends in such a layer, for print(); NULL where it does not.
+# The supports of a flow that ends in such a layer; NULL where it does not.
 flow_supports <- function(flow) {
-  last <- last_support_layer(flow$layers$layers)
-  if (is.null(last)) return(NULL)
-  lapply(last$scalar, function(scalar) {
-    new_support(scalar$lower %||% -Inf, scalar$upper %||% Inf, scalar$curve)
+  scalars <- last_support_layer(flow$layers$layers)$scalar
+  if (is.null(scalars)) return(NULL)
+  lapply(seq_along(scalars), function(j) {
+    scalar <- scalars[[j]]
+    support <- new_support(scalar$lower %||% -Inf, scalar$upper %||% Inf, scalar$curve, isTRUE(scalar$.whole))
+    support$scale <- scalar$scale
+    support$codec <- flow$codecs[[j]]
+    support
   })
 }
 
@@ -244,7 +216,7 @@ flow_supports <- function(flow) {
 check_inside_flow <- function(flow, data, weights) {
   counted <- if (is.null(weights)) seq_len(n_rows(data)) else which(weights > 0)
   supports <- flow_supports(flow)
-  for (j in seq_along(supports)) check_inside(supports[[j]], column(data, j), counted, column_label(data, j))
+  for (j in seq_along(supports)) check_outside(supports[[j]], column(data, j), counted, column_label(data, j))
 }
 
 last_support_layer <- function(layers) {

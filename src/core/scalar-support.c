@@ -103,6 +103,13 @@ INLINE fixed_slope support_softplus_slope(const bj_scalar *scalar, vreal x, vrea
 
 /* ---- two ends ---------------------------------------------------------------------------------------------------- */
 
+/* log(v / w), also where the share itself underflows. */
+INLINE vreal support_log_share(const support *self, vreal v) {
+  const vreal share = v / self->width;
+  const vint lost = vlt(share, vset(REAL_MIN_NORMAL));
+  return vlog(vselect(lost, v, share)) - vselect(lost, vset(self->log_width), vset(0));
+}
+
 INLINE vreal support_two_value(const bj_scalar *scalar, vreal x, bj_direction direction, bj_logdet *logdet, long at) {
   const support *self = scalar->self;
   if (direction == BJ_FORWARD) {
@@ -113,7 +120,7 @@ INLINE vreal support_two_value(const bj_scalar *scalar, vreal x, bj_direction di
   const vint inside = vlt(vset(self->lower), x) & vlt(x, vset(self->upper));
   const vreal half = vset(0.5 * self->width);
   const vreal l = vselect(inside, x - self->lower, half), h = vselect(inside, self->upper - x, half);
-  const vreal log_l = vlog(l / self->width), log_h = vlog(h / self->width);
+  const vreal log_l = support_log_share(self, l), log_h = support_log_share(self, h);
   logdet_add(logdet, at, -(log_l + log_h + self->log_width));
   /* The logs cancel in the middle. */
   const vint middle = vlt(vmax(l, h), vset((real)0.8 * self->width));

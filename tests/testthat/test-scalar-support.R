@@ -75,7 +75,7 @@ test_that("values never leave the open interval, and those inside can be taken b
   z <- c(-1e150, -1e5, -800, -709, -50, 0, 50, 709, 800, 1e5, 1e150)
   ends <- list(
     c(0, 1), c(-1, 0), c(5, 6), c(1e15, 1e15 + 2), c(-1e-12, 3e-12), c(-1e150, 1e150), c(0, Inf), c(1, Inf),
-    c(-Inf, 0), c(-Inf, -1e10)
+    c(-Inf, 0), c(-Inf, -1e10), c(-1e-300, 1e150), c(0, 1e150), c(1e-300, 1e307), c(-1e150, -1e-300), c(0, 1e-300)
   )
   for (end in ends) for (curve in c("log", "softplus")) {
     f <- at(end[1], end[2], curve)
@@ -85,7 +85,18 @@ test_that("values never leave the open interval, and those inside can be taken b
     expect_false(is.unsorted(out$value))
     back <- native_map(f, out$value, NULL, TRUE)
     expect_true(all(is.finite(back$value)) && all(is.finite(back$logdet)))
+    expect_false(is.unsorted(back$value))
   }
+})
+
+test_that("ends as far apart as numbers go are no trouble", {
+  f <- at(-1e-300, 1e150)
+  y <- c(-0.5e-300, 1e-200, 1, 1e100)
+  out <- inverse(f, y)
+  expect_equal(c(out$value), log(y + 1e-300) - log(1e150), tolerance = 1e-14)
+  expect_equal(out$logdet, -log(y + 1e-300), tolerance = 1e-14)
+  value <- function(y) sum(native_map(f, matrix(y), NULL, TRUE)$logdet)
+  expect_true(is.finite(value(c(-1e-300 * (1 - 1e-15), 1e150 * (1 - 1e-15)))))
 })
 
 test_that("outside the open interval the density is 0, at the ends too", {

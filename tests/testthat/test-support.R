@@ -97,6 +97,120 @@ test_that("lower and upper, names and positions", {
   )
 })
 
+test_that("ends of dates and the like are those of their columns", {
+  set.seed(11)
+  n <- 100
+  table <- data.frame(
+    day = as.Date("2020-01-01") + runif(n, 1, 900), wait = as.difftime(rexp(n), units = "mins"), z = rnorm(n)
+  )
+  ends_of <- list(as.Date("2020-01-01"), as.Date("2024-01-01"))
+  term <- bounded(ends_of[[1]], ends_of[[2]])
+  expect_identical(utils::capture.output(term), "<support> (2020-01-01, 2024-01-01)")
+  fit <- fit_flow(table, support = list(day = term, wait = positive()), steps = 5)
+  expect_identical(ends(fit)[1:2], list(as.double(unlist(ends_of)), c(0, Inf)))
+  expect_match(line(fit), "support: day (2020-01-01, 2024-01-01), wait (0 mins, Inf)", fixed = TRUE, all = FALSE)
+  days <- sample(fit, 2000)$day
+  expect_s3_class(days, "Date")
+  expect_true(all(days > ends_of[[1]] & days < ends_of[[2]]))
+  expect_identical(logdensity(fit, replace(table[1:2, ], "day", ends_of[[1]] - 0:1)), c(-Inf, -Inf))
+  given <- function(...) ends(fit_flow(table, ..., steps = 1))
+  expect_identical(
+    given(lower = list(day = ends_of[[1]], wait = as.difftime(-1, units = "hours")), upper = list(z = 9)),
+    list(c(18262, Inf), c(-60, Inf), c(-Inf, 9))
+  )
+  expect_identical(ends(fit_flow(table$day, lower = as.POSIXlt(ends_of[[1]])$year - 120 + ends_of[[1]], steps = 1)),
+    list(c(18262, Inf)))
+  times <- as.POSIXct(table$day)
+  expect_identical(
+    ends(fit_flow(times, support = bounded(as.POSIXlt("2020-01-01", tz = "UTC"), as.Date(Inf)), steps = 1)),
+    list(c(18262 * 86400, Inf))
+  )
+  # times from 1970 on are no amounts
+  expect_true(is_real(given_supports(NULL, NULL, NULL, 1, NULL, list(codec_of(times)))[[1]]))
+  refused <- function(words, data = table, ...) {
+    expect_error(fit_flow(data, ..., steps = 1), words, class = "bijectr_error_argument")
+  }
+  refused("Column day of `data` is of class Date, but its support [(]0, Inf[)]", support = list(day = positive()))
+  refused("Column z of `data` is numeric, but its support [(]2020-01-01, 2024-01-01[)]", support = list(z = term))
+  refused("Column wait of `data` is of class difftime in mins", support = list(wait = positive(-1)))
+  refused("outside its support [(]2021-01-01, Inf[)]: row [0-9]+ is 2020-", lower = list(day = as.Date("2021-01-01")))
+  expect_error(fit_flow(function(x) -x^2, d = 1, support = term), "is numeric, but its support")
+  expect_error(bounded(ends_of[[1]], 5), "of one kind", class = "bijectr_error_argument")
+  expect_error(bounded(ends_of[[2]], ends_of[[1]]), "2024-01-01 and 2020-01-01", class = "bijectr_error_argument")
+  expect_error(positive(as.Date(NA)), "finite", class = "bijectr_error_argument")
+})
+
+test_that("what depends on what behind its support is told with it", {
+  set.seed(12)
+  x <- rnorm(100)
+  told <- function(data, words, ...) {
+    e <- tryCatch(fit_flow(data, ..., steps = 1), error = identity)
+    expect_s3_class(e, "bijectr_error_argument")
+    message <- gsub("[[:space:]]+", " ", conditionMessage(e))
+    for (word in words) expect_match(message, word, fixed = TRUE)
+  }
+  told(data.frame(a = exp(x), b = x), c(
+    "Behind the support a (0, Inf) by log, column b of `data` is a linear function of a", "`support = \"real\"`",
+    "Leave b out"
+  ))
+  told(data.frame(b = x, a = exp(x)), "Behind the support a (0, Inf) by log, column a of `data`")
+  told(data.frame(a = exp(x), b = exp(2 * x)), "Behind the supports a (0, Inf) by log and b (0, Inf) by log, column b")
+  told(data.frame(b = x, a = plogis(x)), "Behind the support a (0, 1)", support = list(a = bounded(0, 1)))
+  expect_s3_class(fit_flow(data.frame(a = exp(x), b = x), support = "real", steps = 1), "bijectr_fit")
+  # those whose supports have no part in it are told as ever
+  told(data.frame(a = exp(x), b = 10 + x, c = x), "Column c of `data` is a linear function of b:", support = "real")
+})
+
+test_that("case weights count as repeated rows, and rows without weight not at all", {
+  set.seed(13)
+  shapes <- list(
+    function(n) rlnorm(n), function(n) rgamma(n, 2), function(n) rbeta(n, 2, 8), function(n) runif(n),
+    function(n) 100 * rbeta(n, 3, 1), function(n) abs(rnorm(n, 3)), function(n) rexp(n)^2, function(n) 300 + rexp(n)
+  )
+  found <- function(x, weights = NULL) format(find_supports(cbind(x), list(NULL), TRUE, seq_along(x), weights)[[1]])
+  same <- vapply(rep(shapes, each = 20), function(shape) {
+    x <- shape(150)
+    times <- base::sample(1:3, 150, TRUE)
+    found(x, times) == found(rep(x, times))
+  }, NA)
+  expect_gt(mean(same), 0.9) # the numbers of rows differ
+  # weights that turn the sample into another one
+  x <- c(rlnorm(400), runif(400, 2, 3))
+  late <- rep(0:1, each = 400)
+  expect_identical(found(x, 1 - late), "(0, Inf) by log")
+  expect_identical(found(x, late), "(-Inf, Inf)")
+  expect_identical(found(x, 1 - late + 1e-9 * late), "(0, Inf) by log")
+  y <- c(runif(400), rep(0.5, 400))
+  expect_identical(found(y, 1e-9 + late), "(-Inf, Inf)")
+  expect_identical(found(y, rep(2, 800)), found(y))
+  curve <- function(weights) with_curve(positive(), x, weights)
+  expect_identical(curve(1 - late + 1e-9 * late)$curve, "log")
+  expect_identical(curve(1e-9 + late)$curve, with_curve(positive(), x[late == 1])$curve)
+  scale <- with_curve(positive(curve = "softplus"), x, 1e-9 + late)$scale
+  expect_equal(scale, median(x[late == 1]), tolerance = 0.01)
+  # the number of rows is the effective one: five near the end, of which one has all the weight, are not five
+  z <- c(seq(0.01, 0.5, length.out = 45), rep(0.97, 5))
+  expect_identical(found(z), "(0, 1)")
+  expect_false(found(z, c(rep(1, 45), 1, rep(1e-6, 4))) == "(0, 1)")
+})
+
+test_that("a curve is for one end, and counts stay counts", {
+  for (wrong in list(quote(bounded(0, 1, "log")), quote(bounded(-Inf, Inf, "softplus")))) {
+    expect_error(eval(wrong), "`curve` is for intervals with one end", class = "bijectr_error_argument")
+  }
+  expect_identical(bounded(0, Inf, "log"), positive(curve = "log"))
+  set.seed(14)
+  n <- rpois(200, 3)
+  fit <- suppressWarnings(fit_flow(n, support = counts(), steps = 3))
+  expect_true(flow_supports(fit)[[1]]$whole)
+  kept <- flow_supports(fit_flow(rgamma(200, 5), support = positive(curve = "softplus"), steps = 1))[[1]]
+  expect_identical(kept$curve, "softplus")
+  expect_gt(kept$scale, 1)
+  expect_error(suppressWarnings(fit_flow(n + 0.5, fit, steps = 1)), "must be whole numbers: row 1")
+  expect_error(resume(fit, n + 0.5, steps = 1), "must be whole numbers: row 1", class = "bijectr_error_argument")
+  expect_identical(suppressMessages(resume(fit, n, steps = 1))$steps, 4)
+})
+
 test_that("what cannot be is an error that says where", {
   set.seed(7)
   x <- data.frame(a = rexp(30), b = rnorm(30))
