@@ -1,7 +1,9 @@
 #' Fit a normalizing flow
 #'
 #' Trains a flow on data by maximum likelihood. With no further argument than the data it standardises them, builds a
-#' flow that suits most tables of a few columns, and trains it with settings that depend on the number of rows.
+#' flow that suits most tables of a few columns, and trains it with settings that depend on the number of rows. Initial
+#' parameters, the choice of held-out rows, batches and noise are random: [set.seed()] before it makes the same fit
+#' again.
 #'
 #' @param data The data: a data frame or matrix with one column a coordinate and one row an observation, or a numeric
 #'   vector for one coordinate. A list of columns and draws of the posterior package will do as well (their variables,
@@ -13,9 +15,11 @@
 #'   `standardize` is not used either.
 #' @param d Number of coordinates: needed for a log density, see [fit_flow.function()]; data tell it themselves.
 #' @param base Base distribution, one of the `base_*` functions.
-#' @param condition Conditioning variables: a numeric matrix or data frame with as many rows as `data`. The flow is
-#'   then a distribution of the data given these. With a formula they stand on its right side.
-#' @param weights Case weights: one non-negative number a row. With a formula they are looked for in `data` first.
+#' @param condition Conditioning variables: a numeric matrix or data frame (for one variable a vector) with as many rows
+#'   as `data`, without missing values. The flow is then a distribution of the data given these. With a formula they
+#'   stand on its right side. `NULL`: none.
+#' @param weights Case weights: one finite, non-negative number a row, positive for two rows at least; a row counts as
+#'   often as its weight says, in the likelihood too. `NULL`: all 1. With a formula they are looked for in `data` first.
 #' @param support Where the values of columns can lie: a named list such as `list(price = positive(), share =
 #'   bounded(0, 1))`, see [supports]; one support for all; or `"real"`. Columns without one get what the data say where
 #'   `layers` is `NULL`, by rules stated in [supports], else the line; `"auto"` looks at the data in any case.
@@ -40,7 +44,8 @@
 #'   standard deviation, has log density `-Inf`. Supports that are given for such columns have no effect.
 #'   `"drop"` is for data without missing values.
 #' @param loss [loss_maximum_likelihood()], or [loss_flow_matching()] for flows of one [layer_continuous()].
-#' @param control Training settings, see [fit_control()]. `NULL` takes [default_control()].
+#' @param control Training settings, see [fit_control()]. `NULL` takes [default_control()]: between 1000 and 8000 steps,
+#'   by the number of rows, all of which are made, and the parameters of the best validation on 15 per cent of the rows.
 #' @param progress Show a progress bar.
 #' @param ... Passed on to [fit_control()], with the default settings for what is not given:
 #'   `fit_flow(data, steps = 500)`.
