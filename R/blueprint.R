@@ -50,7 +50,7 @@ blueprint <- function(data, condition, train, model = NULL, start = NULL, respon
 # but are numbers already. With `gaps` rows with missing values are left out: `kept` are the numbers of the others, of
 # `rows` in all, and put_back() gives NA in their places.
 take_in <- function(flow, x, name, condition = NULL, latent = FALSE, gaps = FALSE) {
-  if (missing(x)) stop_arg("{.arg {name}} is missing.")
+  if (missing(x)) stop_missing(name)
   flow <- unclass(flow) # no look for methods of `$`
   side <- if (latent) {
     list(points = take_points(x, flow$d, flow$names, NULL, name, ", one a coordinate", gaps))
@@ -61,7 +61,7 @@ take_in <- function(flow, x, name, condition = NULL, latent = FALSE, gaps = FALS
   n <- n_rows(points)
   given <- if (flow$d_condition > 0 || !is.null(condition)) take_condition(flow, condition, n, x, gaps)
   at <- if (gaps) leave_gaps_out(points, given, n) else list(points = points, condition = given, n = n)
-  at$off <- if (is.null(at$kept)) side$off else side$off[at$kept]
+  if (!is.null(side$off)) at$off <- if (is.null(at$kept)) side$off else side$off[at$kept]
   at
 }
 
@@ -162,8 +162,8 @@ take_points <- function(x, d, names, codecs, name, each = "", gaps = FALSE) {
 
 # NA by itself is a logical value.
 blanks_to_numbers <- function(x) {
-  if (is.data.frame(x)) {
-    columns <- unclass(x)
+  if (is.list(x)) {
+    columns <- if (is.data.frame(x)) unclass(x)
     for (j in seq_along(columns)) if (is.logical(columns[[j]])) x[[j]] <- blanks_to_numbers(x[[j]])
   } else if (is.logical(x) && length(x) && all(is.na(x))) {
     storage.mode(x) <- "double"
@@ -253,6 +253,7 @@ standard_codecs <- function(condition, train, weights = NULL, extrapolate = "pul
 # Where columns are more than numbers a matrix is a data frame. `latent`: points on the base side have names only.
 give_back <- function(flow, z, latent = FALSE, form = flow[["form"]]) {
   force(form)
+  flow <- unclass(flow)
   if (!latent && !is.null(flow$dropped)) {
     z <- with_dropped(z, flow$dropped)
     flow <- whole_table(flow)
@@ -265,7 +266,7 @@ give_back <- function(flow, z, latent = FALSE, form = flow[["form"]]) {
 }
 
 # One coordinate of it.
-decoded <- function(flow, z, j) if (is.null(flow$codecs)) z[, j] else decode(flow$codecs[[j]], z[, j])
+decoded <- function(flow, z, j) decode(flow$codecs[[j]], z[, j])
 
 # Names for pictures and tables, which cannot do without.
 coordinate_labels <- function(flow) if (is.null(flow$names)) paste0("x", seq_len(flow$d)) else flow$names

@@ -21,18 +21,19 @@ check_flow <- function(object) {
 
 # What the core does not look at: how columns come in and go out.
 check_blueprint <- function(object) {
-  side <- .subset2(object, "condition")
-  gone <- .subset2(object, "dropped")
+  flow <- unclass(object)
+  side <- flow[["condition"]]
+  gone <- flow[["dropped"]]
   if (!is_dropped(gone)) stop_damaged("dropped")
-  codecs <- c(.subset2(object, "codecs"), side[["codecs"]], gone[["codecs"]])
+  codecs <- c(flow[["codecs"]], side[["codecs"]], gone[["codecs"]])
   for (codec in codecs) if (!intact(codec)) stop_damaged("codecs")
   if (!is_model(side[["model"]])) stop_damaged("condition")
   levels <- side[["levels"]]
-  if (!is.null(levels) && (!is.numeric(levels) || length(levels) != object[["d_condition"]] || anyNA(levels))) {
+  if (!is.null(levels) && (!is.numeric(levels) || length(levels) != flow[["d_condition"]] || anyNA(levels))) {
     stop_damaged("condition")
   }
-  if (!is_response(object[["response"]])) stop_damaged("response")
-  if (!is_form(.subset2(object, "form"))) stop_damaged("form")
+  if (!is_response(flow[["response"]])) stop_damaged("response")
+  if (!is_form(flow[["form"]])) stop_damaged("form")
   object
 }
 

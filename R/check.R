@@ -74,9 +74,12 @@ check_file <- function(x, name) {
 check_given <- function(...) {
   frame <- parent.frame()
   for (name in c(...)) {
-    if (eval(call("missing", as.name(name)), frame)) stop_arg("{.arg {name}} is missing.")
+    if (eval(call("missing", as.name(name)), frame)) stop_missing(name)
   }
 }
+
+# Generics and what short calls go through ask missing() themselves: check_given() takes longer.
+stop_missing <- function(name) stop_arg("{.arg {name}} is missing.")
 
 # For methods that take no further arguments: a misspelt one must not be swallowed by their dots.
 check_unused <- function(...) {

@@ -19,10 +19,11 @@ codec_standard <- function(loc, scale, of = NULL, range = NULL, pull = FALSE) {
 }
 
 #' @export
-accepts.bijectr_codec_standard <- function(codec, x) accepts(codec$of %||% CODEC_NUMBER, x)
+accepts.bijectr_codec_standard <- function(codec, x) accepts(codec$of, x)
 
 #' @export
 intact.bijectr_codec_standard <- function(codec) {
+  codec <- unclass(codec)
   numbers <- c(codec[["loc"]], codec[["scale"]])
   of <- codec[["of"]]
   range <- codec[["range"]]
@@ -34,7 +35,8 @@ intact.bijectr_codec_standard <- function(codec) {
 
 #' @export
 encode.bijectr_codec_standard <- function(codec, x) {
-  z <- (encode(codec$of %||% CODEC_NUMBER, x) - codec$loc) / codec$scale
+  codec <- unclass(codec) # no look for methods of `$`
+  z <- (encode(codec$of, x) - codec$loc) / codec$scale
   if (is.null(codec$range) || !isTRUE(codec$pull)) return(z)
   beyond_ends(z, codec, function(excess) PULL * tanh(excess / PULL))
 }
@@ -44,7 +46,7 @@ decode.bijectr_codec_standard <- function(codec, z) {
   if (!is.null(codec$range) && isTRUE(codec$pull)) {
     z <- beyond_ends(z, codec, function(excess) PULL * atanh(pmin(pmax(excess / PULL, -1), 1)))
   }
-  decode(codec$of %||% CODEC_NUMBER, z * codec$scale + codec$loc)
+  decode(codec$of, z * codec$scale + codec$loc)
 }
 
 # Ends of the range as encode() has them, to the bit.
@@ -53,6 +55,7 @@ standard_range <- function(codec) (codec$range - codec$loc) / codec$scale
 # Numbers within the range are given back as they are.
 beyond_ends <- function(z, codec, map) {
   ends <- standard_range(codec)
+  if (!any(z < ends[1] | z > ends[2], na.rm = TRUE)) return(z)
   below <- which(z < ends[1])
   above <- which(z > ends[2])
   if (length(below)) z[below] <- ends[1] + map(z[below] - ends[1])
@@ -68,7 +71,7 @@ widened_codecs <- function(codecs, condition, weights = NULL) {
   for (j in seq_along(codecs)) {
     codec <- codecs[[j]]
     if (!inherits(codec, "bijectr_codec_standard")) next
-    codecs[[j]]$range <- range(codec$range, encode(codec$of %||% CODEC_NUMBER, column(condition, j))[counted])
+    codecs[[j]]$range <- range(codec$range, encode(codec$of, column(condition, j))[counted])
   }
   codecs
 }
@@ -86,13 +89,15 @@ extrapolation_once <- function(expr) {
 warn_extrapolation <- function(condition, side) {
   text <- character()
   for (j in seq_along(side$codecs)) {
-    codec <- side$codecs[[j]]
-    if (!inherits(codec, "bijectr_codec_standard") || is.null(codec$range)) next
+    if (!inherits(side$codecs[[j]], "bijectr_codec_standard")) next
+    codec <- unclass(side$codecs[[j]])
+    if (is.null(codec$range)) next
     z <- column(condition, j)
     ends <- standard_range(codec)
-    n <- sum(z < ends[1] | z > ends[2], na.rm = TRUE)
-    if (n == 0) next
-    seen <- format(decode(codec$of %||% CODEC_NUMBER, codec$range), digits = 4, trim = TRUE)
+    beyond <- z < ends[1] | z > ends[2]
+    if (!any(beyond, na.rm = TRUE)) next
+    n <- sum(beyond, na.rm = TRUE)
+    seen <- format(decode(codec$of, codec$range), digits = 4, trim = TRUE)
     label <- if (is.null(side$names)) as.character(j) else side$names[j]
     text <- c(text, cli::format_inline("{.field {label}} goes beyond {seen[1]} to {seen[2]} in {n} row{?s}."))
   }

@@ -18,11 +18,22 @@
 
 codec_of <- function(x) UseMethod("codec_of")
 
-accepts <- function(codec, x) UseMethod("accepts")
+# Where there is no codec, NULL, a column is one of plain numbers; no look for methods then, which costs a short call more
+# than the work.
+accepts <- function(codec, x) {
+  if (is.null(codec)) return(accepts.bijectr_codec_number(codec, x))
+  UseMethod("accepts")
+}
 
-encode <- function(codec, x) UseMethod("encode")
+encode <- function(codec, x) {
+  if (is.null(codec)) return(encode.bijectr_codec_number(codec, x))
+  UseMethod("encode")
+}
 
-decode <- function(codec, z) UseMethod("decode")
+decode <- function(codec, z) {
+  if (is.null(codec)) return(decode.bijectr_codec_number(codec, z))
+  UseMethod("decode")
+}
 
 # Whether a codec, which may come from a file, has the numbers that its methods read.
 intact <- function(codec) UseMethod("intact")
@@ -39,7 +50,7 @@ new_codec <- function(kind, type, ...) {
 CODEC_NUMBER <- new_codec("number", "numeric")
 
 #' @export
-accepts.bijectr_codec_number <- function(codec, x) is_plain_column(x) && !has_unit(x)
+accepts.bijectr_codec_number <- function(codec, x) is_plain_column(x) && (!is.object(x) || !has_unit(x))
 
 #' @export
 intact.bijectr_codec_number <- function(codec) TRUE
@@ -64,15 +75,11 @@ column_codecs <- function(x, name) {
 # New columns must be such as their codecs read.
 check_columns <- function(x, codecs, name) {
   if (!is.list(x)) return(invisible())
-  taken <- logical(length(x))
-  codec <- CODEC_NUMBER
-  for (j in seq_along(x)) {
-    if (!is.null(codecs)) codec <- codecs[[j]]
-    taken[j] <- accepts(codec, x[[j]]) || is_blank(x[[j]])
-  }
-  if (all(taken)) return(invisible())
-  codec <- if (is.null(codecs)) CODEC_NUMBER else codecs[[which(!taken)[1]]]
-  stop_wrong_columns(x, !taken, codec$type, name)
+  wrong <- NULL
+  for (j in seq_along(x)) if (!accepts(codecs[[j]], x[[j]]) && !is_blank(x[[j]])) wrong <- c(wrong, j)
+  if (is.null(wrong)) return(invisible())
+  codec <- codecs[[wrong[1]]] %||% CODEC_NUMBER
+  stop_wrong_columns(x, seq_along(x) %in% wrong, codec$type, name)
 }
 
 # A column without a value is one of any kind.
@@ -81,11 +88,7 @@ is_blank <- function(x) is.double(x) && !is.object(x) && is.null(dim(x)) && leng
 # Columns to points. A matrix stays one, and doubles without a codec are not copied.
 encode_columns <- function(x, codecs = NULL) {
   if (is.list(x)) {
-    codec <- CODEC_NUMBER
-    for (j in seq_along(x)) {
-      if (!is.null(codecs)) codec <- codecs[[j]]
-      x[[j]] <- encode(codec, x[[j]])
-    }
+    for (j in seq_along(x)) x[[j]] <- encode(codecs[[j]], x[[j]])
   } else {
     for (j in seq_along(codecs)) x[, j] <- encode(codecs[[j]], x[, j])
   }

@@ -35,9 +35,7 @@ dflow <- function(x, object, condition = NULL, log = FALSE) {
   check_given("x", "object")
   check_flow(object)
   check_flag(log, "log")
-  at <- take_in(object, x, "x", condition, gaps = TRUE)
-  value <- tell_nan(native_log_density(object, at$points, at$condition), "The log density")
-  value <- put_back(density_at(value, at), at)
+  value <- log_density(object, x, "x", condition)
   if (log) value else exp(value)
 }
 

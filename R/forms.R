@@ -3,6 +3,8 @@
 # flow: a list of `kind`, "vector", "matrix" or "frame", and for frames of `class`, that of the data frame. A flow
 # without data has none, and gives matrices.
 
+FORM_KINDS <- c("vector", "matrix", "frame")
+
 FRAME_CLASSES <- list(
   data.frame = "data.frame", tbl_df = c("tbl_df", "tbl", "data.frame"), data.table = c("data.table", "data.frame")
 )
@@ -17,11 +19,9 @@ form_of <- function(x) {
 
 is_form <- function(x) {
   if (is.null(x)) return(TRUE)
-  if (!is.list(x)) return(FALSE)
-  kind <- x[["kind"]]
-  class <- x[["class"]]
-  identical(kind, "vector") || identical(kind, "matrix") ||
-    identical(kind, "frame") && is.character(class) && length(class) == 1 && class %in% names(FRAME_CLASSES)
+  is_one <- function(word, known) is.character(word) && length(word) == 1 && match(word, known, 0L) > 0L
+  is.list(x) && is_one(x[["kind"]], FORM_KINDS) &&
+    (x[["kind"]] != "frame" || is_one(x[["class"]], names(FRAME_CLASSES)))
 }
 
 # ---- in --------------------------------------------------------------------------------------------------------------
@@ -30,7 +30,7 @@ is_form <- function(x) {
 open_data <- function(x, name) {
   if (!is.object(x) && !is.list(x) && length(dim(x)) != 1) return(x)
   if (inherits(x, c("draws", "rvar"))) x <- open_draws(x, name)
-  stop_unusable(x, name)
+  if (isS4(x) || inherits(x, NOT_DATA)) stop_unusable(x, name)
   if (is.data.frame(x)) return(open_columns(x))
   if (is.list(x)) {
     if (is.object(x)) return(x)
@@ -46,7 +46,9 @@ as_plain_frame <- function(columns, n) {
   columns
 }
 
-# What has numbers in it that are not the data: each with its own way out.
+# What has numbers in it that are not the data, as has all that is S4: each with its own way out.
+NOT_DATA <- c("table", "ftable", "Surv")
+
 stop_unusable <- function(x, name) {
   cure <- if (isS4(x) && inherits(x, "Matrix")) {
     "{.code as.matrix({name})} makes a dense matrix of it."
@@ -54,10 +56,8 @@ stop_unusable <- function(x, name) {
     "A table holds counts: give the observations that were counted."
   } else if (inherits(x, "Surv")) {
     "Censored times are not fitted."
-  } else if (isS4(x)) {
-    "Turn it into a matrix, a data frame or a vector first."
   } else {
-    return(invisible())
+    "Turn it into a matrix, a data frame or a vector first."
   }
   stop_arg(c(
     "{.arg {name}} must be a numeric matrix, data frame or vector, not an object of class {.cls {class(x)[1]}}.",
@@ -106,10 +106,12 @@ open_column <- function(x) {
 
 # Columns as a data frame of the class of the data. A data.table is made by its own package, which may not be here.
 as_frame <- function(columns, names, class) {
-  out <- list2DF(stats::setNames(columns, names))
-  if (identical(class, "data.table")) {
+  names(columns) <- names
+  out <- as_plain_frame(columns, length(columns[[1]]))
+  if (is.null(class) || class == "data.frame") return(out)
+  if (class == "data.table") {
     return(if (requireNamespace("data.table", quietly = TRUE)) data.table::setDT(out)[] else out)
   }
-  class(out) <- FRAME_CLASSES[[class %||% "data.frame"]]
+  class(out) <- FRAME_CLASSES[[class]]
   out
 }

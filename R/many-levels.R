@@ -72,6 +72,7 @@ embedded_levels <- function(layers, d) {
 # check for flows without data, whose nets give NaN beyond the levels.
 check_codes <- function(condition, side, name = "condition") {
   levels <- side$levels
+  if (is.null(levels)) return(invisible())
   for (j in which(levels > 0)) {
     value <- column(condition, j)
     bad <- which(value < 0 | value > levels[j] - 1 | value != round(value))

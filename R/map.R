@@ -21,14 +21,14 @@
 #' forward(f, c(0, 1)) # 2 x + 1
 #' @export
 forward <- function(object, x, ...) {
-  check_given("object")
+  if (missing(object)) stop_missing("object")
   UseMethod("forward")
 }
 
 #' @rdname forward
 #' @export
 inverse <- function(object, x, ...) {
-  check_given("object")
+  if (missing(object)) stop_missing("object")
   UseMethod("inverse")
 }
 
@@ -90,7 +90,7 @@ flow_vjp <- function(flow, x, inverse = TRUE, cotangents, condition = NULL) {
 #' @order 1
 #' @export
 logdensity <- function(object, newdata, ...) {
-  check_given("object")
+  if (missing(object)) stop_missing("object")
   UseMethod("logdensity")
 }
 
@@ -100,6 +100,12 @@ logdensity <- function(object, newdata, ...) {
 logdensity.bijectr_flow <- function(object, newdata, condition = NULL, ...) {
   check_unused(...)
   check_flow(object)
-  at <- take_in(object, newdata, "newdata", condition, gaps = TRUE)
-  put_back(density_at(tell_nan(native_log_density(object, at$points, at$condition), "The log density"), at), at)
+  log_density(object, newdata, "newdata", condition)
+}
+
+# Of a flow that has been checked.
+log_density <- function(flow, x, name, condition) {
+  at <- take_in(flow, x, name, condition, gaps = TRUE)
+  value <- tell_nan(native_log_density(flow, at$points, at$condition), "The log density")
+  put_back(density_at(value, at), at)
 }

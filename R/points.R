@@ -47,12 +47,17 @@ LARGEST <- 1e150
 # The user's columns before their codecs read them (see codec.R), with names where all are of use: a double matrix, or
 # the columns of a data frame as they are. `name` is the user's argument.
 as_table <- function(x, name) {
-  if (is.double(x) && length(dim(x)) == 2 && length(attributes(x)) == 1) return(x)
   if (is.list(x) && is.data.frame(x)) {
     columns <- x
-    attributes(columns) <- if (are_names(column_names(x))) list(names = column_names(x))
+    names <- attr(x, "names")
+    attributes(columns) <- if (are_names(names)) list(names = names)
     return(if (length(columns)) columns else matrix(0, nrow(x), 0))
   }
+  # a matrix with nothing but such names is not copied: large data mostly are
+  has <- attributes(x)
+  names <- has$dimnames
+  plain <- is.double(x) && length(has$dim) == 2 && (length(has) == 1 || length(has) == 2 && length(names) == 2)
+  if (plain && (is.null(names) || is.null(names[[1]]) && is.null(names(names)) && are_names(names[[2]]))) return(x)
   if (!is.numeric(x) || is_no_number(x)) {
     stop_arg(c("{.arg {name}} must be a numeric matrix, data frame or vector, not {.obj_type_friendly {x}}.",
       i = if (is.atomic(x) && is.null(dim(x)) && length(x)) column_cure(x, name)
@@ -64,15 +69,8 @@ as_table <- function(x, name) {
     stop_arg("{.arg {name}} must have two dimensions, not {length(dim(x))}.")
   }
   if (!is.double(x)) storage.mode(x) <- "double"
-  # only what is needed is copied: large data are mostly plain matrices already
-  has <- attributes(x)
-  names <- has$dimnames[[2]]
-  wanted <- if (!is.null(names) && are_names(names)) list(NULL, names)
-  if (length(has) > 1 + !is.null(has$dimnames)) {
-    attributes(x) <- list(dim = dim(x), dimnames = wanted)
-  } else if (!identical(has$dimnames, wanted)) {
-    dimnames(x) <- wanted
-  }
+  names <- dimnames(x)[[2]]
+  attributes(x) <- list(dim = dim(x), dimnames = if (!is.null(names) && are_names(names)) list(NULL, names))
   x
 }
 
@@ -82,7 +80,9 @@ are_names <- function(names) {
 }
 
 # Numbers underneath, whatever the class.
-is_plain_column <- function(x) (is.double(x) || is.integer(x)) && is.null(dim(x)) && !is_no_number(x)
+is_plain_column <- function(x) {
+  (is.double(x) || is.integer(x)) && (!is.object(x) || !is_no_number(x)) && is.null(dim(x))
+}
 
 # Whose numbers mean nothing by themselves: codes of levels, the bits of a 64-bit integer read as a double, counts.
 NOT_NUMBERS <- c("factor", "integer64", "table", "Surv")

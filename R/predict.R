@@ -71,8 +71,8 @@ predict.bijectr_flow <- function(object, newdata,
     stop_arg(c("{.arg newdata} is missing.", i = "A fit does not keep its data: give the points to predict at."))
   }
   switch(type,
-    logdensity = logdensity(object, newdata, condition),
-    density = exp(logdensity(object, newdata, condition)),
+    logdensity = log_density(object, newdata, "newdata", condition),
+    density = exp(log_density(object, newdata, "newdata", condition)),
     latent = latent_points(object, newdata, condition),
     distribution = flow_cdf(object, newdata, condition, "newdata"),
     quantile = flow_quantile(object, newdata, condition, "newdata")

@@ -25,7 +25,7 @@
 #' @order 1
 #' @export
 sample <- function(x, size, ...) {
-  check_given("x")
+  if (missing(x)) stop_missing("x")
   UseMethod("sample")
 }
 
