@@ -82,24 +82,6 @@
 #'   on from there. What cannot be computed after training, for an error or an interrupt, is
 #'   `NA` or `NULL`, with a warning of class `bijectr_warning_evaluation`. Where warnings are errors (`options(warn =
 #'   2)`), these warnings are errors of class `bijectr_error_training`, with the fit.
-#' @section Missing values: the default, `na = "fail"`, is an error that names the first row and column. With
-#'   `na = "model"` every value that was observed counts, in data frames, matrices and vectors. The distribution is that
-#'   of the pattern, which of a row's values are missing, and of the values that are not: log densities of rows with
-#'   gaps are exact, of the pattern and the values that are there. Data without gaps get an ordinary fit.
-#'
-#'   The probability of a pattern is its share among the training rows, with one more row that is spread over all
-#'   patterns. The columns without gaps have one flow, given the pattern, whose layers `layers` are; each column with
-#'   gaps, fewest first, has a flow of one coordinate given the pattern and the columns before it, trained on the rows
-#'   that have it. Conditions must be without gaps.
-#'
-#'   Such a fit has the fields `gaps`, `patterns` and `blocks`, a list of fits. [logdensity()], and `predict()` of
-#'   log densities and densities, take `NA` in columns with gaps as missing; [sample()] and `simulate()` draw rows with
-#'   gaps, `sample(gaps = FALSE)` whole ones; it prints and has `summary()`, `logLik()`, `coef()`, `nobs()`, [AIC()] and
-#'   [BIC()]; `update()` makes it anew. Other verbs need one flow and are an error that says so: `fit$blocks[[1]]$fit`
-#'   is the first of them.
-#'
-#'   An error or an interrupt in one of the later flows is an error of class `bijectr_error_training` that has the fits
-#'   so far as `condition$blocks`.
 #' @references Papamakarios, Nalisnick, Rezende, Mohamed, Lakshminarayanan (2021), *Normalizing flows for probabilistic
 #'   modeling and inference*, arXiv:1912.02762.
 #' @seealso [logdensity()], [sample()], [plot.bijectr_fit()], [resume()], [update.bijectr_fit()]; [bijectr-conditions]

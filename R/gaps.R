@@ -17,6 +17,29 @@
 #             gap, the sum of weights of each, and the q_j
 #   blocks    lists of columns and given, numbers of columns, flags, which of the gaps, and fit
 
+#' @rdname fit_flow
+#' @order 6
+#' @section Missing values: the default, `na = "fail"`, is an error that names the first row and column. With
+#'   `na = "model"` every value that was observed counts, in data frames, matrices and vectors. The distribution is that
+#'   of the pattern, which of a row's values are missing, and of the values that are not: log densities of rows with
+#'   gaps are exact, of the pattern and the values that are there. Data without gaps get an ordinary fit.
+#'
+#'   The probability of a pattern is its share among the training rows, with one more row that is spread over all
+#'   patterns. The columns without gaps have one flow, given the pattern, whose layers `layers` are; each column with
+#'   gaps, fewest first, has a flow of one coordinate given the pattern and the columns before it, trained on the rows
+#'   that have it. Conditions must be without gaps.
+#'
+#'   Such a fit has the fields `gaps`, `patterns` and `blocks`, a list of fits. [logdensity()], and `predict()` of
+#'   log densities and densities, take `NA` in columns with gaps as missing; [sample()] and `simulate()` draw rows with
+#'   gaps, `sample(gaps = FALSE)` whole ones; it prints and has `summary()`, `logLik()`, `coef()`, `nobs()`, [AIC()] and
+#'   [BIC()]; `update()` makes it anew. Other verbs need one flow and are an error that says so: `fit$blocks[[1]]$fit`
+#'   is the first of them.
+#'
+#'   An error or an interrupt in one of the later flows is an error of class `bijectr_error_training` that has the fits
+#'   so far as `condition$blocks`.
+#' @name fit_flow
+NULL
+
 # `filled` is the user's table with values in its gaps, see fill_gaps(), `missing` says where they are.
 # `fit_block(data, layers, condition, weights, control, rules)` fits one block.
 fit_gaps <- function(filled, missing, layers, condition, weights, rules, control, fit_block, call, form) {
