@@ -14,7 +14,10 @@ advise_data <- function(data, condition, rows, weights, counts = NULL) {
   values <- lapply(x, count_values)
   fine <- advise_values(values, labels, counts)
   given <- if (!is.null(condition)) lapply(seq_len(n_columns(condition)), function(j) column(condition, j)[i])
-  if (any(fine)) advise_copies(c(x, given), vapply(values[fine], occupancy, 0), i, rows)
+  if (any(fine)) {
+    sharpest <- which(fine)[which.min(vapply(values[fine], occupancy, 0))]
+    advise_copies(c(x, given), sharpest, i, rows)
+  }
 }
 
 warn_advice <- function(class, ...) {
@@ -89,7 +92,7 @@ advise_values <- function(values, labels, counts = NULL) {
 # ---- rows ------------------------------------------------------------------------------------------------------------
 
 # Which share of the places between the quartiles of a column, as far apart as its closest values, is taken: 1 of whole
-# numbers with none left out, nearly 0 of measurements. It bounds the share of rows that agree by chance.
+# numbers with none left out, nearly 0 of measurements.
 occupancy <- function(values) {
   at <- cumsum(values$count) / sum(values$count)
   middle <- values$value[at >= 0.25 & c(0, at[-length(at)]) <= 0.75]
@@ -100,20 +103,55 @@ occupancy <- function(values) {
   if (length(gap)) length(middle) / (range / min(gap) + 1) else 1
 }
 
-# Held-out rows that are training rows too: at least three, a quarter of them, and three times what chance explains.
-# `columns` hold the rows `i` of the data and conditions.
-advise_copies <- function(columns, occupied, i, rows) {
-  held_out <- i %in% rows$validation
-  if (sum(held_out) < 3) return(invisible())
-  key <- 0 # columns in units of their own, with weights between which no sums of few digits agree
+# The chance that a row, of those numbered `at`, agrees with some other because values of `x` are rounded: the share of
+# places around its value, as far as NEAR other values on either side, where there is a row that agrees in the `others`.
+# Places are as far apart as the closest values there: steps may vary, as those of logarithms of whole numbers do.
+NEAR <- 5
+
+chance_of_copy <- function(x, others, at) {
+  value <- sort(unique(x))
+  m <- length(value)
+  if (m < 3) return(rep(1, length(at)))
+  gap <- diff(value)
+  gap[gap <= 1e-9 * (value[m] - value[1])] <- Inf # rounding
+  place <- match(x, value)
+  rest <- match(others, unique(others)) * m # with a place, a number for each combination
+  mine <- place[at]
+  first <- pmax(mine - NEAR, 1)
+  last <- pmin(mine + NEAR, m)
+  taken <- 1
+  step <- Inf
+  for (k in -NEAR:NEAR) {
+    j <- mine + k
+    if (k != 0) taken <- taken + (j >= first & j <= last & (rest[at] + j) %in% (rest + place))
+    step <- pmin(step, ifelse(j >= first & j < last, gap[pmin(pmax(j, 1), m - 1)], Inf))
+  }
+  pmin(1, taken / ((value[last] - value[first]) / step + 1))
+}
+
+# One number a row, by which rows are told from each other: columns in units of their own, with weights between which no
+# sums of few digits agree.
+row_key <- function(columns, n) {
+  key <- numeric(n)
   for (j in seq_along(columns)) {
     x <- columns[[j]]
     size <- max(abs(x))
     if (size > 0) key <- key + x / size * sqrt(j + 0.1)
   }
+  key
+}
+
+# Held-out rows that are training rows too: at least three, a quarter of them, and clearly more than chance explains, by
+# half and by two standard deviations. `columns` hold the rows `i` of the data and conditions; `sharpest` is the number
+# of the one with the fewest coincidences.
+advise_copies <- function(columns, sharpest, i, rows) {
+  held_out <- i %in% rows$validation
+  if (sum(held_out) < 3) return(invisible())
+  key <- row_key(columns, length(i))
   copies <- sum(key[held_out] %in% key[!held_out])
-  share <- copies / sum(held_out)
-  if (copies >= 3 && share >= max(0.25, 3 * min(occupied))) {
+  if (copies < max(3, sum(held_out) / 4)) return(invisible())
+  chance <- chance_of_copy(columns[[sharpest]], row_key(columns[-sharpest], length(i)), which(held_out))
+  if (copies > 1.5 * sum(chance) + 2 * sqrt(sum(chance * (1 - chance)))) {
     warn_advice("duplicates",
       "{copies} of {sum(held_out)} held-out rows are training rows too: the validation cannot tell learning from
        remembering.",

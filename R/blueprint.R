@@ -138,11 +138,13 @@ conditions_of_model <- function(given, model, names, name, gaps) {
 # Points on the data side, list(points, off): `off` says which rows do not fulfil the relations, NULL without any.
 take_coordinates <- function(flow, x, name, gaps = FALSE) {
   whole <- if (has_dropped(flow, open_data(x, name))) whole_table(flow) else flow # opened only where it matters
-  points <- take_points(x, whole$d, whole$names, whole$codecs, name, ", one a coordinate", gaps)
+  points <- take_points(
+    x, whole$d, whole$names, whole$codecs, name, ", one a coordinate", gaps, .Machine$double.xmax
+  )
   if (whole$d == flow$d) list(points = points) else split_dropped(points, flow$dropped)
 }
 
-take_points <- function(x, d, names, codecs, name, each = "", gaps = FALSE) {
+take_points <- function(x, d, names, codecs, name, each = "", gaps = FALSE, largest = LARGEST) {
   x <- open_data(x, name)
   if (gaps) x <- blanks_to_numbers(x)
   if (d == 1) x <- as_column(x, names)
@@ -156,8 +158,21 @@ take_points <- function(x, d, names, codecs, name, each = "", gaps = FALSE) {
     x <- pick_columns(as_table(x, name), names, name)
   }
   if (n_columns(x) != d) stop_arg("{.arg {name}} must have {d} column{?s}{each}, not {n_columns(x)}.")
-  check_finite(x, name, gaps)
+  if (!is.list(x)) stop_bare(x, codecs, name)
+  check_finite(x, name, gaps, largest = largest)
   encode_columns(x, codecs)
+}
+
+# Numbers of a matrix or vector have no class: where it would say what they mean, as days or minutes, none are taken.
+stop_bare <- function(x, codecs, name) {
+  for (j in seq_along(codecs)) {
+    if (accepts(codecs[[j]], 0) || !any(is.finite(x[, j]))) next
+    stop_arg(c(
+      "Column {.field {column_label(x, j)}} of {.arg {name}} must be {codecs[[j]]$type}, not plain numbers.",
+      i = "Give values of that class, as the data had: {.fn as.difftime}, {.fn as.Date} and {.fn as.POSIXct} make such
+           of numbers."
+    ))
+  }
 }
 
 # NA by itself is a logical value.

@@ -2,8 +2,9 @@
 # keeps the attributes that belong to all values of the column and puts them on what goes out; the core has the numbers
 # as they are stored. Draws of whole numbers, and so of dates, are not whole.
 
-# Classes that say nothing of single values, and those whose attributes stand for places.
-LOOSE_CLASSES <- c("AsIs", "noquote")
+# Classes that say nothing of single values, or write numbers in a way that not all have, and those whose attributes
+# stand for places.
+LOOSE_CLASSES <- c("AsIs", "noquote", "roman", "octmode", "hexmode")
 SERIES_CLASSES <- c("ts", "mts", "zoo", "zooreg", "xts", "dist")
 
 # Attributes that belong to places and not to values; of columns without a class only some words are kept.

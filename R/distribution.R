@@ -70,7 +70,11 @@ flow_cdf <- function(flow, q, condition, name, lower_tail = TRUE, log_p = FALSE)
   check_one_coordinate(flow)
   ends <- if (is.numeric(q)) which(q == Inf | q == -Inf)
   end_value <- if (length(ends)) q[ends]
-  if (length(ends)) q[ends] <- 0
+  if (length(ends)) {
+    finite <- any(is.finite(q))
+    q[ends] <- 0
+    if (!finite) q <- decoded(flow, matrix(as.double(q)), 1) # infinite in any unit
+  }
   at <- take_in(flow, q, name, condition, gaps = TRUE)
   if (at$n == 0) return(put_back(numeric(), at))
   condition <- at$condition

@@ -10,7 +10,7 @@ FRAME_CLASSES <- list(
 )
 
 form_of <- function(x) {
-  if (is.list(x) && !inherits(x, "rvar")) {
+  if (is.list(x) && !inherits(x, c("rvar", "POSIXlt"))) {
     known <- if (!inherits(x, "draws")) intersect(class(x), names(FRAME_CLASSES))
     return(list(kind = "frame", class = c(known, "data.frame")[1]))
   }
@@ -31,6 +31,7 @@ open_data <- function(x, name) {
   if (!is.object(x) && !is.list(x) && length(dim(x)) != 1) return(x)
   if (inherits(x, c("draws", "rvar"))) x <- open_draws(x, name)
   if (isS4(x) || inherits(x, NOT_DATA)) stop_unusable(x, name)
+  if (inherits(x, "POSIXlt")) return(as.POSIXct(x))
   if (is.data.frame(x)) return(open_columns(x))
   if (is.list(x)) {
     if (is.object(x)) return(x)

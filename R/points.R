@@ -41,7 +41,8 @@ repeat_row <- function(x, n) if (is.list(x)) lapply(x, rep, n) else x[rep(1L, n)
 
 # ---- what users have, as points --------------------------------------------------------------------------------------
 
-# Largest magnitude that is taken: beyond it, sums of squares overflow.
+# Largest magnitude that is taken in data to fit, in conditions and in points of the base: beyond it, sums of squares
+# overflow. Points of the data to evaluate may be any finite numbers, as draws from long tails can be.
 LARGEST <- 1e150
 
 # The user's columns before their codecs read them (see codec.R), with names where all are of use: a double matrix, or
@@ -96,11 +97,11 @@ has_unit <- function(x) is.object(x) && inherits(x, UNIT_CLASSES)
 
 # `gaps`: missing values are let through.
 # `cure` is said where a value is missing.
-check_finite <- function(x, name, gaps = FALSE, cure = NULL) {
-  if (native_all_within(x, LARGEST)) return(x)
+check_finite <- function(x, name, gaps = FALSE, cure = NULL, largest = LARGEST) {
+  if (native_all_within(x, largest)) return(x)
   bad <- lapply(seq_len(n_columns(x)), function(j) {
     value <- as_stored(column(x, j))
-    which(if (gaps) abs(value) > LARGEST else !is.finite(value) | abs(value) > LARGEST)
+    which(if (gaps) abs(value) > largest else !is.finite(value) | abs(value) > largest)
   })
   j <- which(lengths(bad) > 0)[1]
   if (is.na(j)) return(x)
@@ -110,7 +111,7 @@ check_finite <- function(x, name, gaps = FALSE, cure = NULL) {
   n_bad <- sum(lengths(bad))
   stop_arg(c(
     "{.arg {name}} has a value that cannot be used: row {row}, column {.field {column_label(x, j)}} is {what}.",
-    i = if (n_bad > 1) "{n_bad} values are missing, not finite or larger than {LARGEST}.",
+    i = if (n_bad > 1) "{n_bad} values are missing, not finite{if (largest == LARGEST) ' or larger than 1e+150'}.",
     i = if (is.na(value)) cure
   ))
 }

@@ -64,6 +64,32 @@ test_that("rows on both sides of the split are announced, coincidences are not",
   expect_identical(advice_on(faithful$waiting), character())
 })
 
+test_that("values that agree by rounding are no copies, whatever the scale and however few are held out", {
+  said <- function(make, n, times) {
+    vapply(seq_len(times), function(seed) {
+      set.seed(seed)
+      x <- make(n)
+      "duplicates" %in% with_seed(seed, {
+        data <- as_fit_data(x)
+        advice(advise_data(encode_columns(data), NULL, split_rows(n_rows(data), 0.15, NULL), NULL))
+      })
+    }, NA)
+  }
+  rounded <- list(
+    function(n) rpois(n, 100), function(n) log(round(rlnorm(n, 4, 1.3)) + 10), function(n) round(rnorm(n, 20, 5), 1),
+    function(n) round(rnorm(n), 2), function(n) round(rlnorm(n, 10, 1), -2), function(n) log(round(rexp(n), 2) + 0.01),
+    function(n) sqrt(rpois(n, 60)), function(n) signif(rlnorm(n, 0, 2), 2), function(n) round(2 * rnorm(n, 170, 8)) / 2,
+    function(n) cbind(round(rnorm(n), 1), round(rexp(n), 1)), function(n) log(islands)
+  )
+  for (make in rounded) for (n in c(40, 100, 500)) {
+    expect_lte(sum(said(make, n, 25)), 1, label = paste("alarms at", n, "rows of", deparse1(body(make))))
+  }
+  exact <- list(rnorm, rexp, function(n) rt(n, 2), function(n) cbind(round(rnorm(n), 1), rexp(n)))
+  for (make in exact) for (n in c(20, 125)) {
+    expect_gte(sum(said(function(n) do.call(rbind, rep(list(as.matrix(make(n))), 2)), n, 25)), if (n == 20) 20 else 24)
+  }
+})
+
 test_that("few rows are announced by their weight", {
   set.seed(1)
   expect_identical(advice_on(matrix(rnorm(200), 20)), "few_rows")

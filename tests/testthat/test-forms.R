@@ -77,6 +77,42 @@ test_that("a vector gives vectors, a matrix matrices, a data frame data frames o
   expect_named(drawn(fitted(repeated)), c("x1", "x2"))
 })
 
+test_that("broken-down times are times, and numbers written in other ways are numbers", {
+  times <- as.POSIXlt("2020-01-01", tz = "UTC") + 1e5 * a
+  fit <- fitted(as.POSIXlt(times))
+  expect_identical(coef(fit), coef(fitted(as.POSIXct(times))))
+  expect_identical(class(drawn(fit)), c("POSIXct", "POSIXt"))
+  expect_identical(logdensity(fit, as.POSIXlt(times)), logdensity(fit, as.POSIXct(times)))
+  whole <- rep(1:30, 2)
+  for (x in list(utils::as.roman(whole), as.hexmode(whole), as.octmode(whole))) {
+    expect_identical(coef(fitted(x)), coef(fitted(as.double(whole))))
+    expect_null(attributes(drawn(fitted(x))))
+    frame$x <- x
+    expect_true(is.double(drawn(fitted(frame))$x))
+  }
+})
+
+test_that("plain numbers are not taken for values with a unit, at any door", {
+  minutes <- as.difftime(b, units = "mins")
+  table <- data.frame(wait = minutes, a = a)
+  refused <- function(expr) {
+    expect_error(expr, "must be of class .*, not plain numbers", class = "bijectr_error_argument")
+  }
+  for (x in list(minutes, as.Date("2020-01-01") + b, as.POSIXct("2020-01-01") + b)) {
+    fit <- fitted(x)
+    refused(logdensity(fit, 5))
+    refused(dflow(1:2, fit))
+    refused(pflow(c(1, Inf), fit))
+    refused(predict(fit, 3, "latent"))
+    refused(inverse(fit, matrix(1)))
+    expect_identical(logdensity(fit, NA_real_), NA_real_)
+    expect_identical(pflow(c(-Inf, NA, Inf), fit), c(0, NA, 1))
+    expect_equal(pflow(qflow(0.3, fit), fit), 0.3)
+  }
+  refused(logdensity(fitted(table), cbind(wait = 1, a = 2)))
+  refused(logdensity(fitted(frame["a"], condition = table["wait"]), 1, 3))
+})
+
 test_that("tibbles and data.tables come back", {
   skip_if_not_installed("tibble")
   fit <- fitted(tibble::as_tibble(frame))
@@ -191,30 +227,56 @@ test_that("so does one in the conditions", {
 })
 
 test_that("a table of several types goes round, also through a file and another session", {
-  n <- 200
+  n <- 300
   set.seed(4)
   table <- data.frame(
-    income = rlnorm(n, 10), share = rbeta(n, 2, 5), heat = as.difftime(rnorm(n, 20, 3), units = "mins"),
-    day = as.Date("2020-01-01") + sample(500, n, TRUE)
+    income = rlnorm(n, 10), share = rbeta(n, 2, 1), temperature = rnorm(n, 20, 3),
+    date = as.Date("2020-01-01") + base::sample(500, n, TRUE)
   )
-  fit <- fitted(table)
-  file <- withr::local_tempfile(fileext = ".rds")
-  saveRDS(list(fit = fit, table = table), file)
-  skip_if_not_installed("callr")
-  there <- callr::r(function(file) {
-    library(bijectr)
-    x <- readRDS(file)
-    set.seed(3)
-    list(draws = sample(x$fit, 1e5), density = logdensity(x$fit, x$table))
-  }, list(file), libpath = .libPaths())
-  expect_identical(there$density, logdensity(fit, table))
-  expect_identical(there$draws, drawn(fit, 1e5))
-  expect_identical(lapply(there$draws, class), lapply(table, class))
-  expect_identical(units(there$draws$heat), "mins")
+  first <- as.Date("2019-12-31")
+  fit <- fit_flow(table, support = list(date = bounded(first, as.Date("2021-12-31"))), steps = 200)
+  # three supports are found or given, the line is left to the temperature
+  expect_identical(vapply(flow_supports(fit), is_real, NA), c(FALSE, FALSE, TRUE, FALSE))
+  draws <- drawn(fit, 1e5)
+  expect_identical(names(draws), names(table))
+  expect_identical(lapply(draws, class), lapply(table, class))
+  expect_identical(dim(draws), c(100000L, 4L))
+  expect_false(anyNA(draws))
+  expect_true(all(draws$income > 0 & is.finite(draws$income)))
+  expect_true(all(draws$share > 0 & draws$share < 1))
+  expect_true(all(draws$date > first & draws$date < as.Date("2021-12-31")))
+  expect_true(all(is.finite(logdensity(fit, draws[1:1000, ]))))
   for (name in names(table)) {
-    middle <- function(x) stats::median(as.double(x))
-    expect_lt(abs(middle(there$draws[[name]]) - middle(table[[name]])), 2 * stats::sd(as.double(table[[name]])))
+    far <- function(p) stats::quantile(as.double(draws[[name]]), p) - stats::quantile(as.double(table[[name]]), p)
+    expect_lt(abs(far(0.5)), 0.5 * stats::IQR(as.double(table[[name]])))
   }
+  file <- withr::local_tempfile(fileext = ".rds")
+  there <- withr::local_tempfile(fileext = ".rds")
+  script <- withr::local_tempfile(fileext = ".R")
+  saveRDS(list(fit = fit, table = table, libraries = .libPaths()), file)
+  writeLines(c(
+    "files <- commandArgs(TRUE)", "x <- readRDS(files[1])", ".libPaths(x$libraries)", "library(bijectr)",
+    "set.seed(3)", "draws <- sample(x$fit, 1e5)", "saveRDS(list(draws, logdensity(x$fit, x$table)), files[2])"
+  ), script)
+  status <- system2(file.path(R.home("bin"), "Rscript"), c("--vanilla", shQuote(c(script, file, there))),
+    stdout = FALSE, stderr = FALSE
+  )
+  expect_identical(status, 0L)
+  expect_identical(readRDS(there), list(draws, logdensity(fit, table)))
+})
+
+test_that("a fit evaluates what it draws, however far out", {
+  set.seed(6)
+  heavy <- flow(layer_elementwise(scalar_tail(tail = c(8, 8))), d = 1)
+  draws <- c(sample(heavy, 1e4), forward(heavy, c(-8, 8, 36))$value)
+  expect_gt(max(abs(draws)), 1e150)
+  expect_true(all(is.finite(logdensity(heavy, draws[is.finite(draws)]))))
+  fit <- fitted(stats::rcauchy(300))
+  expect_true(all(is.finite(logdensity(fit, c(-1e200, 1e151, 1e300)))))
+  expect_false(is.unsorted(-logdensity(fit, 10^seq(10, 300, 10))))
+  expect_identical(logdensity(fitted(a), c(1e200, NA)) < -1e100, c(TRUE, NA))
+  expect_error(logdensity(fit, Inf), "row 1, column 1 is Inf", class = "bijectr_error_argument")
+  expect_error(fit_flow(c(a, 1e151), steps = 1), "too large", class = "bijectr_error_argument")
 })
 
 test_that("the form of a flow from a file is looked at", {
