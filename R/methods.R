@@ -105,8 +105,8 @@ terms.bijectr_fit <- function(x, ...) stats::terms(formula.bijectr_fit(x))
 model.frame.bijectr_fit <- function(formula, data = NULL, ...) {
   envir <- parent.frame()
   of <- stats::as.formula(formula.bijectr_fit(formula), envir)
-  parts <- parts_again(formula, data, NULL, envir)
   data <- formula_data(if (is.null(data)) call_value(formula, "data", envir) else data)
+  parts <- parts_again(formula, data, NULL, envir)
   frame <- stats::model.frame(of, data, na.action = stats::na.pass)
   if (!is.null(parts$kept)) {
     terms <- attr(frame, "terms")

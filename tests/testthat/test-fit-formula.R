@@ -409,3 +409,15 @@ test_that("sides that share their variables, single levels and lost variables ar
   rm(v)
   refused(resume(fit, steps = 1), "`data` must be given: it is NULL, and v of the formula")
 })
+
+test_that("the data of a call are made once for a model frame", {
+  made <- 0
+  make <- function() {
+    made <<- made + 1
+    mtcars
+  }
+  fit <- fit_flow(mpg ~ wt, data = make(), steps = 1)
+  made <- 0
+  expect_identical(model.frame(fit)$wt, mtcars$wt)
+  expect_identical(made, 1)
+})
