@@ -55,7 +55,7 @@ take_in <- function(flow, x, name, condition = NULL, latent = FALSE, gaps = FALS
   side <- if (latent) {
     list(points = take_points(x, flow$d, flow$names, NULL, name, ", one a coordinate", gaps))
   } else {
-    take_coordinates(flow, take_response(x, flow, name), name, gaps)
+    take_coordinates(flow, if (is.null(flow$response)) x else take_response(x, flow, name), name, gaps)
   }
   points <- side$points
   n <- n_rows(points)
@@ -97,12 +97,13 @@ take_condition <- function(flow, condition, n, newdata = NULL, gaps = FALSE) {
     if (!is.null(condition)) stop_arg("{.arg condition} was given, but the flow has no conditioning variables.")
     return(NULL)
   }
-  model <- flow$condition$model
+  side <- flow$condition
+  model <- side$model
   if (!is.null(model)) {
     found <- is.null(condition) && has_columns(newdata, model$variables)
     if (found || !is.null(condition)) {
       name <- if (found) "newdata" else "condition"
-      condition <- conditions_of_model(if (found) newdata else condition, model, flow$condition$names, name, gaps)
+      condition <- conditions_of_model(if (found) newdata else condition, model, side$names, name, gaps)
     }
   }
   if (is.null(condition)) {
@@ -110,9 +111,9 @@ take_condition <- function(flow, condition, n, newdata = NULL, gaps = FALSE) {
     if (!is.null(variables)) stop_arg("{.arg condition} is missing: the flow is conditional on {.field {variables}}.")
     stop_arg("{.arg condition} is missing: the flow is conditional on {d} variable{?s}.")
   }
-  condition <- take_points(condition, d, flow$condition$names, flow$condition$codecs, "condition", gaps = gaps)
-  check_codes(condition, flow$condition)
-  warn_extrapolation(condition, flow$condition)
+  condition <- take_points(condition, d, side$names, side$codecs, "condition", gaps = gaps)
+  check_codes(condition, side)
+  warn_extrapolation(condition, side)
   rows <- n_rows(condition)
   if (is.null(n)) return(condition)
   if (rows == 1 && n != 1) return(repeat_row(condition, n))
@@ -137,11 +138,10 @@ conditions_of_model <- function(given, model, names, name, gaps) {
 
 # Points on the data side, list(points, off): `off` says which rows do not fulfil the relations, NULL without any.
 take_coordinates <- function(flow, x, name, gaps = FALSE) {
-  whole <- if (has_dropped(flow, open_data(x, name))) whole_table(flow) else flow # opened only where it matters
-  points <- take_points(
-    x, whole$d, whole$names, whole$codecs, name, ", one a coordinate", gaps, .Machine$double.xmax
-  )
-  if (whole$d == flow$d) list(points = points) else split_dropped(points, flow$dropped)
+  gone <- flow$dropped
+  if (!is.null(gone)) if (has_dropped(flow, open_data(x, name))) flow <- whole_table(flow) else gone <- NULL
+  points <- take_points(x, flow$d, flow$names, flow$codecs, name, ", one a coordinate", gaps, .Machine$double.xmax)
+  if (is.null(gone)) list(points = points) else split_dropped(points, gone)
 }
 
 take_points <- function(x, d, names, codecs, name, each = "", gaps = FALSE, largest = LARGEST) {
@@ -149,13 +149,13 @@ take_points <- function(x, d, names, codecs, name, each = "", gaps = FALSE, larg
   if (gaps) x <- blanks_to_numbers(x)
   if (d == 1) x <- as_column(x, names)
   if (is.list(x) && is.data.frame(x)) {
-    x <- as_table(pick_columns(x, names, name), name)
+    x <- as_table(pick_columns(x, names, name), name, names)
     check_columns(x, if (n_columns(x) == d) codecs, name)
   } else {
     if (length(x) == d && d > 1 && is.null(dim(x)) && is.numeric(x)) {
       x <- matrix(x, 1, dimnames = if (!is.null(names(x))) list(NULL, names(x)))
     }
-    x <- pick_columns(as_table(x, name), names, name)
+    x <- pick_columns(as_table(x, name, names), names, name)
   }
   if (n_columns(x) != d) stop_arg("{.arg {name}} must have {d} column{?s}{each}, not {n_columns(x)}.")
   if (!is.list(x)) stop_bare(x, codecs, name)

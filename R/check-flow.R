@@ -21,19 +21,18 @@ check_flow <- function(object) {
 
 # What the core does not look at: how columns come in and go out.
 check_blueprint <- function(object) {
-  flow <- unclass(object)
-  side <- flow[["condition"]]
-  gone <- flow[["dropped"]]
+  side <- .subset2(object, "condition")
+  gone <- .subset2(object, "dropped")
   if (!is_dropped(gone)) stop_damaged("dropped")
-  codecs <- c(flow[["codecs"]], side[["codecs"]], gone[["codecs"]])
+  codecs <- c(.subset2(object, "codecs"), side[["codecs"]], gone[["codecs"]])
   for (codec in codecs) if (!intact(codec)) stop_damaged("codecs")
   if (!is_model(side[["model"]])) stop_damaged("condition")
   levels <- side[["levels"]]
-  if (!is.null(levels) && (!is.numeric(levels) || length(levels) != flow[["d_condition"]] || anyNA(levels))) {
+  if (!is.null(levels) && (!is.numeric(levels) || length(levels) != .subset2(object, "d_condition") || anyNA(levels))) {
     stop_damaged("condition")
   }
-  if (!is_response(flow[["response"]])) stop_damaged("response")
-  if (!is_form(flow[["form"]])) stop_damaged("form")
+  if (!is_response(.subset2(object, "response"))) stop_damaged("response")
+  if (!is_form(.subset2(object, "form"))) stop_damaged("form")
   object
 }
 
@@ -85,7 +84,7 @@ FIT_FIELDS <- list(
     inherits(x, "bijectr_control") && all(names(x) %in% names(formals(fit_control))) &&
       is_constructed(x[["optimizer"]]) && is_constructed(x[["schedule"]])
   },
-  standardize = null_or(function(x) isTRUE(x %in% c("auto", STANDARDIZE))),
+  standardize = null_or(function(x) is.character(x) && isTRUE(x %in% c("auto", STANDARDIZE))),
   rows = null_or(function(x) {
     is.list(x) && is.integer(x[["train"]]) && length(x[["train"]]) > 0 && is.integer(x[["validation"]]) &&
       are_all_rows(c(x[["train"]], x[["validation"]]))

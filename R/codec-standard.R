@@ -37,7 +37,7 @@ intact.bijectr_codec_standard <- function(codec) {
 encode.bijectr_codec_standard <- function(codec, x) {
   codec <- unclass(codec) # no look for methods of `$`
   z <- (encode(codec$of, x) - codec$loc) / codec$scale
-  if (is.null(codec$range) || !isTRUE(codec$pull)) return(z)
+  if (is.null(codec$range) || is.null(codec$pull) || !codec$pull) return(z)
   beyond_ends(z, codec, function(excess) PULL * tanh(excess / PULL))
 }
 
@@ -87,10 +87,12 @@ extrapolation_once <- function(expr) {
 
 # Says which conditions, encoded ones, lie beyond the range that the fit has seen. `side`: that of a blueprint.
 warn_extrapolation <- function(condition, side) {
-  text <- character()
-  for (j in seq_along(side$codecs)) {
-    if (!inherits(side$codecs[[j]], "bijectr_codec_standard")) next
-    codec <- unclass(side$codecs[[j]])
+  text <- NULL
+  codecs <- side$codecs
+  for (j in seq_along(codecs)) {
+    codec <- codecs[[j]]
+    if (!inherits(codec, "bijectr_codec_standard")) next
+    codec <- unclass(codec)
     if (is.null(codec$range)) next
     z <- column(condition, j)
     ends <- standard_range(codec)
@@ -101,8 +103,8 @@ warn_extrapolation <- function(condition, side) {
     label <- if (is.null(side$names)) as.character(j) else side$names[j]
     text <- c(text, cli::format_inline("{.field {label}} goes beyond {seen[1]} to {seen[2]} in {n} row{?s}."))
   }
-  if (!length(text)) return(invisible())
-  pulled <- any(vapply(side$codecs, function(codec) isTRUE(codec$pull), NA))
+  if (is.null(text)) return(invisible())
+  pulled <- any(vapply(codecs, function(codec) isTRUE(codec$pull), NA))
   cli::cli_warn(c(
     "{.arg condition} goes beyond the values that the flow was fitted to.",
     stats::setNames(gsub("([{}])", "\\1\\1", text), rep("*", length(text))),

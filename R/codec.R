@@ -18,8 +18,8 @@
 
 codec_of <- function(x) UseMethod("codec_of")
 
-# Where there is no codec, NULL, a column is one of plain numbers; no look for methods then, which costs a short call more
-# than the work.
+# Where there is no codec, NULL, a column is one of plain numbers; no look for methods then, which costs a short call
+# more than the work.
 accepts <- function(codec, x) {
   if (is.null(codec)) return(accepts.bijectr_codec_number(codec, x))
   UseMethod("accepts")
@@ -89,7 +89,7 @@ is_blank <- function(x) is.double(x) && !is.object(x) && is.null(dim(x)) && leng
 encode_columns <- function(x, codecs = NULL) {
   if (is.list(x)) {
     for (j in seq_along(x)) x[[j]] <- encode(codecs[[j]], x[[j]])
-  } else {
+  } else if (!is.null(codecs)) {
     for (j in seq_along(codecs)) x[, j] <- encode(codecs[[j]], x[, j])
   }
   x
@@ -97,7 +97,7 @@ encode_columns <- function(x, codecs = NULL) {
 
 # Whether a vector is of a class with a codec of its own.
 has_codec <- function(x) {
-  if (is.null(attributes(x)) || is.list(x) || !is.null(dim(x))) return(FALSE)
+  if (is.list(x) || is.null(attributes(x)) || !is.null(dim(x))) return(FALSE)
   codec <- codec_of(x)
   !is.null(codec) && !inherits(codec, "bijectr_codec_number")
 }

@@ -3,8 +3,6 @@
 # flow: a list of `kind`, "vector", "matrix" or "frame", and for frames of `class`, that of the data frame. A flow
 # without data has none, and gives matrices.
 
-FORM_KINDS <- c("vector", "matrix", "frame")
-
 FRAME_CLASSES <- list(
   data.frame = "data.frame", tbl_df = c("tbl_df", "tbl", "data.frame"), data.table = c("data.table", "data.frame")
 )
@@ -17,11 +15,16 @@ form_of <- function(x) {
   if (is.null(x) || length(dim(x)) > 1 || inherits(x, "rvar")) list(kind = "matrix") else list(kind = "vector")
 }
 
+# All there are; data frames, which most data are, first.
+FORMS <- c(
+  lapply(names(FRAME_CLASSES), function(class) list(kind = "frame", class = class)),
+  list(list(kind = "matrix"), list(kind = "vector"))
+)
+
 is_form <- function(x) {
   if (is.null(x)) return(TRUE)
-  is_one <- function(word, known) is.character(word) && length(word) == 1 && match(word, known, 0L) > 0L
-  is.list(x) && is_one(x[["kind"]], FORM_KINDS) &&
-    (x[["kind"]] != "frame" || is_one(x[["class"]], names(FRAME_CLASSES)))
+  for (form in FORMS) if (identical(x, form)) return(TRUE)
+  FALSE
 }
 
 # ---- in --------------------------------------------------------------------------------------------------------------
@@ -87,7 +90,7 @@ open_columns <- function(x) {
   odd <- NULL # by a loop, as all that a short call does for each column
   for (j in seq_along(columns)) {
     column <- columns[[j]]
-    if (!is.null(dim(column)) || inherits(column, "POSIXlt")) odd <- c(odd, j)
+    if (!is.null(dim(column)) || is.object(column) && inherits(column, "POSIXlt")) odd <- c(odd, j)
   }
   if (is.null(odd)) return(x)
   kind <- attributes(x)[c("names", "row.names", "class")]

@@ -46,19 +46,21 @@ repeat_row <- function(x, n) if (is.list(x)) lapply(x, rep, n) else x[rep(1L, n)
 LARGEST <- 1e150
 
 # The user's columns before their codecs read them (see codec.R), with names where all are of use: a double matrix, or
-# the columns of a data frame as they are. `name` is the user's argument.
-as_table <- function(x, name) {
+# the columns of a data frame as they are. `name` is the user's argument; names that are the `known` ones are of use.
+as_table <- function(x, name, known = NULL) {
   if (is.list(x) && is.data.frame(x)) {
     columns <- x
     names <- attr(x, "names")
-    attributes(columns) <- if (are_names(names)) list(names = names)
+    attributes(columns) <- if (are_names(names, known)) list(names = names)
     return(if (length(columns)) columns else matrix(0, nrow(x), 0))
   }
   # a matrix with nothing but such names is not copied: large data mostly are
   has <- attributes(x)
   names <- has$dimnames
-  plain <- is.double(x) && length(has$dim) == 2 && (length(has) == 1 || length(has) == 2 && length(names) == 2)
-  if (plain && (is.null(names) || is.null(names[[1]]) && is.null(names(names)) && are_names(names[[2]]))) return(x)
+  named <- length(names) == 2
+  if (is.double(x) && length(has$dim) == 2 && length(has) == 1 + named) {
+    if (!named || is.null(names[[1]]) && is.null(names(names)) && are_names(names[[2]], known)) return(x)
+  }
   if (!is.numeric(x) || is_no_number(x)) {
     stop_arg(c("{.arg {name}} must be a numeric matrix, data frame or vector, not {.obj_type_friendly {x}}.",
       i = if (is.atomic(x) && is.null(dim(x)) && length(x)) column_cure(x, name)
@@ -71,13 +73,13 @@ as_table <- function(x, name) {
   }
   if (!is.double(x)) storage.mode(x) <- "double"
   names <- dimnames(x)[[2]]
-  attributes(x) <- list(dim = dim(x), dimnames = if (!is.null(names) && are_names(names)) list(NULL, names))
+  attributes(x) <- list(dim = dim(x), dimnames = if (!is.null(names) && are_names(names, known)) list(NULL, names))
   x
 }
 
 # Columns are found by name: names that are missing, empty or repeated, as those of `cbind(x, x^2)`, find none.
-are_names <- function(names) {
-  is.null(names) || !anyNA(names) && all(nzchar(names)) && !anyDuplicated.default(names)
+are_names <- function(names, known = NULL) {
+  is.null(names) || identical(names, known) || !anyNA(names) && all(nzchar(names)) && !anyDuplicated.default(names)
 }
 
 # Numbers underneath, whatever the class.

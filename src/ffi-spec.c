@@ -11,8 +11,10 @@ SEXP ffi_list_get(SEXP list, const char *name) {
   SEXP names = Rf_getAttrib(list, R_NamesSymbol);
   if (TYPEOF(list) != VECSXP || TYPEOF(names) != STRSXP) return R_NilValue;
   const R_xlen_t n = Rf_xlength(list);
+  const SEXP *at = STRING_PTR_RO(names);
   for (R_xlen_t i = 0; i < n; i++) {
-    if (!strcmp(CHAR(STRING_ELT(names, i)), name)) return VECTOR_ELT(list, i);
+    const char *found = CHAR(at[i]);
+    if (found[0] == name[0] && !strcmp(found, name)) return VECTOR_ELT(list, i);
   }
   return R_NilValue;
 }
