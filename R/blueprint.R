@@ -158,7 +158,7 @@ take_points <- function(x, d, names, codecs, name, each = "", gaps = FALSE, larg
     x <- pick_columns(as_table(x, name, names), names, name)
   }
   if (n_columns(x) != d) stop_arg("{.arg {name}} must have {d} column{?s}{each}, not {n_columns(x)}.")
-  if (!is.list(x)) stop_bare(x, codecs, name)
+  if (!is.list(x) && !is.null(codecs)) stop_bare(x, codecs, name)
   check_finite(x, name, gaps, largest = largest)
   encode_columns(x, codecs)
 }

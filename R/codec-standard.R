@@ -19,7 +19,7 @@ codec_standard <- function(loc, scale, of = NULL, range = NULL, pull = FALSE) {
 }
 
 #' @export
-accepts.bijectr_codec_standard <- function(codec, x) accepts(codec$of, x)
+accepts.bijectr_codec_standard <- function(codec, x) accepts(.subset2(codec, "of"), x)
 
 #' @export
 intact.bijectr_codec_standard <- function(codec) {
