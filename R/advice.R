@@ -1,13 +1,12 @@
 # What a careful colleague would say of data and of a fit: warnings of classes of their own, each once a fit, with the
-# cure. The rules look at no more than ADVICE_ROWS rows, evenly spaced, and draw no random numbers.
+# cure. The rules look at no more than ADVICE_ROWS rows, and draw no random numbers.
 
-ADVICE_ROWS <- 1e5
+ADVICE_ROWS <- 8192
 
 # Before the training. Data and conditions are numbers already, as the core takes them.
 # `counts`: the columns that the user knows to be whole numbers.
 advise_data <- function(data, condition, rows, weights, counts = NULL) {
-  i <- if (is.null(weights)) seq_len(n_rows(data)) else which(weights > 0)
-  if (length(i) > ADVICE_ROWS) i <- i[unique(round(seq(1, length(i), length.out = ADVICE_ROWS)))]
+  i <- unique(look_at_rows(seq_len(n_rows(data)), weights, ADVICE_ROWS)$rows)
   labels <- column_labels(data)
   advise_rows(n_columns(data), if (is.null(condition)) 0 else n_columns(condition), rows, weights)
   x <- lapply(seq_along(labels), function(j) column(data, j)[i])
@@ -16,7 +15,7 @@ advise_data <- function(data, condition, rows, weights, counts = NULL) {
   given <- if (!is.null(condition)) lapply(seq_len(n_columns(condition)), function(j) column(condition, j)[i])
   if (any(fine)) {
     sharpest <- which(fine)[which.min(vapply(values[fine], occupancy, 0))]
-    advise_copies(c(x, given), sharpest, i, rows)
+    advise_copies(c(x, given), sharpest, i, rows, length(i) / n_rows(data))
   }
 }
 
@@ -142,14 +141,14 @@ row_key <- function(columns, n) {
 }
 
 # Held-out rows that are training rows too: at least three, a quarter of them, and clearly more than chance explains, by
-# half and by two standard deviations. `columns` hold the rows `i` of the data and conditions; `sharpest` is the number
-# of the one with the fewest coincidences.
-advise_copies <- function(columns, sharpest, i, rows) {
+# half and by two standard deviations. `columns` hold the rows `i` of the data and conditions, this `share` of all;
+# `sharpest` is the number of the column with the fewest coincidences.
+advise_copies <- function(columns, sharpest, i, rows, share = 1) {
   held_out <- i %in% rows$validation
   if (sum(held_out) < 3) return(invisible())
   key <- row_key(columns, length(i))
   copies <- sum(key[held_out] %in% key[!held_out])
-  if (copies < max(3, sum(held_out) / 4)) return(invisible())
+  if (copies < max(3, share * sum(held_out) / 4)) return(invisible())
   chance <- chance_of_copy(columns[[sharpest]], row_key(columns[-sharpest], length(i)), which(held_out))
   if (copies > 1.5 * sum(chance) + 2 * sqrt(sum(chance * (1 - chance)))) {
     warn_advice("duplicates",

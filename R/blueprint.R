@@ -226,11 +226,9 @@ as_fit_data <- function(data, name = "data", cure = NULL) {
   column_codecs(data, name)
   if (n_rows(data) < 2) stop_arg("{.arg {name}} must have at least two rows, not {n_rows(data)}.")
   check_finite(data, name, cure = cure)
-  for (j in seq_len(n_columns(data))) {
-    value <- as_stored(column(data, j))
-    if (is_flat(value)) {
-      stop_arg("Column {.field {column_label(data, j)}} of {.arg {name}} is constant: it has no density.")
-    }
+  flat <- flat_columns(data)
+  if (length(flat)) {
+    stop_arg("Column {.field {column_label(data, flat[1])}} of {.arg {name}} is constant: it has no density.")
   }
   data
 }
@@ -252,12 +250,13 @@ as_fit_condition <- function(condition, n) {
 standard_codecs <- function(condition, train, weights = NULL, extrapolate = "pull") {
   codecs <- column_codecs(condition, "condition")
   x <- encode_columns(condition, codecs)
-  moments <- row_moments(x, train, weights)
-  robust <- robust_columns(x, train, weights, moments)
+  look <- look_at_rows(train, weights, rows_enough(n_columns(x)))
+  moments <- row_moments(x, look$rows, look$weights)
+  robust <- robust_columns(x, look$rows, look$weights, moments)
   long <- moment_scale(moments) > LONG_TAILS * robust$scale
   center <- ifelse(long, robust$center, moments$center)
   scale <- ifelse(long, robust$scale, moment_scale(moments))
-  scale[flat_columns(x, train, weights)] <- 1
+  scale[union(flat_columns(x, train, weights), which(scale == 0))] <- 1
   pull <- extrapolate == "pull"
   unname(Map(codec_standard, unname(center), unname(scale), if (is.null(codecs)) list(NULL) else codecs, pull = pull))
 }

@@ -67,11 +67,11 @@ beyond_ends <- function(z, codec, map) {
 
 # The codecs of conditions to fit, with the range of all rows that count; that of an earlier fit grows.
 widened_codecs <- function(codecs, condition, weights = NULL) {
-  counted <- if (is.null(weights)) TRUE else weights > 0
   for (j in seq_along(codecs)) {
     codec <- codecs[[j]]
     if (!inherits(codec, "bijectr_codec_standard")) next
-    codecs[[j]]$range <- range(codec$range, encode(codec$of, column(condition, j))[counted])
+    value <- encode(codec$of, column(condition, j))
+    codecs[[j]]$range <- range(codec$range, native_ranges(list(value), NULL, weights))
   }
   codecs
 }

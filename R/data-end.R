@@ -35,16 +35,19 @@ data_end <- function(data, rows, weights, rules, auto, earlier = NULL) {
   # linear functions of each other are told as the columns are: behind their supports nothing shows
   if (!is.null(outer) && is.null(earlier)) center_and_root(data, rows, weights, rules$standardize)
   found <- behind_supports(center_and_root(line, rows, weights, rules$standardize), supports, column_labels(data))
+  collect_garbage(data)
   if (!is.null(earlier)) return(list(layers = list(), found = found, mapped = mapped))
   robust <- rules$standardize %in% c("auto", "robust")
-  tails <- if (auto && robust && !isTRUE(rules$heavy_base)) tail_layer(line, rows, weights, found)
+  look <- look_at_rows(rows, weights, rows_enough(n_columns(line)))
+  tails <- if (auto && robust && !isTRUE(rules$heavy_base)) tail_layer(line, look$rows, look$weights, found)
   whitening <- if (is.null(tails)) {
     standardizing_layer(found, rules$standardize)
   } else {
-    # rows that do not count may be far out
-    bent <- bring_in(tails, rows_at(line, rows))
-    w <- if (!is.null(weights)) weights[rows]
-    standardizing_layer(center_and_root(bent, seq_along(rows), w, "robust"), "robust")
+    collect_garbage(data)
+    bent <- bring_in(tails, rows_at(line, look$rows))
+    standardizing_layer(
+      center_and_root(bent, seq_along(look$rows), look$weights[look$rows], "robust"), "robust"
+    )
   }
   list(layers = Filter(Negate(is.null), list(whitening, tails, outer)), found = found, mapped = mapped)
 }

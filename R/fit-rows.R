@@ -29,7 +29,7 @@ split_rows <- function(n, validation, weights) {
     }
   }
   if (!is.null(weights)) held_out <- held_out[weights[held_out] > 0]
-  train <- which(!tabulate(held_out, n))
+  train <- native_other_rows(n, held_out)
   if (length(train) < 2) stop_arg("{.arg validation} leaves {length(train)} training row{?s}; at least two are needed.")
   if (!is.null(weights) && sum(weights[train] > 0) < 2) {
     stop_arg(c(

@@ -21,6 +21,15 @@ native_all_within <- function(x, largest) .Call(ffi_all_within, x, largest)
 # Two whole numbers that tell one matrix, or list of columns, from another.
 native_digest <- function(x) .Call(ffi_digest, x)
 
+# The smallest and largest number of each column, as the two rows of a matrix: of some rows, without those of weight 0.
+native_ranges <- function(x, rows = NULL, weights = NULL) .Call(ffi_ranges, x, rows, weights)
+
+# Some rows as a matrix; with `center` and `scale` of columns, (x - center) / scale.
+native_rows_at <- function(x, rows, center = NULL, scale = NULL) .Call(ffi_rows_at, x, rows, center, scale)
+
+# The numbers from 1 to n that are not among `rows`.
+native_other_rows <- function(n, rows) .Call(ffi_other_rows, n, rows)
+
 # Points and conditions, here and below: a double matrix, or a list of double vectors, one a column.
 native_map <- function(flow, x, condition, inverse, threads = thread_count()) {
   .Call(ffi_flow_map, flow, inverse, x, condition, TRUE, threads, native_check_interrupt)
@@ -29,6 +38,11 @@ native_map <- function(flow, x, condition, inverse, threads = thread_count()) {
 # Log densities alone: no memory for the mapped points.
 native_log_density <- function(flow, x, condition) {
   .Call(ffi_flow_map, flow, TRUE, x, condition, FALSE, thread_count(), native_check_interrupt)$log_density
+}
+
+# c(number of rows of positive weight without a finite log density, the first of them, its log density)
+native_rows_without_density <- function(flow, x, condition, weights) {
+  .Call(ffi_rows_without_density, flow, x, condition, weights, thread_count(), native_check_interrupt)
 }
 
 # With a seed as in a step of training: layers draw their random numbers from it and add their penalties.

@@ -18,11 +18,14 @@ column_labels <- function(x) column_names(x) %||% as.character(seq_len(n_columns
 
 column_label <- function(x, j) if (is.null(column_names(x))) as.character(j) else column_names(x)[j]
 
-# Some rows as a matrix: a chunk, so that memory does not grow with the data. NULL, no points, has none.
-rows_at <- function(x, i) {
-  if (!is.list(x)) return(x[i, , drop = FALSE])
-  names <- if (!is.null(names(x))) list(NULL, names(x))
-  matrix(unlist(lapply(x, `[`, i), use.names = FALSE), length(i), length(x), dimnames = names)
+# Some rows as a matrix: a chunk, so that memory does not grow with the data; with a centre and a scale for each column,
+# (x - center) / scale. NULL, no points, has none.
+rows_at <- function(x, i, center = NULL, scale = NULL) {
+  if (is.null(x)) return(NULL)
+  z <- native_rows_at(x, i, center, scale)
+  names <- column_names(x)
+  if (!is.null(names)) dimnames(z) <- list(NULL, names)
+  z
 }
 
 all_rows <- function(x) if (is.list(x)) rows_at(x, seq_len(n_rows(x))) else x
@@ -38,6 +41,10 @@ keep_rows <- function(x, i) if (is.list(x)) lapply(x, `[`, i) else x[i, , drop =
 
 # One row for all of n.
 repeat_row <- function(x, n) if (is.list(x)) lapply(x, rep, n) else x[rep(1L, n), , drop = FALSE]
+
+# R lets what is no longer used pile up until its heap is full, by as much as half of a large table: between the stages
+# of its fit a collection costs less than anything else.
+collect_garbage <- function(data) if (n_rows(data) * n_columns(data) >= 1e6) gc(verbose = FALSE)
 
 # ---- what users have, as points --------------------------------------------------------------------------------------
 

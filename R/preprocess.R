@@ -18,6 +18,26 @@ FAR_OUT <- 6
 # regression on those before it, in units of its scale.
 DEPENDENT <- 1e-7
 
+# Rows that are enough to learn from for so many columns, list(rows, weights, all): all rows that have weight where they
+# are no more, else rows at equal steps of the sum of weights, which therefore have equal weight: NULL. A step of the
+# golden ratio within each keeps them from falling in with a period of the data. Draws no random numbers.
+ROWS_ENOUGH <- 16384
+
+rows_enough <- function(d) max(ROWS_ENOUGH, 25 * d * (d + 3))
+
+look_at_rows <- function(rows, weights, most) {
+  if (!is.null(weights)) rows <- rows[weights[rows] > 0]
+  if (length(rows) <= most) return(list(rows = rows, weights = weights, all = TRUE))
+  step <- (seq_len(most) - 1 + (seq_len(most) * 0.6180339887498949) %% 1) / most
+  at <- if (is.null(weights)) {
+    floor(step * length(rows))
+  } else {
+    total <- cumsum(weights[rows])
+    findInterval(step * total[length(total)], total)
+  }
+  list(rows = rows[at + 1], weights = NULL, all = FALSE)
+}
+
 # Calls f(i) with row numbers, chunk after chunk, and adds up what it returns.
 sum_over_rows <- function(rows, f) {
   total <- 0
@@ -29,14 +49,10 @@ sum_over_rows <- function(rows, f) {
 
 # ---- columns ---------------------------------------------------------------------------------------------------------
 
-is_flat <- function(x) {
-  ends <- range(x)
-  ends[2] - ends[1] <= FLAT * max(abs(ends))
-}
-
-flat_columns <- function(x, rows, weights = NULL) {
-  if (!is.null(weights)) rows <- rows[weights[rows] > 0]
-  which(vapply(seq_len(n_columns(x)), function(j) is_flat(column(x, j)[rows]), NA))
+# Columns that are constant, in some rows (NULL: in all) that have weight.
+flat_columns <- function(x, rows = NULL, weights = NULL) {
+  ends <- native_ranges(x, rows, weights)
+  which(ends[2, ] - ends[1, ] <= FLAT * pmax(abs(ends[1, ]), abs(ends[2, ])))
 }
 
 # Quantiles of the distribution that has the middle of each value's weight at the value, linear between.
@@ -80,19 +96,15 @@ row_moments <- function(x, rows, weights = NULL) {
   center <- sum_over_rows(rows, function(i) colSums(share(i) * rows_at(x, i)))
   unit <- column_units(x, rows, center, weights)
   squares <- sum_over_rows(rows, function(i) {
-    deviation <- (rows_at(x, i) - rep(center, each = length(i))) / rep(unit, each = length(i))
-    crossprod(sqrt(share(i)) * deviation)
+    crossprod(sqrt(share(i)) * rows_at(x, i, center, unit))
   })
   effective <- 1 - if (is.null(weights)) 1 / total else sum((weights[rows] / total)^2)
   list(center = center, cov = squares / effective, unit = unit, n = length(rows), names = column_names(x))
 }
 
 column_units <- function(x, rows, center, weights) {
-  if (!is.null(weights)) rows <- rows[weights[rows] > 0]
-  far <- vapply(seq_len(n_columns(x)), function(j) {
-    ends <- range(column(x, j)[rows]) - center[j]
-    max(abs(ends))
-  }, 0)
+  ends <- native_ranges(x, rows, weights)
+  far <- pmax(abs(ends[1, ] - center), abs(ends[2, ] - center))
   ifelse(far > 0, 2^floor(log2(far)), 1)
 }
 
@@ -116,7 +128,7 @@ triangle_of_rows <- function(x, rows, weights, center, scale) {
   root <- NULL
   for (first in seq(1, length(rows), by = ROWS_PER_CHUNK)) {
     i <- rows[first:min(first + ROWS_PER_CHUNK - 1, length(rows))]
-    z <- (rows_at(x, i) - rep(center, each = length(i))) / rep(scale, each = length(i))
+    z <- rows_at(x, i, center, scale)
     if (!is.null(weights)) z <- sqrt(weights[i]) * z
     root <- qr.R(qr(rbind(root, z), tol = 0))
   }

@@ -2,48 +2,57 @@
 # regression. Computed when the fit is made, because a fit does not keep its data.
 
 # Mean log densities per unit of weight, on training and on held-out rows (NA where there are none), and the standard
-# errors of the differences between flow and normal.
+# errors of the differences between flow and normal. Of many training rows some are looked at.
 fit_reference <- function(setup, rows, log_density) {
-  normal <- normal_log_density(setup, rows$train)
-  weight <- setup$weight
-  mean_over <- function(x, i) {
-    if (!is.null(weight)) i <- i[weight[i] > 0] # elsewhere the log density may be -Inf
-    if (!length(i)) return(NA_real_)
-    if (is.null(weight)) mean(x[i]) else stats::weighted.mean(x[i], weight[i])
-  }
-  error_over <- function(i) {
-    w <- if (is.null(weight)) rep(1, length(i)) else weight[i]
-    i <- i[w > 0]
-    w <- w[w > 0] / sum(w)
-    gain <- log_density[i] - normal[i]
-    if (length(i)) sqrt(sum(w^2 * (gain - sum(w * gain))^2)) else NA_real_
-  }
+  columns <- n_columns(setup$data) + if (is.null(setup$condition)) 0 else n_columns(setup$condition)
+  look <- look_at_rows(rows$train, setup$weight, rows_enough(columns))
+  normal <- normal_log_density(setup, look$rows, look$weights, c(rows$validation, look$rows))
+  held_out <- seq_along(rows$validation)
+  on_held_out <- compare_densities(log_density[rows$validation], normal[held_out], setup$weight[rows$validation])
+  on_train <- compare_densities(
+    log_density[look$rows], normal[length(held_out) + seq_along(look$rows)], look$weights[look$rows]
+  )
   list(
-    normal = mean_over(normal, rows$validation), flow = mean_over(log_density, rows$validation),
-    normal_train = mean_over(normal, rows$train), flow_train = mean_over(log_density, rows$train),
-    error = error_over(rows$validation), error_train = error_over(rows$train)
+    normal = on_held_out$normal, flow = on_held_out$flow, normal_train = on_train$normal, flow_train = on_train$flow,
+    error = on_held_out$error, error_train = on_train$error
   )
 }
 
-# Log density of every row under the normal of maximum likelihood of the rows `train`; NA where that normal is singular.
-# With conditions it is the joint normal's conditional distribution, which is the regression with normal residuals.
-normal_log_density <- function(setup, train) {
+compare_densities <- function(flow, normal, weight) {
+  if (!is.null(weight)) { # elsewhere the log density may be -Inf
+    flow <- flow[weight > 0]
+    normal <- normal[weight > 0]
+    weight <- weight[weight > 0]
+  }
+  if (!length(flow)) return(list(normal = NA_real_, flow = NA_real_, error = NA_real_))
+  w <- if (is.null(weight)) rep(1, length(flow)) else weight
+  w <- w / sum(w)
+  average <- function(x) if (is.null(weight)) mean(x) else stats::weighted.mean(x, weight)
+  gain <- flow - normal
+  list(normal = average(normal), flow = average(flow), error = sqrt(sum(w^2 * (gain - sum(w * gain))^2)))
+}
+
+# Log density of the rows `at` under the normal of maximum likelihood of the rows `train`; NA where that normal is
+# singular. With conditions it is the joint normal's conditional distribution, the regression with normal residuals.
+normal_log_density <- function(setup, train, weight = setup$weight, at = seq_len(n_rows(setup$data))) {
   data <- setup$data
-  weight <- setup$weight
-  n <- n_rows(data)
+  n <- length(at)
   k <- if (is.null(setup$condition)) 0L else n_columns(setup$condition)
   d <- n_columns(data)
-  joint <- function(i) cbind(if (k > 0) rows_at(setup$condition, i), rows_at(data, i))
+  joint <- function(i, center = NULL, scale = NULL) {
+    y <- k + seq_len(d)
+    own <- rows_at(data, i, center[y], scale[y])
+    if (k > 0) cbind(rows_at(setup$condition, i, center[seq_len(k)], scale[seq_len(k)]), own) else own
+  }
   total <- if (is.null(weight)) length(train) else sum(weight[train])
   share <- function(i) (if (is.null(weight)) rep(1, length(i)) else weight[i]) / total
   center <- sum_over_rows(train, function(i) colSums(share(i) * joint(i)))
   # in units of their own: a correlation matrix does not under- or overflow
-  variance <- sum_over_rows(train, function(i) colSums(share(i) * (joint(i) - rep(center, each = length(i)))^2))
+  variance <- sum_over_rows(train, function(i) colSums(share(i) * joint(i, center, rep(1, k + d))^2))
   scale <- sqrt(variance)
   if (!all(scale[k + seq_len(d)] > 0)) return(rep(NA_real_, n))
   scale[scale == 0] <- 1
-  standard <- function(i) (joint(i) - rep(center, each = length(i))) / rep(scale, each = length(i))
-  correlation <- sum_over_rows(train, function(i) crossprod(sqrt(share(i)) * standard(i)))
+  correlation <- sum_over_rows(train, function(i) crossprod(sqrt(share(i)) * joint(i, center, scale)))
   y <- k + seq_len(d)
   slope <- matrix(0, k, d)
   if (k > 0) {
@@ -57,8 +66,8 @@ normal_log_density <- function(setup, train) {
   out <- numeric(n)
   for (first in seq(1, n, by = ROWS_PER_CHUNK)) {
     i <- first:min(first + ROWS_PER_CHUNK - 1, n)
-    z <- standard(i)
-    residual <- z[, y, drop = FALSE] - z[, seq_len(k), drop = FALSE] %*% slope
+    z <- joint(at[i], center, scale)
+    residual <- if (k > 0) z[, y, drop = FALSE] - z[, seq_len(k), drop = FALSE] %*% slope else z
     out[i] <- constant - 0.5 * colSums(backsolve(root, t(residual), transpose = TRUE)^2)
   }
   out

@@ -23,6 +23,15 @@ check_standardize <- function(standardize) {
 # Centre and lower triangular root of the training rows, as list(kind, center, root, scale): `kind` is how they were
 # found, "robust" or "whiten", and `root` is NULL where there are too few rows for one.
 center_and_root <- function(x, rows, weights, standardize) {
+  look <- look_at_rows(rows, weights, rows_enough(n_columns(x)))
+  if (!look$all) {
+    # what is refused is refused for all rows
+    found <- tryCatch(
+      center_and_root(rows_at(x, look$rows), seq_along(look$rows), NULL, standardize),
+      bijectr_error_argument = function(e) NULL
+    )
+    if (!is.null(found)) return(found)
+  }
   check_flat(x, rows, weights)
   moments <- row_moments(x, rows, weights)
   scale <- moment_scale(moments)
@@ -59,7 +68,7 @@ robust_root <- function(x, rows, weights, robust) {
   counted <- numeric(n_rows(x))
   for (first in seq(1, length(rows), by = ROWS_PER_CHUNK)) {
     i <- rows[first:min(first + ROWS_PER_CHUNK - 1, length(rows))]
-    z <- abs(rows_at(x, i) - rep(robust$center, each = length(i))) / rep(robust$scale, each = length(i))
+    z <- abs(rows_at(x, i, robust$center, robust$scale))
     furthest <- do.call(pmax, lapply(seq_len(d), function(j) z[, j]))
     counted[i] <- pmin(1, FAR_OUT / furthest)^2
   }

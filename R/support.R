@@ -101,28 +101,34 @@ print.bijectr_support <- function(x, ...) {
 # Supports of encoded data, as the columns of scalar_support(): given ones, else, with `auto`, those found by the rules
 # of ?supports.
 find_supports <- function(x, given, auto, train, weights = NULL) {
-  counted <- if (is.null(weights)) seq_len(n_rows(x)) else which(weights > 0)
-  learned <- if (is.null(weights)) train else train[weights[train] > 0]
-  w <- list(all = weights[counted], train = weights[learned])
+  counted <- if (!is.null(weights)) which(weights > 0)
+  ends <- native_ranges(x, counted)
+  all <- look_at_rows(seq_len(n_rows(x)), weights, ROWS_ENOUGH)
+  learned <- look_at_rows(train, weights, ROWS_ENOUGH)
+  w <- list(all = all$weights[all$rows], train = learned$weights[learned$rows])
   lapply(seq_len(n_columns(x)), function(j) {
     value <- column(x, j)
     support <- given[[j]]
-    if (is.null(support)) return(if (auto) found_support(value[counted], value[learned], w) else whole_line())
+    if (is.null(support)) {
+      if (!auto || ends[1, j] <= 0) return(whole_line())
+      return(found_support(value[all$rows], ends[2, j], value[learned$rows], w))
+    }
     check_inside(support, value, counted, column_label(x, j))
-    with_curve(support, value[learned], w$train)
+    with_curve(support, value[learned$rows], w$train)
   })
 }
 
-# `weights`: those of all values and of the training values; NULL without.
-found_support <- function(value, train, weights = NULL) {
+# Of values above 0, the largest of which is given. `weights`: those of all values and of the training values; NULL
+# without.
+found_support <- function(value, largest, train, weights = NULL) {
   n <- effective_rows(length(value), weights$all)
   for (top in c(1, 100)) {
     near <- value >= 0.95 * top
     near <- if (is.null(weights$all)) sum(near) else n * sum(weights$all[near]) / sum(weights$all)
-    if (min(value) > 0 && max(value) < top && near >= max(5, 0.025 * n)) return(bounded(0, top))
+    if (largest < top && near >= max(5, 0.025 * n)) return(bounded(0, top))
   }
   w <- weights$train
-  if (min(value) > 0 && skewness(train, w) > 0.5 + 2 * sqrt(6 / effective_rows(length(train), w))) {
+  if (skewness(train, w) > 0.5 + 2 * sqrt(6 / effective_rows(length(train), w))) {
     q <- weighted_quantile(train, c(0.5, 0.05), w)
     if (q[1] <= 5 * (q[1] - q[2])) return(with_curve(positive(), train, w))
   }
@@ -153,6 +159,7 @@ with_curve <- function(support, train, weights = NULL) {
   support
 }
 
+# `counted`: the rows that count; NULL: all.
 check_inside <- function(support, value, counted, label) {
   check_outside(support, value, counted, label)
   if (support$whole) {
@@ -164,6 +171,9 @@ check_inside <- function(support, value, counted, label) {
 }
 
 check_outside <- function(support, value, counted, label) {
+  ends <- native_ranges(list(value), counted)
+  if (ends[1] > support$lower && ends[2] < support$upper && !support$whole) return(invisible())
+  if (is.null(counted)) counted <- seq_along(value)
   value <- value[counted]
   bad <- which(value <= support$lower | value >= support$upper)
   if (length(bad)) {
@@ -214,7 +224,7 @@ flow_supports <- function(flow) {
 
 # Encoded data with which a flow is trained on must lie inside the supports that it has.
 check_inside_flow <- function(flow, data, weights) {
-  counted <- if (is.null(weights)) seq_len(n_rows(data)) else which(weights > 0)
+  counted <- if (!is.null(weights)) which(weights > 0)
   supports <- flow_supports(flow)
   for (j in seq_along(supports)) check_outside(supports[[j]], column(data, j), counted, column_label(data, j))
 }
@@ -231,9 +241,13 @@ on_the_line <- function(data, layer) {
   for (j in seq_along(layer$scalar)) {
     if (is.null(layer$scalar[[j]]$lower) && is.null(layer$scalar[[j]]$upper)) next
     map <- with_seed(1, new_flow(layer_elementwise(layer$scalar[j]), 1L, base_normal(), 0L))
-    moved <- native_map(map, matrix(column(data, j)), NULL, inverse = TRUE)
+    moved <- native_map(map, list(column(data, j)), NULL, inverse = TRUE)
     slope <- slope + moved$logdet
-    if (is.list(data)) data[[j]] <- moved$value[, 1] else data[, j] <- moved$value[, 1]
+    value <- moved$value
+    rm(moved)
+    dim(value) <- NULL
+    collect_garbage(data)
+    if (is.list(data)) data[[j]] <- value else data[, j] <- value
   }
   list(data = data, slope = slope)
 }

@@ -5,10 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-static void check_length(SEXP x, R_xlen_t n, const char *what) {
-  if (TYPEOF(x) != REALSXP || Rf_xlength(x) != n) ffi_fail("`%s` must be %.0f numbers", what, (double)n);
-}
-
 #define COORDINATES_MOST 1048576
 
 ffi_built ffi_build(SEXP flow, const bj_memory *memory) {
@@ -39,79 +35,10 @@ static int all_finite(SEXP x) {
   return sum == 0;
 }
 
-static int column_within(SEXP x, double largest) {
-  const R_xlen_t n = Rf_xlength(x);
-  R_xlen_t i = 0;
-  if (TYPEOF(x) == REALSXP) {
-    const double *at = REAL(x);
-    while (i < n && fabs(at[i]) <= largest) i++;
-  } else if (TYPEOF(x) == INTSXP || TYPEOF(x) == LGLSXP) {
-    const int *at = INTEGER(x);
-    while (i < n && at[i] != NA_INTEGER) i++;
-  } else {
-    ffi_fail("a column is not numbers");
-  }
-  return i == n;
-}
-
-/* Whether all numbers of a matrix, or of a list of columns, are there and within +-largest, which is more than any
- * integer. */
-SEXP ffi_all_within(SEXP x, SEXP largest) {
-  const double most = Rf_asReal(largest);
-  const R_xlen_t n = TYPEOF(x) == VECSXP ? Rf_xlength(x) : 1;
-  int good = 1;
-  for (R_xlen_t j = 0; j < n && good; j++) good = column_within(TYPEOF(x) == VECSXP ? VECTOR_ELT(x, j) : x, most);
-  return Rf_ScalarLogical(good);
-}
-
-/* Two whole numbers that tell one table from another: 64 bits mixed from all numbers of a matrix, or of a list of
- * double columns, column after column, so that the order of rows and columns counts. -0 is 0. */
-SEXP ffi_digest(SEXP x) {
-  uint64_t h = 0x243f6a8885a308d3u;
-  const R_xlen_t n = TYPEOF(x) == VECSXP ? Rf_xlength(x) : 1;
-  for (R_xlen_t j = 0; j < n; j++) {
-    SEXP column = TYPEOF(x) == VECSXP ? VECTOR_ELT(x, j) : x;
-    if (TYPEOF(column) != REALSXP) ffi_fail("a column is not numbers");
-    const double *at = REAL(column);
-    const R_xlen_t rows = Rf_xlength(column);
-    for (R_xlen_t i = 0; i < rows; i++) {
-      const double value = at[i] + 0.0;
-      uint64_t bits;
-      memcpy(&bits, &value, sizeof bits);
-      h = (h ^ bits) * 0x9e3779b97f4a7c15u;
-      h ^= h >> 32;
-    }
-  }
-  SEXP out = PROTECT(Rf_allocVector(REALSXP, 2));
-  REAL(out)[0] = (double)(h >> 32);
-  REAL(out)[1] = (double)(h & 0xffffffffu);
-  UNPROTECT(1);
-  return out;
-}
-
 static const double *ffi_params(const ffi_built *built, SEXP flow) {
   SEXP params = ffi_list_get(flow, "params");
-  check_length(params, built->size.n_param, "params");
+  ffi_check_length(params, built->size.n_param, "params");
   return REAL(params);
-}
-
-/* Points: a matrix, or a list of columns of equal lengths. Without columns the number of rows is not known: 0. */
-bj_rows ffi_rows(SEXP x, int columns, const char *what) {
-  const double **column = (const double **)R_alloc((size_t)columns + 1, sizeof(double *));
-  if (TYPEOF(x) == VECSXP) {
-    if (Rf_xlength(x) != columns) ffi_fail("`%s` must have %d columns", what, columns);
-    const R_xlen_t n = columns > 0 ? Rf_xlength(VECTOR_ELT(x, 0)) : 0;
-    for (int j = 0; j < columns; j++) {
-      check_length(VECTOR_ELT(x, j), n, what);
-      column[j] = REAL(VECTOR_ELT(x, j));
-    }
-    return (bj_rows){.n = (long)n, .column = column};
-  }
-  if (columns == 0) return (bj_rows){.n = 0, .column = column};
-  const R_xlen_t n = Rf_xlength(x) / columns;
-  check_length(x, n * columns, what);
-  for (int j = 0; j < columns; j++) column[j] = REAL(x) + j * n;
-  return (bj_rows){.n = (long)n, .column = column};
 }
 
 /* NULL, or one codec a column. */
@@ -213,13 +140,13 @@ static bj_map_job map_job(const ffi_built *built, SEXP x, SEXP condition) {
   return job;
 }
 
-static void run_map(const ffi_built *built, SEXP flow, SEXP inverse, const bj_map_job *job, SEXP threads, SEXP poll) {
+static void run_map(const ffi_built *built, SEXP flow, int inverse, const bj_map_job *job, SEXP threads, SEXP poll) {
   const double *theta = ffi_params(built, flow);
   const bj_workers workers = ffi_workers(threads, poll);
   const bj_memory *workspace = ffi_workspace(built->memory);
   bj_error error = {""};
-  const bj_status status = built->core->flow_map(built->flow, theta, Rf_asLogical(inverse) ? BJ_INVERSE : BJ_FORWARD,
-                                                 job, workspace, &workers, &error);
+  const bj_status status =
+      built->core->flow_map(built->flow, theta, inverse ? BJ_INVERSE : BJ_FORWARD, job, workspace, &workers, &error);
   ffi_workspace_end(workspace);
   ffi_finish(&workers, status, &error);
 }
@@ -234,7 +161,7 @@ static double *new_matrix(SEXP list, int i, R_xlen_t n, int columns) {
   return REAL(VECTOR_ELT(list, i));
 }
 
-/* list(value, logdet, log_density); value is empty unless `want_value` */
+/* list(value, logdet, log_density); only the last unless `want_value` */
 SEXP ffi_flow_map(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP want_value, SEXP threads, SEXP poll) {
   const char *names[] = {"value", "logdet", "log_density", ""};
   ffi_arena arena;
@@ -244,9 +171,49 @@ SEXP ffi_flow_map(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP want_val
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
   double *y = new_matrix(out, 0, value ? job.x.n : 0, built.size.d);
   job.y = value ? y : NULL;
-  job.logdet = new_vector(out, 1, job.x.n);
+  double *logdet = new_vector(out, 1, value ? job.x.n : 0);
+  job.logdet = value ? logdet : NULL;
   job.log_density = new_vector(out, 2, job.x.n);
-  run_map(&built, flow, inverse, &job, threads, poll);
+  run_map(&built, flow, Rf_asLogical(inverse), &job, threads, poll);
+  UNPROTECT(1);
+  return out;
+}
+
+#define SLICE 65536
+
+static bj_rows slice_of(const bj_rows *rows, int columns, long first, long n, const double **column) {
+  for (int j = 0; j < columns; j++) column[j] = rows->column[j] + first;
+  return (bj_rows){.n = n, .column = column};
+}
+
+/* How many rows, beside those of weight 0 (`weights` NULL: none are), have no finite log density, the number of the
+ * first and its log density; without a vector of all. */
+SEXP ffi_rows_without_density(SEXP flow, SEXP x, SEXP condition, SEXP weights, SEXP threads, SEXP poll) {
+  ffi_arena arena;
+  const ffi_built built = ffi_build(flow, ffi_memory(&arena));
+  const int d = built.size.d, n_condition = built.size.n_condition;
+  const bj_map_job whole = map_job(&built, x, condition);
+  const long n = whole.x.n;
+  const double **x_at = (const double **)R_alloc((size_t)(d + n_condition), sizeof(double *));
+  if (weights != R_NilValue) ffi_check_length(weights, n, "weights");
+  const double *weight = weights == R_NilValue ? NULL : REAL(weights);
+  SEXP out = PROTECT(Rf_allocVector(REALSXP, 3));
+  double *found = REAL(out);
+  found[0] = 0;
+  found[1] = found[2] = NA_REAL;
+  bj_map_job job = {.log_density = (double *)R_alloc(SLICE, sizeof(double))};
+  for (long first = 0; first < n; first += SLICE) {
+    const long rows = n - first < SLICE ? n - first : SLICE;
+    job.x = slice_of(&whole.x, d, first, rows, x_at);
+    if (n_condition > 0) job.condition = slice_of(&whole.condition, n_condition, first, rows, x_at + d);
+    run_map(&built, flow, 1, &job, threads, poll);
+    for (long i = 0; i < rows; i++) {
+      if (isfinite(job.log_density[i]) || (weight && weight[first + i] == 0)) continue;
+      if (found[0]++ > 0) continue;
+      found[1] = (double)(first + i + 1);
+      found[2] = job.log_density[i];
+    }
+  }
   UNPROTECT(1);
   return out;
 }
@@ -254,7 +221,7 @@ SEXP ffi_flow_map(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP want_val
 static const double *cotangent(SEXP list, const char *name, R_xlen_t n) {
   SEXP value = ffi_list_get(list, name);
   if (value == R_NilValue) return NULL;
-  check_length(value, n, name);
+  ffi_check_length(value, n, name);
   return REAL(value);
 }
 
@@ -285,7 +252,7 @@ SEXP ffi_flow_vjp(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP cotangen
   job.cot_p = cotangent(cotangents, "log_density", n);
   job.seed = job.train ? (uint64_t)Rf_asReal(seed) : 0;
   job.cot_penalty = 1.0 / (double)n;
-  run_map(&built, flow, inverse, &job, threads, poll);
+  run_map(&built, flow, Rf_asLogical(inverse), &job, threads, poll);
   UNPROTECT(1);
   return out;
 }
@@ -313,7 +280,7 @@ SEXP ffi_flow_draw_vjp(SEXP flow, SEXP z, SEXP grad_z) {
   const ffi_built built = ffi_build(flow, ffi_memory(&arena));
   const double *theta = ffi_params(&built, flow);
   const bj_rows draws = ffi_rows(z, built.size.d, "z");
-  check_length(grad_z, (R_xlen_t)draws.n * built.size.d, "grad_z");
+  ffi_check_length(grad_z, (R_xlen_t)draws.n * built.size.d, "grad_z");
   SEXP gradient = PROTECT(Rf_allocVector(REALSXP, built.size.n_param));
   memset(REAL(gradient), 0, sizeof(double) * (size_t)built.size.n_param);
   bj_error error = {""};

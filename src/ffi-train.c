@@ -293,7 +293,10 @@ SEXP ffi_train(SEXP flow, SEXP setup_list, SEXP state_list, SEXP threads, SEXP p
   bj_train_outcome outcome;
   bj_error error = {""};
   const bj_workers workers = ffi_workers(threads, poll);
-  const bj_status status = built.core->train(built.flow, &setup, &state, built.memory, &workers, &outcome, &error);
+  /* An objective is R code, which may not come back. */
+  const bj_memory *workspace = setup.objective ? built.memory : ffi_workspace(built.memory);
+  const bj_status status = built.core->train(built.flow, &setup, &state, workspace, &workers, &outcome, &error);
+  ffi_workspace_end(workspace);
   ffi_finish(&workers, status, &error);
   double *counters = REAL(ffi_list_get(VECTOR_ELT(out, 0), "counters"));
   for (int i = 0; i < N_COUNTER; i++) counters[i] = *counter_of(&state, i);

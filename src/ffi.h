@@ -52,15 +52,22 @@ typedef struct {
   bj_flow_size size;
 } ffi_built;
 ffi_built ffi_build(SEXP flow, const bj_memory *memory);
+
+/* ffi-table.c */
 bj_rows ffi_rows(SEXP x, int columns, const char *what);
+void ffi_check_length(SEXP x, R_xlen_t n, const char *what);
 
 /* The entries of the .Call table. */
 SEXP ffi_all_within(SEXP x, SEXP largest);
 SEXP ffi_digest(SEXP x);
+SEXP ffi_ranges(SEXP x, SEXP rows, SEXP weights);
+SEXP ffi_rows_at(SEXP x, SEXP rows, SEXP center, SEXP scale);
+SEXP ffi_other_rows(SEXP n_row, SEXP rows);
 SEXP ffi_flow_check(SEXP flow);
 SEXP ffi_flow_describe(SEXP flow);
 SEXP ffi_flow_init(SEXP flow, SEXP seed);
 SEXP ffi_flow_map(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP want_value, SEXP threads, SEXP poll);
+SEXP ffi_rows_without_density(SEXP flow, SEXP x, SEXP condition, SEXP weights, SEXP threads, SEXP poll);
 SEXP ffi_flow_vjp(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP cotangents, SEXP threads, SEXP seed, SEXP poll);
 SEXP ffi_flow_draw(SEXP flow, SEXP n, SEXP seed, SEXP threads, SEXP poll);
 SEXP ffi_flow_draw_vjp(SEXP flow, SEXP z, SEXP grad_z);

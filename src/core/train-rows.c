@@ -152,6 +152,6 @@ static void rows_begin(trainer *t, const bj_memory *memory) {
   t->params.prep = t->prep;
   t->spaces = spaces_make(flow, slot_count(flow, one_batch ? setup->batch_size : most), 1, memory, t->workers);
   t->gradient = t->spaces[0].gtheta;
-  t->order = memory->alloc(memory->host, sizeof(int) * (size_t)setup->n);
+  if (setup->batch_size < setup->n) t->order = memory->alloc(memory->host, sizeof(int) * (size_t)setup->n);
   t->order_epoch = -1;
 }

@@ -73,7 +73,7 @@ test_that("supports that are found", {
 test_that("a wrong guess is not made of few rows or of rows without weight", {
   wrong <- vapply(1:200, function(seed) {
     set.seed(seed)
-    !is_real(found_support(x <- abs(rnorm(30, 2)), x))
+    !is_real(found_support(x <- abs(rnorm(30, 2)), max(x), x))
   }, NA)
   expect_lt(mean(wrong), 0.05)
   set.seed(5)

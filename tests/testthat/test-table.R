@@ -1,0 +1,83 @@
+# What is computed of tables where they lie, and of some of their rows.
+
+test_that("ranges, rows and the other rows are those of R, for matrices and lists, numbers and whole numbers", {
+  set.seed(1)
+  frame <- list(a = rnorm(50), b = sample.int(9L, 50, TRUE), c = rexp(50))
+  matrix <- cbind(a = frame$a, c = frame$c)
+  rows <- c(7L, 3L, 50L, 3L)
+  weights <- rep(c(0, 1, 2), length.out = 50)
+  expect_identical(native_ranges(frame), unname(vapply(frame, function(x) as.double(range(x)), c(0, 0))))
+  expect_identical(native_ranges(matrix, rows), unname(apply(matrix[rows, ], 2, range)))
+  kept <- setdiff(rows, which(weights == 0))
+  expect_identical(native_ranges(matrix, rows, weights), unname(apply(matrix[kept, ], 2, range)))
+  expect_identical(native_ranges(matrix, integer()), matrix(c(Inf, -Inf), 2, 2))
+  expect_identical(rows_at(matrix, rows), matrix[rows, ])
+  expect_identical(rows_at(frame, as.double(rows)), as.matrix(as.data.frame(frame))[rows, ])
+  expect_identical(rows_at(unname(frame), 1:2), unname(as.matrix(as.data.frame(frame))[1:2, ]))
+  center <- c(1, 1 / 3)
+  scale <- c(0.1, 3)
+  by_hand <- (matrix[rows, ] - rep(center, each = 4)) / rep(scale, each = 4)
+  expect_identical(rows_at(matrix, rows, center, scale), by_hand)
+  expect_null(rows_at(NULL, 1:2))
+  expect_identical(native_other_rows(10, c(2L, 9L, 2L)), setdiff(1:10, c(2L, 9L)))
+  expect_identical(native_other_rows(3, integer()), 1:3)
+})
+
+test_that("rows that are not there, and other things than numbers, are errors", {
+  x <- cbind(1:3 + 0, 4:6)
+  for (rows in list(0L, 4L, -1, NA, NA_integer_, NaN, Inf)) {
+    expect_error(native_rows_at(x, rows), "row", class = "bijectr_error_core")
+    expect_error(native_ranges(x, rows), "row", class = "bijectr_error_core")
+    expect_error(native_other_rows(3, rows), "row", class = "bijectr_error_core")
+  }
+  expect_error(native_ranges(list("a")), "numbers", class = "bijectr_error_core")
+  expect_error(native_ranges(list(1, 1:2)), "length", class = "bijectr_error_core")
+  expect_error(native_rows_at(x, 1, 1, c(1, 1)), "center", class = "bijectr_error_core")
+})
+
+test_that("rows without a density are counted over slices, and the first is told", {
+  f <- flow(list(layer_elementwise(scalar_support(0, 1))), d = 2)
+  x <- matrix(0.5, 70000, 2)
+  expect_identical(native_rows_without_density(f, x, NULL, NULL), c(0, NA, NA))
+  x[c(66000, 69999), 1] <- 2
+  expect_identical(native_rows_without_density(f, list(x[, 1], x[, 2]), NULL, NULL), c(2, 66000, -Inf))
+  weights <- rep(1, 70000)
+  weights[66000] <- 0
+  expect_identical(native_rows_without_density(f, x, NULL, weights), c(1, 69999, -Inf))
+})
+
+test_that("of many rows so many are looked at, over all of them and by weight", {
+  look <- look_at_rows(1:1000, NULL, 1000)
+  expect_identical(look[c("rows", "all")], list(rows = 1:1000, all = TRUE))
+  look <- look_at_rows(seq(10, 2e6, by = 10), NULL, 1000)
+  expect_length(look$rows, 1000)
+  expect_false(look$all)
+  expect_identical(anyDuplicated(look$rows), 0L)
+  expect_true(all(look$rows %% 10 == 0))
+  # one in each stretch, at no fixed place of it: months do not fall out
+  expect_identical(as.integer(ceiling(look$rows / 2000)), 1:1000)
+  months <- look_at_rows(seq_len(12 * 1000), NULL, 1000)$rows %% 12
+  expect_true(all(table(months) > 60 & table(months) < 110) && length(table(months)) == 12)
+  # by weight: a row of half of the weight is half of the rows, those without are none
+  weights <- c(0, 5000, rep(1, 5000))
+  look <- look_at_rows(1:5002, weights, 1000)
+  expect_identical(sum(look$rows == 2), 500L)
+  expect_false(1 %in% look$rows)
+  expect_null(look$weights)
+})
+
+test_that("scales of many rows are those of all, and what is refused is refused for all", {
+  set.seed(2)
+  n <- 40000
+  x <- cbind(rnorm(n, 3, 2), 0)
+  x[, 2] <- x[, 1] + rnorm(n)
+  found <- center_and_root(x, seq_len(n), NULL, "whiten")
+  expect_equal(found$center, colMeans(x), tolerance = 0.02)
+  expect_equal(found$root %*% t(found$root), cov(x), tolerance = 0.05, ignore_attr = TRUE)
+  # equal but in one row
+  copy <- cbind(a = x[, 1], b = x[, 1])
+  copy[777, 2] <- 1e4
+  expect_no_error(center_and_root(copy, seq_len(n), NULL, "whiten"))
+  copy[777, 2] <- copy[777, 1]
+  expect_error(center_and_root(copy, seq_len(n), NULL, "whiten"), "linear function", class = "bijectr_error_argument")
+})
