@@ -55,7 +55,7 @@ take_in <- function(flow, x, name, condition = NULL, latent = FALSE, gaps = FALS
   side <- if (latent) {
     list(points = take_points(x, flow$d, flow$names, NULL, name, ", one a coordinate", gaps))
   } else {
-    take_coordinates(flow, if (is.null(flow$response)) x else take_response(x, flow, name), name, gaps)
+    take_side(flow, x, name, gaps)
   }
   points <- side$points
   n <- n_rows(points)
@@ -136,7 +136,16 @@ conditions_of_model <- function(given, model, names, name, gaps) {
   out
 }
 
-# Points on the data side, list(points, off): `off` says which rows do not fulfil the relations, NULL without any.
+# Points on the data side, list(points, off): `off` says which rows the flow gives no density, as they do not fulfil the
+# relations or have no place on the left side of a formula; NULL where all have one.
+take_side <- function(flow, x, name, gaps) {
+  if (is.null(flow$response)) return(take_coordinates(flow, x, name, gaps))
+  taken <- take_response(x, flow, name)
+  side <- take_coordinates(flow, taken$points, name, gaps)
+  if (!is.null(taken$off)) side$off <- taken$off | (side$off %||% FALSE)
+  side
+}
+
 take_coordinates <- function(flow, x, name, gaps = FALSE) {
   gone <- flow$dropped
   if (!is.null(gone)) if (has_dropped(flow, open_data(x, name))) flow <- whole_table(flow) else gone <- NULL

@@ -92,7 +92,17 @@ flow_cdf <- function(flow, q, condition, name, lower_tail = TRUE, log_p = FALSE)
     here <- if (is.null(at$kept)) ends else match(ends, at$kept) # none where the condition is missing
     z[here[!is.na(here)]] <- (direction * end_value)[!is.na(here)]
   }
-  put_back(base_cdf(flow, z, lower.tail = lower_tail == increasing, log.p = log_p), at)
+  value <- base_cdf(flow, z, lower.tail = lower_tail == increasing, log.p = log_p)
+  nowhere <- at$off & column(at$points, 1) == 0 # not at an end of the line either, see take_response()
+  if (any(nowhere)) {
+    value[nowhere] <- NA
+    cli::cli_warn(
+      "{sum(nowhere)} row{?s} of {.arg {name}} {?has/have} no place on the left side of the formula: {?its/their}
+       probability is {.val {NA}}.",
+      class = "bijectr_warning_outside"
+    )
+  }
+  put_back(value, at)
 }
 
 flow_quantile <- function(flow, p, condition, name, lower_tail = TRUE, log_p = FALSE) {

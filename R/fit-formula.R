@@ -18,7 +18,9 @@
 #'   The left side is taken as it is written: for `log(y) ~ x` the coordinate is `log(y)`, which is also its name, the
 #'   unit of the log density and what [sample()] draws. Points to evaluate may be data frames that have `y`, from which
 #'   the left side is computed, or a column `log(y)`, which is taken as it is and first; numbers without names are
-#'   values of `log(y)`.
+#'   values of `log(y)`. Centres, scales and knots of `scale(y)`, `poly(y, 2)` or `ns(y, 3)` are those of the fit. A
+#'   point at which the left side has no finite value, as `log(y)` at 0, has density 0, as outside of a support (see
+#'   [supports]); such a row in data to fit is an error.
 #'
 #'   `weights` and `subset` are evaluated as [lm()] does: what they name is looked for in `data`, then where the
 #'   formula was written. A row with a missing value in a column that the formula uses is an error that says so, unless
@@ -32,7 +34,7 @@
 #'   then take a data frame of the variables on the right side as `condition`; without `condition` they find these
 #'   variables in `newdata`, if it has them. [formula()], [terms()] and [model.frame()] work as for other models, and
 #'   [update()][update.bijectr_fit] fits anew with another formula. A training that starts from a fit by formula
-#'   (`layers = fit`) makes its conditions with the levels and transformations of that fit.
+#'   (`layers = fit`) makes its coordinates and conditions with the levels and transformations of that fit.
 #' @export
 fit_flow.formula <- function(formula, data = NULL, layers = NULL, ..., d = NULL, base = base_normal(), weights = NULL,
                              subset = NULL, na.action = stats::na.fail, support = NULL, lower = NULL, upper = NULL,
@@ -92,7 +94,8 @@ in_columns <- function(expr, value, data, envir, name) {
 #   kept        row numbers in the user's data; NULL: all
 #   na_action   the rows that were left out for missing values, as of lm()
 #   formula     without dots
-#   model, response  what is needed to make conditions and coordinates of other data frames, see blueprint-formula.R)
+#   model, response  what is needed to make conditions and coordinates of other data frames, see blueprint-formula.R,
+#   left-side.R)
 # Where `layers` is a fit by formula, its levels and transformations make the conditions.
 formula_parts <- function(formula, data, weights = NULL, subset = NULL, na_action = stats::na.fail,
                           layers = NULL) {
@@ -105,15 +108,20 @@ formula_parts <- function(formula, data, weights = NULL, subset = NULL, na_actio
   variables <- Filter(function(name) name %in% names(data) || !exists(name, baseenv()), all.vars(terms)) # pi is none
   if (!is.null(data)) check_variables(setdiff(variables, names(data)))
   check_sides(sides$left, variables, data, envir)
-  values <- lapply(sides$left, function(part) evaluate_formula(eval(part, data, envir)))
-  y <- left_columns(values, sides$left, function(name, part) {
-    if (name %in% names(data)) data[[name]] else if (name %in% all.vars(part)) get0(name, envir)
+  start <- if (inherits(layers, "bijectr_flow")) layers
+  left <- if (is.null(start$response)) sides$left else left_again(sides$left, start)
+  values <- lapply(left, function(part) evaluate_formula(without_nan(eval(part, data, envir))))
+  value_of <- function(name) if (name %in% names(data)) data[[name]] else get0(name, envir)
+  y <- left_columns(values, left, function(name, part) {
+    if (name %in% names(data) || name %in% all.vars(part)) value_of(name)
   })
   right <- evaluate_formula(stats::model.frame(terms, data, na.action = stats::na.pass))
   terms <- attr(right, "terms")
-  rows <- used_rows(c(y, as.list(right)), data, weights, subset, na_action)
+  kept <- subset_rows(subset, NROW(y[[1]]), data)
+  check_left(values, left, value_of, kept)
+  rows <- used_rows(c(y, as.list(right)), kept, weights, na_action)
   y <- rows$table[seq_along(y)]
-  model <- if (inherits(layers, "bijectr_flow")) layers$condition$model
+  model <- start$condition$model
   if (is.null(model)) {
     right <- drop_levels(rows$table[length(y) + seq_along(right)])
     model <- list(terms = terms, levels = stats::.getXlevels(terms, right), variables = variables)
@@ -129,7 +137,7 @@ formula_parts <- function(formula, data, weights = NULL, subset = NULL, na_actio
   list(
     data = list2DF(y), condition = condition, weights = rows$weights, kept = rows$kept,
     na_action = rows$na_action, formula = formula, model = model,
-    response = response_model(sides$left, values, data, envir)
+    response = start$response %||% response_model(sides$left, values, data, envir)
   )
 }
 
@@ -221,8 +229,9 @@ conditions_again <- function(model, names, data, kept, envir) {
 
 # ---- rows ------------------------------------------------------------------------------------------------------------
 
-# The rows of the evaluated columns that `subset` chooses and `na_action` leaves. Without either nothing is copied.
-used_rows <- function(table, data, weights, subset, na_action) {
+# The rows of the evaluated columns that are `kept`, see subset_rows(), and that `na_action` leaves. Without either
+# nothing is copied.
+used_rows <- function(table, kept, weights, na_action) {
   n <- NROW(table[[1]])
   other <- which(vapply(table, NROW, 1L) != n)
   if (length(other)) {
@@ -236,7 +245,6 @@ used_rows <- function(table, data, weights, subset, na_action) {
   }
   names <- names(table)
   table <- structure(table, class = "data.frame", row.names = .set_row_names(n))
-  kept <- subset_rows(subset, n, data)
   if (!is.null(kept)) table <- table[kept, , drop = FALSE]
   na_action <- na_function(na_action)
   left_out <- NULL

@@ -51,6 +51,7 @@ inverse.bijectr_flow <- function(object, x, condition = NULL, ...) {
 map_points <- function(flow, x, condition, inverse) {
   at <- take_in(flow, x, "x", condition, latent = !inverse)
   out <- native_map(flow, at$points, at$condition, inverse)
+  if (any(at$off)) out$value[at$off, ] <- 0 # as outside of a support
   tell_nan(out$value, "The image")
   out$logdet <- density_at(out$logdet, at)
   list(value = give_back(flow, out$value, latent = inverse), logdet = tell_nan(out$logdet, "The log-determinant"))
@@ -107,6 +108,6 @@ logdensity.bijectr_flow <- function(object, newdata, condition = NULL, ...) {
 # Of a flow that has been checked.
 log_density <- function(flow, x, name, condition) {
   at <- take_in(flow, x, name, condition, gaps = TRUE)
-  value <- tell_nan(native_log_density(flow, at$points, at$condition), "The log density")
-  put_back(density_at(value, at), at)
+  value <- density_at(native_log_density(flow, at$points, at$condition), at)
+  put_back(tell_nan(value, "The log density"), at)
 }

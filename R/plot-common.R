@@ -91,8 +91,16 @@ pick_coordinates <- function(coordinates, flow, at_most) {
 
 # Data as a matrix of numbers: what codecs make of them is drawn.
 picture_data <- function(flow, data, gaps = FALSE) {
-  data <- take_response(data, flow, "data")
-  all_rows(take_coordinates(flow, data, "data", gaps)$points)
+  taken <- take_response(data, flow, "data")
+  points <- all_rows(take_coordinates(flow, taken$points, "data", gaps)$points)
+  if (is.null(taken$off)) return(points)
+  cli::cli_warn(
+    "{sum(taken$off)} row{?s} of {.arg data} {?has/have} no place on the left side of the formula and {?is/are} not
+     shown.",
+    class = "bijectr_warning_outside"
+  )
+  points[taken$off, ] <- NA
+  if (gaps) points else points[!taken$off, , drop = FALSE]
 }
 
 # The range to show of one coordinate: all data, else the central 99 percent of draws, and a margin.

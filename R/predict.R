@@ -82,7 +82,7 @@ predict.bijectr_flow <- function(object, newdata,
 latent_points <- function(flow, newdata, condition) {
   at <- take_in(flow, newdata, "newdata", condition, gaps = TRUE)
   back <- native_map(flow, at$points, at$condition, inverse = TRUE)
-  outside <- which(back$logdet == -Inf)
+  outside <- which(density_at(back$logdet, at) == -Inf)
   if (length(outside)) {
     back$value[outside, ] <- NA
     row <- if (is.null(at$kept)) outside[1] else at$kept[outside[1]]

@@ -421,3 +421,89 @@ test_that("the data of a call are made once for a model frame", {
   expect_identical(model.frame(fit)$wt, mtcars$wt)
   expect_identical(made, 1)
 })
+
+test_that("a training that starts from a fit by formula has the left side of that fit", {
+  basis <- list(
+    scale(y2) ~ x, cbind(poly(y2, 2), exp(y1)) ~ x, splines::ns(y2, df = 2) ~ 1, ~ exp(base::scale(y1)) + y2,
+    cbind(b = y2, a = log(scale(y1) + 9)) ~ x
+  )
+  other <- transform(table, y1 = 2 * y1 + 1, y2 = y2 / 3 - 2)
+  start <- function(formula, data) {
+    fit_flow(formula, data = data, layers = fit, steps = 1, validation = 0, noise = 0, batch_size = 90)
+  }
+  for (formula in basis) {
+    set.seed(1)
+    fit <- few(formula, table, keep_state = TRUE)
+    expect_equal(logdensity(fit, table[5:9, ]), logdensity(fit, table)[5:9], info = deparse1(formula))
+    onward <- start(formula, other)
+    expect_identical(onward$response, fit$response)
+    # the first loss is that of the fit at these data
+    expect_equal(onward$history$train[1], -mean(logdensity(fit, other)), info = deparse1(formula))
+    expect_warning(more <- resume(fit, other, steps = 1), class = "bijectr_warning_data")
+    expect_identical(more$response, fit$response)
+    expect_equal(as.numeric(logLik(more)), sum(logdensity(more, other)))
+  }
+  refused <- function(expr, message) expect_error(expr, message, class = "bijectr_error_argument")
+  refused(fit_flow(scale(y1) ~ x, data = table, layers = fit), "left side of `formula` is `scale\\(y1\\)`.*has `b`")
+  refused(fit_flow(cbind(b = y1, a = scale(y1)) ~ x, data = table, layers = fit), "left side")
+  # in any order, and columns that are there already
+  turned <- start(cbind(a = log(scale(y1) + 9), b = y2) ~ x, other)
+  expect_equal(turned$history$train[1], onward$history$train[1])
+  expect_identical(logdensity(turned, other), logdensity(turned, other[, 3:1])[seq_len(90)])
+  ready <- cbind(other, list2DF(list(a = log(drop(scale(other$y1)) + 9), b = other$y2)))
+  expect_identical(fit_flow(cbind(a, b) ~ x, data = ready, layers = fit, steps = 1)$names, c("b", "a"))
+  # variables that are not in the data
+  w <- table$y2
+  fit <- few(scale(w) ~ x, table["x"])
+  w <- 2 * w
+  onward <- start(scale(w) ~ x, table["x"])
+  expect_equal(onward$history$train[1], -mean(logdensity(fit, data.frame(w, x = table$x))))
+})
+
+test_that("points where the left side has no value have no density", {
+  set.seed(5)
+  prices <- data.frame(price = exp(rnorm(90)), x = table$x)
+  given <- data.frame(x = c(0, 0, NA, 0, 0))
+  at <- data.frame(price = c(0, -1, 0, NA, 2), given)
+  fit <- few(log(price) ~ x, prices)
+  support <- fit_flow(prices["price"], fit$layers,
+    condition = prices["x"], support = list(price = positive()), steps = 2
+  )
+  expect_no_warning(value <- logdensity(fit, at))
+  expect_identical(is.finite(value), c(FALSE, FALSE, FALSE, FALSE, TRUE))
+  expect_identical(value[1:4], logdensity(support, at["price"], given)[1:4])
+  expect_identical(value[1:4], c(-Inf, -Inf, NA, NA))
+  expect_identical(dflow(at, fit)[1:4], c(0, 0, NA, NA))
+  expect_identical(predict(fit, at[5, ], "density"), exp(value[5]))
+  expect_no_warning(back <- inverse(fit, at[c(1, 2, 5), ]))
+  expect_identical(back$logdet[1:2], c(-Inf, -Inf))
+  expect_warning(latent <- predict(fit, at, "latent"), "outside the support", class = "bijectr_warning_outside")
+  expect_identical(is.na(latent[, 1]), c(TRUE, TRUE, TRUE, TRUE, FALSE))
+  # 0 is at the end of the line, -1 nowhere
+  expect_warning(p <- pflow(at, fit), "1 row of `q`", class = "bijectr_warning_outside")
+  expect_identical(p[1:4], c(0, NA, NA, NA))
+  expect_identical(pflow(at[1, ], fit, lower.tail = FALSE), 1)
+  # what is no number is a value of the table, not of the left side
+  expect_error(logdensity(fit, data.frame(price = Inf, x = 0)), "is Inf", class = "bijectr_error_argument")
+  two <- few(cbind(sqrt(price), 1 / x, y = price) ~ 1, prices)
+  at <- data.frame(price = c(-1, 1, 1, NA), x = c(1, 0, 1, 0))
+  expect_identical(logdensity(two, at)[-3], c(-Inf, -Inf, NA))
+  grDevices::pdf(NULL)
+  withr::defer(grDevices::dev.off())
+  zero <- given[1, , drop = FALSE]
+  expect_warning(plot(fit, "samples", data = at[c(1, 5), ], condition = zero), "1 row of `data` has no",
+    class = "bijectr_warning_outside"
+  )
+})
+
+test_that("data to fit with such values are refused, by row and column", {
+  prices <- transform(table, price = exp(y1))
+  prices$price[c(4, 8)] <- c(0, -2)
+  prices$price[6] <- NA
+  refused <- function(expr, message) expect_error(expect_no_warning(expr), message, class = "bijectr_error_argument")
+  refused(few(log(price) ~ x, prices), "row 4, column log\\(price\\) is -Inf.*price is 0.*2 rows")
+  refused(few(log(price) ~ x, prices, subset = -4, na.action = na.omit), "row 8, column log\\(price\\) is NaN.*is -2")
+  refused(few(log(price) ~ x, prices, subset = -c(4, 8)), "row 6, column log\\(price\\) is NA")
+  expect_identical(few(log(price) ~ x, prices, subset = -c(4, 8), na.action = na.omit)$nobs, 87L)
+  refused(few(cbind(y2, sqrt(cbind(price, y1 + 9))) ~ x, prices[7:9, ]), "row 2, column sqrt.* is NaN")
+})
