@@ -165,24 +165,6 @@ without_dots <- function(formula, data) {
   out
 }
 
-# list(left, right): expressions of the coordinates, under the names that were given to them, and a formula of the
-# conditions.
-formula_sides <- function(formula) {
-  envir <- environment(formula)
-  if (length(formula) == 3) {
-    y <- formula[[2]]
-    left <- if (is.call(y) && identical(y[[1]], quote(cbind))) as.list(y)[-1] else list(y)
-    return(list(left = left, right = stats::as.formula(call("~", formula[[3]]), envir)))
-  }
-  terms <- evaluate_formula(stats::terms(formula))
-  if (!length(attr(terms, "term.labels"))) stop_arg("{.arg formula} has no coordinates on either side.")
-  if (any(attr(terms, "order") > 1)) {
-    stop_arg("{.arg formula} without a left side lists coordinates, {.code ~ y1 + y2}: there are no interactions.")
-  }
-  used <- rowSums(attr(terms, "factors")) > 0 # not what a minus took out
-  list(left = as.list(attr(terms, "variables"))[-1][used], right = stats::as.formula(quote(~1), envir))
-}
-
 # Values that are no columns would have to be found again at each prediction.
 check_variables <- function(outside) {
   if (length(outside)) stop_arg("{.arg formula} needs {.field {outside}}, which {?is/are} not in {.arg data}.")

@@ -2,6 +2,24 @@
 
 # ---- in data to fit --------------------------------------------------------------------------------------------------
 
+# list(left, right): expressions of the coordinates, under the names that were given to them, and a formula of the
+# conditions.
+formula_sides <- function(formula) {
+  envir <- environment(formula)
+  if (length(formula) == 3) {
+    y <- formula[[2]]
+    left <- if (is.call(y) && identical(y[[1]], quote(cbind))) as.list(y)[-1] else list(y)
+    return(list(left = left, right = stats::as.formula(call("~", formula[[3]]), envir)))
+  }
+  terms <- evaluate_formula(stats::terms(formula))
+  if (!length(attr(terms, "term.labels"))) stop_arg("{.arg formula} has no coordinates on either side.")
+  if (any(attr(terms, "order") > 1)) {
+    stop_arg("{.arg formula} without a left side lists coordinates, {.code ~ y1 + y2}: there are no interactions.")
+  }
+  used <- rowSums(attr(terms, "factors")) > 0 # not what a minus took out
+  list(left = as.list(attr(terms, "variables"))[-1][used], right = stats::as.formula(quote(~1), envir))
+}
+
 part_labels <- function(parts) {
   labels <- vapply(parts, deparse1, "")
   given <- names(parts)
