@@ -38,7 +38,7 @@
 #' @export
 fit_flow.formula <- function(formula, data = NULL, layers = NULL, ..., d = NULL, base = base_normal(), weights = NULL,
                              subset = NULL, na.action = stats::na.fail, support = NULL, lower = NULL, upper = NULL,
-                             standardize = TRUE, extrapolate = "pull", collinear = "error",
+                             standardize = TRUE, extrapolate = "pull", na = "fail", collinear = "error",
                              loss = loss_maximum_likelihood(), control = NULL, progress = interactive()) {
   call <- sys.call(-1)
   if (inherits(data, "formula")) { # data |> fit_flow(y ~ x)
@@ -54,20 +54,28 @@ fit_flow.formula <- function(formula, data = NULL, layers = NULL, ..., d = NULL,
   }
   form <- form_of(data)
   data <- formula_data(data)
+  gappy <- check_choice(na, c("fail", "model"), "na") == "model"
   find <- function(expr, value, name) in_columns(expr, value, data, environment(formula), name)
   parts <- formula_parts(
     formula, data, find(substitute(weights), weights, "weights"), find(substitute(subset), subset, "subset"), na.action,
-    layers
+    layers, gappy
   )
-  y <- as_fit_data(parts$data)
+  gaps <- if (gappy) open_gaps(parts$data, parts$weights)
+  y <- as_fit_data(if (is.null(gaps)) parts$data else gaps$data)
   if (!is.null(d) && check_count(d, "d") != n_columns(y)) {
     stop_arg("{.arg d} is {d}, but the left side of {.arg formula} has {n_columns(y)} column{?s}.")
   }
   control <- make_control(control, default_control(n_rows(y), n_columns(y)), list(...))
   rules <- column_rules(standardize, extrapolate, support, lower, upper, collinear)
+  call <- plain_call(match.call(fit_flow.formula, call))
+  if (!is.null(gaps$missing)) {
+    fit_block <- block_fitter(base, loss, progress)
+    return(fit_gaps(
+      y, gaps$missing, layers, parts$condition, parts$weights, rules, control, fit_block, call, form, parts
+    ))
+  }
   fit_matrix(y, layers, base, parts$condition, parts$weights, rules, loss, control, progress,
-    call = plain_call(match.call(fit_flow.formula, call)),
-    formula = bare_formula(parts$formula), model = parts$model, response = parts$response,
+    call = call, formula = bare_formula(parts$formula), model = parts$model, response = parts$response,
     na_action = parts$na_action, form = form
   )
 }
@@ -96,9 +104,10 @@ in_columns <- function(expr, value, data, envir, name) {
 #   formula     without dots
 #   model, response  what is needed to make conditions and coordinates of other data frames, see blueprint-formula.R,
 #   left-side.R)
-# Where `layers` is a fit by formula, its levels and transformations make the conditions.
+# `gappy`: values of the left side may be missing. Where `layers` is a fit by formula, its levels and transformations
+# make the coordinates and conditions.
 formula_parts <- function(formula, data, weights = NULL, subset = NULL, na_action = stats::na.fail,
-                          layers = NULL) {
+                          layers = NULL, gappy = FALSE) {
   if (calls_offset(formula)) stop_arg("{.arg formula} has an offset, which means nothing for a density.")
   formula <- without_dots(formula, data)
   envir <- environment(formula) %||% globalenv()
@@ -119,7 +128,7 @@ formula_parts <- function(formula, data, weights = NULL, subset = NULL, na_actio
   terms <- attr(right, "terms")
   kept <- subset_rows(subset, NROW(y[[1]]), data)
   check_left(values, left, value_of, kept)
-  rows <- used_rows(c(y, as.list(right)), kept, weights, na_action)
+  rows <- used_rows(c(y, as.list(right)), kept, weights, na_action, length(y), gappy)
   y <- rows$table[seq_along(y)]
   model <- start$condition$model
   if (is.null(model)) {
@@ -207,79 +216,4 @@ conditions_again <- function(model, names, data, kept, envir) {
   table <- as_plain_frame(table, NROW(table[[1]]))
   if (!is.null(kept)) table <- table[kept, , drop = FALSE]
   model_conditions(table, model, names, "data", envir)
-}
-
-# ---- rows ------------------------------------------------------------------------------------------------------------
-
-# The rows of the evaluated columns that are `kept`, see subset_rows(), and that `na_action` leaves. Without either
-# nothing is copied.
-used_rows <- function(table, kept, weights, na_action) {
-  n <- NROW(table[[1]])
-  other <- which(vapply(table, NROW, 1L) != n)
-  if (length(other)) {
-    stop_arg("{.field {names(table)[c(1, other[1])]}} of {.arg formula} differ in length: {n} and
-              {NROW(table[[other[1]]])}.")
-  }
-  if (!is.null(weights)) {
-    if (!is.numeric(weights)) stop_arg("{.arg weights} must be numeric, not {.obj_type_friendly {weights}}.")
-    if (length(weights) != n) check_weights(weights, n)
-    table[["(weights)"]] <- as.double(weights)
-  }
-  names <- names(table)
-  table <- structure(table, class = "data.frame", row.names = .set_row_names(n))
-  if (!is.null(kept)) table <- table[kept, , drop = FALSE]
-  na_action <- na_function(na_action)
-  left_out <- NULL
-  if (identical(na_action, stats::na.fail)) {
-    check_complete(table, kept)
-  } else if (!identical(na_action, stats::na.pass)) {
-    table <- na_action(table)
-    if (!is.data.frame(table) || length(table) != length(names)) {
-      stop_arg("{.arg na.action} must return the columns that it is given.")
-    }
-    left_out <- attr(table, "na.action")
-    if (!is.null(left_out)) kept <- (if (is.null(kept)) seq_len(n) else kept)[-unclass(left_out)]
-  }
-  weights <- if (!is.null(weights)) table[["(weights)"]]
-  list(table = stats::setNames(as.list(table), names), weights = weights, kept = kept, na_action = left_out)
-}
-
-subset_rows <- function(subset, n, data) {
-  if (is.null(subset)) return(NULL)
-  if (is.logical(subset)) {
-    if (length(subset) != n) stop_arg("{.arg subset} must have one value a row ({n}), not {length(subset)}.")
-    return(which(subset))
-  }
-  if (is.character(subset)) subset <- match(subset, row.names(data))
-  rows <- tryCatch(seq_len(n)[subset], error = function(e) NA)
-  if (anyNA(rows)) stop_arg("{.arg subset} must name rows of {.arg data}, which has {n}.")
-  rows
-}
-
-na_function <- function(na_action) {
-  if (is.null(na_action)) return(stats::na.pass)
-  if (is.character(na_action) && length(na_action) == 1) na_action <- get0(na_action, mode = "function")
-  if (!is.function(na_action)) stop_arg("{.arg na.action} must be a function such as {.fn na.omit}.")
-  na_action
-}
-
-# The first missing value, by the row of the user's data. What is not finite is told later.
-check_complete <- function(table, kept) {
-  for (name in setdiff(names(table), "(weights)")) {
-    value <- table[[name]]
-    if (!anyNA(value)) next
-    at <- which(if (is.matrix(value)) rowSums(is.na(value)) > 0 else is.na(value))[1]
-    if (is.matrix(value) && length(colnames(value))) name <- colnames(value)[which(is.na(value[at, ]))[1]]
-    row <- if (is.null(kept)) at else kept[at]
-    what <- if (is.numeric(value) && !is.matrix(value) && is.nan(value[at])) "NaN" else "NA"
-    stop_arg(c(
-      "{.arg data} has a value that cannot be used: row {row}, column {.field {name}} is {what}.",
-      i = "{.code na.action = na.omit} leaves such rows out."
-    ))
-  }
-}
-
-drop_levels <- function(columns) {
-  for (j in seq_along(columns)) if (is.factor(columns[[j]])) columns[[j]] <- columns[[j]][, drop = TRUE]
-  structure(columns, class = "data.frame", row.names = .set_row_names(if (length(columns)) NROW(columns[[1]]) else 0L))
 }

@@ -126,12 +126,8 @@ fit_flow.data.frame <- function(data, layers = NULL, ..., d = NULL, base = base_
                                 loss = loss_maximum_likelihood(), control = NULL, progress = interactive()) {
   call <- user_fit_call()
   form <- form_of(data)
-  missing <- if (check_choice(na, c("fail", "model"), "na") == "model") {
-    data <- open_table(data)
-    is_missing(data)
-  }
-  if (any(missing)) data <- fill_gaps(data, missing)
-  data <- as_fit_data(data,
+  gaps <- if (check_choice(na, c("fail", "model"), "na") == "model") open_gaps(data, weights)
+  data <- as_fit_data(if (is.null(gaps)) data else gaps$data,
     cure = "{.code na.omit(data)} leaves such rows out; {.code na = \"model\"} learns from them."
   )
   if (!is.null(d) && check_count(d, "d") != n_columns(data)) {
@@ -139,12 +135,9 @@ fit_flow.data.frame <- function(data, layers = NULL, ..., d = NULL, base = base_
   }
   control <- make_control(control, default_control(n_rows(data), n_columns(data)), list(...))
   rules <- column_rules(standardize, extrapolate, support, lower, upper, collinear)
-  if (any(missing)) {
-    if (rules$collinear == "drop") stop_arg("{.code collinear = \"drop\"} is for data without missing values.")
-    fit_block <- function(data, layers, condition, weights, control, rules) {
-      fit_matrix(data, layers, base, condition, weights, rules, loss, control, progress)
-    }
-    return(fit_gaps(data, missing, layers, condition, weights, rules, control, fit_block, call, form))
+  if (!is.null(gaps$missing)) {
+    fit_block <- block_fitter(base, loss, progress)
+    return(fit_gaps(data, gaps$missing, layers, condition, weights, rules, control, fit_block, call, form))
   }
   fit_matrix(data, layers, base, condition, weights, rules, loss, control, progress, call, form = form)
 }
@@ -187,10 +180,19 @@ make_control <- function(control, default, given) {
   do.call(fit_control, unclass(control))
 }
 
+# How fit_gaps() fits a block.
+block_fitter <- function(base, loss, progress) {
+  function(data, layers, condition, weights, control, rules, levels) {
+    fit_matrix(data, layers, base, condition, weights, rules, loss, control, progress, levels = levels)
+  }
+}
+
 # `data` comes from as_fit_data(), `condition` from the user, `rules` from column_rules(); `form` is what the data came
-# as; the other last arguments are those of a fit by formula.
+# as; `levels` says which conditions are codes, see coded_levels(); the other last arguments are those of a fit by
+# formula.
 fit_matrix <- function(data, layers, base, condition, weights, rules, loss, control, progress, call = NULL,
-                       formula = NULL, model = NULL, response = NULL, na_action = NULL, form = NULL) {
+                       formula = NULL, model = NULL, response = NULL, na_action = NULL, form = NULL,
+                       levels = coded_levels(model, column_names(condition))) {
   n <- n_rows(data)
   loss <- check_data_loss(loss)
   weights <- check_weights(weights, n)
@@ -206,7 +208,7 @@ fit_matrix <- function(data, layers, base, condition, weights, rules, loss, cont
   rows <- split_rows(n, control$validation, weights)
   auto <- is.null(layers) && rules$standardize != "none"
   if (is.null(layers)) {
-    layers <- default_layers(length(rows$train), d, d_condition, coded_levels(model, column_names(condition)))
+    layers <- default_layers(length(rows$train), d, d_condition, levels)
   }
   start <- if (inherits(layers, "bijectr_flow")) check_start(layers, d, d_condition)
   if (!is.null(start)) {

@@ -18,7 +18,8 @@ check_gaps_fit <- function(fit) {
     stop_damaged("condition")
   }
   check_blueprint(fit)
-  for (field in c("call", "rows", "status", "steps", "seconds", "nobs", "loglik", "held_out_loglik")) {
+  fields <- c("call", "formula", "na.action", "rows", "status", "steps", "seconds", "nobs", "loglik", "held_out_loglik")
+  for (field in fields) {
     if (!FIT_FIELDS[[field]](fit[[field]])) stop_damaged(field)
   }
   k <- length(fit[["gaps"]])
@@ -39,10 +40,11 @@ check_gaps_fit <- function(fit) {
   fit
 }
 
-# New points, whose missing values are gaps: list(z, missing, given).
+# New points, whose missing values are gaps: list(z, missing, given, off), `off` as take_in() has it.
 take_gaps <- function(fit, x, condition) {
   if (missing(x)) stop_arg("{.arg newdata} is missing.")
-  z <- take_points(x, fit$d, fit$names, fit$codecs, "newdata", ", one a coordinate", gaps = TRUE)
+  side <- take_side(fit, x, "newdata", gaps = TRUE)
+  z <- side$points
   missing <- is_missing(z)
   for (j in setdiff(which(colSums(missing) > 0), fit$gaps)) {
     row <- which(missing[, j])[1]
@@ -51,7 +53,7 @@ take_gaps <- function(fit, x, condition) {
       i = "That column had no gaps in the data of the fit."
     ))
   }
-  list(z = z, missing = missing, given = take_condition(fit, condition, n_rows(z), x, gaps = TRUE))
+  list(z = z, missing = missing, given = take_condition(fit, condition, n_rows(z), x, gaps = TRUE), off = side$off)
 }
 
 #' @rdname logdensity
@@ -65,6 +67,7 @@ logdensity.bijectr_gaps_fit <- function(object, newdata, condition = NULL, ...) 
   kept <- which(rep_len(!rows_with_gaps(at$given), length(out)))
   given <- if (!is.null(at$given)) keep_rows(at$given, kept)
   out[kept] <- gaps_log_density(object, keep_rows(at$z, kept), at$missing[kept, , drop = FALSE], given)
+  if (!is.null(at$off)) out[at$off & !is.na(out)] <- -Inf
   out
 }
 
@@ -106,15 +109,59 @@ simulate.bijectr_gaps_fit <- function(object, nsim = 1, seed = NULL, n = object$
                                       ...) {
   check_unused(...)
   check_gaps_fit(object)
-  seeded_sets(nsim, seed, n, function(n) sample(object, n, condition = condition, gaps = gaps))
+  draw <- function(n) sample(object, n, condition = condition, gaps = gaps)
+  extrapolation_once(seeded_sets(nsim, seed, n, draw))
 }
 
 #' @export
-predict.bijectr_gaps_fit <- function(object, newdata, type = c("logdensity", "density"), condition = NULL, ...) {
+predict.bijectr_gaps_fit <- function(object, newdata,
+                                     type = c(
+                                       "logdensity", "density", "latent", "distribution", "quantile", "response"
+                                     ), condition = NULL, ...) {
   check_unused(...)
-  value <- logdensity(object, newdata, condition)
-  if (check_choice(type, c("logdensity", "density"), "type") == "density") exp(value) else value
+  check_gaps_fit(object)
+  type <- check_choice(type, eval(formals()$type), "type")
+  switch(type,
+    logdensity = logdensity(object, newdata, condition),
+    density = exp(logdensity(object, newdata, condition)),
+    response = stop_arg(c(
+      "A fit with {.code na = \"model\"} has no mean of the response by itself: rows have gaps or are whole.",
+      i = "The mean of whole draws is {.code colMeans(sample(object, 1e4, condition, gaps = FALSE))}."
+    )),
+    latent = stop_arg(c(
+      "{.code type = \"latent\"} needs one flow, but a fit with {.code na = \"model\"} is several: what is missing in a
+       row has no point on a base side.",
+      i = "Its flows are {.code object$blocks[[1]]$fit} and so on; {.fn logdensity} works on all."
+    )),
+    stop_arg(c(
+      "{.code type = \"{type}\"} needs one flow of one coordinate, but a fit with {.code na = \"model\"} is several.",
+      i = "Probabilities can be had from draws: {.code mean(sample(object, 1e5, gaps = FALSE)[[1]] < 3)}."
+    ))
+  )
 }
+
+# Supports of all columns, as flow_supports().
+gaps_supports <- function(fit) {
+  out <- rep(list(whole_line()), fit$d)
+  for (block in fit$blocks) {
+    found <- flow_supports(block$fit)
+    for (k in seq_along(found)) {
+      out[[block$columns[k]]] <- found[[k]]
+      out[[block$columns[k]]]$codec <- fit$codecs[[block$columns[k]]]
+    }
+  }
+  out
+}
+
+#' @export
+formula.bijectr_gaps_fit <- function(x, ...) {
+  check_gaps_fit(x)
+  if (is.null(x$formula)) stop_arg("This fit was not made by formula: it has none.")
+  stats::as.formula(x$formula, parent.frame())
+}
+
+#' @export
+terms.bijectr_gaps_fit <- function(x, ...) stats::terms(formula.bijectr_gaps_fit(x))
 
 #' @export
 nobs.bijectr_gaps_fit <- function(object, ...) check_gaps_fit(object)$nobs
@@ -155,6 +202,7 @@ print.bijectr_gaps_fit <- function(x, ...) {
       if (length(given)) paste0(" given ", shorten_list(coordinate_labels(x)[given])), "\n", sep = ""
     )
   }
+  print_supports(x, gaps_supports(x))
   if (is.finite(x$held_out_loglik %||% NA)) {
     cat("  mean log density of held-out rows: ", format_nats(x$held_out_loglik / length(x$rows$validation)), "\n",
       sep = ""

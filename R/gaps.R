@@ -27,7 +27,9 @@
 #'   The probability of a pattern is its share among the training rows, with one more row that is spread over all
 #'   patterns. The columns without gaps have one flow, given the pattern, whose layers `layers` are; each column with
 #'   gaps, fewest first, has a flow of one coordinate given the pattern and the columns before it, trained on the rows
-#'   that have it. Conditions must be without gaps.
+#'   that have it. By formula it is the left side that may have gaps; conditions must be without, and `na.action` says
+#'   what becomes of rows where they are not. Rows of weight 0 count for nothing here either, and `seconds` is the
+#'   budget of all flows together, each of which makes some steps.
 #'
 #'   Such a fit has the fields `gaps`, `patterns` and `blocks`, a list of fits. [logdensity()], and `predict()` of
 #'   log densities and densities, take `NA` in columns with gaps as missing; [sample()] and `simulate()` draw rows with
@@ -40,16 +42,37 @@
 #' @name fit_flow
 NULL
 
-# `filled` is the user's table with values in its gaps, see fill_gaps(), `missing` says where they are.
-# `fit_block(data, layers, condition, weights, control, rules)` fits one block.
-fit_gaps <- function(filled, missing, layers, condition, weights, rules, control, fit_block, call, form) {
+# A table as the user has it, list(data, missing): with values in its gaps, see fill_gaps(), and where they were. Gaps
+# of columns that have some in rows of weight 0 only are none; `missing` is NULL without any.
+open_gaps <- function(data, weights) {
+  data <- open_table(data)
+  missing <- is_missing(data)
+  if (!any(missing)) return(list(data = data))
+  weights <- check_weights(weights, n_rows(data))
+  counted <- if (is.null(weights)) TRUE else weights > 0
+  data <- fill_gaps(data, missing, weights)
+  missing[, colSums(missing[counted, , drop = FALSE]) == 0] <- FALSE
+  list(data = data, missing = if (any(missing)) missing)
+}
+
+# `filled` and `missing` come from open_gaps(). `fit_block(data, layers, condition, weights, control, rules, levels)`
+# fits one block. `by_formula`: what formula_parts() says.
+fit_gaps <- function(filled, missing, layers, condition, weights, rules, control, fit_block, call, form,
+                     by_formula = NULL) {
+  started <- Sys.time()
+  if (rules$collinear == "drop") stop_arg("{.code collinear = \"drop\"} is for data without missing values.")
   n <- n_rows(filled)
   weights <- check_weights(weights, n)
+  unit <- weight_unit(weights)
+  weights <- if (!is.null(weights)) weights / unit
   condition <- as_fit_condition(condition, n)
   rows <- split_rows(n, control$validation, weights)
   plan <- blueprint(
-    filled, condition, rows$train, weights = weights, extrapolate = rules$extrapolate, form = form
+    filled, condition, rows$train, by_formula$model, response = by_formula$response, weights = weights,
+    extrapolate = rules$extrapolate, form = form, layers = layers
   )
+  coded <- coded_levels(by_formula$model, column_names(condition))
+  if (is.null(layers) && !is.null(coded)) plan$condition$levels <- coded
   z <- encode_columns(filled, plan$codecs)
   given <- if (!is.null(condition)) encode_columns(condition, plan$condition$codecs)
   supports <- given_supports(rules$support, rules$lower, rules$upper, n_columns(z), plan$names, plan$codecs)
@@ -62,16 +85,22 @@ fit_gaps <- function(filled, missing, layers, condition, weights, rules, control
     has <- which(!missing[, block$columns[1]])
     own <- control
     own["validation"] <- list(match(intersect(rows$validation, has), has))
+    if (!is.null(control$seconds)) {
+      own$seconds <- max(control$seconds - as.double(Sys.time() - started, units = "secs"), 1e-9)
+    }
     points <- block_points(block, z, has)
     known <- stats::setNames(supports[block$columns], names(points))
     rules[c("support", "lower", "upper")] <- list(if (auto) "auto" else Filter(Negate(is.null), known), NULL, NULL)
+    of_block <- block_condition(model, block, z, missing, given, has)
+    # the user's conditions come first; codes among them are looked up in every block
+    levels <- c(plan$condition$levels, integer(length(of_block) - length(plan$condition$levels)))
     model$blocks[[k]]$fit <- keep_blocks(model$blocks[seq_len(k - 1)], within_blocks(fit_block(
-      points, if (k == 1) layers, block_condition(model, block, z, missing, given, has), weights[has], own, rules
+      points, if (k == 1) layers, of_block, weights[has], own, rules, levels
     )))
   }
-  fit <- new_gaps_fit(model, plan, rows, call, count_rows(n, weights))
+  fit <- new_gaps_fit(model, plan, rows, call, count_rows(n, weights), by_formula)
   density <- gaps_log_density(fit, z, missing, given)
-  add_evaluation(fit, log_likelihoods(density, weights, rows))
+  add_evaluation(fit, log_likelihoods(density, weights, rows, unit))
 }
 
 # What would be found in a block, and told in its words, is looked for in the table.
@@ -91,7 +120,7 @@ check_gappy <- function(z, missing, weights, rows, supports, standardize, layers
     center_and_root(z, whole, weights, standardize)
   }
   full <- sum(colSums(missing) == 0)
-  if (inherits(layers, "bijectr_flow") && layers$d != max(full, 1)) {
+  if (inherits(layers, "bijectr_flow") && check_flow(layers)$d != max(full, 1)) {
     stop_arg(c(
       "{.arg layers} is a flow of {layers$d} coordinate{?s}, but {full} column{?s} of {.arg data} {?is/are} without
        gaps.",
@@ -107,13 +136,18 @@ is_missing <- function(table) {
   do.call(cbind, lapply(seq_len(n_columns(table)), function(j) is.na(as_stored(column(table, j)))))
 }
 
-# The median of what was observed stands in the gaps: a value that the column has, whatever its class.
-fill_gaps <- function(table, missing) {
+# The median of what was observed, in rows that count, stands in the gaps: a value that the column has, whatever its
+# class.
+fill_gaps <- function(table, missing, weights = NULL) {
+  if (is.null(weights)) weights <- rep(1, nrow(missing))
   for (j in which(colSums(missing) > 0)) {
     value <- column(table, j)
     observed <- which(!missing[, j])
     if (!length(observed)) stop_arg("Column {.field {column_label(table, j)}} of {.arg data} has no values.")
-    middle <- observed[order(value[observed])[ceiling(length(observed) / 2)]]
+    if (any(weights[observed] > 0)) observed <- observed[weights[observed] > 0]
+    observed <- observed[order(value[observed])]
+    share <- cumsum(weights[observed] / max(weights))
+    middle <- observed[which(share >= share[length(share)] / 2)[1]]
     value[missing[, j]] <- value[middle]
     if (is.list(table)) table[[j]] <- value else table[, j] <- value
   }
@@ -122,7 +156,9 @@ fill_gaps <- function(table, missing) {
 
 # Which columns have gaps, what replaces them, the patterns, and the blocks to be fitted.
 gaps_model <- function(z, missing, weights, train) {
-  n_missing <- colSums(missing)
+  counted <- if (is.null(weights)) TRUE else weights > 0
+  if (!is.null(weights)) train <- train[weights[train] > 0]
+  n_missing <- colSums(missing[counted, , drop = FALSE])
   gaps <- order(n_missing)[sort(n_missing) > 0]
   full <- setdiff(seq_len(n_columns(z)), gaps)
   flags <- function(columns) { # those that vary where the block is trained
@@ -208,14 +244,16 @@ keep_blocks <- function(done, fit) {
   )
 }
 
-new_gaps_fit <- function(model, plan, rows, call, nobs) {
+new_gaps_fit <- function(model, plan, rows, call, nobs, by_formula) {
   fits <- lapply(model$blocks, `[[`, "fit")
   worst <- which.max(match(vapply(fits, `[[`, "", "status"), c(COMPLETE, EARLY)))
   total <- function(field) sum(vapply(fits, `[[`, 0, field))
   fields <- list(
     format = FORMAT_VERSION, d = sum(lengths(lapply(model$blocks, `[[`, "columns"))),
-    d_condition = length(plan$condition$codecs), call = call, rows = rows, nobs = nobs, loglik = NULL,
-    held_out_loglik = NULL, status = fits[[worst]]$status, steps = total("steps"), seconds = total("seconds")
+    d_condition = length(plan$condition$codecs), call = call,
+    formula = if (!is.null(by_formula)) bare_formula(by_formula$formula), rows = rows,
+    na.action = by_formula$na_action, nobs = nobs, loglik = NULL, held_out_loglik = NULL,
+    status = fits[[worst]]$status, steps = total("steps"), seconds = total("seconds")
   )
   structure(c(fields, plan, model), class = c("bijectr_gaps_fit", "bijectr_fit", "bijectr_flow"))
 }

@@ -228,3 +228,166 @@ test_that("a missing condition gives NA in its place, and update() fits anew", {
   expect_s3_class(again, "bijectr_gaps_fit")
   expect_identical(again$steps, 14)
 })
+
+test_that("by formula: a joint density is that of the columns", {
+  again <- function(...) {
+    set.seed(2)
+    suppressWarnings(fit_flow(..., na = "model", steps = 12), classes = "bijectr_warning_few_rows")
+  }
+  plain <- again(table[c("a", "b", "c")], small)
+  fit <- again(~ a + b + c, data = table, layers = small)
+  expect_identical(coef(fit), coef(plain))
+  expect_identical(logdensity(fit, table), logdensity(plain, table))
+  expect_identical(formula(fit), ~ a + b + c, ignore_formula_env = TRUE)
+  expect_identical(attr(terms(fit), "term.labels"), c("a", "b", "c"))
+  expect_s3_class(sample(fit, 3), "data.frame")
+  expect_identical(update(fit, ~ . - c, data = table, layers = small)$names, c("a", "b"))
+  # what is not missing is an ordinary fit
+  expect_s3_class(again(~ a + day, data = table, layers = small), c("bijectr_fit", "bijectr_flow"), exact = TRUE)
+  # transformed columns have gaps where their own columns have
+  bent <- again(~ a + exp(b) + log(c + 9), data = table, layers = small)
+  at <- data.frame(a = table$a, "exp(b)" = exp(table$b), "log(c + 9)" = log(table$c + 9), check.names = FALSE)
+  expect_identical(logdensity(bent, table), logdensity(bent, at))
+  expect_true(all(is.finite(logdensity(bent, table))))
+  off <- data.frame(a = 0, b = c(NA, 1), c = c(-10, NA))
+  expect_identical(is.finite(logdensity(bent, off)), c(FALSE, TRUE))
+  expect_identical(logdensity(bent, off)[1], -Inf)
+  expect_error(again(~ a + log(c - 2), data = table), "column log\\(c - 2\\) is NaN", class = "bijectr_error_argument")
+})
+
+test_that("by formula: conditions, weights and rows", {
+  g <- table[c("a", "b", "c")]
+  g$f <- factor(rep(c("u", "v", "w"), 100))
+  g$w <- rep(c(1, 2, 0, 1), 75)
+  set.seed(3)
+  fit <- fit_flow(cbind(b, c) ~ a + f, data = g, weights = w, na = "model", steps = 8)
+  expect_identical(fit$nobs, 225L)
+  expect_identical(fit$condition$names, c("a", "fv", "fw"))
+  at <- logdensity(fit, g[1:9, ])
+  expect_true(all(is.finite(at)))
+  expect_equal(logdensity(fit, g[1:9, c("c", "b")], condition = g[1:9, c("f", "a")]), at)
+  expect_identical(names(sample(fit, 2, condition = g[1:2, ])), c("b", "c"))
+  expect_identical(is.na(logdensity(fit, transform(g[1:3, ], a = c(0, NA, 0)))), c(FALSE, TRUE, FALSE))
+  short <- function(...) fit_flow(b ~ a, na = "model", steps = 3, ...)
+  expect_identical(short(data = g, subset = f != "u")$nobs, 200L)
+  g$a[c(3, 5)] <- NA
+  expect_error(short(data = g), "row 3, column a is NA.*only the left side", class = "bijectr_error_argument")
+  fit <- short(data = g, na.action = na.omit)
+  expect_identical(as.vector(fit$na.action), c(3L, 5L))
+  expect_identical(fit$nobs, 298L)
+  expect_error(fit_flow(b ~ 1, data = g), "na = \"model\".*learns from them", class = "bijectr_error_argument")
+  expect_error(fit_flow(~ a + b, data = g, na = "model", collinear = "drop"), "missing values",
+    class = "bijectr_error_argument"
+  )
+})
+
+test_that("codes among conditions are looked up in all blocks", {
+  set.seed(4)
+  shop <- sprintf("s%02d", rep(1:15, 20))
+  g <- data.frame(a = rnorm(300), b = rnorm(300, rep(1:15, 20)), shop)
+  g$b[sample(300, 60)] <- NA
+  fit <- fit_flow(cbind(a, b) ~ shop, data = g, na = "model", steps = 4)
+  expect_identical(fit$condition$levels, 15L)
+  expect_identical(vapply(fit$blocks, function(b) b$fit$condition$levels[1], 0L), c(15L, 15L))
+  for (block in fit$blocks) expect_s3_class(block$fit$condition$codecs[[1]], "bijectr_codec_number")
+  expect_identical(logdensity(fit, g[1:5, ]), logdensity(fit, g[5:1, ])[5:1])
+  # by layers that look up
+  layers <- layer_autoregressive(scalar_affine(), net_embedding(net_mlp(8), columns = 1, levels = 15))
+  code <- data.frame(z = rep(0:14, 20))
+  fit <- fit_flow(g[c("a", "b")], layers, condition = code, na = "model", steps = 4)
+  for (block in fit$blocks) expect_s3_class(block$fit$condition$codecs[[1]], "bijectr_codec_number")
+  expect_error(logdensity(fit, g[1, 1:2], data.frame(z = 15)), "codes of levels", class = "bijectr_error_argument")
+})
+
+test_that("print() shows supports, and predict() says what it cannot do", {
+  set.seed(5)
+  g <- data.frame(a = rexp(200), b = replace(rnorm(200), 1:30, NA), c = replace(runif(200), 90:99, NA))
+  given <- list(a = positive(), c = bounded(0, 1), b = real())
+  fit <- fit_flow(g, na = "model", support = given, steps = 3)
+  expect_output(print(fit), "support: a \\(0, Inf\\) by [a-z]+, c \\(0, 1\\)")
+  expect_output(print(fit_flow(g["b"], na = "model", steps = 3)), "<flow fit of a table with gaps>[^:]*gaps")
+  refused <- function(type, message) {
+    expect_error(predict(fit, g, type), message, class = "bijectr_error_argument")
+  }
+  refused("latent", "needs one flow.*no point on a base side")
+  refused("response", "mean of whole draws")
+  refused("distribution", "one flow of one coordinate")
+  refused("quantile", "one flow of one coordinate")
+  refused("nonsense", "`type` must be one of")
+  expect_identical(predict(fit, g[1:3, ]), logdensity(fit, g[1:3, ]))
+})
+
+test_that("seconds is the budget of the whole call", {
+  withr::local_options(bijectr.seconds_per_call = 0)
+  g <- data.frame(a = rnorm(200), b = replace(rnorm(200), 1:30, NA), c = replace(rnorm(200), 90:99, NA))
+  fit <- fit_flow(g, small, na = "model", steps = 1e6, seconds = 0.2)
+  budget <- vapply(fit$blocks, function(b) b$fit$control$seconds, 0)
+  spent <- vapply(fit$blocks, function(b) b$fit$seconds, 0)
+  expect_lte(budget[1], 0.2)
+  expect_lte(budget[2], max(1e-9, 0.2 - spent[1]))
+  expect_lte(budget[3], max(1e-9, 0.2 - sum(spent[1:2])))
+  expect_true(all(vapply(fit$blocks, function(b) b$fit$steps, 0) > 0))
+  expect_identical(fit$status, "time_limit")
+  expect_true(is.finite(fit$loglik))
+})
+
+test_that("weights of any size make the same fit, and rows of weight 0 count for nothing", {
+  set.seed(6)
+  g <- data.frame(a = rnorm(200), b = rnorm(200), c = rnorm(200))
+  g$b[1:30] <- NA
+  g$c[20:90] <- NA
+  w <- runif(200)
+  weighted <- function(data, weights) {
+    set.seed(7)
+    suppressWarnings(classes = "bijectr_warning_few_rows", {
+      fit_flow(data, small, na = "model", weights = weights, steps = 8, validation = 171:190)
+    })
+  }
+  fit <- weighted(g, w)
+  for (unit in c(2^-600, 2^400)) {
+    other <- weighted(g, unit * w)
+    expect_identical(coef(other), coef(fit))
+    expect_identical(other$patterns, fit$patterns)
+    expect_identical(other$loglik / unit, fit$loglik)
+  }
+  expect_equal(coef(weighted(g, 1e-200 * w)), coef(fit), tolerance = 1e-6)
+  # the last rows, whatever is in them
+  w[191:200] <- 0
+  fit <- weighted(g, w)
+  odd <- g
+  odd$a[191:193] <- NA
+  odd$b[191:200] <- 1e9
+  odd$c[194:200] <- NA
+  other <- weighted(odd, w)
+  expect_identical(other$gaps, fit$gaps)
+  expect_identical(other$patterns, fit$patterns)
+  expect_identical(other$centre, fit$centre)
+  expect_identical(lapply(other$blocks, `[[`, "flags"), lapply(fit$blocks, `[[`, "flags"))
+  expect_equal(other$loglik, sum((w * logdensity(other, g))[w > 0]))
+  # the median counts rows by their weights, as often as copies would
+  missing <- cbind(c(FALSE, FALSE, FALSE, TRUE))
+  expect_identical(fill_gaps(cbind(c(1, 2, 9, NA)), missing, c(1, 1, 3, 1))[4], 9)
+  expect_identical(fill_gaps(cbind(c(1, 2, 9, NA)), missing)[4], 2)
+  # gaps in such rows only are none
+  all <- data.frame(a = rnorm(60), b = replace(rnorm(60), 5, NA))
+  ordinary <- fit_flow(all, na = "model", weights = as.numeric(1:60 != 5), steps = 2)
+  expect_identical(class(ordinary), c("bijectr_fit", "bijectr_flow"))
+})
+
+test_that("conditions out of range are told of once", {
+  set.seed(8)
+  g <- data.frame(a = rnorm(100), b = replace(rnorm(100), 1:20, NA))
+  fit <- fit_flow(g, condition = data.frame(x = runif(100)), na = "model", steps = 3)
+  far <- data.frame(x = 9)
+  told <- function(expr) {
+    n <- 0
+    withCallingHandlers(expr, bijectr_warning_extrapolation = function(w) {
+      n <<- n + 1
+      invokeRestart("muffleWarning")
+    })
+    n
+  }
+  expect_identical(told(sample(fit, 5, condition = far)), 1)
+  expect_identical(told(simulate(fit, 4, n = 5, condition = far)), 1)
+  expect_identical(told(logdensity(fit, g[1:3, ], condition = far)), 1)
+})
