@@ -9,14 +9,30 @@ advise_data <- function(data, condition, rows, weights, counts = NULL) {
   i <- unique(look_at_rows(seq_len(n_rows(data)), weights, ADVICE_ROWS)$rows)
   labels <- column_labels(data)
   advise_rows(n_columns(data), if (is.null(condition)) 0 else n_columns(condition), rows, weights)
-  x <- lapply(seq_along(labels), function(j) column(data, j)[i])
+  x <- columns_at(data, i)
   values <- lapply(x, count_values)
   fine <- advise_values(values, labels, counts)
-  given <- if (!is.null(condition)) lapply(seq_len(n_columns(condition)), function(j) column(condition, j)[i])
+  given <- columns_at(condition, i)
   if (any(fine)) {
     sharpest <- which(fine)[which.min(vapply(values[fine], occupancy, 0))]
-    advise_copies(c(x, given), sharpest, i, rows, length(i) / n_rows(data))
+    if (length(i) < n_rows(data)) {
+      i <- rows_of_like_value(data, sharpest, x[[sharpest]], weights)
+      x <- columns_at(data, i)
+      given <- columns_at(condition, i)
+    }
+    advise_copies(c(x, given), sharpest, i, rows)
   }
+}
+
+columns_at <- function(x, i) if (!is.null(x)) lapply(seq_len(n_columns(x)), function(j) column_at(x, j, i))
+
+# Of a large table about ADVICE_ROWS rows among which all copies of theirs are: those in the middle of the values of a
+# column, of which `some` are known.
+rows_of_like_value <- function(data, j, some, weights) {
+  share <- ADVICE_ROWS / n_rows(data)
+  ends <- weighted_quantile(some, 0.5 + c(-0.5, 0.5) * share)
+  i <- native_rows_within(column(data, j), ends[1], ends[2])
+  if (is.null(weights)) i else i[weights[i] > 0]
 }
 
 warn_advice <- function(class, ...) {
@@ -33,9 +49,11 @@ count_values <- function(x) {
 
 # An atom is a value that at least 5 % of the rows have, 8 at the least, and more than five times as many as the three
 # next values on either side, one of which may be an atom too: zeros among amounts, a bound, a code for what is missing.
+# Where people round to tens, many values are heavy: an atom is three times as heavy as the fourth heaviest value.
 find_atoms <- function(values) {
   count <- values$count
-  heavy <- which(count >= max(8, 0.05 * sum(count)))
+  fourth <- c(sort(count, decreasing = TRUE), 0, 0, 0, 0)[4]
+  heavy <- which(count >= max(8, 0.05 * sum(count), 3 * fourth))
   Filter(function(k) {
     near <- sort(count[setdiff(max(1, k - 3):min(length(count), k + 3), k)], decreasing = TRUE)
     length(near) > 0 && count[k] > 5 * near[min(2, length(near))]
@@ -141,14 +159,14 @@ row_key <- function(columns, n) {
 }
 
 # Held-out rows that are training rows too: at least three, a quarter of them, and clearly more than chance explains, by
-# half and by two standard deviations. `columns` hold the rows `i` of the data and conditions, this `share` of all;
-# `sharpest` is the number of the column with the fewest coincidences.
-advise_copies <- function(columns, sharpest, i, rows, share = 1) {
+# half and by two standard deviations. `columns` hold the rows `i` of the data and conditions; `sharpest` is the number
+# of the one with the fewest coincidences.
+advise_copies <- function(columns, sharpest, i, rows) {
   held_out <- i %in% rows$validation
   if (sum(held_out) < 3) return(invisible())
   key <- row_key(columns, length(i))
   copies <- sum(key[held_out] %in% key[!held_out])
-  if (copies < max(3, share * sum(held_out) / 4)) return(invisible())
+  if (copies < max(3, sum(held_out) / 4)) return(invisible())
   chance <- chance_of_copy(columns[[sharpest]], row_key(columns[-sharpest], length(i)), which(held_out))
   if (copies > 1.5 * sum(chance) + 2 * sqrt(sum(chance * (1 - chance)))) {
     warn_advice("duplicates",
@@ -162,8 +180,7 @@ advise_copies <- function(columns, sharpest, i, rows, share = 1) {
 
 # Fewer than five training rows a variable. Rows of unequal weight count as the number of equal ones with their spread.
 advise_rows <- function(d, d_condition, rows, weights) {
-  w <- weights[rows$train]
-  n <- if (is.null(weights)) length(rows$train) else sum(w)^2 / sum(w^2)
+  n <- effective_rows(length(rows$train), weights[rows$train])
   k <- d + d_condition
   if (n >= 5 * k) return(invisible())
   warn_advice("few_rows",

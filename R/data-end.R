@@ -1,9 +1,10 @@
 # The data end of a flow: what stands between the data and the trained layers. From the data on: supports, tails, and
 # centre, scale and whitening; the last alone where columns need no more.
 
-# A column gets a tail layer where so many values lie further from the median than TAIL_FAR robust scales, and the Hill
-# estimate of one side is above TAIL_INDEX: samples of a t distribution with 2 degrees of freedom have about 0.5, with
-# 3 about 0.4, and normal ones 0.2. Those of an exponential distribution have a third, but few values so far out.
+# A column gets a tail layer where so many values lie further from the median than TAIL_FAR robust scales, and a Hill
+# estimate of one side, of its outer tenth or of its ten furthest values, is above TAIL_INDEX. Outer tenths of a t
+# distribution with 2 degrees of freedom have about 0.5, with 3 about 0.4, normal ones 0.2, and those of an exponential
+# distribution a third, but few values so far out. The furthest values tell of a few that are far from all others.
 TAIL_VALUES <- 3
 TAIL_FAR <- 7
 TAIL_INDEX <- 0.3
@@ -39,7 +40,7 @@ data_end <- function(data, rows, weights, rules, auto, earlier = NULL) {
   if (!is.null(earlier)) return(list(layers = list(), found = found, mapped = mapped))
   robust <- rules$standardize %in% c("auto", "robust")
   look <- look_at_rows(rows, weights, rows_enough(n_columns(line)))
-  tails <- if (auto && robust && !isTRUE(rules$heavy_base)) tail_layer(line, look$rows, look$weights, found)
+  tails <- if (auto && robust && !isTRUE(rules$heavy_base)) tail_layer(line, rows, weights, found)
   whitening <- if (is.null(tails)) {
     standardizing_layer(found, rules$standardize)
   } else {
@@ -86,31 +87,43 @@ is_standardized <- function(flow) {
 # The layer that tails are trained in, NULL where no column has long ones.
 tail_layer <- function(x, rows, weights, found) {
   if (!is.null(found$root) && min(diag(found$root) / sqrt(rowSums(found$root^2))) < TAIL_PIVOT) return(NULL)
-  if (!is.null(weights)) rows <- rows[weights[rows] > 0]
-  robust <- if (found$kind == "robust") found else robust_columns(x, rows, weights)
+  look <- look_at_rows(rows, weights, rows_enough(n_columns(x)))
+  robust <- if (found$kind == "robust") found else robust_columns(x, look$rows, look$weights)
+  ends <- (native_ranges(x, rows, weights) - rep(robust$center, each = 2)) / rep(robust$scale, each = 2)
   scalars <- lapply(seq_len(n_columns(x)), function(j) {
-    column_tail(column(x, j)[rows], weights[rows], robust$center[[j]], robust$scale[[j]]) %||% scalar_support()
+    if (max(abs(ends[, j])) <= TAIL_FAR) return(scalar_support())
+    tail_in <- function(rows, weights) {
+      column_tail(column_at(x, j, rows), weights[rows], robust$center[[j]], robust$scale[[j]])
+    }
+    # what is too rare for some rows is looked for in all
+    tail_in(look$rows, look$weights) %||% (if (!look$all) tail_in(rows, weights)) %||% scalar_support()
   })
   if (any(vapply(scalars, function(scalar) scalar$kind == "tail", NA))) layer_elementwise(scalars)
 }
 
 # The weights of the tails start at the Hill estimates, the scale where the quartiles are those of the column.
 column_tail <- function(x, weights, center, scale) {
+  if (!is.null(weights)) {
+    x <- x[weights > 0]
+    weights <- weights[weights > 0]
+  }
   x <- (x - center) / scale
-  sides <- list(left = x < 0, right = x > 0)
+  if (sum(abs(x) > TAIL_FAR) < TAIL_VALUES) return(NULL)
+  sides <- list(x < 0, x > 0)
   index <- vapply(sides, function(side) hill_index(abs(x[side]), weights[side]), 0)
-  if (sum(abs(x) > TAIL_FAR) < TAIL_VALUES || all(index <= TAIL_INDEX)) return(NULL)
+  furthest <- vapply(sides, function(side) hill_index(abs(x[side]), weights[side], share = 0), 0)
+  if (all(c(index, furthest) <= TAIL_INDEX)) return(NULL)
   index <- pmin(pmax(index, 0.05), 5)
   quartile <- stats::qnorm(0.75)
-  scalar_tail(center, scale * quartile * mean(index / (2^index - 1)), unname(index))
+  scalar_tail(center, scale * quartile * mean(index / (2^index - 1)), index)
 }
 
-# Of positive numbers: the mean of the logarithms of the largest, relative to the next one.
-hill_index <- function(x, weights = NULL) {
+# Of positive numbers: the mean of the logarithms of the largest, this share of all, relative to the next one.
+hill_index <- function(x, weights = NULL, share = TAIL_SHARE) {
   if (length(x) < 20) return(0)
   i <- order(x, decreasing = TRUE)
   w <- if (is.null(weights)) rep(1, length(x)) else weights[i]
-  k <- max(10, sum(cumsum(w) <= TAIL_SHARE * sum(w)))
+  k <- max(10, sum(cumsum(w) <= share * sum(w)))
   sum(w[1:k] * log(x[i[1:k]] / x[i[k + 1]])) / sum(w[1:k])
 }
 

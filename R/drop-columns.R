@@ -38,8 +38,8 @@ find_dropped <- function(x, rows, weights) {
   found <- lapply(bad, function(j) {
     relation <- linear_relation(root / size, j, bad)
     of <- relation$of
-    terms <- lapply(of, function(i) column(x, i)[rows])
-    exact <- sharpened(column(x, j)[rows], terms, unname(relation$coefficient * scale[j] / scale[of]))
+    terms <- lapply(of, function(i) column_at(x, i, rows))
+    exact <- sharpened(column_at(x, j, rows), terms, unname(relation$coefficient * scale[j] / scale[of]))
     c(exact, list(of = match(of, kept), tolerance = max(10 * DEPENDENT * scale[j], 2 * exact$error)))
   })
   list(

@@ -207,21 +207,21 @@ draw_patterns <- function(patterns, n) {
 
 # What a block is a flow of, for some rows: columns of numbers.
 block_points <- function(block, z, i) {
-  stats::setNames(lapply(block$columns, function(j) column(z, j)[i]), column_labels(z)[block$columns])
+  stats::setNames(lapply(block$columns, function(j) column_at(z, j, i)), column_labels(z)[block$columns])
 }
 
 # And what it is conditioned on, NULL where that is nothing: the user's conditions, values of other columns with centres
 # in their gaps, flags.
 block_condition <- function(model, block, z, missing, given, i) {
   values <- lapply(block$given, function(j) {
-    value <- column(z, j)[i]
+    value <- column_at(z, j, i)
     k <- match(j, model$gaps, nomatch = 0)
     if (k > 0) value[missing[i, j]] <- model$centre[k]
     value
   })
   flags <- lapply(model$gaps[block$flags], function(j) as.double(missing[i, j]))
   columns <- c(
-    if (!is.null(given)) lapply(seq_len(n_columns(given)), function(j) column(given, j)[i]), values, flags
+    if (!is.null(given)) lapply(seq_len(n_columns(given)), function(j) column_at(given, j, i)), values, flags
   )
   labels <- c(
     column_names(given) %||% sprintf("condition%d", seq_len(max(0, n_columns(given)))),

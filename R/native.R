@@ -27,6 +27,9 @@ native_ranges <- function(x, rows = NULL, weights = NULL) .Call(ffi_ranges, x, r
 # Some rows as a matrix; with `center` and `scale` of columns, (x - center) / scale.
 native_rows_at <- function(x, rows, center = NULL, scale = NULL) .Call(ffi_rows_at, x, rows, center, scale)
 
+# The numbers of the rows whose value in a column is from `least` to `most`.
+native_rows_within <- function(x, least, most) .Call(ffi_rows_within, x, least, most)
+
 # The numbers from 1 to n that are not among `rows`.
 native_other_rows <- function(n, rows) .Call(ffi_other_rows, n, rows)
 

@@ -14,6 +14,9 @@ column_names <- function(x) {
 
 column <- function(x, j) if (is.list(x)) x[[j]] else x[, j]
 
+# Some rows of a column, which is not copied before.
+column_at <- function(x, j, i) if (is.list(x)) x[[j]][i] else x[i, j]
+
 column_labels <- function(x) column_names(x) %||% as.character(seq_len(n_columns(x)))
 
 column_label <- function(x, j) if (is.null(column_names(x))) as.character(j) else column_names(x)[j]

@@ -18,16 +18,20 @@ FAR_OUT <- 6
 # regression on those before it, in units of its scale.
 DEPENDENT <- 1e-7
 
+# Rows of unequal weight count as the number of equal ones whose mean is as uncertain.
+effective_rows <- function(n, weights = NULL) if (is.null(weights)) n else sum(weights)^2 / sum(weights^2)
+
 # Rows that are enough to learn from for so many columns, list(rows, weights, all): all rows that have weight where they
-# are no more, else rows at equal steps of the sum of weights, which therefore have equal weight: NULL. A step of the
-# golden ratio within each keeps them from falling in with a period of the data. Draws no random numbers.
+# are no more, or count as no more, else rows at equal steps of the sum of weights, which therefore have equal weight:
+# NULL. A step of the golden ratio within each keeps them from falling in with a period of the data. Draws no random
+# numbers.
 ROWS_ENOUGH <- 16384
 
 rows_enough <- function(d) max(ROWS_ENOUGH, 25 * d * (d + 3))
 
 look_at_rows <- function(rows, weights, most) {
   if (!is.null(weights)) rows <- rows[weights[rows] > 0]
-  if (length(rows) <= most) return(list(rows = rows, weights = weights, all = TRUE))
+  if (effective_rows(length(rows), weights[rows]) <= most) return(list(rows = rows, weights = weights, all = TRUE))
   step <- (seq_len(most) - 1 + (seq_len(most) * 0.6180339887498949) %% 1) / most
   at <- if (is.null(weights)) {
     floor(step * length(rows))

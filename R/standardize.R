@@ -56,7 +56,7 @@ check_flat <- function(x, rows, weights) {
 # Median and robust scale of each column; the standard deviation where all but a few values are the same.
 robust_columns <- function(x, rows, weights, moments = row_moments(x, rows, weights)) {
   w <- if (!is.null(weights)) weights[rows]
-  found <- vapply(seq_len(n_columns(x)), function(j) robust_scale(column(x, j)[rows], w), c(center = 0, scale = 0))
+  found <- vapply(seq_len(n_columns(x)), function(j) robust_scale(column_at(x, j, rows), w), c(center = 0, scale = 0))
   scale <- ifelse(is.na(found["scale", ]), moment_scale(moments), found["scale", ])
   list(center = unname(found["center", ]), scale = unname(scale))
 }

@@ -25,8 +25,8 @@
 #'   times and numbers with units have ends of their class, `bounded(as.Date("2020-01-01"), as.Date("2024-01-01"))`;
 #'   0 alone is the same in all units.
 #' @param curve How an interval with one end, and no other, becomes the line: `"log"`, for values over several orders of
-#'   magnitude, or `"softplus"`, which leaves the tail away from the end as it is. `NULL`: `"log"` where the logarithms
-#'   of the training rows are less skewed than the values, and for log densities.
+#'   magnitude, or `"softplus"`, which leaves the tail away from the end as it is. `NULL`: `"log"` where the skewness
+#'   of the logarithms of the training rows is less than 0.4 times that of the values, and for log densities.
 #' @return An object of class `bijectr_support`. `real()` is the whole line. `counts()` is for whole numbers from 0 on,
 #'   which are checked; they are fitted as numbers above -1/2 for the time being, with a warning, so that rounded draws
 #'   are counts again.
@@ -107,14 +107,14 @@ find_supports <- function(x, given, auto, train, weights = NULL) {
   learned <- look_at_rows(train, weights, ROWS_ENOUGH)
   w <- list(all = all$weights[all$rows], train = learned$weights[learned$rows])
   lapply(seq_len(n_columns(x)), function(j) {
-    value <- column(x, j)
     support <- given[[j]]
+    learned_from <- function() column_at(x, j, learned$rows)
     if (is.null(support)) {
       if (!auto || ends[1, j] <= 0) return(whole_line())
-      return(found_support(value[all$rows], ends[2, j], value[learned$rows], w))
+      return(found_support(column_at(x, j, all$rows), ends[2, j], learned_from(), w))
     }
-    check_inside(support, value, counted, column_label(x, j))
-    with_curve(support, value[learned$rows], w$train)
+    check_inside(support, column(x, j), counted, column_label(x, j))
+    with_curve(support, learned_from(), w$train)
   })
 }
 
@@ -135,9 +135,6 @@ found_support <- function(value, largest, train, weights = NULL) {
   whole_line()
 }
 
-# Rows of unequal weight count as the number of equal ones whose mean is as uncertain.
-effective_rows <- function(n, weights = NULL) if (is.null(weights)) n else sum(weights)^2 / sum(weights^2)
-
 # 0 where all values are the same.
 skewness <- function(x, weights = NULL) {
   average <- if (is.null(weights)) mean else function(x) stats::weighted.mean(x, weights)
@@ -147,12 +144,16 @@ skewness <- function(x, weights = NULL) {
   if (variance > 0) average(x^3) / variance^1.5 else 0
 }
 
+# The logarithms are taken where they are less skewed than the values by so much. Behind the logarithm draws far out are
+# exponentials of what is far out: a tail of an exponential distribution is a heavy one then.
+BENT <- 0.4
+
 # Decides how an interval with one end becomes the line. The scale of a softplus is the median distance from the end.
 with_curve <- function(support, train, weights = NULL) {
   if (sum(is.finite(c(support$lower, support$upper))) != 1) return(support)
   distance <- if (is.finite(support$lower)) train - support$lower else support$upper - train
   if (is.null(support$curve)) {
-    bent <- abs(skewness(log(distance), weights)) < abs(skewness(distance, weights))
+    bent <- abs(skewness(log(distance), weights)) < BENT * abs(skewness(distance, weights))
     support$curve <- if (bent) "log" else "softplus"
   }
   if (support$curve == "softplus") support$scale <- weighted_quantile(distance, 0.5, weights)

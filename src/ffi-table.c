@@ -2,6 +2,7 @@
  * R must know of them is computed here, where they lie. */
 #include "ffi.h"
 
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -168,6 +169,22 @@ SEXP ffi_rows_at(SEXP x, SEXP rows, SEXP center, SEXP scale) {
       const double value = value_at(table.column + j, row_at(rows, k, table.n));
       *to++ = standard ? (value - c) / s : value;
     }
+  }
+  UNPROTECT(1);
+  return out;
+}
+
+/* The numbers of the rows whose value in one column is from `least` to `most`, ascending. */
+SEXP ffi_rows_within(SEXP x, SEXP least, SEXP most) {
+  const r_column column = column_of(x, 0);
+  const double from = Rf_asReal(least), to = Rf_asReal(most);
+  const R_xlen_t n = Rf_xlength(x);
+  if (n > INT_MAX) ffi_fail("there are more than %d rows", INT_MAX);
+  R_xlen_t n_within = 0;
+  for (R_xlen_t i = 0; i < n; i++) n_within += value_at(&column, i) >= from && value_at(&column, i) <= to;
+  SEXP out = PROTECT(Rf_allocVector(INTSXP, n_within));
+  for (R_xlen_t i = 0, k = 0; i < n; i++) {
+    if (value_at(&column, i) >= from && value_at(&column, i) <= to) INTEGER(out)[k++] = (int)i + 1;
   }
   UNPROTECT(1);
   return out;

@@ -12,6 +12,7 @@ static const R_CallMethodDef call_entries[] = {
     ENTRY(ffi_ranges, 3),
     ENTRY(ffi_rows_at, 4),
     ENTRY(ffi_rows_without_density, 6),
+    ENTRY(ffi_rows_within, 3),
     ENTRY(ffi_other_rows, 2),
     ENTRY(ffi_check_interrupt, 0),
     ENTRY(ffi_flow_check, 1),

@@ -21,6 +21,7 @@ test_that("ranges, rows and the other rows are those of R, for matrices and list
   expect_null(rows_at(NULL, 1:2))
   expect_identical(native_other_rows(10, c(2L, 9L, 2L)), setdiff(1:10, c(2L, 9L)))
   expect_identical(native_other_rows(3, integer()), 1:3)
+  for (x in list(frame$a, frame$b)) expect_identical(native_rows_within(x, 0.5, 4), which(x >= 0.5 & x <= 4))
 })
 
 test_that("rows that are not there, and other things than numbers, are errors", {
@@ -58,12 +59,15 @@ test_that("of many rows so many are looked at, over all of them and by weight", 
   expect_identical(as.integer(ceiling(look$rows / 2000)), 1:1000)
   months <- look_at_rows(seq_len(12 * 1000), NULL, 1000)$rows %% 12
   expect_true(all(table(months) > 60 & table(months) < 110) && length(table(months)) == 12)
-  # by weight: a row of half of the weight is half of the rows, those without are none
-  weights <- c(0, 5000, rep(1, 5000))
-  look <- look_at_rows(1:5002, weights, 1000)
-  expect_identical(sum(look$rows == 2), 500L)
+  # by weight: a row of a tenth of the weight is a tenth of the rows, those without are none
+  weights <- c(0, 1000, rep(1, 9000))
+  look <- look_at_rows(1:9002, weights, 50)
+  expect_identical(sum(look$rows == 2), 5L)
   expect_false(1 %in% look$rows)
   expect_null(look$weights)
+  # rows that count as few are all looked at
+  look <- look_at_rows(1:9002, weights, 1000)
+  expect_identical(look, list(rows = 2:9002, weights = weights, all = TRUE))
 })
 
 test_that("scales of many rows are those of all, and what is refused is refused for all", {
@@ -80,4 +84,25 @@ test_that("scales of many rows are those of all, and what is refused is refused 
   expect_no_error(center_and_root(copy, seq_len(n), NULL, "whiten"))
   copy[777, 2] <- copy[777, 1]
   expect_error(center_and_root(copy, seq_len(n), NULL, "whiten"), "linear function", class = "bijectr_error_argument")
+})
+
+test_that("a few rows far out are found among many, and fitted with a tail", {
+  set.seed(3)
+  n <- 50000
+  x <- c(rnorm(n - 15), runif(15, 1e3, 1e5))
+  layer <- tail_layer(cbind(x), seq_len(n), NULL, center_and_root(cbind(x), seq_len(n), NULL, "auto"))
+  expect_s3_class(layer$scalar[[1]], "bijectr_scalar_tail")
+  fit <- fit_flow(x, steps = 500)
+  expect_gt(mean(logdensity(fit, x)), -3)
+  few <- c(rnorm(16000), 1e3, 4e3, 8e3)
+  expect_gt(mean(logdensity(fit_flow(few, steps = 500), few)), -3)
+})
+
+test_that("copies are found in large tables however they stand", {
+  set.seed(4)
+  half <- matrix(rnorm(2e5), 1e5)
+  for (table in list(rbind(half, half), half[rep(1:1e5, each = 2), ])) {
+    expect_warning(fit_flow(table, steps = 1), class = "bijectr_warning_duplicates")
+  }
+  expect_no_warning(fit_flow(rbind(half, matrix(rnorm(2e5), 1e5)), steps = 1), class = "bijectr_warning_duplicates")
 })
