@@ -31,8 +31,8 @@
 #'   long tails, a standard deviation of more than twice (q.75 - q.25) / 1.349, else `"whiten"`. `FALSE` is `"none"`.
 #'   With the default layers `TRUE` and `"robust"` also put a trained [scalar_tail()] next to columns with tails such as
 #'   a t distribution of two degrees of freedom has: at least three values beyond 7 robust scales, and a Hill estimate,
-#'   from the outer tenth of the values of one side or from its ten furthest, of more than 0.3. Of more than 16384 training rows of d columns,
-#'   and more than 25 d (d + 3), so many are looked at, spread over all.
+#'   from the outer tenth of the values of one side or from its ten furthest, of more than 0.3. Of more than 16384
+#'   training rows of d columns, and more than 25 d (d + 3), so many are looked at, spread over all.
 #' @param extrapolate What becomes of conditions beyond the range of those that the flow was fitted to, where its nets
 #'   have learned nothing: `"pull"` pulls them in smoothly, to half a standard deviation beyond the range at most;
 #'   `"linear"` takes them as they are. Both warn, with class `bijectr_warning_extrapolation`.

@@ -89,7 +89,7 @@ test_that("all levels start alike, and codes beyond them are not numbers", {
   f <- flow(layer_autoregressive(scalar_affine(), net), 2, d_condition = 1)
   x <- matrix(rnorm(8), 4)
   expect_identical(logdensity(f, x, c(0, 1, 2, 0)), logdensity(f, x, 1))
-  expect_warning(bad <- logdensity(f, x, c(-1, 3, 1e150, 2)), class = "bijectr_warning_nan")
+  expect_warning(bad <- logdensity(f, x, c(-1, 3, 9e149, 2)), class = "bijectr_warning_nan")
   expect_identical(is.na(bad), c(TRUE, TRUE, TRUE, FALSE))
 })
 

@@ -121,7 +121,7 @@ test_that("an interrupt is seen within a long step of a continuous layer", {
   session$poll_process(30000)
   result <- session$read()$result
   expect_identical(result, list("paused", c("interrupt", "condition"), 0))
-  expect_lt(proc.time()[[3]] - sent, 3)
+  expect_lt(proc.time()[[3]] - sent, if (nzchar(Sys.getenv("BIJECTR_INSTRUMENTED"))) 30 else 3)
 })
 
 test_that("what fails after the training is a warning, and the fit is whole", {
