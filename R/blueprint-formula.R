@@ -38,7 +38,8 @@ model_conditions <- function(condition, model, columns, name = "condition", envi
     } else if (is.null(model$codes) && identical(columns, model$variables) && is.null(colnames(condition))) {
       return(condition) # plain numbers in the order of the formula
     } else {
-      stop_arg("{.arg {name}} must be a data frame with the column{?s} {.field {model$variables}}.")
+      stop_arg("{.arg {name}} must be a data frame with the {cli::qty(model$variables)}column{?s}
+                {.field {model$variables}}.")
     }
   }
   missing <- setdiff(model$variables, names(condition))

@@ -27,15 +27,17 @@ data_end <- function(data, rows, weights, rules, auto, earlier = NULL) {
   outer <- if (is.null(earlier)) {
     support_layer(supports)
   } else {
-    refuse_support(rules)
+    refuse_support(rules, supports)
     check_inside_flow(earlier, data, weights)
     last_support_layer(earlier$layers$layers)
   }
   mapped <- on_the_line(data, outer)
   line <- mapped$data
+  labels <- column_labels(data)
+  root_of <- function(x) beyond_drop(center_and_root(x, rows, weights, rules$standardize), rules$collinear, labels)
   # linear functions of each other are told as the columns are: behind their supports nothing shows
-  if (!is.null(outer) && is.null(earlier)) center_and_root(data, rows, weights, rules$standardize)
-  found <- behind_supports(center_and_root(line, rows, weights, rules$standardize), supports, column_labels(data))
+  if (!is.null(outer) && is.null(earlier)) root_of(data)
+  found <- behind_supports(root_of(line), supports, labels)
   collect_garbage(data)
   if (!is.null(earlier)) return(list(layers = list(), found = found, mapped = mapped))
   robust <- rules$standardize %in% c("auto", "robust")
@@ -68,9 +70,10 @@ behind_supports <- function(found, supports, labels) {
   })
 }
 
-refuse_support <- function(rules) {
+# What a flow has already can be asked for only where it has none: "real".
+refuse_support <- function(rules, supports) {
   given <- !vapply(rules[c("support", "lower", "upper")], is.null, NA)
-  if (any(given) && !identical(rules$support, "real")) {
+  if (any(given) && !(is.null(supports) && identical(rules$support, "real"))) {
     stop_arg("{.arg support} was given, but {.arg layers} is a flow with a layer for the data, which has its own.")
   }
 }

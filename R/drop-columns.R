@@ -15,6 +15,18 @@ drop_columns <- function(data, weights, collinear, start = NULL) {
   list(data = keep_columns(data, -dropped$columns), dropped = dropped)
 }
 
+# With "drop", what all rows fulfil is left out before. What is refused then holds in the training rows only.
+beyond_drop <- function(end, collinear, labels) {
+  if (collinear != "drop") return(end)
+  tryCatch(end, bijectr_error_dependent = function(e) {
+    stop_arg(c(
+      "Column {.field {labels[e$column]}} of {.arg data} is a linear function of {.field {labels[e$of]}} in the training
+       rows, though not in all: together they have no density, and none can be left out for the other.",
+      i = "Leave {.field {labels[e$column]}} out, or take other rows for {.arg validation}."
+    ))
+  })
+}
+
 # The supports that were given for all columns, of those that are kept; NULL where all are.
 supports_of_kept <- function(rules, data, dropped) {
   if (is.null(dropped)) return(NULL)

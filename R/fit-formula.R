@@ -143,10 +143,15 @@ formula_parts <- function(formula, data, weights = NULL, subset = NULL, na_actio
     check_right_side(terms, model$terms)
     condition <- conditions_again(model, layers$condition$names, data, rows$kept, envir)
   }
+  response <- start$response
+  if (is.null(response)) {
+    response <- response_model(sides$left, values, data, envir)
+    check_rowwise(response, lapply(stats::setNames(nm = response$variables), value_of))
+  }
   list(
     data = list2DF(y), condition = condition, weights = rows$weights, kept = rows$kept,
     na_action = rows$na_action, formula = formula, model = model,
-    response = start$response %||% response_model(sides$left, values, data, envir)
+    response = response
   )
 }
 

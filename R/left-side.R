@@ -168,6 +168,24 @@ check_left <- function(values, parts, value_of, kept) {
   }
 }
 
+# A left side is computed again of other rows, so that what it says of a row must not hang on the others, as the mean of
+# a column does: the second half of the rows, by itself, must give the same.
+check_rowwise <- function(response, columns) {
+  if (is.null(response) || !all(vapply(columns, is.atomic, NA))) return(invisible())
+  frame <- as_plain_frame(columns, NROW(columns[[1]]))
+  some <- seq.int(nrow(frame) %/% 2 + 1, nrow(frame))
+  for (part in Filter(is.call, response$parts)) {
+    of_some <- function(x) if (is.matrix(x)) x[some, , drop = FALSE] else x[some]
+    of_all <- of_some(part_values(part, frame))
+    alone <- tryCatch(part_values(part, frame[some, , drop = FALSE]), error = function(e) NULL)
+    if (isTRUE(all.equal(as.vector(of_all), as.vector(alone), tolerance = 1e-6))) next
+    stop_arg(c(
+      "{.code {deparse1(part)}} on the left side of {.arg formula} has other values where other rows are left out.",
+      i = "Make a column of it first: what is learned from these rows cannot be computed of new ones."
+    ))
+  }
+}
+
 # ---- in points to evaluate -------------------------------------------------------------------------------------------
 
 # Points in the form of the left side, list(points, off): computed, if `x` has the columns that it needs and not the

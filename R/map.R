@@ -13,7 +13,8 @@
 #' @param ... Not used.
 #' @return A list: `value`, the mapped points, of `forward()` in the form of the data (see [sample()]), of `inverse()` a
 #'   matrix; and `logdet`, a vector with the log absolute determinant of the Jacobian of this map at each point, in the
-#'   units of the data; `-Inf` where a point lies outside the support.
+#'   units of the data; `-Inf` where a point lies outside the support, whose value is `NA`, with a warning of class
+#'   `bijectr_warning_outside`.
 #' @seealso [logdensity()], [sample()], [params()]
 #' @examples
 #' f <- flow(layer_elementwise(scalar_affine(scale = "exp")), d = 1)
@@ -50,11 +51,28 @@ inverse.bijectr_flow <- function(object, x, condition = NULL, ...) {
 
 map_points <- function(flow, x, condition, inverse) {
   at <- take_in(flow, x, "x", condition, latent = !inverse)
-  out <- native_map(flow, at$points, at$condition, inverse)
-  if (any(at$off)) out$value[at$off, ] <- 0 # as outside of a support
-  tell_nan(out$value, "The image")
-  out$logdet <- density_at(out$logdet, at)
+  out <- if (inverse) points_back(flow, at, "x") else native_map(flow, at$points, at$condition, inverse = FALSE)
+  if (!inverse) tell_nan(out$value, "The image")
   list(value = give_back(flow, out$value, latent = inverse), logdet = tell_nan(out$logdet, "The log-determinant"))
+}
+
+# Points as take_in() gives them, of the user's argument `name`, on the base side. Where no point of the base leads
+# there is none.
+points_back <- function(flow, at, name) {
+  back <- native_map(flow, at$points, at$condition, inverse = TRUE)
+  tell_nan(back$value, "The image")
+  back$logdet <- density_at(back$logdet, at)
+  outside <- which(back$logdet == -Inf)
+  if (length(outside)) {
+    back$value[outside, ] <- NA
+    row <- if (is.null(at$kept)) outside[1] else at$kept[outside[1]]
+    cli::cli_warn(
+      "{length(outside)} row{?s} of {.arg {name}} {cli::qty(length(outside))}{?lies/lie} outside the support of the
+       flow, where no point of the base leads: {?it is/they are} {.val {NA}}. The first is row {row}.",
+      class = "bijectr_warning_outside"
+    )
+  }
+  back
 }
 
 # What is not a number is never silent: finite parameters may be too large for the range of a double.

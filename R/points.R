@@ -87,6 +87,16 @@ as_table <- function(x, name, known = NULL) {
   x
 }
 
+# Names that are there twice help nobody, and are likely to be a slip.
+warn_repeated <- function(names, name) {
+  twice <- unique(names[duplicated(names) & !is.na(names) & nzchar(names)])
+  if (!length(twice)) return(invisible())
+  cli::cli_warn(c(
+    "{.arg {name}} has several columns of the name {.field {twice}}: its names are not used.",
+    i = "Columns are then known by their places. {.code make.unique()} gives each a name of its own."
+  ), class = "bijectr_warning_names")
+}
+
 # Columns are found by name: names that are missing, empty or repeated, as those of `cbind(x, x^2)`, find none.
 are_names <- function(names, known = NULL) {
   is.null(names) || identical(names, known) || !anyNA(names) && all(nzchar(names)) && !anyDuplicated.default(names)

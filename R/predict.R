@@ -81,16 +81,6 @@ predict.bijectr_flow <- function(object, newdata,
 
 latent_points <- function(flow, newdata, condition) {
   at <- take_in(flow, newdata, "newdata", condition, gaps = TRUE)
-  back <- native_map(flow, at$points, at$condition, inverse = TRUE)
-  outside <- which(density_at(back$logdet, at) == -Inf)
-  if (length(outside)) {
-    back$value[outside, ] <- NA
-    row <- if (is.null(at$kept)) outside[1] else at$kept[outside[1]]
-    cli::cli_warn(
-      "{length(outside)} row{?s} of {.arg newdata} {?lies/lie} outside the support of the flow, where no point of the
-       base leads: {?it is/they are} {.val {NA}}. The first is row {row}.",
-      class = "bijectr_warning_outside"
-    )
-  }
+  back <- points_back(flow, at, "newdata")
   give_back(flow, put_back(back$value, at), latent = TRUE)
 }

@@ -46,7 +46,11 @@ column_ends <- function(x, far, d, names, name) {
   out <- rep(list(far), d)
   if (is.null(x)) return(out)
   if (inherits(x, "POSIXlt")) x <- as.POSIXct(x)
-  if (!is.list(x) && !is.numeric(x) && !has_unit(x) || anyNA(x)) {
+  if (anyNA(x)) {
+    at <- which(is.na(x))[1]
+    stop_arg("{.arg {name}} is missing for column {.field {(names(x) %||% seq_along(x))[at]}}.")
+  }
+  if (!is.list(x) && !is.numeric(x) && !has_unit(x)) {
     stop_arg("{.arg {name}} must be numbers, one a column, not {describe(x)}.")
   }
   at <- column_places(x, d, names, name)

@@ -111,3 +111,46 @@ test_that("one call warns once of conditions out of range", {
   withr::local_pdf(withr::local_tempfile(fileext = ".pdf"))
   expect_length(capture_warnings(plot(fit, condition = 50)), 1)
 })
+
+test_that("a left side that hangs on the other rows is refused", {
+  set.seed(6)
+  table <- data.frame(y = rexp(60), x = rnorm(60))
+  hang <- list(I(y - mean(y)) ~ x, y / sum(y) ~ x, rank(y) ~ x, cumsum(y) ~ x, cbind(log(y), y - y[1]) ~ x)
+  for (formula in hang) {
+    expect_error(fit_flow(formula, data = table, steps = 2), "other rows are left out", class = "bijectr_error_argument")
+  }
+  for (formula in list(scale(y) ~ x, log(y) ~ x, y - 1 ~ x, pmin(y, 3) + 0 * y ~ x, splines::ns(y, 2) ~ x)) {
+    expect_no_error(suppressWarnings(fit_flow(formula, data = table, steps = 2)))
+  }
+})
+
+test_that("names that are there twice are told", {
+  set.seed(7)
+  table <- stats::setNames(data.frame(rnorm(50), rnorm(50, 9), rnorm(50)), c("a", "a", "b"))
+  expect_warning(fit_flow(table, steps = 2), "several columns of the name", class = "bijectr_warning_names")
+  expect_warning(fit_flow(as.matrix(table), steps = 2), class = "bijectr_warning_names")
+  fit <- fit_flow(table[2:3], steps = 2)
+  expect_error(logdensity(fit, table), "several columns of the name a", class = "bijectr_error_argument")
+})
+
+test_that("dependence in the training rows alone is not told to drop what cannot be dropped", {
+  set.seed(8)
+  a <- rnorm(300)
+  b <- replace(a, 1, a[1] + 1)
+  said <- tryCatch(
+    fit_flow(data.frame(a, b), collinear = "drop", validation = 1:10, steps = 2), bijectr_error_argument = identity
+  )
+  expect_match(conditionMessage(said), "in the training rows, though not in all")
+  expect_no_match(conditionMessage(said), "drop")
+})
+
+test_that("ends that are missing, supports of a fit that has one, and lists of columns are told in full", {
+  set.seed(9)
+  table <- data.frame(y = rexp(50), z = rexp(50), x = rnorm(50))
+  expect_error(fit_flow(table, lower = c(y = 0, z = NA), steps = 2), "`lower` is missing for column z")
+  expect_error(fit_flow(table, upper = list(y = NA_real_), steps = 2), "`upper` is missing for column y")
+  fit <- fit_flow(table["y"], support = list(y = positive()), steps = 2)
+  expect_error(fit_flow(table["y"], layers = fit, support = "real", steps = 2), "which has its own")
+  fit <- fit_flow(y ~ x + z, data = table, steps = 2)
+  expect_error(logdensity(fit, 1, condition = cbind(x = 1, q = 2)), "the columns x and z")
+})

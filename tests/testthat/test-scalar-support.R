@@ -103,9 +103,13 @@ test_that("outside the open interval the density is 0, at the ends too", {
   for (end in list(c(0, 1), c(-2, Inf), c(-Inf, 3))) {
     y <- end[is.finite(end)]
     y <- c(y, if (is.finite(end[1])) end[1] - 1, if (is.finite(end[2])) end[2] + 1)
-    out <- inverse(at(end[1], end[2]), y)
+    f <- at(end[1], end[2])
+    out <- native_map(f, matrix(y), NULL, TRUE)
     expect_identical(out$logdet, rep(-Inf, length(y)))
     expect_identical(c(out$value), rep(0, length(y)))
+    # which are no points of the user's
+    expect_warning(out <- inverse(f, c(y, 0.5)), class = "bijectr_warning_outside")
+    expect_identical(is.na(c(out$value)), rep(c(TRUE, FALSE), c(length(y), 1)))
   }
 })
 
