@@ -140,7 +140,7 @@ conditions_of_model <- function(given, model, names, name, gaps) {
 # relations or have no place on the left side of a formula; NULL where all have one.
 take_side <- function(flow, x, name, gaps) {
   if (is.null(flow$response)) return(take_coordinates(flow, x, name, gaps))
-  taken <- take_response(x, flow, name)
+  taken <- take_response(open_data(x, name), flow, name)
   side <- take_coordinates(flow, taken$points, name, gaps)
   if (!is.null(taken$off)) side$off <- taken$off | (side$off %||% FALSE)
   side

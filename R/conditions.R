@@ -45,8 +45,9 @@
 #'   the names of the flow, or none, `unname(x)`.
 #' * `bijectr_warning_extrapolation`: conditions lie beyond the range of those that the flow was fitted to, where it is
 #'   a guess. Cure: stay within the range, which is named; `extrapolate` of [fit_flow()] says what becomes of them.
-#' * `bijectr_warning_outside`: points lie outside the support of the flow and have no latent point (`NA`), or draws
-#'   that no response can have are left out of a mean, see [predict.bijectr_flow()]. Cure: `support` of [fit_flow()].
+#' * `bijectr_warning_outside`: points lie outside the support of the flow, or where the left side of its formula has no
+#'   value, and have no latent point (`NA`), no probability (`NA` of `pflow()`) and no place in pictures; or draws that
+#'   no response can have are left out of a mean, see [predict.bijectr_flow()]. Cure: `support` of [fit_flow()].
 #' * `bijectr_warning_response`: means are in the units of the left side of the formula, which is no function that can
 #'   be inverted here. Cure: `mean(g(sample(fit, 1e4, condition)))` with the inverse, or whatever function, `g`.
 #' * `bijectr_warning_nan`: a result is not a number, because parameters are too large for doubles. Cure: train again,
@@ -60,8 +61,8 @@
 #' * `bijectr_error_dependent`: an error of the class before for columns that are linear functions of others. Cure:
 #'   leave them out, or `collinear = "drop"`.
 #' * `bijectr_error_training`: an error ended a training. The fit so far is in the field `fit` of the condition (of a
-#'   fit in rounds before its first fit, the simulations are in `rounds`; of one with `na = "model"`, finished fits are
-#'   in `blocks`). Cure: mend the cause, which is the field `parent`, and go on with [resume()].
+#'   fit in rounds before its first fit, the simulations are in `rounds`; of one with `na = "model"`, its fits so far
+#'   are in `blocks`). Cure: mend the cause, which is the field `parent`, and go on with [resume()].
 #' * `bijectr_error_core`: the compiled core refused what it was given, or could not compute it: an object that was
 #'   changed by hand or read from a damaged file, or an inverse or a differential equation that cannot be solved with
 #'   the parameters at hand.

@@ -41,13 +41,13 @@ data_end <- function(data, rows, weights, rules, auto, earlier = NULL) {
   collect_garbage(data)
   if (!is.null(earlier)) return(list(layers = list(), found = found, mapped = mapped))
   robust <- rules$standardize %in% c("auto", "robust")
-  look <- look_at_rows(rows, weights, rows_enough(n_columns(line)))
   tails <- if (auto && robust && !isTRUE(rules$heavy_base)) tail_layer(line, rows, weights, found)
   whitening <- if (is.null(tails)) {
     standardizing_layer(found, rules$standardize)
   } else {
     collect_garbage(data)
-    bent <- bring_in(tails, rows_at(line, look$rows))
+    look <- found$look
+    bent <- name_columns(bring_in(tails, rows_at(line, look$rows)), column_names(line))
     standardizing_layer(
       center_and_root(bent, seq_along(look$rows), look$weights[look$rows], "robust"), "robust"
     )
@@ -90,7 +90,7 @@ is_standardized <- function(flow) {
 # The layer that tails are trained in, NULL where no column has long ones.
 tail_layer <- function(x, rows, weights, found) {
   if (!is.null(found$root) && min(diag(found$root) / sqrt(rowSums(found$root^2))) < TAIL_PIVOT) return(NULL)
-  look <- look_at_rows(rows, weights, rows_enough(n_columns(x)))
+  look <- found$look
   robust <- if (found$kind == "robust") found else robust_columns(x, look$rows, look$weights)
   ends <- (native_ranges(x, rows, weights) - rep(robust$center, each = 2)) / rep(robust$scale, each = 2)
   scalars <- lapply(seq_len(n_columns(x)), function(j) {

@@ -93,7 +93,8 @@ flow_cdf <- function(flow, q, condition, name, lower_tail = TRUE, log_p = FALSE)
     z[here[!is.na(here)]] <- (direction * end_value)[!is.na(here)]
   }
   value <- base_cdf(flow, z, lower.tail = lower_tail == increasing, log.p = log_p)
-  nowhere <- at$off & column(at$points, 1) == 0 # not at an end of the line either, see take_response()
+  # not at an end of the line either, see take_response()
+  nowhere <- !is.null(flow$response) & at$off & column(at$points, 1) == 0
   if (any(nowhere)) {
     value[nowhere] <- NA
     cli::cli_warn(

@@ -29,7 +29,7 @@ beyond_drop <- function(end, collinear, labels) {
 
 # The supports that were given for all columns, of those that are kept; NULL where all are.
 supports_of_kept <- function(rules, data, dropped) {
-  if (is.null(dropped)) return(NULL)
+  if (is.null(dropped)) return(rules$given)
   given <- given_supports(
     rules$support, rules$lower, rules$upper, n_columns(data), column_names(data), column_codecs(data, "data")
   )

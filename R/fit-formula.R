@@ -127,7 +127,9 @@ formula_parts <- function(formula, data, weights = NULL, subset = NULL, na_actio
   right <- evaluate_formula(stats::model.frame(terms, data, na.action = stats::na.pass))
   terms <- attr(right, "terms")
   kept <- subset_rows(subset, NROW(y[[1]]), data)
-  check_left(values, left, value_of, kept)
+  # what else is missing leaves a row out, whatever its left side
+  whole <- which(are_there(as.list(right), NROW(y[[1]])))
+  check_left(values, left, value_of, intersect(kept %||% seq_len(NROW(y[[1]])), whole))
   rows <- used_rows(c(y, as.list(right)), kept, weights, na_action, length(y), gappy)
   y <- rows$table[seq_along(y)]
   model <- start$condition$model

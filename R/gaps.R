@@ -89,8 +89,8 @@ fit_gaps <- function(filled, missing, layers, condition, weights, rules, control
       own$seconds <- max(control$seconds - as.double(Sys.time() - started, units = "secs"), 1e-9)
     }
     points <- block_points(block, z, has)
-    known <- stats::setNames(supports[block$columns], names(points))
-    rules[c("support", "lower", "upper")] <- list(if (auto) "auto" else Filter(Negate(is.null), known), NULL, NULL)
+    rules["given"] <- list(unname(supports[block$columns]))
+    rules[c("support", "lower", "upper")] <- list(if (auto) "auto", NULL, NULL)
     of_block <- block_condition(model, block, z, missing, given, has)
     # the user's conditions come first; codes among them are looked up in every block
     levels <- c(plan$condition$levels, integer(length(of_block) - length(plan$condition$levels)))
@@ -230,17 +230,19 @@ block_condition <- function(model, block, z, missing, given, i) {
   if (length(columns)) list2DF(stats::setNames(columns, make.unique(labels)))
 }
 
-# An error, or an interrupt, of a later block does not cost the blocks before it.
+# An error, or an interrupt, of a later block does not cost the blocks before it. An argument that the first refuses has
+# cost nothing.
 keep_blocks <- function(done, fit) {
   ended <- tryCatch(force(fit), error = identity)
   if (!inherits(ended, "error") && ended$status != "interrupted") return(ended)
+  if (!length(done) && inherits(ended, "bijectr_error_argument")) stop(ended)
   so_far <- if (inherits(ended, "error")) ended$fit else ended
   cli::cli_abort(
     c("Block {length(done) + 1} {if (inherits(ended, 'error')) 'ended in an error' else 'was interrupted'}.",
       i = "The fits of its blocks so far are in this condition: {.code tryCatch(..., error = identity)$blocks}."
     ),
     class = c("bijectr_error_training", "bijectr_error"), parent = if (inherits(ended, "error")) ended,
-    blocks = c(lapply(done, `[[`, "fit"), list(so_far)), call = user_call()
+    blocks = c(lapply(done, `[[`, "fit"), if (!is.null(so_far)) list(so_far)), call = user_call()
   )
 }
 

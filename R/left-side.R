@@ -135,7 +135,7 @@ left_again <- function(parts, start) {
     names(before) <- part_labels(before)
     same <- same & mapply(function(label, part) identical(before[[label]], part), labels, parts)
   }
-  columns <- vapply(parts, is.name, NA)
+  columns <- vapply(parts, is.name, NA) & labels == vapply(parts, deparse1, "")
   if (!all(same | columns)) {
     stop_arg("The left side of {.arg formula} is {.code {part_labels(parts)}}, but the fit that the training starts from
               has {.code {names(known)}}.")
@@ -153,7 +153,7 @@ check_left <- function(values, parts, value_of, kept) {
     used <- stats::setNames(nm = all.vars(parts[[i]]))
     columns <- lapply(used, value_of)
     bad <- rows_beyond(values[[i]], are_there(columns, n))
-    at <- if (is.null(kept)) which(bad) else kept[which(bad[kept])]
+    at <- kept[bad[kept]]
     if (!length(at)) next
     row <- at[1]
     what <- if (is.matrix(values[[i]])) Find(Negate(is.finite), values[[i]][row, ]) else values[[i]][row]

@@ -91,7 +91,7 @@ pick_coordinates <- function(coordinates, flow, at_most) {
 
 # Data as a matrix of numbers: what codecs make of them is drawn.
 picture_data <- function(flow, data, gaps = FALSE) {
-  taken <- take_response(data, flow, "data")
+  taken <- take_response(open_data(data, "data"), flow, "data")
   points <- all_rows(take_coordinates(flow, taken$points, "data", gaps)$points)
   if (is.null(taken$off)) return(points)
   cli::cli_warn(

@@ -20,18 +20,26 @@ check_standardize <- function(standardize) {
   check_choice(standardize, STANDARDIZE, "standardize")
 }
 
-# Centre and lower triangular root of the training rows, as list(kind, center, root, scale): `kind` is how they were
-# found, "robust" or "whiten", and `root` is NULL where there are too few rows for one.
+# Centre and lower triangular root of the training rows, as list(kind, center, root, scale, look): `kind` is how they
+# were found, "robust" or "whiten", `root` is NULL where there are too few rows for one, and `look` are the rows that
+# have told, see look_at_rows().
 center_and_root <- function(x, rows, weights, standardize) {
   look <- look_at_rows(rows, weights, rows_enough(n_columns(x)))
-  if (!look$all) {
+  found <- if (!look$all) {
     # what is refused is refused for all rows
-    found <- tryCatch(
-      center_and_root(rows_at(x, look$rows), seq_along(look$rows), NULL, standardize),
+    tryCatch(
+      root_of_rows(rows_at(x, look$rows), seq_along(look$rows), NULL, standardize),
       bijectr_error_argument = function(e) NULL
     )
-    if (!is.null(found)) return(found)
   }
+  if (is.null(found)) {
+    look <- list(rows = rows, weights = weights, all = TRUE)
+    found <- root_of_rows(x, rows, weights, standardize)
+  }
+  c(found, list(look = look))
+}
+
+root_of_rows <- function(x, rows, weights, standardize) {
   check_flat(x, rows, weights)
   moments <- row_moments(x, rows, weights)
   scale <- moment_scale(moments)

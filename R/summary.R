@@ -1,6 +1,7 @@
 #' Summary of a fit
 #'
-#' How the fit came about and how good it is: its mean log density on the training rows and on the rows that were held
+#' How the fit came about and how good it is: its mean log density on the training rows (on 16384 of them or more,
+#' spread over all, where there are many) and on the rows that were held
 #' out for validation, beside that of a multivariate normal fitted to the same training rows (given the conditioning
 #' variables by linear regression, if there are any). The difference is what the flow has learned beyond means and
 #' covariances.

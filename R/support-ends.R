@@ -13,8 +13,15 @@ support_end <- function(x, name, far = NULL) {
   unname(x)
 }
 
+# 0 is the same in all units.
+is_bare_zero <- function(x, beside) {
+  !is.object(x) && x == 0 && inherits(beside, c("difftime", "units"))
+}
+
 are_ascending <- function(lower, upper) {
   if (is_far(lower) || is_far(upper)) return(identical(lower, -Inf) || identical(upper, Inf))
+  if (is_bare_zero(lower, upper)) return(as_stored(upper) > 0)
+  if (is_bare_zero(upper, lower)) return(as_stored(lower) < 0)
   codec <- codec_of(lower)
   if (!accepts(codec, upper)) {
     stop_arg("{.arg lower} and {.arg upper} must be of one kind, not {.obj_type_friendly {lower}} and

@@ -79,15 +79,14 @@ column_places <- function(x, d, names, name) {
 
 # ---- by the codecs of columns ----------------------------------------------------------------------------------------
 
-is_time <- function(codec) any(c("Date", "POSIXct") %in% codec$attributes[["class"]])
+is_time <- function(codec) inherits(decode(codec, 0), c("Date", "POSIXct"))
 
 # With ends as the numbers that the codec of the column makes of them.
 encode_support <- function(support, codec, label) {
   for (name in c("lower", "upper")) {
     end <- support[[name]]
     if (is_far(end)) next
-    zero <- !is.object(end) && end == 0 && inherits(decode(codec, 0), c("difftime", "units"))
-    if (!zero && !accepts(codec, end)) {
+    if (!is_bare_zero(end, decode(codec, 0)) && !accepts(codec, end)) {
       stop_arg(c(
         "Column {.field {label}} of {.arg data} is {codec$type}, but its support {format(support)} is not.",
         i = if (is_time(codec)) {

@@ -33,6 +33,7 @@ update.bijectr_fit <- function(object, formula., ..., evaluate = TRUE) {
     stop_arg("Changes must have the names of arguments, as in {.code update(fit, steps = 500)}.")
   }
   if ("epochs" %in% names(changes) || !is_concluded(object)) {
+    check_fit(object)
     if (!missing(formula.)) stop_arg("{.arg formula.} was given, but this is a training for {.fn resume} to go on.")
     if (!evaluate) return(as.call(c(quote(resume), substitute(object), changes)))
     cli::cli_inform(c(i = "{.fn update} hands over to {.fn resume}, which goes on with the training."),

@@ -140,15 +140,14 @@ static bj_map_job map_job(const ffi_built *built, SEXP x, SEXP condition) {
   return job;
 }
 
-static void run_map(const ffi_built *built, SEXP flow, int inverse, const bj_map_job *job, SEXP threads, SEXP poll) {
+static void run_map(const ffi_built *built, SEXP flow, int inverse, const bj_map_job *job, const bj_workers *workers) {
   const double *theta = ffi_params(built, flow);
-  const bj_workers workers = ffi_workers(threads, poll);
   const bj_memory *workspace = ffi_workspace(built->memory);
   bj_error error = {""};
   const bj_status status =
-      built->core->flow_map(built->flow, theta, inverse ? BJ_INVERSE : BJ_FORWARD, job, workspace, &workers, &error);
+      built->core->flow_map(built->flow, theta, inverse ? BJ_INVERSE : BJ_FORWARD, job, workspace, workers, &error);
   ffi_workspace_end(workspace);
-  ffi_finish(&workers, status, &error);
+  ffi_finish(workers, status, &error);
 }
 
 static double *new_vector(SEXP list, int i, R_xlen_t n) {
@@ -174,7 +173,8 @@ SEXP ffi_flow_map(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP want_val
   double *logdet = new_vector(out, 1, value ? job.x.n : 0);
   job.logdet = value ? logdet : NULL;
   job.log_density = new_vector(out, 2, job.x.n);
-  run_map(&built, flow, Rf_asLogical(inverse), &job, threads, poll);
+  const bj_workers workers = ffi_workers(threads, poll);
+  run_map(&built, flow, Rf_asLogical(inverse), &job, &workers);
   UNPROTECT(1);
   return out;
 }
@@ -202,11 +202,12 @@ SEXP ffi_rows_without_density(SEXP flow, SEXP x, SEXP condition, SEXP weights, S
   found[0] = 0;
   found[1] = found[2] = NA_REAL;
   bj_map_job job = {.log_density = (double *)R_alloc(SLICE, sizeof(double))};
+  const bj_workers workers = ffi_workers(threads, poll);
   for (long first = 0; first < n; first += SLICE) {
     const long rows = n - first < SLICE ? n - first : SLICE;
     job.x = slice_of(&whole.x, d, first, rows, x_at);
     if (n_condition > 0) job.condition = slice_of(&whole.condition, n_condition, first, rows, x_at + d);
-    run_map(&built, flow, 1, &job, threads, poll);
+    run_map(&built, flow, 1, &job, &workers);
     for (long i = 0; i < rows; i++) {
       if (isfinite(job.log_density[i]) || (weight && weight[first + i] == 0)) continue;
       if (found[0]++ > 0) continue;
@@ -252,7 +253,8 @@ SEXP ffi_flow_vjp(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP cotangen
   job.cot_p = cotangent(cotangents, "log_density", n);
   job.seed = job.train ? (uint64_t)Rf_asReal(seed) : 0;
   job.cot_penalty = 1.0 / (double)n;
-  run_map(&built, flow, Rf_asLogical(inverse), &job, threads, poll);
+  const bj_workers workers = ffi_workers(threads, poll);
+  run_map(&built, flow, Rf_asLogical(inverse), &job, &workers);
   UNPROTECT(1);
   return out;
 }

@@ -161,6 +161,7 @@ SEXP ffi_rows_at(SEXP x, SEXP rows, SEXP center, SEXP scale) {
     ffi_check_length(center, table.columns, "center");
     ffi_check_length(scale, table.columns, "scale");
   }
+  if (n > INT_MAX) ffi_fail("there are more than %d rows", INT_MAX);
   SEXP out = PROTECT(Rf_allocMatrix(REALSXP, (int)n, table.columns));
   double *to = REAL(out);
   for (int j = 0; j < table.columns; j++) {
@@ -194,6 +195,7 @@ SEXP ffi_rows_within(SEXP x, SEXP least, SEXP most) {
 SEXP ffi_other_rows(SEXP n_row, SEXP rows) {
   const int n = Rf_asInteger(n_row), n_left_out = (int)Rf_xlength(rows);
   check_row_numbers(rows);
+  if (n < 0) ffi_fail("there are %d rows", n); /* NA too */
   unsigned char *gone = (unsigned char *)R_alloc((size_t)n + 1, 1);
   memset(gone, 0, (size_t)n + 1);
   int left = n;

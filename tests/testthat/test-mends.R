@@ -117,7 +117,9 @@ test_that("a left side that hangs on the other rows is refused", {
   table <- data.frame(y = rexp(60), x = rnorm(60))
   hang <- list(I(y - mean(y)) ~ x, y / sum(y) ~ x, rank(y) ~ x, cumsum(y) ~ x, cbind(log(y), y - y[1]) ~ x)
   for (formula in hang) {
-    expect_error(fit_flow(formula, data = table, steps = 2), "other rows are left out", class = "bijectr_error_argument")
+    expect_error(fit_flow(formula, data = table, steps = 2), "other rows are left out",
+      class = "bijectr_error_argument"
+    )
   }
   for (formula in list(scale(y) ~ x, log(y) ~ x, y - 1 ~ x, pmin(y, 3) + 0 * y ~ x, splines::ns(y, 2) ~ x)) {
     expect_no_error(suppressWarnings(fit_flow(formula, data = table, steps = 2)))
@@ -153,4 +155,26 @@ test_that("ends that are missing, supports of a fit that has one, and lists of c
   expect_error(fit_flow(table["y"], layers = fit, support = "real", steps = 2), "which has its own")
   fit <- fit_flow(y ~ x + z, data = table, steps = 2)
   expect_error(logdensity(fit, 1, condition = cbind(x = 1, q = 2)), "the columns x and z")
+})
+
+test_that("what stands in left sides and gaps is taken for what it is", {
+  set.seed(10)
+  table <- data.frame(y = rexp(80), z = rnorm(80))
+  fit <- fit_flow(cbind(a = log(y), z) ~ 1, data = table, steps = 2)
+  expect_error(fit_flow(cbind(a = y, z) ~ 1, data = table, layers = fit, steps = 2), "the left side",
+    class = "bijectr_error_argument", ignore.case = TRUE
+  )
+  # a row without its condition is left out, whatever its left side
+  given <- data.frame(y = c(0, rexp(40)), x = c(NA, rnorm(40)))
+  expect_identical(nobs(fit_flow(log(y) ~ x, data = given, na.action = na.omit, steps = 2)), 40L)
+  # ends that were given hold beside those that are looked for
+  gaps <- data.frame(x = replace(rexp(60), 1:5, NA), y = rexp(60))
+  fit <- suppressWarnings(fit_flow(gaps, na = "model", support = "auto", lower = c(x = -10), steps = 2))
+  expect_output(print(fit), "x (-10, Inf)", fixed = TRUE)
+  # what is refused before the training is no lost training
+  expect_error(fit_flow(gaps, layers = "a", na = "model", steps = 2), class = "bijectr_error_argument")
+  # 0 is the same in all units
+  wait <- data.frame(w = as.difftime(runif(50), units = "mins"))
+  fit <- fit_flow(wait, support = list(w = bounded(0, as.difftime(60, units = "secs"))), steps = 2)
+  expect_true(all(sample(fit, 100)$w < 1))
 })

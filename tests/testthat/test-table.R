@@ -106,3 +106,24 @@ test_that("copies are found in large tables however they stand", {
   }
   expect_no_warning(fit_flow(rbind(half, matrix(rnorm(2e5), 1e5)), steps = 1), class = "bijectr_warning_duplicates")
 })
+
+test_that("a column that varies in few of many rows is fitted, whatever stands beside it", {
+  set.seed(5)
+  n <- 40000
+  for (beside in list(rnorm(n), rcauchy(n))) {
+    few <- data.frame(x = replace(numeric(n), c(5, 20000, 39000), c(1, 2, 3)), beside)
+    expect_no_error(fit <- suppressWarnings(fit_flow(few, steps = 2, validation = 6:100)))
+    expect_true(is.finite(fit$loglik))
+  }
+})
+
+test_that("a time limit is seen while rows are looked through", {
+  f <- flow(masked_autoregressive_flow(), 2)
+  x <- matrix(0.5, 1e6, 2)
+  limited <- function() {
+    setTimeLimit(elapsed = 0.2, transient = TRUE)
+    on.exit(setTimeLimit())
+    native_rows_without_density(f, x, NULL, NULL)
+  }
+  expect_error(limited(), "elapsed time limit")
+})
