@@ -10,8 +10,8 @@
 #
 # and the field `type`, in words for messages, of the columns it takes ("numeric").
 #
-# The numbers that encode() makes are what the core's densities are of. For a codec that changes no number, as that
-# of dates, they are also densities in the units of the column. A codec whose encode() bends, as the logarithm of a bounded
+# The numbers that encode() makes are what the core's densities are of. For a codec that changes no number, as that of
+# dates, they are also densities in the units of the column. A codec whose encode() bends, as the logarithm of a bounded
 # column, or rescales, changes the unit: its log-derivative log |d encode / dx| belongs to the log density of the row.
 # Such a kind leaves the bending to a frozen layer next to the data, which counts it in every direction, in draws and in
 # gradients alike, and encodes by what is left.
