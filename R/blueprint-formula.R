@@ -42,6 +42,7 @@ model_conditions <- function(condition, model, columns, name = "condition", envi
                 {.field {model$variables}}.")
     }
   }
+  check_once(condition, model$variables, name)
   missing <- setdiff(model$variables, names(condition))
   if (length(missing)) {
     stop_arg("{.arg {name}} lacks the {cli::qty(missing)}column{?s} {.field {missing}}.")

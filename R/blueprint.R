@@ -157,6 +157,7 @@ take_points <- function(x, d, names, codecs, name, each = "", gaps = FALSE, larg
   x <- open_data(x, name)
   if (gaps) x <- blanks_to_numbers(x)
   if (d == 1) x <- as_column(x, names)
+  check_once(x, names, name)
   if (is.list(x) && is.data.frame(x)) {
     x <- as_table(pick_columns(x, names, name), name, names)
     check_columns(x, if (n_columns(x) == d) codecs, name)
@@ -201,8 +202,6 @@ pick_columns <- function(x, names, name) {
   if (is.null(names)) return(x)
   given <- column_names(x)
   if (is.null(given) || identical(given, names)) return(x)
-  twice <- intersect(given[duplicated(given)], names)
-  if (length(twice)) stop_arg("{.arg {name}} has several columns of the name {.field {twice}}.")
   missing <- setdiff(names, given)
   if (!is.list(x) && length(missing) == length(names) && length(given) == length(names)) {
     warn_names(given, names, name)
@@ -228,13 +227,15 @@ warn_names <- function(given, names, name) {
 
 # ---- in, to fit ------------------------------------------------------------------------------------------------------
 
-open_table <- function(x, name = "data") as_table(as_column(open_data(x, name)), name)
+open_table <- function(x, name = "data") {
+  x <- as_column(open_data(x, name))
+  warn_repeated(if (is.data.frame(x)) names(x) else colnames(x), name)
+  as_table(x, name)
+}
 
 # Data to fit, as a table of columns that codecs can read: at least two rows, and something to learn in each column.
 as_fit_data <- function(data, name = "data", cure = NULL) {
-  given <- if (length(dim(data)) == 2) dimnames(data)[[2]]
   data <- open_table(data, name)
-  if (!is.null(given) && is.null(column_names(data))) warn_repeated(given, name)
   if (n_columns(data) == 0) stop_arg("{.arg {name}} has no columns.")
   column_codecs(data, name)
   if (n_rows(data) < 2) stop_arg("{.arg {name}} must have at least two rows, not {n_rows(data)}.")

@@ -42,7 +42,8 @@
 #'
 #' @section Warnings about the use of a fit:
 #' * `bijectr_warning_names`: no column of a matrix has a name that the flow knows, so columns are taken in order. Cure:
-#'   the names of the flow, or none, `unname(x)`.
+#'   the names of the flow, or none, `unname(x)`. Or data to fit have one name more than once, so that no column has a
+#'   name. Cure: `names(data) <- make.unique(names(data))`.
 #' * `bijectr_warning_extrapolation`: conditions lie beyond the range of those that the flow was fitted to, where it is
 #'   a guess. Cure: stay within the range, which is named; `extrapolate` of [fit_flow()] says what becomes of them.
 #' * `bijectr_warning_outside`: points lie outside the support of the flow, or where the left side of its formula has no

@@ -34,7 +34,9 @@ data_end <- function(data, rows, weights, rules, auto, earlier = NULL) {
   mapped <- on_the_line(data, outer)
   line <- mapped$data
   labels <- column_labels(data)
-  root_of <- function(x) beyond_drop(center_and_root(x, rows, weights, rules$standardize), rules$collinear, labels)
+  root_of <- function(x) {
+    beyond_drop(center_and_root(x, rows, weights, rules$standardize), data, rows, weights, rules$collinear)
+  }
   # linear functions of each other are told as the columns are: behind their supports nothing shows
   if (!is.null(outer) && is.null(earlier)) root_of(data)
   found <- behind_supports(root_of(line), supports, labels)

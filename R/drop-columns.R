@@ -15,15 +15,26 @@ drop_columns <- function(data, weights, collinear, start = NULL) {
   list(data = keep_columns(data, -dropped$columns), dropped = dropped)
 }
 
-# With "drop", what all rows fulfil is left out before. What is refused then holds in the training rows only.
-beyond_drop <- function(end, collinear, labels) {
-  if (collinear != "drop") return(end)
-  tryCatch(end, bijectr_error_dependent = function(e) {
-    stop_arg(c(
-      "Column {.field {labels[e$column]}} of {.arg data} is a linear function of {.field {labels[e$of]}} in the training
-       rows, though not in all: together they have no density, and none can be left out for the other.",
-      i = "Leave {.field {labels[e$column]}} out, or take other rows for {.arg validation}."
-    ))
+# With "drop", what is dependent in all rows that count is left out before. What is refused then holds in fewer rows, or
+# for a flow that has the column already; and in the units of `x`, unless it is told of another table behind supports.
+beyond_drop <- function(found, x, train, weights, collinear) {
+  if (collinear != "drop") return(found)
+  tryCatch(found, bijectr_error_dependent = function(e) {
+    among <- function(rows) {
+      if (!is.null(weights)) rows <- rows[weights[rows] > 0]
+      e$column %in% find_dropped(x, rows, weights)$columns
+    }
+    label <- column_labels(x)
+    inline <- function(text) cli::format_inline(text, keep_whitespace = FALSE)
+    if (among(seq_len(n_rows(x)))) {
+      e$body <- c(i = inline("The flow that the training starts from has it as a coordinate: nothing is left out."))
+      stop(e)
+    }
+    e$message <- inline("Column {.field {label[e$column]}} of {.arg data} is a linear function of
+      {.field {label[e$of]}} in the training rows, though not in all: together they have no density, and none can be
+      left out for the other.")
+    e$body <- c(i = inline("Leave {.field {label[e$column]}} out, or take other rows for {.arg validation}."))
+    stop(e)
   })
 }
 

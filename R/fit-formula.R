@@ -18,7 +18,8 @@
 #'   The left side is taken as it is written: for `log(y) ~ x` the coordinate is `log(y)`, which is also its name, the
 #'   unit of the log density and what [sample()] draws. Points to evaluate may be data frames that have `y`, from which
 #'   the left side is computed, or a column `log(y)`, which is taken as it is and first; numbers without names are
-#'   values of `log(y)`. Centres, scales and knots of `scale(y)`, `poly(y, 2)` or `ns(y, 3)` are those of the fit. A
+#'   values of `log(y)`. Centres, scales and knots of `scale(y)`, `poly(y, 2)` or `ns(y, 3)` are those of the fit. What
+#'   else is computed from all rows, as `y - mean(y)` or `rank(y)`, is an error: make it a column of `data` before. A
 #'   point at which the left side has no finite value, as `log(y)` at 0, has density 0, as outside of a support (see
 #'   [supports]); such a row in data to fit is an error.
 #'
@@ -110,6 +111,7 @@ formula_parts <- function(formula, data, weights = NULL, subset = NULL, na_actio
                           layers = NULL, gappy = FALSE) {
   if (calls_offset(formula)) stop_arg("{.arg formula} has an offset, which means nothing for a density.")
   formula <- without_dots(formula, data)
+  check_once(data, all.vars(formula), "data")
   envir <- environment(formula) %||% globalenv()
   sides <- formula_sides(formula)
   terms <- stats::terms(sides$right)
@@ -148,7 +150,7 @@ formula_parts <- function(formula, data, weights = NULL, subset = NULL, na_actio
   response <- start$response
   if (is.null(response)) {
     response <- response_model(sides$left, values, data, envir)
-    check_rowwise(response, lapply(stats::setNames(nm = response$variables), value_of))
+    check_rowwise(response, values, value_of, envir)
   }
   list(
     data = list2DF(y), condition = condition, weights = rows$weights, kept = rows$kept,

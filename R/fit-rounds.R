@@ -144,9 +144,9 @@ train_flow <- function(run) {
   control <- how$settings(nrow(theta), ncol(theta))
   trained(run, without_advice(
     if (is.null(run$fit)) {
-      fit_matrix(
-        as_fit_data(theta, "theta"), how$layers, how$base, of_all("data"), NULL,
-        column_rules(how$standardize, support = "real"), loss_maximum_likelihood(), control, how$progress
+      rules <- column_rules(how$standardize, support = if (!inherits(how$layers, "bijectr_flow")) "real")
+      fit_matrix(as_fit_data(theta, "theta"), how$layers, how$base, of_all("data"), NULL, rules,
+        loss_maximum_likelihood(), control, how$progress
       )
     } else {
       log_prior <- unlist(lapply(run$rounds, `[[`, "log_prior"))

@@ -168,22 +168,46 @@ check_left <- function(values, parts, value_of, kept) {
   }
 }
 
-# A left side is computed again of other rows, so that what it says of a row must not hang on the others, as the mean of
-# a column does: the second half of the rows, by itself, must give the same.
-check_rowwise <- function(response, columns) {
-  if (is.null(response) || !all(vapply(columns, is.atomic, NA))) return(invisible())
-  frame <- as_plain_frame(columns, NROW(columns[[1]]))
-  some <- seq.int(nrow(frame) %/% 2 + 1, nrow(frame))
-  for (part in Filter(is.call, response$parts)) {
-    of_some <- function(x) if (is.matrix(x)) x[some, , drop = FALSE] else x[some]
-    of_all <- of_some(part_values(part, frame))
-    alone <- tryCatch(part_values(part, frame[some, , drop = FALSE]), error = function(e) NULL)
-    if (isTRUE(all.equal(as.vector(of_all), as.vector(alone), tolerance = 1e-6))) next
-    stop_arg(c(
-      "{.code {deparse1(part)}} on the left side of {.arg formula} has other values where other rows are left out.",
-      i = "Make a column of it first: what is learned from these rows cannot be computed of new ones."
-    ))
+# Shares of the rows: not halves, which can agree where data repeat.
+PART_OF_ROWS <- 0.618
+
+# What is computed from all rows, as `y - mean(y)`, would be another coordinate in other data frames: the parts of a
+# left side as a flow keeps them must be the same for some rows alone. Draws no random numbers of the user's.
+check_rowwise <- function(response, values, value_of, envir) {
+  for (i in seq_along(response$parts)) {
+    part <- response$parts[[i]]
+    value <- values[[i]]
+    n <- NROW(value)
+    if (!is.call(part) || n < 2 || !is.numeric(unclass(value))) next
+    columns <- Filter(function(x) NROW(x) == n, lapply(stats::setNames(nm = all.vars(part)), value_of))
+    there <- which(are_there(columns, n))
+    first <- seq_along(there) <= PART_OF_ROWS * length(there)
+    for (rows in list(there[first], there[!first], there[1], there[length(there)])) {
+      alone <- tryCatch(
+        with_seed(1, suppressWarnings(eval(part, lapply(columns, some_rows, rows), envir))), error = function(e) NULL
+      )
+      if (is.null(alone) || is_same(alone, some_rows(value, rows), value)) next
+      stop_arg(c(
+        "{.code {names(response$parts)[i]}} on the left side of {.arg formula} has other values where other rows are
+         left out.",
+        i = "Make a column of it first: what is learned from these rows cannot be computed of new ones."
+      ))
+    }
   }
+  response
+}
+
+some_rows <- function(x, i) if (length(dim(x)) == 2) x[i, , drop = FALSE] else x[i]
+
+# Up to rounding, of values of the size of `all`.
+is_same <- function(x, y, all) {
+  if (inherits(x, "difftime") && inherits(y, "difftime")) units(x) <- units(y) # chosen by the values
+  x <- as.vector(unclass(x))
+  y <- as.vector(unclass(y))
+  if (length(x) != length(y) || !is.numeric(x)) return(FALSE)
+  all <- as.vector(unclass(all))
+  size <- max(0, abs(all[is.finite(all)]))
+  all(is.finite(x) == is.finite(y)) && all(abs(x - y) <= 1e-8 * size | !is.finite(x))
 }
 
 # ---- in points to evaluate -------------------------------------------------------------------------------------------
@@ -193,6 +217,7 @@ check_rowwise <- function(response, columns) {
 take_response <- function(x, flow, name) {
   response <- flow$response
   if (is.null(response) || !is.null(flow$names) && has_columns(x, flow$names)) return(list(points = x))
+  check_once(x, response$variables, name)
   if (!has_columns(x, response$variables)) {
     missing <- setdiff(response$variables, names(x))
     if (is.data.frame(x)) {

@@ -60,9 +60,10 @@ map_points <- function(flow, x, condition, inverse) {
 # there is none.
 points_back <- function(flow, at, name) {
   back <- native_map(flow, at$points, at$condition, inverse = TRUE)
-  tell_nan(back$value, "The image")
   back$logdet <- density_at(back$logdet, at)
   outside <- which(back$logdet == -Inf)
+  back$value[outside, ] <- 0 # whatever stands there
+  tell_nan(back$value, "The image")
   if (length(outside)) {
     back$value[outside, ] <- NA
     row <- if (is.null(at$kept)) outside[1] else at$kept[outside[1]]

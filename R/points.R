@@ -87,9 +87,29 @@ as_table <- function(x, name, known = NULL) {
   x
 }
 
+# Those of several columns, each once. None of `cbind(x, x^2)`, which are empty.
+names_twice <- function(names) {
+  if (is.null(names) || !anyDuplicated.default(names)) return(character())
+  out <- unique(names[duplicated(names)])
+  out[!is.na(out) & nzchar(out)]
+}
+
+# Columns that are looked for by name, in points to evaluate or by a formula, must be there once.
+check_once <- function(x, names, name) {
+  given <- if (is.list(x) || is.null(dim(x))) attr(x, "names") else colnames(x)
+  if (is.null(names) || identical(given, names)) return(invisible())
+  twice <- intersect(names_twice(given), names)
+  if (length(twice)) {
+    stop_arg(c(
+      "{.arg {name}} has several columns of the name {.field {twice}}.",
+      i = "Which is meant cannot be told: leave the others out, or give them other names."
+    ))
+  }
+}
+
 # Names that are there twice help nobody, and are likely to be a slip.
 warn_repeated <- function(names, name) {
-  twice <- unique(names[duplicated(names) & !is.na(names) & nzchar(names)])
+  twice <- names_twice(names)
   if (!length(twice)) return(invisible())
   cli::cli_warn(c(
     "{.arg {name}} has several columns of the name {.field {twice}}: its names are not used.",

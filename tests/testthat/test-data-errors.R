@@ -247,7 +247,11 @@ test_that("column names that are empty or repeated find nothing: columns are tak
     x <- as.matrix(faithful)
     colnames(x) <- names
     set.seed(1)
-    fit <- fit_flow(x, steps = 2)
+    if (identical(names, c("a", "a"))) {
+      expect_warning(fit <- fit_flow(x, steps = 2), "several columns of the name a", class = "bijectr_warning_names")
+    } else {
+      fit <- fit_flow(x, steps = 2)
+    }
     expect_null(fit$names)
     at <- logdensity(fit, unname(x[1:3, ]))
     expect_identical(logdensity(fit, x[1:3, ]), at)

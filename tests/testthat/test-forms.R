@@ -74,7 +74,8 @@ test_that("a vector gives vectors, a matrix matrices, a data frame data frames o
   expect_null(dim(rflow(3, fitted(frame["a"]))))
   expect_identical(class(drawn(fitted(structure(frame, class = c("sub", "data.frame"))))), "data.frame")
   repeated <- stats::setNames(frame, c("a", "a"))
-  expect_named(drawn(fitted(repeated)), c("x1", "x2"))
+  expect_warning(fit <- fitted(repeated), class = "bijectr_warning_names")
+  expect_named(drawn(fit), c("x1", "x2"))
 })
 
 test_that("broken-down times are times, and numbers written in other ways are numbers", {

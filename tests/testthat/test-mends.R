@@ -124,6 +124,26 @@ test_that("a left side that hangs on the other rows is refused", {
   for (formula in list(scale(y) ~ x, log(y) ~ x, y - 1 ~ x, pmin(y, 3) + 0 * y ~ x, splines::ns(y, 2) ~ x)) {
     expect_no_error(suppressWarnings(fit_flow(formula, data = table, steps = 2)))
   }
+  layers <- layer_elementwise(scalar_affine())
+  refused <- function(formula, table) expect_argument(fit_flow(formula, table, layers, steps = 1), "left out.*column")
+  table$far <- replace(table$y, 55, 100)
+  refused(y / max(far) ~ x, table)
+  refused(y + runif(length(y)) ~ x, table)
+  refused(~ x + I(y - median(y)), table)
+  repeating <- data.frame(y = rep(c(1.5, 2, 7, 3), 15)) # whose halves have one mean
+  refused(I(y - mean(y)) ~ 1, repeating)
+  # functions beside the formula are found, units may depend on the rows, no random numbers are drawn
+  twice <- function(y) 2 * y
+  expect_s3_class(fit_flow(twice(y) ~ x, table, layers, steps = 1), "bijectr_fit")
+  table$begin <- as.POSIXct("2020-01-01", tz = "UTC") + 1:60
+  table$end <- table$begin + c(5, rep(9e5, 59)) * (1 + table$y)
+  expect_s3_class(fit_flow(I(end - begin) ~ x, table, layers, steps = 1), "bijectr_fit")
+  draws <- function(formula) {
+    withr::local_seed(12)
+    fit_flow(formula, table, layers, steps = 1, validation = 0)
+    runif(1)
+  }
+  expect_identical(draws(I(y + 0) ~ 1), draws(y ~ 1))
 })
 
 test_that("names that are there twice are told", {
@@ -132,7 +152,18 @@ test_that("names that are there twice are told", {
   expect_warning(fit_flow(table, steps = 2), "several columns of the name", class = "bijectr_warning_names")
   expect_warning(fit_flow(as.matrix(table), steps = 2), class = "bijectr_warning_names")
   fit <- fit_flow(table[2:3], steps = 2)
-  expect_error(logdensity(fit, table), "several columns of the name a", class = "bijectr_error_argument")
+  for (at in list(table, stats::setNames(table[1:2], c("a", "a")))) {
+    expect_argument(logdensity(fit, at), "`newdata` has several columns of the name a")
+    expect_argument(inverse(fit, as.matrix(at)), "`x` has several columns of the name a")
+  }
+  expect_warning(fit_flow(table[3], condition = table, steps = 1), "`condition` has several columns of the name a",
+    class = "bijectr_warning_names"
+  )
+  expect_argument(fit_flow(a ~ b, table, steps = 1), "`data` has several columns of the name a")
+  whole <- data.frame(y = rexp(50), b = table$b, c = table[[1]])
+  fit <- fit_flow(log(y) ~ b + c, whole, steps = 1)
+  expect_argument(logdensity(fit, whole[1, ], stats::setNames(whole[1, ], c("b", "c", "c"))), "`condition` has several")
+  expect_argument(logdensity(fit, stats::setNames(whole, c("y", "y", "b"))), "`newdata` has several columns of the nam")
 })
 
 test_that("dependence in the training rows alone is not told to drop what cannot be dropped", {
@@ -144,6 +175,13 @@ test_that("dependence in the training rows alone is not told to drop what cannot
   )
   expect_match(conditionMessage(said), "in the training rows, though not in all")
   expect_no_match(conditionMessage(said), "drop")
+  table <- data.frame(a, b = rnorm(300))
+  table$c <- table$a + table$b
+  start <- fit_flow(transform(table, c = rev(c)), steps = 1)
+  expect_argument(fit_flow(table, start, collinear = "drop", steps = 1), "training starts from has it as a coordinate")
+  # what depends behind the supports alone is not said to be of the training rows
+  table <- exp(table)
+  expect_argument(fit_flow(table, collinear = "drop", support = positive(), steps = 1), "Behind the supports")
 })
 
 test_that("ends that are missing, supports of a fit that has one, and lists of columns are told in full", {
@@ -153,6 +191,13 @@ test_that("ends that are missing, supports of a fit that has one, and lists of c
   expect_error(fit_flow(table, upper = list(y = NA_real_), steps = 2), "`upper` is missing for column y")
   fit <- fit_flow(table["y"], support = list(y = positive()), steps = 2)
   expect_error(fit_flow(table["y"], layers = fit, support = "real", steps = 2), "which has its own")
+  # rounds do not ask for what a start has
+  rounds <- fit_rounds(
+    function(theta) theta + rnorm(length(theta)), list(sample = function(n) matrix(rexp(n)), log_density = dexp), 1,
+    rounds = 1, simulations = 40, layers = fit_flow(rexp(40), support = positive(), condition = rnorm(40), steps = 1),
+    steps = 1
+  )
+  expect_s3_class(rounds, "bijectr_fit")
   fit <- fit_flow(y ~ x + z, data = table, steps = 2)
   expect_error(logdensity(fit, 1, condition = cbind(x = 1, q = 2)), "the columns x and z")
 })
