@@ -92,7 +92,8 @@ related_size <- function(x, dropped, i) {
   Reduce(`+`, Map(function(b, j) abs(b * column(x, j)), dropped$coefficients[[i]], dropped$of[[i]]), 0)
 }
 
-# Log densities, or log-determinants, of points as take_in() gives them: none off the relations.
+# Log densities, or log-determinants, of points as take_in() gives them: none off the relations, and none where the left
+# side of a formula has no value.
 density_at <- function(value, at) {
   if (any(at$off)) value[at$off] <- -Inf
   value

@@ -51,7 +51,8 @@
 #' @param ... Passed on to [fit_control()], with the default settings for what is not given:
 #'   `fit_flow(data, steps = 500)`.
 #' @return A `bijectr_fit`: a flow with trained parameters. It is a plain list that [saveRDS()] keeps, with the fields
-#'   of [flow()] and these, each of which is always there, `NULL` where a fit has nothing to say in it:
+#'   of [flow()] and these, each of which is always there, `NULL` where there is nothing to say in it; fits with
+#'   `na = "model"` have others, see missing values:
 #'   * `call`: the call, without data and functions that were written into it; `formula`: the formula, if there was one;
 #'   * `loss`: what was minimised, one of the `loss_*` functions; `options`: of a fit to a log density, `anneal`,
 #'     `evaluate` and `gradient` (`"function"` if it was one); `control`: the training settings, see [fit_control()],

@@ -11,7 +11,8 @@
 # were seen, with one more row that is spread over all patterns as if columns had their gaps independently of each
 # other.
 #
-# A fit is plain data: names, codecs, form, d, d_condition as in a flow, and
+# A fit is plain data: what blueprint() gives, d and d_condition as in a flow, the fields of a fit that new_gaps_fit()
+# names, and
 #   gaps      numbers of the columns with gaps, fewest first; `centre`, one number each
 #   patterns  list(missing, weight, rate): the patterns seen, a logical matrix with one row a pattern and one column a
 #             gap, the sum of weights of each, and the q_j
@@ -31,11 +32,15 @@
 #'   what becomes of rows where they are not. Rows of weight 0 count for nothing here either, and `seconds` is the
 #'   budget of all flows together, each of which makes some steps.
 #'
-#'   Such a fit has the fields `gaps`, `patterns` and `blocks`, a list of fits. [logdensity()], and `predict()` of
-#'   log densities and densities, take `NA` in columns with gaps as missing; [sample()] and `simulate()` draw rows with
-#'   gaps, `sample(gaps = FALSE)` whole ones; it prints and has `summary()`, `logLik()`, `coef()`, `nobs()`, [AIC()] and
-#'   [BIC()]; `update()` makes it anew. Other verbs need one flow and are an error that says so: `fit$blocks[[1]]$fit`
-#'   is the first of them.
+#'   Such a fit has the fields `gaps`, the numbers of the columns with gaps, and `centre`, what stands for their
+#'   missing values as conditions; `patterns`, a list of the patterns seen (`missing`, a logical matrix), their
+#'   `weight` and the `rate` of gaps in each column; `blocks`, a list of `columns`, `given` and `fit`, the ordinary
+#'   fits; and of the fields of an ordinary fit those that speak of all: `call`, `formula`, `form`, `rows`,
+#'   `na.action`, `nobs`, `loglik`, `held_out_loglik`, `status`, `steps` and `seconds`. [logdensity()], and `predict()`
+#'   of log densities and densities, take `NA` in columns with gaps as missing; [sample()] and `simulate()` draw rows
+#'   with gaps, `sample(gaps = FALSE)` whole ones; it prints and has `summary()`, `logLik()`, `coef()`, `nobs()`,
+#'   [AIC()] and [BIC()]; `update()` makes it anew. Other verbs need one flow and are an error that says so:
+#'   `fit$blocks[[1]]$fit` is the first of them.
 #'
 #'   An error or an interrupt in one of the later flows is an error of class `bijectr_error_training` that has the fits
 #'   so far as `condition$blocks`.
