@@ -118,10 +118,11 @@ test_that("a column that varies in few of many rows is fitted, whatever stands b
 })
 
 test_that("a time limit is seen while rows are looked through", {
-  f <- flow(masked_autoregressive_flow(), 2)
-  x <- matrix(0.5, 1e6, 2)
+  f <- flow(masked_autoregressive_flow(flow_layers = 30), 2)
+  x <- rep(0.5, 4e6)
+  x <- list(x, x)
   limited <- function() {
-    setTimeLimit(elapsed = 0.2, transient = TRUE)
+    setTimeLimit(elapsed = 0.1, transient = TRUE)
     on.exit(setTimeLimit())
     native_rows_without_density(f, x, NULL, NULL)
   }
