@@ -24,8 +24,6 @@ advise_data <- function(data, condition, rows, weights, counts = NULL) {
   }
 }
 
-columns_at <- function(x, i) if (!is.null(x)) lapply(seq_len(n_columns(x)), function(j) column_at(x, j, i))
-
 # Of a large table about ADVICE_ROWS rows among which all copies of theirs are: those in the middle of the values of a
 # column, of which `some` are known.
 rows_of_like_value <- function(data, j, some, weights) {

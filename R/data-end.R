@@ -19,23 +19,20 @@ TAIL_PIVOT <- 0.01
 # their supports, and what on_the_line() makes of these. `earlier`: a flow that brings a data end of its own. `auto`:
 # whether supports and tails are looked for.
 data_end <- function(data, rows, weights, rules, auto, earlier = NULL) {
-  supports <- if (is.null(earlier)) {
-    find_supports(data, rules$given, auto || identical(rules$support, "auto"), rows, weights)
+  if (is.null(earlier)) {
+    supports <- find_supports(data, rules$given, auto || identical(rules$support, "auto"), rows, weights)
+    outer <- support_layer(supports)
   } else {
-    flow_supports(earlier)
-  }
-  outer <- if (is.null(earlier)) {
-    support_layer(supports)
-  } else {
+    supports <- flow_supports(earlier)
     refuse_support(rules, supports)
     check_inside_flow(earlier, data, weights)
-    last_support_layer(earlier$layers$layers)
+    outer <- last_support_layer(earlier$layers$layers)
   }
   mapped <- on_the_line(data, outer)
   line <- mapped$data
   labels <- column_labels(data)
   root_of <- function(x) {
-    beyond_drop(center_and_root(x, rows, weights, rules$standardize), data, rows, weights, rules$collinear)
+    beyond_drop(center_and_root(x, rows, weights, rules$standardize), data, weights, rules$collinear)
   }
   # linear functions of each other are told as the columns are: behind their supports nothing shows
   if (!is.null(outer) && is.null(earlier)) root_of(data)

@@ -6,8 +6,8 @@
 drop_columns <- function(data, weights, collinear, start = NULL) {
   if (!is.null(start$dropped)) return(list(data = without_dropped(data, start, weights), dropped = start$dropped))
   if (collinear == "error" || inherits(start, "bijectr_flow") && start$d == n_columns(data)) return(list(data = data))
-  rows <- if (is.null(weights)) seq_len(n_rows(data)) else which(weights > 0)
-  dropped <- find_dropped(encode_columns(data, column_codecs(data, "data")), rows, weights)
+  x <- encode_columns(data, column_codecs(data, "data"))
+  dropped <- find_dropped(x, counted_rows(x, weights), weights)
   if (is.null(dropped)) return(list(data = data))
   gone <- keep_columns(data, dropped$columns)
   dropped["names"] <- list(column_names(gone))
@@ -15,18 +15,16 @@ drop_columns <- function(data, weights, collinear, start = NULL) {
   list(data = keep_columns(data, -dropped$columns), dropped = dropped)
 }
 
+counted_rows <- function(x, weights) if (is.null(weights)) seq_len(n_rows(x)) else which(weights > 0)
+
 # With "drop", what is dependent in all rows that count is left out before. What is refused then holds in fewer rows, or
 # for a flow that has the column already; and in the units of `x`, unless it is told of another table behind supports.
-beyond_drop <- function(found, x, train, weights, collinear) {
+beyond_drop <- function(found, x, weights, collinear) {
   if (collinear != "drop") return(found)
   tryCatch(found, bijectr_error_dependent = function(e) {
-    among <- function(rows) {
-      if (!is.null(weights)) rows <- rows[weights[rows] > 0]
-      e$column %in% find_dropped(x, rows, weights)$columns
-    }
     label <- column_labels(x)
     inline <- function(text) cli::format_inline(text, keep_whitespace = FALSE)
-    if (among(seq_len(n_rows(x)))) {
+    if (e$column %in% find_dropped(x, counted_rows(x, weights), weights)$columns) {
       e$body <- c(i = inline("The flow that the training starts from has it as a coordinate: nothing is left out."))
       stop(e)
     }

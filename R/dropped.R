@@ -59,8 +59,6 @@ has_dropped <- function(flow, x) {
   (if (table) n_columns(x) else length(x)) == flow$d + length(gone$columns)
 }
 
-keep_columns <- function(x, j) if (is.list(x)) x[j] else x[, j, drop = FALSE]
-
 # All columns, encoded, to coordinates. A row that lacks a value is one that lacks a coordinate.
 split_dropped <- function(points, dropped) {
   kept <- keep_columns(points, -dropped$columns)

@@ -225,9 +225,7 @@ block_condition <- function(model, block, z, missing, given, i) {
     value
   })
   flags <- lapply(model$gaps[block$flags], function(j) as.double(missing[i, j]))
-  columns <- c(
-    if (!is.null(given)) lapply(seq_len(n_columns(given)), function(j) column_at(given, j, i)), values, flags
-  )
+  columns <- c(columns_at(given, i), values, flags)
   labels <- c(
     column_names(given) %||% sprintf("condition%d", seq_len(max(0, n_columns(given)))),
     column_labels(z)[block$given], sprintf("gap in %s", column_labels(z)[model$gaps[block$flags]])

@@ -194,7 +194,6 @@ check_rowwise <- function(response, values, value_of, envir) {
       ))
     }
   }
-  response
 }
 
 some_rows <- function(x, i) if (length(dim(x)) == 2) x[i, , drop = FALSE] else x[i]

@@ -17,6 +17,9 @@ column <- function(x, j) if (is.list(x)) x[[j]] else x[, j]
 # Some rows of a column, which is not copied before.
 column_at <- function(x, j, i) if (is.list(x)) x[[j]][i] else x[i, j]
 
+# Some rows of all columns, a list of these; NULL, no points, has none.
+columns_at <- function(x, i) if (!is.null(x)) lapply(seq_len(n_columns(x)), function(j) column_at(x, j, i))
+
 column_labels <- function(x) column_names(x) %||% as.character(seq_len(n_columns(x)))
 
 column_label <- function(x, j) if (is.null(column_names(x))) as.character(j) else column_names(x)[j]
@@ -38,6 +41,8 @@ rows_with_gaps <- function(x) {
   if (is.null(x)) return(FALSE)
   if (is.list(x)) Reduce(`|`, lapply(x, is.na)) else rowSums(is.na(x)) > 0
 }
+
+keep_columns <- function(x, j) if (is.list(x)) x[j] else x[, j, drop = FALSE]
 
 # Some rows in the form that the points have.
 keep_rows <- function(x, i) if (is.list(x)) lapply(x, `[`, i) else x[i, , drop = FALSE]

@@ -21,14 +21,14 @@ DEPENDENT <- 1e-7
 # Rows of unequal weight count as the number of equal ones whose mean is as uncertain.
 effective_rows <- function(n, weights = NULL) if (is.null(weights)) n else sum(weights)^2 / sum(weights^2)
 
-# Rows that are enough to learn from for so many columns, list(rows, weights, all): all rows that have weight where they
-# are no more, or count as no more, else rows at equal steps of the sum of weights, which therefore have equal weight:
-# NULL. A step of the golden ratio within each keeps them from falling in with a period of the data. Draws no random
-# numbers.
+# So many rows are enough to learn from for d columns.
 ROWS_ENOUGH <- 16384
 
 rows_enough <- function(d) max(ROWS_ENOUGH, 25 * d * (d + 3))
 
+# At most so many of some rows, list(rows, weights, all): all that have weight where they are no more, or count as no
+# more, else rows at equal steps of the sum of weights, which therefore have equal weight: NULL. A step of the golden
+# ratio within each keeps them from falling in with a period of the data. Draws no random numbers.
 look_at_rows <- function(rows, weights, most) {
   if (!is.null(weights)) rows <- rows[weights[rows] > 0]
   if (effective_rows(length(rows), weights[rows]) <= most) return(list(rows = rows, weights = weights, all = TRUE))
