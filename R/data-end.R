@@ -20,7 +20,8 @@ TAIL_PIVOT <- 0.01
 # whether supports and tails are looked for.
 data_end <- function(data, rows, weights, rules, auto, earlier = NULL) {
   if (is.null(earlier)) {
-    supports <- find_supports(data, rules$given, auto || identical(rules$support, "auto"), rows, weights)
+    look <- auto || identical(rules$support, "auto")
+    supports <- find_supports(data, rules$given, look, rows, weights, rules$computed)
     outer <- support_layer(supports)
   } else {
     supports <- flow_supports(earlier)

@@ -79,6 +79,11 @@ response_model <- function(parts, values, data, envir) {
   list(parts = stats::setNames(parts, labels), variables = variables)
 }
 
+# Of the coordinates of a left side, those that are no columns of the data.
+computed_coordinates <- function(response, labels) {
+  if (!is.null(response)) setdiff(labels, names(Filter(is.name, response$parts)))
+}
+
 # The expression of a part, with constants and with the centres, scales, knots that it has from these data, as predict()
 # of other models has it; also where such a call is inside of another.
 with_basis <- function(part, value, constant, data, envir) {

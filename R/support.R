@@ -26,7 +26,9 @@
 #'   0 alone is the same in all units.
 #' @param curve How an interval with one end, and no other, becomes the line: `"log"`, for values over several orders of
 #'   magnitude, or `"softplus"`, which leaves the tail away from the end as it is. `NULL`: `"log"` where the skewness
-#'   of the logarithms of the training rows is less than 0.4 times that of the values, and for log densities.
+#'   of the logarithms of the training rows is less than 0.4 times that of the values, and for log densities; but
+#'   always `"softplus"` for a coordinate that a formula computes, as `log1p(y)` in `log1p(y) ~ x`: behind two
+#'   logarithms the means of `y` itself would be those of a few draws far out.
 #' @return An object of class `bijectr_support`. `real()` is the whole line. `counts()` is for whole numbers from 0 on,
 #'   which are checked; they are fitted as numbers above -1/2 for the time being, with a warning, so that rounded draws
 #'   are counts again.
@@ -99,28 +101,30 @@ print.bijectr_support <- function(x, ...) {
 # ---- what is found ---------------------------------------------------------------------------------------------------
 
 # Supports of encoded data, as the columns of scalar_support(): given ones, else, with `auto`, those found by the rules
-# of ?supports.
-find_supports <- function(x, given, auto, train, weights = NULL) {
+# of ?supports. `computed`: names of coordinates that a formula computes from columns.
+find_supports <- function(x, given, auto, train, weights = NULL, computed = NULL) {
   counted <- if (!is.null(weights)) which(weights > 0)
   ends <- native_ranges(x, counted)
   all <- look_at_rows(seq_len(n_rows(x)), weights, ROWS_ENOUGH)
   learned <- look_at_rows(train, weights, ROWS_ENOUGH)
   w <- list(all = all$weights[all$rows], train = learned$weights[learned$rows])
+  computed <- column_labels(x) %in% computed
   lapply(seq_len(n_columns(x)), function(j) {
     support <- given[[j]]
     learned_from <- function() column_at(x, j, learned$rows)
+    curve <- if (computed[j]) "softplus" # it was bent as far as its author wanted
     if (is.null(support)) {
       if (!auto || ends[1, j] <= 0) return(whole_line())
-      return(found_support(column_at(x, j, all$rows), ends[2, j], learned_from(), w))
+      return(found_support(column_at(x, j, all$rows), ends[2, j], learned_from(), w, curve))
     }
     check_inside(support, column(x, j), counted, column_label(x, j))
-    with_curve(support, learned_from(), w$train)
+    with_curve(support, learned_from(), w$train, curve)
   })
 }
 
 # Of values above 0, the largest of which is given. `weights`: those of all values and of the training values; NULL
 # without.
-found_support <- function(value, largest, train, weights = NULL) {
+found_support <- function(value, largest, train, weights = NULL, curve = NULL) {
   n <- effective_rows(length(value), weights$all)
   for (top in c(1, 100)) {
     near <- value >= 0.95 * top
@@ -130,7 +134,7 @@ found_support <- function(value, largest, train, weights = NULL) {
   w <- weights$train
   if (skewness(train, w) > 0.5 + 2 * sqrt(6 / effective_rows(length(train), w))) {
     q <- weighted_quantile(train, c(0.5, 0.05), w)
-    if (q[1] <= 5 * (q[1] - q[2])) return(with_curve(positive(), train, w))
+    if (q[1] <= 5 * (q[1] - q[2])) return(with_curve(positive(), train, w, curve))
   }
   whole_line()
 }
@@ -148,10 +152,12 @@ skewness <- function(x, weights = NULL) {
 # exponentials of what is far out: a tail of an exponential distribution is a heavy one then.
 BENT <- 0.4
 
-# Decides how an interval with one end becomes the line. The scale of a softplus is the median distance from the end.
-with_curve <- function(support, train, weights = NULL) {
+# Decides how an interval with one end becomes the line, where neither its support nor `curve` says so. The scale of a
+# softplus is the median distance from the end.
+with_curve <- function(support, train, weights = NULL, curve = NULL) {
   if (sum(is.finite(c(support$lower, support$upper))) != 1) return(support)
   distance <- if (is.finite(support$lower)) train - support$lower else support$upper - train
+  support$curve <- support$curve %||% curve
   if (is.null(support$curve)) {
     bent <- abs(skewness(log(distance), weights)) < BENT * abs(skewness(distance, weights))
     support$curve <- if (bent) "log" else "softplus"

@@ -158,3 +158,22 @@ test_that("columns that were left out as functions of others have means as well"
     predict(short(cbind(log(a), -log(i)) ~ x), at, "response")[, "i"] > 0, c(TRUE, TRUE, NA)
   )
 })
+
+test_that("by default means in the units of the column are not those of a few draws far out", {
+  set.seed(3)
+  table <- data.frame(x = rnorm(1000))
+  table$y <- exp(table$x + rnorm(1000) * 0.3)
+  fit <- fit_flow(log1p(y) ~ x, data = table)
+  expect_identical(flow_supports(fit)[[1]]$curve, "softplus")
+  at <- c(-1, 0, 1)
+  truth <- exp(at + 0.3^2 / 2)
+  expect_lt(max(abs(predict(fit, data.frame(x = at), type = "response") / truth - 1)), 0.1)
+  curves <- function(...) vapply(flow_supports(fit_flow(..., steps = 1)), function(x) x$curve %||% "", "")
+  expect_identical(curves(~ y + log1p(y) + x, table), c("log", "softplus", ""))
+  expect_identical(curves(cbind(a = log1p(y), x) ~ 1, table, support = list(a = positive()))[1], "softplus")
+  expect_identical(curves(log1p(y) ~ x, table, support = positive(curve = "log")), "log")
+  # with gaps a coordinate has a flow of its own
+  table$y[1:200] <- NA
+  gappy <- fit_flow(cbind(x, log1p(y)) ~ 1, table, na = "model", support = "auto", steps = 1)
+  expect_identical(unlist(lapply(gappy$blocks, function(block) flow_supports(block$fit)[[1]]$curve)), "softplus")
+})
