@@ -33,7 +33,7 @@
 #' @export
 dflow <- function(x, object, condition = NULL, log = FALSE) {
   check_given("x", "object")
-  check_flow(object)
+  check_object(object)
   check_flag(log, "log")
   value <- log_density(object, x, "x", condition)
   if (log) value else exp(value)
@@ -43,7 +43,7 @@ dflow <- function(x, object, condition = NULL, log = FALSE) {
 #' @export
 pflow <- function(q, object, condition = NULL, lower.tail = TRUE, log.p = FALSE) {
   check_given("q", "object")
-  check_flow(object)
+  check_object(object)
   flow_cdf(object, q, condition, "q", check_flag(lower.tail, "lower.tail"), check_flag(log.p, "log.p"))
 }
 
@@ -51,7 +51,7 @@ pflow <- function(q, object, condition = NULL, lower.tail = TRUE, log.p = FALSE)
 #' @export
 qflow <- function(p, object, condition = NULL, lower.tail = TRUE, log.p = FALSE) {
   check_given("p", "object")
-  check_flow(object)
+  check_object(object)
   flow_quantile(object, p, condition, "p", check_flag(lower.tail, "lower.tail"), check_flag(log.p, "log.p"))
 }
 
@@ -59,7 +59,7 @@ qflow <- function(p, object, condition = NULL, lower.tail = TRUE, log.p = FALSE)
 #' @export
 rflow <- function(n, object, condition = NULL) {
   check_given("n", "object")
-  check_flow(object)
+  check_object(object)
   if (object$d == 1 && is.null(object$dropped)) object["form"] <- list(list(kind = "vector"))
   sample.bijectr_flow(object, check_count(n, "n", min = 0), condition)
 }

@@ -200,7 +200,7 @@ fit_matrix <- function(data, layers, base, condition, weights, rules, loss, cont
   unit <- weight_unit(weights)
   weights <- if (!is.null(weights)) weights / unit
   all <- data
-  left <- drop_columns(data, weights, rules$collinear, if (inherits(layers, "bijectr_flow")) check_flow(layers))
+  left <- drop_columns(data, weights, rules$collinear, if (inherits(layers, "bijectr_flow")) check_object(layers))
   data <- left$data
   d <- n_columns(data)
   rules$given <- supports_of_kept(rules, all, if (n_columns(all) > d) left$dropped)
@@ -270,7 +270,7 @@ fit_matrix <- function(data, layers, base, condition, weights, rules, loss, cont
 
 # A flow that training is to start from.
 check_start <- function(flow, d, d_condition, data = "data", condition = "condition") {
-  check_flow(flow)
+  check_object(flow)
   if (flow$d != d) stop_arg("{.arg layers} is a flow of {flow$d} coordinate{?s}, but {.arg {data}} has {d}.")
   if (flow$d_condition != d_condition) {
     stop_arg("{.arg layers} is a flow given {flow$d_condition} variable{?s}, but {.arg {condition}} has {d_condition}.")

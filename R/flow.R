@@ -43,7 +43,7 @@ new_flow <- function(layers, d, base, d_condition, names = NULL) {
 
 #' @export
 print.bijectr_flow <- function(x, ...) {
-  check_flow(x)
+  check_object(x)
   native_describe(x) # what is printed has been read by the core
   given <- if (x$d_condition > 0) paste0(" given ", x$d_condition) else ""
   cat("<flow> ", x$d, if (x$d == 1) " coordinate" else " coordinates", given, ", ",

@@ -125,7 +125,7 @@ check_gappy <- function(z, missing, weights, rows, supports, standardize, layers
     center_and_root(z, whole, weights, standardize)
   }
   full <- sum(colSums(missing) == 0)
-  if (inherits(layers, "bijectr_flow") && check_flow(layers)$d != max(full, 1)) {
+  if (inherits(layers, "bijectr_flow") && check_object(layers)$d != max(full, 1)) {
     stop_arg(c(
       "{.arg layers} is a flow of {layers$d} coordinate{?s}, but {full} column{?s} of {.arg data} {?is/are} without
        gaps.",

@@ -29,7 +29,7 @@
 sample_imh <- function(object, target = NULL, size = 1000, chains = 4, warmup = 100, condition = NULL, ...) {
   check_unused(...)
   check_given("object")
-  check_flow(object)
+  check_object(object)
   whole <- whole_table(object)
   taken <- intersect(whole$names, c(".chain", ".iteration", ".draw"))
   if (length(taken)) stop_arg("A coordinate is called {.field {taken[1]}}, a name that draws objects use themselves.")

@@ -46,7 +46,7 @@
 importance_sample <- function(object, target = NULL, n = 10000, condition = NULL, ...) {
   check_unused(...)
   check_given("object")
-  check_flow(object)
+  check_object(object)
   target <- find_target(object, target, parent.frame())
   structure(weigh_draws(object, target, check_count(n, "n", min = 2), condition), class = "bijectr_importance")
 }

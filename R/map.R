@@ -37,7 +37,7 @@ inverse <- function(object, x, ...) {
 #' @export
 forward.bijectr_flow <- function(object, x, condition = NULL, ...) {
   check_unused(...)
-  check_flow(object)
+  check_object(object)
   map_points(object, x, condition, inverse = FALSE)
 }
 
@@ -45,7 +45,7 @@ forward.bijectr_flow <- function(object, x, condition = NULL, ...) {
 #' @export
 inverse.bijectr_flow <- function(object, x, condition = NULL, ...) {
   check_unused(...)
-  check_flow(object)
+  check_object(object)
   map_points(object, x, condition, inverse = TRUE)
 }
 
@@ -120,7 +120,7 @@ logdensity <- function(object, newdata, ...) {
 #' @export
 logdensity.bijectr_flow <- function(object, newdata, condition = NULL, ...) {
   check_unused(...)
-  check_flow(object)
+  check_object(object)
   log_density(object, newdata, "newdata", condition)
 }
 

@@ -41,7 +41,7 @@ plot.bijectr_flow <- function(x, type = c("density", "samples", "pairs", "layers
                               n = 1000, coordinates = NULL, grid = 151, xlim = NULL, ylim = NULL, asp = NULL,
                               colors = grDevices::hcl.colors(64, "YlGnBu", rev = TRUE), main = NULL, ...) {
   check_unused(...)
-  check_flow(x)
+  check_object(x)
   type <- check_choice(type, c("density", "samples", "pairs", "layers"), "type")
   n <- check_count(n, "n", min = 10)
   grid <- check_count(grid, "grid", min = 2)

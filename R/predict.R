@@ -64,7 +64,7 @@ predict.bijectr_flow <- function(object, newdata,
                                  type = c("logdensity", "density", "latent", "distribution", "quantile", "response"),
                                  condition = NULL, ...) {
   check_unused(...)
-  check_flow(object)
+  check_object(object)
   type <- check_choice(type, c("logdensity", "density", "latent", "distribution", "quantile", "response"), "type")
   if (type == "response") return(flow_response(object, if (!missing(newdata)) newdata, condition))
   if (missing(newdata)) {

@@ -39,7 +39,7 @@ sample.default <- function(x, size, ...) base::sample(x, size, ...)
 #' @export
 sample.bijectr_flow <- function(x, size = 1, condition = NULL, ...) {
   check_unused(...)
-  check_flow(x)
+  check_object(x)
   give_back(x, tell_nan(draw_points(x, check_count(size, "size", min = 0), condition), "The draw"))
 }
 
@@ -69,7 +69,7 @@ draw_points <- function(flow, n, condition) {
 #' @export
 simulate.bijectr_flow <- function(object, nsim = 1, seed = NULL, n = object$nobs, condition = NULL, ...) {
   check_unused(...)
-  check_flow(object)
+  check_object(object)
   sets <- extrapolation_once(seeded_sets(nsim, seed, n, function(n) draw_points(object, n, condition)))
   tell_nan(Find(anyNA, sets), "The draw") # one warning, whatever the number of sets
   sets[] <- lapply(sets, function(draws) give_back(object, draws))

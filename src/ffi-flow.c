@@ -57,7 +57,7 @@ static void check_names(SEXP names, int columns, const char *what) {
   ffi_fail("`names` of %s must be %d strings", what, columns);
 }
 
-/* What check_flow() asks of every flow before anything else reads it: fields that are there and have their types,
+/* What check_object() asks of every flow before anything else reads it: fields that are there and have their types,
  * parameters that are numbers. Whether they fit together is seen when the flow is built. */
 SEXP ffi_flow_check(SEXP flow) {
   SEXP layers = ffi_list_get(flow, "layers"), params = ffi_list_get(flow, "params");

@@ -3,7 +3,7 @@ FORMAT_VERSION <- 2L
 
 # A flow as all verbs need it. It may come from a file that another version wrote, or that is damaged: nothing else
 # reads it before. `.subset2()` is `[[` without a look for methods.
-check_flow <- function(object) {
+check_object <- function(object) {
   if (inherits(object, "bijectr_gaps_fit")) {
     stop_arg(c(
       "A fit with {.code na = \"model\"} is several flows: {.fn logdensity}, {.fn sample}, {.fn predict} and
@@ -104,9 +104,9 @@ FIT_FIELDS <- list(
   state = null_or(function(x) is.list(x) && some_count(x[["seed"]]) && is.numeric(x[["counters"]]))
 )
 
-# As check_flow(), for verbs that read what is a fit's alone, or the insides of layers: the core builds the flow.
+# As check_object(), for verbs that read what is a fit's alone, or the insides of layers: the core builds the flow.
 check_fit <- function(object) {
-  check_flow(object)
+  check_object(object)
   native_describe(object)
   for (field in names(FIT_FIELDS)) if (!FIT_FIELDS[[field]](object[[field]])) stop_damaged(field)
   by_formula <- !is.null(object$formula) && object$d_condition > 0
