@@ -1,8 +1,9 @@
 #' Heavier, skewed, correlated and mixed base distributions
 #'
 #' `base_laplace()`, `base_cauchy()` and `base_gumbel()` have independent coordinates of one shape. `base_mvnormal()`
-#' is a normal distribution with trained mean and covariance, `base_mixture()` a mixture of normals with independent
-#' coordinates.
+#' is a normal distribution with trained mean and covariance, `base_mvstudent_t()` a multivariate Student t with trained
+#' location, scale matrix and degrees of freedom. `base_mixture()` is a mixture of normals with independent coordinates,
+#' `base_gaussian_mixture()` one of normals with full covariances.
 #'
 #' @section Parameters:
 #' Laplace, Cauchy, Gumbel (of maxima), if trainable: `loc` (0) and raw `scale` (scale 1), \eqn{s =
@@ -10,18 +11,31 @@
 #'
 #' `base_mvnormal()`: `mean` (0) and `cholesky`, a square matrix whose lower triangle \eqn{L}, with softplus on its
 #' diagonal, gives the covariance \eqn{L L'} (the identity at the start); entries above the diagonal take part in
-#' nothing. At most 64 coordinates.
+#' nothing. At most 1024 coordinates, as for the other two with such a matrix.
+#'
+#' `base_mvstudent_t()`: `loc` (0), `cholesky` in the same way for the scale matrix \eqn{L L'}, and one raw `df`,
+#' \eqn{\nu = \mathrm{softplus}(df)}{nu = softplus(df)} and at least 0.001, for all coordinates. The density is
+#' \deqn{\frac{\Gamma((\nu + d) / 2)}{\Gamma(\nu / 2) (\nu \pi)^{d / 2} |L|} \left(1 + \frac{|u|^2}{\nu}\right)^{-(\nu
+#' + d) / 2}, \quad u = L^{-1} (z - loc).}{Gamma((nu + d) / 2) / (Gamma(nu / 2) (nu pi)^(d / 2) |L|) (1 + |u|^2 /
+#' nu)^(-(nu + d) / 2), u = L^-1 (z - loc).} Its draws are no differentiable function of the degrees of freedom here, so
+#' it cannot be trained against a log density, only on data.
 #'
 #' `base_mixture()`: `weight`, \eqn{w = \mathrm{softmax}(weight)}{w = softmax(weight)} (equal at the start), and with
 #' one row a component `mean` (`spread` times normal draws) and raw `scale` (scale 1), \eqn{s =
-#' \mathrm{softplus}(scale)}{s = softplus(scale)}. Its draws do not move smoothly with its weights, so it cannot be
-#' trained against a log density, only on data.
+#' \mathrm{softplus}(scale)}{s = softplus(scale)}.
+#'
+#' `base_gaussian_mixture()`: `weight` and `mean` as those of `base_mixture()`, and `cholesky`, an array \eqn{d \times d
+#' \times}{d x d x} components with a matrix for each component like that of `base_mvnormal()`. It cannot be trained
+#' against a log density, only on data.
 #'
 #' @param trainable If `TRUE`, location and scale are trained with the layers.
-#' @param components Number of components.
+#' @param df Degrees of freedom at the start, above 0.
+#' @param components Number of components, at most 256.
 #' @param spread Standard deviation of the initial means.
 #' @return A base distribution: an object of class `bijectr_base`, for the `base` of [flow()] and [fit_flow()]. It is a
 #'   plain list and prints as the call that makes it.
+#' @references Bailey (1994), *Polar generation of random variates with the t-distribution*, Mathematics of Computation
+#'   62, 779-781, doi:10.2307/2153537, for draws from the multivariate Student t, two coordinates at a time.
 #' @order 1
 #' @family base distributions
 #' @examples
@@ -29,6 +43,10 @@
 #' logdensity(f, cbind(0, 1))
 #' set.seed(1)
 #' sample(flow(layer_flip(), d = 2, base = base_mixture(4, spread = 3)), 5)
+#'
+#' # a mixture with full covariances is a model of its own
+#' f <- fit_flow(faithful, layer_flip(), base = base_gaussian_mixture(2), steps = 300, learning_rate = 0.05)
+#' params(f)$base$cholesky
 #' @export
 base_laplace <- function(trainable = FALSE) new_spec("base", "laplace", trainable = check_flag(trainable, "trainable"))
 

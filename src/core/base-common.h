@@ -31,4 +31,32 @@ INLINE real base_positive(real raw, real *log_derivative) { return softplus_abov
 
 #define HALF_LOG_2PI 0.91893853320467274178
 
+#define STUDENT_T_LEAST 1e-3 /* degrees of freedom, where they are trained */
+
+/* In base-common.c: the logarithm of the constant of Student's t density with v degrees of freedom, and its derivative.
+ */
+static void student_t_constant(real v, real *c, real *dc);
+
+/* Weights by softmax of k raw numbers: their logarithms, and the cumulated ones, each `step` reals from the next. */
+INLINE void base_weights(int k, const real *raw, real *log_weight, real *cumulated, long step) {
+  real most = raw[0], total = 0, sum = 0;
+  for (int c = 1; c < k; c++) most = fmax(most, raw[c]);
+  for (int c = 0; c < k; c++) total += exp(raw[c] - most);
+  for (int c = 0; c < k; c++) {
+    sum += exp(raw[c] - most) / total;
+    log_weight[c * step] = raw[c] - most - log(total);
+    cumulated[c * step] = sum;
+  }
+}
+
+/* The component that a uniform number chooses. */
+INLINE int base_choose(int k, const real *cumulated, long step, real uniform) {
+  int c = 0;
+  while (c < k - 1 && uniform > cumulated[c * step]) c++;
+  return c;
+}
+
+#define BASE_MIXTURE_MAX 256                       /* components of a mixture */
+#define BASE_MIXTURE_LEAST BY_REAL(-1e305, -1e36f) /* of their log densities: differences stay finite */
+
 #endif

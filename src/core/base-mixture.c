@@ -18,9 +18,6 @@
 #include "base-common.h"
 #include "num-special.h"
 
-#define MIXTURE_MAX 256                       /* components */
-#define MIXTURE_LEAST BY_REAL(-1e305, -1e36f) /* of log e_c: differences stay finite */
-
 typedef struct {
   int k;
   real spread; /* of the initial means */
@@ -39,7 +36,7 @@ INLINE vreal mixture_terms(const bj_base *base, const real *prep, const real *x,
       const vreal u = (vload(x + i * BJ_BLOCK) - vset(mean[i])) * vset(inverse[i]);
       e[c] = e[c] - vset(0.5) * u * u;
     }
-    e[c] = vmax(vset(MIXTURE_LEAST), e[c]);
+    e[c] = vmax(vset(BASE_MIXTURE_LEAST), e[c]);
     most = vmax(most, e[c]);
   }
   for (int c = 0; c < self->k; c++) sum = sum + vexp(e[c] - most);
@@ -48,7 +45,7 @@ INLINE vreal mixture_terms(const bj_base *base, const real *prep, const real *x,
 
 static void mixture_log_density(const bj_base *base, const bj_base_pass *pass) {
   FOR_BLOCK_ROWS(pass->nb, b, r) {
-    vreal e[MIXTURE_MAX];
+    vreal e[BASE_MIXTURE_MAX];
     real *to = pass->log_density + b * BJ_BLOCK + r;
     vstore(to, vload(to) + mixture_terms(base, pass->prep, pass->x + (long)b * base->d * BJ_BLOCK + r, e));
   }
@@ -58,7 +55,7 @@ static void mixture_log_density_vjp(const bj_base *base, const bj_base_pass *pas
   const mixture *self = base->self;
   const int d = base->d;
   FOR_BLOCK_ROWS(pass->nb, b, r) {
-    vreal e[MIXTURE_MAX];
+    vreal e[BASE_MIXTURE_MAX];
     const long at = (long)b * d * BJ_BLOCK + r;
     const vreal gp = vload(pass->gp + b * BJ_BLOCK + r), log_p = mixture_terms(base, pass->prep, pass->x + at, e);
     for (int c = 0; c < self->k; c++) {
@@ -83,14 +80,9 @@ static void mixture_log_density_vjp(const bj_base *base, const bj_base_pass *pas
 static void mixture_prepare(const bj_base *base, const real *theta, real *prep) {
   const mixture *self = base->self;
   const int k = self->k, d = base->d;
-  real most = theta[0], total = 0, cumulated = 0;
-  for (int c = 1; c < k; c++) most = fmax(most, theta[c]);
-  for (int c = 0; c < k; c++) total += exp(theta[c] - most);
+  base_weights(k, theta, prep, prep + 1, 2 + 3L * d);
   for (int c = 0; c < k; c++) {
     real *set = prep + (2 + 3L * d) * c;
-    cumulated += exp(theta[c] - most) / total;
-    set[0] = theta[c] - most - log(total);
-    set[1] = cumulated;
     for (int i = 0; i < d; i++) {
       real unused;
       const real scale = base_positive(theta[k + (long)k * d + c + (long)i * k], &unused);
@@ -129,8 +121,7 @@ static void mixture_draw(const bj_base *base, const real *theta, const real *pre
     real choice[BJ_BLOCK], unused[BJ_BLOCK];
     random_uniform2(seed, first_row + (uint64_t)b * BJ_BLOCK, (uint32_t)(d + 1) / 2, choice, unused);
     for (int r = 0; r < BJ_BLOCK; r++) {
-      int c = 0;
-      while (c < self->k - 1 && choice[r] > mixture_set(base, prep, c)[1]) c++;
+      const int c = base_choose(self->k, prep + 1, 2 + 3L * d, choice[r]);
       const real *mean = mixture_set(base, prep, c) + 2, *inverse = mean + d;
       for (int i = 0; i < d; i++) {
         real *here = x + ((long)b * d + i) * BJ_BLOCK + r;
@@ -153,7 +144,7 @@ INLINE vreal mixture_conditional(const bj_base *base, const real *prep, const re
       const vreal u = (vload(x + j * BJ_BLOCK) - vset(mean[j])) * vset(inverse[j]);
       share[c] = share[c] - vset(0.5) * u * u;
     }
-    share[c] = vmax(vset(MIXTURE_LEAST), share[c]);
+    share[c] = vmax(vset(BASE_MIXTURE_LEAST), share[c]);
     most = vmax(most, share[c]);
   }
   for (int c = 0; c < self->k; c++) {
@@ -184,7 +175,7 @@ static void mixture_draw_vjp(const bj_base *base, const bj_base_pass *pass) {
     const real *x = pass->x + (long)b * d * BJ_BLOCK + r;
     real *gx = pass->gx + (long)b * d * BJ_BLOCK + r;
     for (int i = d - 1; i >= 0; i--) {
-      vreal share[MIXTURE_MAX], apart[MIXTURE_MAX];
+      vreal share[BASE_MIXTURE_MAX], apart[BASE_MIXTURE_MAX];
       const vreal density = mixture_conditional(base, pass->prep, x, i, share, apart);
       const vreal l = vload(gx + i * BJ_BLOCK) / vmax(vset(REAL_TINY), density);
       for (int c = 0; c < self->k; c++) {
@@ -225,7 +216,7 @@ static void mixture_init(const bj_base *base, real *theta, bj_rng *rng) {
 
 static bj_status mixture_build(bj_base *base, const bj_spec *spec, bj_build *build) {
   mixture *self = base->self = build_alloc(build, sizeof(mixture));
-  self->k = spec_count(build, spec, "components", 1, MIXTURE_MAX);
+  self->k = spec_count(build, spec, "components", 1, BASE_MIXTURE_MAX);
   self->spread = spec_real(build, spec, "spread", 0, INFINITY);
   base->n_param = self->k + 2L * self->k * base->d;
   base->n_prep = (2 + 3L * base->d) * self->k;

@@ -1,116 +1,77 @@
 /* mvnormal: normal with trainable mean and covariance L L'.
  *
- *   L is the lower triangle of `cholesky`, its diagonal softplus of the raw one; what stands above takes part in
- *   nothing.
  *   log p = -|u|^2 / 2 - sum_i log L_ii - d log(2 pi) / 2,  u = L^{-1} (x - mean)
- *   vjp: w = L'^{-1} u:  gx = -gp w,  gmean = gp w,  gL_ij = gp (w_i u_j - [i = j] / L_ii)
- *   prep: mean, L (column-major), sum of log L_ii; gprep: gradient of mean, of L below the diagonal and of log L_ii
+ *   vjp: v = gp u; the rest, and L of the raw numbers, in base-covariance.h
+ *   draw: mean + L z, z of N(0, 1);  gmean = gx,  gL_ij = gx_i z_j
+ *   prep: a set, sum of log L_ii
  */
-#include "base-common.h"
-
-#define MVNORMAL_MAX 64 /* coordinates */
-
-/* u of the rows at x, one vector a coordinate. */
-INLINE void mvnormal_solve(const bj_base *base, const real *prep, const real *x, vreal *u) {
-  const int d = base->d;
-  const real *l = prep + d;
-  for (int i = 0; i < d; i++) {
-    vreal sum = vload(x + i * BJ_BLOCK) - vset(prep[i]);
-    for (int j = 0; j < i; j++) sum = sum - vset(l[i + (long)j * d]) * u[j];
-    u[i] = sum / vset(l[i + (long)i * d]);
-  }
-}
+#include "base-covariance.h"
 
 static void mvnormal_log_density(const bj_base *base, const bj_base_pass *pass) {
   const int d = base->d;
   const vreal c = vset(-pass->prep[d + (long)d * d] - d * HALF_LOG_2PI);
-  FOR_BLOCK_ROWS(pass->nb, b, r) {
-    vreal u[MVNORMAL_MAX], sum = c;
-    real *to = pass->log_density + b * BJ_BLOCK + r;
-    mvnormal_solve(base, pass->prep, pass->x + (long)b * d * BJ_BLOCK + r, u);
-    for (int i = 0; i < d; i++) sum = sum - vset(0.5) * u[i] * u[i];
-    vstore(to, vload(to) + sum);
+  for (int b = 0; b < pass->nb; b++) {
+    const real *u = pass->work;
+    covariance_solve(d, pass->prep, pass->x + (long)b * d * BJ_BLOCK, pass->work);
+    FOR_ROWS(r) {
+      real *to = pass->log_density + b * BJ_BLOCK + r;
+      vreal sum = c;
+      for (int i = 0; i < d; i++) {
+        const vreal ui = vload(u + i * BJ_BLOCK + r);
+        sum = sum - vset(0.5) * ui * ui;
+      }
+      vstore(to, vload(to) + sum);
+    }
   }
 }
 
 static void mvnormal_log_density_vjp(const bj_base *base, const bj_base_pass *pass) {
   const int d = base->d;
-  const real *l = pass->prep + d;
-  FOR_BLOCK_ROWS(pass->nb, b, r) {
-    vreal u[MVNORMAL_MAX], w[MVNORMAL_MAX];
-    const vreal gp = vload(pass->gp + b * BJ_BLOCK + r);
-    const long at = (long)b * d * BJ_BLOCK + r;
-    mvnormal_solve(base, pass->prep, pass->x + at, u);
-    for (int i = d - 1; i >= 0; i--) {
-      vreal sum = u[i];
-      for (int j = i + 1; j < d; j++) sum = sum - vset(l[j + (long)i * d]) * w[j];
-      w[i] = sum / vset(l[i + (long)i * d]);
-    }
+  const long size = (long)d * BJ_BLOCK;
+  real *u = pass->work, *w = u + size;
+  for (int b = 0; b < pass->nb; b++) {
+    const real *gp = pass->gp + b * BJ_BLOCK;
+    covariance_solve(d, pass->prep, pass->x + b * size, u);
     for (int i = 0; i < d; i++) {
-      const vreal g = gp * w[i];
-      real *gx = pass->gx + at + i * BJ_BLOCK;
-      vstore(gx, vload(gx) - g);
-      pass->gprep[i] += vsum(g);
-      for (int j = 0; j < i; j++) pass->gprep[d + i + (long)j * d] += vsum(g * u[j]);
-      /* of log L_ii, so that nothing is divided by a small L_ii */
-      pass->gprep[d + i + (long)i * d] += vsum(gp * (w[i] * vset(l[i + (long)i * d]) * u[i] - vset(1)));
+      FOR_ROWS(r) vstore(w + i * BJ_BLOCK + r, vload(gp + r) * vload(u + i * BJ_BLOCK + r));
     }
+    covariance_vjp(d, pass->prep, pass->gprep, gp, u, w, pass->gx + b * size);
   }
 }
 
 static void mvnormal_prepare(const bj_base *base, const real *theta, real *prep) {
   const int d = base->d;
-  real sum = 0;
-  memcpy(prep, theta, sizeof(real) * (size_t)(d + (long)d * d));
-  for (int i = 0; i < d; i++) {
-    real *diagonal = prep + d + i + (long)i * d, unused;
-    *diagonal = base_positive(*diagonal, &unused);
-    sum += log(*diagonal);
-  }
-  prep[d + (long)d * d] = sum;
+  memcpy(prep, theta, sizeof(real) * (size_t)d);
+  prep[d + (long)d * d] = covariance_prepare(d, theta + d, prep + d);
 }
 
 static void mvnormal_prepare_vjp(const bj_base *base, const real *theta, const real *prep, real *gprep, real *gtheta) {
   const int d = base->d;
   (void)prep;
-  for (int i = 0; i < d; i++) {
-    const long diagonal = d + i + (long)i * d;
-    real dlog;
-    base_positive(theta[diagonal], &dlog);
-    gtheta[i] += gprep[i];
-    gtheta[diagonal] += gprep[diagonal] * dlog;
-    for (int j = 0; j < i; j++) gtheta[d + i + (long)j * d] += gprep[d + i + (long)j * d];
-  }
+  for (int i = 0; i < d; i++) gtheta[i] += gprep[i];
+  covariance_prepare_vjp(d, theta + d, gprep + d, gtheta + d);
 }
 
 static void mvnormal_draw(const bj_base *base, const real *theta, const real *prep, uint64_t seed, uint64_t first_row,
                           int nb, real *x) {
-  const int d = base->d;
-  const real *l = prep + d;
   (void)theta;
   base_draw_pairs(base, seed, first_row, nb, x, random_normal2);
-  FOR_BLOCK_ROWS(nb, b, r) {
-    real *row = x + (long)b * d * BJ_BLOCK + r;
-    for (int i = d - 1; i >= 0; i--) {
-      vreal sum = vset(prep[i]);
-      for (int j = 0; j <= i; j++) sum = sum + vset(l[i + (long)j * d]) * vload(row + j * BJ_BLOCK);
-      vstore(row + i * BJ_BLOCK, sum);
-    }
-  }
+  for (int b = 0; b < nb; b++) covariance_multiply(base->d, prep, x + (long)b * base->d * BJ_BLOCK);
 }
 
-/* x = mean + L z */
 static void mvnormal_draw_vjp(const bj_base *base, const bj_base_pass *pass) {
   const int d = base->d;
-  FOR_BLOCK_ROWS(pass->nb, b, r) {
-    vreal z[MVNORMAL_MAX];
-    const long at = (long)b * d * BJ_BLOCK + r;
-    mvnormal_solve(base, pass->prep, pass->x + at, z);
+  const real *l = pass->prep + d;
+  for (int b = 0; b < pass->nb; b++) {
+    const real *gx = pass->gx + (long)b * d * BJ_BLOCK, *z = pass->work;
+    covariance_solve(d, pass->prep, pass->x + (long)b * d * BJ_BLOCK, pass->work);
     for (int i = 0; i < d; i++) {
-      const vreal gx = vload(pass->gx + at + i * BJ_BLOCK);
-      pass->gprep[i] += vsum(gx);
-      for (int j = 0; j < i; j++) pass->gprep[d + i + (long)j * d] += vsum(gx * z[j]);
-      pass->gprep[d + i + (long)i * d] += vsum(gx * z[i]) * pass->prep[d + i + (long)i * d];
+      const long at = (long)i * BJ_BLOCK;
+      real *gl = pass->gprep + d + i;
+      pass->gprep[i] += sum_rows(gx + at, BJ_BLOCK);
+      for (int j = 0; j <= i; j++) {
+        gl[(long)j * d] += covariance_dot(gx + at, z + (long)j * BJ_BLOCK) * (i == j ? l[i + (long)i * d] : 1);
+      }
     }
   }
 }
@@ -123,18 +84,16 @@ static void mvnormal_describe(const bj_base *base, bj_describe *out) {
 /* Standard normal. */
 static void mvnormal_init(const bj_base *base, real *theta, bj_rng *rng) {
   (void)rng;
-  for (long i = 0; i < base->n_param; i++) theta[i] = 0;
-  for (int i = 0; i < base->d; i++) theta[base->d + i + (long)i * base->d] = inverse_softplus(1);
+  for (int i = 0; i < base->d; i++) theta[i] = 0;
+  covariance_init(base->d, theta + base->d);
 }
 
 static bj_status mvnormal_build(bj_base *base, const bj_spec *spec, bj_build *build) {
   (void)spec;
-  if (base->d > MVNORMAL_MAX) {
-    return spec_error(build, "base_mvnormal() takes at most %d coordinates, not %d", MVNORMAL_MAX, base->d);
-  }
   base->n_param = base->d + (long)base->d * base->d;
   base->n_prep = base->n_param + 1;
-  return BJ_OK;
+  base->n_work = 2L * base->d * BJ_BLOCK;
+  return covariance_check(base, "mvnormal", build);
 }
 
 static const bj_base_kind base_mvnormal = {

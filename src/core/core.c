@@ -87,8 +87,11 @@
 #include "base-laplace.c"
 #include "base-cauchy.c"
 #include "base-gumbel.c"
+#include "base-covariance-common.c"
 #include "base-mvnormal.c"
 #include "base-mixture.c"
+#include "base-mvstudent_t.c"
+#include "base-gaussian_mixture.c"
 
 #include "opt-adam.c"
 #include "opt-adamw.c"

@@ -59,14 +59,14 @@ static bj_status flow_draw_vjp(const bj_flow *flow, const real *theta, const bj_
     return spec_error(&build, "the parameters of base_%s() cannot be trained against a log density", base->kind->name);
   }
   const long n = z->n, n_prep = base->n_prep, n_row = (long)size * base->d;
-  real *x = carve_block(memory, 2 * n_prep + 2 * n_row);
-  real *gx = x + n_row, *gprep = gx + n_row, *prep = gprep + n_prep;
+  real *x = carve_block(memory, 2 * n_prep + 2 * n_row + base->n_work);
+  real *gx = x + n_row, *work = gx + n_row, *gprep = work + base->n_work, *prep = gprep + n_prep;
   memset(gprep, 0, sizeof(real) * (size_t)n_prep);
   if (base->kind->prepare) base->kind->prepare(base, theta, prep);
   for (long first = 0; first < n; first += size) {
     const int here = (int)(n - first < size ? n - first : size), nb = (here + BJ_BLOCK - 1) / BJ_BLOCK;
     const bj_base_pass pass = {
-        .nb = nb, .theta = theta, .prep = prep, .x = x, .gx = gx, .gtheta = grad_param, .gprep = gprep};
+        .nb = nb, .theta = theta, .prep = prep, .x = x, .gx = gx, .gtheta = grad_param, .gprep = gprep, .work = work};
     const bj_status status = pack_rows(z, base->d, NULL, first, here, nb, x);
     if (status != BJ_OK) return status;
     pack_cotangent(grad_z, n, base->d, first, here, nb, gx);

@@ -71,6 +71,7 @@ static void space_carve(flow_space *space, const bj_flow *flow, int gradient, ca
   space->log_density = carve_rows(from, 1);
   space->cache = carve(from, flow->layer->n_cache);
   space->work = carve(from, flow->layer->n_work);
+  space->base_work = carve(from, flow->base->n_work);
   if (!gradient) return;
   space->gy = carve_rows(from, flow->d);
   space->gx = carve_rows(from, flow->d);
@@ -151,6 +152,7 @@ static bj_base_pass chunk_base_pass(const flow_params *params, flow_space *space
       .gx = direction == BJ_FORWARD ? space->gx : space->gy,
       .gtheta = space->gtheta,
       .gprep = space->gprep,
+      .work = space->base_work,
   };
 }
 

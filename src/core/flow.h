@@ -18,7 +18,7 @@ typedef struct {
   real *gy, *gx, *gl, *gp, *gcondition;
   real *penalty, *gpenalty;
   real *weight_row, *loss_row; /* training: case weights, and the loss of each row */
-  real *cache, *work;
+  real *cache, *work, *base_work;
   real *gtheta, *gprep; /* gradient of the slot: n_param + n_prep, contiguous */
   real loss, weight;    /* sums of the slot: weight_row * loss_row, weight_row */
   bj_status status;

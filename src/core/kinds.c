@@ -74,6 +74,8 @@ static const bj_base_kind *const base_kinds[] = {
     &base_gumbel,
     &base_mvnormal,
     &base_mixture,
+    &base_mvstudent_t,
+    &base_gaussian_mixture,
 };
 static const bj_optimizer_kind *const opt_kinds[] = {
     &opt_adam,
@@ -234,7 +236,7 @@ static bj_status base_build(bj_build *build, const bj_spec *spec, int d, bj_base
   base->kind = build_enter(build, spec, "base", "base distribution");
   base->d = d;
   bj_status status = base->kind ? base->kind->build(base, spec, build) : build->status;
-  if (status == BJ_OK) status = build_sizes(build, spec, base->n_param, base->n_prep, 0, 0);
+  if (status == BJ_OK) status = build_sizes(build, spec, base->n_param, base->n_prep, 0, base->n_work);
   return build_leave(build, outer, status);
 }
 

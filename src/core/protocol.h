@@ -96,6 +96,7 @@ typedef struct {
 } bj_describe;
 
 static void describe_slot(bj_describe *out, const char *name, int rank, int dim1, int dim2);
+static void describe_array(bj_describe *out, const char *name, int rank, const int *dims);
 static int describe_enter(bj_describe *out, const char *name); /* returns what describe_leave() takes back */
 static void describe_leave(bj_describe *out, int mark);
 
@@ -345,6 +346,7 @@ typedef struct {
   const real *gp;       /* cotangent of log_density */
   real *gx;             /* added to */
   real *gtheta, *gprep; /* added to */
+  real *work;           /* n_work reals, scratch */
 } bj_base_pass;
 
 typedef struct {
@@ -367,7 +369,7 @@ typedef struct {
 struct bj_base {
   const bj_base_kind *kind;
   int d;
-  long n_param, n_prep;
+  long n_param, n_prep, n_work;
   void *self;
 };
 

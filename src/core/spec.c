@@ -196,10 +196,14 @@ static void describe_leave(bj_describe *out, int mark) {
   out->path[mark] = '\0';
 }
 
-static void describe_slot(bj_describe *out, const char *name, int rank, int dim1, int dim2) {
-  const int mark = describe_enter(out, name), dims[2] = {dim1, dim2};
+static void describe_array(bj_describe *out, const char *name, int rank, const int *dims) {
+  const int mark = describe_enter(out, name);
   out->visit(out->host, out->path, rank, dims);
   describe_leave(out, mark);
+}
+
+static void describe_slot(bj_describe *out, const char *name, int rank, int dim1, int dim2) {
+  describe_array(out, name, rank, (int[]){dim1, dim2});
 }
 
 /* ---- log-determinants -------------------------------------------------------------------------------------------- */

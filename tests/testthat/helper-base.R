@@ -1,13 +1,14 @@
 # The battery of base distributions.
 
 # `density` (its logarithm) and `cdf` are functions of one coordinate at the parameters that the base has here; `x`
-# points where it is smooth. `support` is where the density is positive.
+# points where it is smooth. `support` is where the density is positive. `joint` is the logarithm of the density of
+# several coordinates at the rows of a matrix, for a base whose coordinates are uncorrelated but not independent.
 expect_base_ok <- function(base, density, cdf, x = c(-2.5, -0.4, 0.1, 0.9, 3), support = c(-Inf, Inf), theta = NULL,
-                           only = NULL) {
+                           only = NULL, joint = NULL) {
   run <- function(s, checks, inverse = NULL) {
     expect_checks(s, checks, inverse, intersect(names(checks), only %||% names(checks)))
   }
-  facts <- list(density = density, cdf = cdf, support = support)
+  facts <- list(density = density, cdf = cdf, support = support, joint = joint)
   one <- flow(layer_permute(1), d = 1, base = base)
   if (!is.null(theta)) params(one) <- theta
   run(do.call(flow_subject, c(list(one, matrix(x)), facts)), base_checks[c("density", "mass", "extreme inputs")], TRUE)
@@ -23,7 +24,8 @@ expect_base_ok <- function(base, density, cdf, x = c(-2.5, -0.4, 0.1, 0.9, 3), s
 }
 
 check_density <- function(s) {
-  agree(s, logdensity(s$f, s$x), s$f$d * s$density(s$x[, 1]), 1e-12, "log density")
+  of_row <- if (is.null(s$joint)) s$f$d * s$density(s$x[, 1]) else s$joint(s$x)
+  agree(s, logdensity(s$f, s$x), of_row, 1e-12, "log density")
 }
 
 check_mass <- function(s) {

@@ -50,7 +50,7 @@ test_that("extreme raw parameters stay finite, never NaN", {
     params(f) <- c(0, raw)
     expect_false(anyNA(unlist(flow_vjp(f, 0.1, TRUE, list(log_density = 1)))), info = raw)
   }
-  expect_error(flow(layer_flip(), 65, base = base_mvnormal()), "at most 64")
+  expect_error(flow(layer_flip(), 1025, base = base_mvnormal()), "at most 1024")
 })
 
 test_that("distribution and quantile functions of one coordinate", {
@@ -70,4 +70,18 @@ test_that("it is trained against a log density", {
   expect_equal(p$mean, c(1, -1), tolerance = 0.05)
   expect_equal(log1p(exp(diag(p$cholesky))), c(2, 0.5), tolerance = 0.02)
   expect_equal(p$cholesky[2, 1], -2, tolerance = 0.02)
+})
+
+test_that("many coordinates", {
+  f <- random_mvnormal(70, 5)
+  p <- params(f)$base
+  l <- p$cholesky / 20
+  diag(l) <- diag(p$cholesky)
+  p$cholesky <- l
+  params(f) <- list(base = p, layers = list(list()))
+  l[upper.tri(l)] <- 0
+  diag(l) <- log1p(exp(diag(l)))
+  x <- matrix(rnorm(3 * 70), 3)
+  u <- t(forwardsolve(l, t(x) - p$mean))
+  expect_equal(logdensity(f, x), rowSums(dnorm(u, log = TRUE)) - sum(log(diag(l))), tolerance = 1e-12)
 })
