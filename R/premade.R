@@ -5,12 +5,20 @@
 #' parameterise the map of the other half; in a masked autoregressive flow each coordinate's map depends on those before
 #' it.
 #'
+#' @details With the default scalar no layer stretches by more than \eqn{e^2}, softly, and no net sees a coordinate
+#' beyond twice `nn_limit`. Without these bounds scales and shifts grow without end beyond the data, layer after layer,
+#' and of many draws a few lie beyond all reason; log densities of fresh rows are as good or better with them. FlowJAX's
+#' layers are those with `scalar = scalar_affine()`. Coordinates within a flow are of the order of 1 where the data are
+#' standardised, as [fit_flow()] does; where they are not, nets may have to see more: `nn_limit = Inf`.
+#'
 #' @param scalar The scalar bijection (FlowJAX's transformer).
 #' @param flow_layers Number of layers.
 #' @param nn_width,nn_depth,nn_activation Width, depth and activation of the conditioner nets, see [net_mlp()].
 #' @param invert If `TRUE`, the layers run from data to base: fast log densities (and for autoregressive flows slower
 #'   draws). If `FALSE` the other way round.
 #' @param init Initial values of the nets, see [net_mlp()]. `"uniform"` is FlowJAX's.
+#' @param nn_limit Up to where the nets see coordinates as they are, see [net_bounded()]; `Inf` for everywhere. `NULL`
+#'   is 5 if `scalar` is [scalar_affine()] with a `limit`, else `Inf`.
 #' @return A layer for [flow()] and [fit_flow()].
 #' @references Dinh, Sohl-Dickstein, Bengio (2017), arXiv:1605.08803. Papamakarios, Pavlakou, Murray (2017),
 #'   arXiv:1705.07057. Kingma et al. (2016), arXiv:1606.04934. Durkan et al. (2019), arXiv:1906.04032.
@@ -19,17 +27,17 @@
 #' flow(coupling_flow(scalar_rq_spline(knots = 8)), d = 2)
 #' flow(masked_autoregressive_flow(flow_layers = 4, nn_width = 20), d = 3)
 #' @export
-coupling_flow <- function(scalar = scalar_affine(), flow_layers = 8, nn_width = 50, nn_depth = 1,
-                          nn_activation = "relu", invert = TRUE, init = "identity") {
-  net <- net_mlp(rep_len(nn_width, nn_depth), nn_depth, nn_activation, init)
+coupling_flow <- function(scalar = scalar_affine(limit = 2), flow_layers = 8, nn_width = 50, nn_depth = 1,
+                          nn_activation = "relu", invert = TRUE, init = "identity", nn_limit = NULL) {
+  net <- bounded_net(net_mlp(rep_len(nn_width, nn_depth), nn_depth, nn_activation, init), scalar, nn_limit)
   stack_flow(layer_coupling(scalar, net), flow_layers, invert)
 }
 
 #' @rdname coupling_flow
 #' @export
-masked_autoregressive_flow <- function(scalar = scalar_affine(), flow_layers = 8, nn_width = 50, nn_depth = 1,
-                                       nn_activation = "relu", invert = TRUE, init = "identity") {
-  net <- net_mlp(rep_len(nn_width, nn_depth), nn_depth, nn_activation, init)
+masked_autoregressive_flow <- function(scalar = scalar_affine(limit = 2), flow_layers = 8, nn_width = 50, nn_depth = 1,
+                                       nn_activation = "relu", invert = TRUE, init = "identity", nn_limit = NULL) {
+  net <- bounded_net(net_mlp(rep_len(nn_width, nn_depth), nn_depth, nn_activation, init), scalar, nn_limit)
   stack_flow(layer_autoregressive(scalar, net), flow_layers, invert)
 }
 
@@ -37,6 +45,14 @@ masked_autoregressive_flow <- function(scalar = scalar_affine(), flow_layers = 8
 stack_flow <- function(layer, flow_layers, invert) {
   stack <- layer_repeat(layer_chain(layer, layer_permute()), check_count(flow_layers, "flow_layers"))
   if (check_flag(invert, "invert")) layer_invert(stack) else stack
+}
+
+# From where on nets see less of a coordinate than it is, in units of standardised data.
+NET_LIMIT <- 5
+
+bounded_net <- function(net, scalar, limit = NULL) {
+  if (is.null(limit)) limit <- if (is.list(scalar) && !is.null(scalar$limit)) NET_LIMIT else Inf
+  if (identical(limit, Inf)) net else net_bounded(net, check_number(limit, "nn_limit", min = 1e-3, max = 1e6))
 }
 
 #' What fit_flow() does by default
@@ -47,8 +63,9 @@ stack_flow <- function(layer, flow_layers, invert) {
 #'
 #' Layers: masked autoregressive spline layers that start at the identity, so that with the whitening layer of
 #' [fit_flow()] a fit starts at the normal distribution with the mean and covariance of the data; with conditions,
-#' behind an affine one. The nets have 32 to 64 hidden units. For more than 32 coordinates the autoregressive layers are
-#' affine, with a spline for each coordinate between them, which keeps parameters and time within bounds; this part was
+#' behind an affine one, whose scale is softly bounded between \eqn{e^{-8}} and \eqn{e^8}. The nets have 32 to 64 hidden
+#' units. For more than 32 coordinates the autoregressive layers are affine, as those of [masked_autoregressive_flow()],
+#' with a spline for each coordinate between them, which keeps parameters and time within bounds; this part was
 #' looked at on one simulated table of 60 columns only. Conditions that are codes of levels (those of factors with many
 #' levels, see [fit_flow.formula()]) go through a [net_embedding()].
 #'
@@ -82,14 +99,18 @@ default_layers <- function(n, d, d_condition = 0, levels = NULL) {
   if (d == 1 && d_condition == 0) return(layer_repeat(layer_elementwise(spline), 3))
   net <- net_mlp(default_width(d + d_condition))
   if (any(levels > 0)) net <- net_embedding(net, which(levels > 0), levels[levels > 0])
+  # splines are the identity far out; draws of affine layers stay near the data where these are bounded
+  affine <- function(limit) {
+    layer_autoregressive(scalar_affine(limit = limit), if (d > 1) net_bounded(net, NET_LIMIT) else net)
+  }
   layer <- if (d <= MANY_COLUMNS) {
     layer_autoregressive(spline, net)
   } else {
-    layer_chain(layer_autoregressive(scalar_affine(), net), layer_elementwise(spline))
+    layer_chain(affine(2), layer_elementwise(spline))
   }
   splines <- layer_repeat(layer_chain(layer, layer_permute()), if (d == 1) 3 else 4)
   # what the conditions say of mean and variance is taken off first
-  regression <- if (d_condition > 0) layer_autoregressive(scalar_affine(), net) else list()
+  regression <- if (d_condition > 0) affine(8) else list()
   layer_invert(layer_chain(regression, splines))
 }
 

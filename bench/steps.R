@@ -16,13 +16,13 @@ options(bijectr.threads = 1L)
 spline <- scalar_rq_spline(knots = 8, interval = 4)
 # layers, coordinates, rows; what binds; the prototype's us a step (AVX-512, AVX2, baseline)
 workloads <- list(
-  C2 = list(coupling_flow(), 2, 100, "exp", c(24, 42, 105)),
-  C8 = list(coupling_flow(), 8, 256, "fma", c(267, 393, 955)),
-  C64 = list(coupling_flow(nn_width = 256), 64, 512, "fma", c(14000, 26300, 64600)),
+  C2 = list(coupling_flow(scalar_affine()), 2, 100, "exp", c(24, 42, 105)),
+  C8 = list(coupling_flow(scalar_affine()), 8, 256, "fma", c(267, 393, 955)),
+  C64 = list(coupling_flow(scalar_affine(), nn_width = 256), 64, 512, "fma", c(14000, 26300, 64600)),
   D2 = list(coupling_flow(spline), 2, 100, "exp", c(278, 435, 1020)),
   D8 = list(coupling_flow(spline), 8, 256, "fma", c(1950, 3100, 7820)),
-  E8 = list(masked_autoregressive_flow(), 8, 256, "fma", c(391, 572, 1416)),
-  E64 = list(masked_autoregressive_flow(nn_width = 512), 64, 512, "fma", c(38700, 59600, 163700))
+  E8 = list(masked_autoregressive_flow(scalar_affine()), 8, 256, "fma", c(391, 572, 1416)),
+  E64 = list(masked_autoregressive_flow(scalar_affine(), nn_width = 512), 64, 512, "fma", c(38700, 59600, 163700))
 )
 words <- c(C = "coupling, affine", D = "coupling, rq_spline", E = "autoregressive, affine")
 prototype_fma <- c(avx512 = 75, avx2 = 40, baseline = 12)

@@ -8,7 +8,7 @@ fresh <- standard(two_moons(20000))
 
 families <- list(
   list("coupling affine", function() coupling_flow(scalar_affine(), init = "uniform"), "1.565"),
-  list("masked autoregressive affine", function() masked_autoregressive_flow(init = "uniform"), "2.046"),
+  list("masked autoregressive affine", function() masked_autoregressive_flow(scalar_affine(), init = "uniform"), "2.046"),
   list("block neural autoregressive", function() block_neural_autoregressive_flow(), "1.835"),
   list("planar", function() planar_flow(init = "small"), "2.484"),
   list("triangular spline", function() triangular_spline_flow(), "1.568")

@@ -23,7 +23,7 @@ run <- function(label, ...) {
   kl <- seconds <- numeric(3)
   for (seed in 1:3) {
     problem <- regression(seed)
-    fit <- fit_flow(problem$log_density, masked_autoregressive_flow(invert = FALSE),
+    fit <- fit_flow(problem$log_density, masked_autoregressive_flow(scalar_affine(), invert = FALSE),
       d = 2, gradient = problem$gradient, steps = 400, batch_size = 100, evaluate = 0, ...
     )
     draws <- sample(fit, 50000)

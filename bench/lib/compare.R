@@ -22,8 +22,9 @@ start <- function(library) {
     tsit5 <- solver_tsit5(step = 0.05)
     cubics <- scalar_chain(rep(list(scalar_cubic_conjugation()), 16))
     workloads <<- list( # layers, coordinates, rows
-      C2 = list(coupling_flow(), 2, 100), C8 = list(coupling_flow(), 8, 256), D2 = list(coupling_flow(spline), 2, 100),
-      D8 = list(coupling_flow(spline), 8, 256), E8 = list(masked_autoregressive_flow(), 8, 256),
+      C2 = list(coupling_flow(scalar_affine()), 2, 100), C8 = list(coupling_flow(scalar_affine()), 8, 256),
+      D2 = list(coupling_flow(spline), 2, 100),
+      D8 = list(coupling_flow(spline), 8, 256), E8 = list(masked_autoregressive_flow(scalar_affine()), 8, 256),
       P = list(layer_repeat(layer_planar(), 20), 2, 5000),
       PL = list(layer_repeat(layer_planar("leaky_relu"), 20), 2, 5000),
       P8 = list(layer_repeat(layer_planar(), 20), 8, 5000), PP = list(planar_flow(20), 2, 5000),

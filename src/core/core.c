@@ -40,6 +40,7 @@
 #include "net-fourier.c"
 #include "net-polynomial.c"
 #include "net-separate.c"
+#include "net-bounded.c"
 #include "net-embedding.c"
 
 #include "field-planar-gates.c"

@@ -35,6 +35,7 @@ static const bj_net_kind *const net_kinds[] = {
     &net_fourier,
     &net_polynomial,
     &net_separate,
+    &net_bounded,
     &net_embedding,
 };
 static const bj_layer_kind *const layer_kinds[] = {

@@ -1,6 +1,8 @@
 /* affine: y = s x + t.
  *
  *   raw = (loc, scale);  t = loc;  s = softplus(scale) + min_scale, or exp(scale)
+ *   with a limit L, what that makes, s0, is bounded: log s = L v / w,  v = log(s0) / L,  w = (1 + v^4)^(1/4), which is
+ *   log s0 within 1.5 % up to L / 2;  ds = s / s0 / w^5 ds0: a power, by which values far out find their way back
  *   log f' = log s
  *   vjp of (y, log f'):  dx = gy s,  dt = gy,  ds = gy x + gl / s;  draw = ds * sigmoid(raw), or ds * s
  *   inverse x = (y - t) / s:  dy = gx / s,  dt = -dy,  ds = -(dy x + gl / s)
@@ -8,17 +10,31 @@
 #include "scalar-common.h"
 
 typedef struct {
-  int exponential;
-  real min_scale;
+  int exponential, bounded;
+  real min_scale, limit;
 } affine;
 
 typedef struct {
   vreal loc, scale, dscale; /* dscale = d scale / d raw */
 } affine_par;
 
+/* The bounded scale; its derivative goes on into that of s0. */
+INLINE vreal affine_bound(const affine *self, vreal scale, vreal *dscale) {
+  const vreal within = vmax(vset(REAL_MIN_NORMAL), vmin(vset(REAL_MAX), scale));
+  const vreal v = vlog(within) * (1 / self->limit), square = v * v, power = 1.0 + square * square;
+  const vreal over = 1.0 / vsqrt(vsqrt(power)), bounded = vexp(self->limit * (v * over));
+  *dscale = *dscale / within * (bounded * (over / power));
+  return bounded;
+}
+
 INLINE vreal affine_scale(const affine *self, vreal raw, vreal *dscale) {
-  if (self->exponential) return *dscale = vexp(raw);
-  return vsoftplus_sigmoid(raw, dscale) + vset(self->min_scale);
+  vreal scale;
+  if (self->exponential) {
+    *dscale = scale = vexp(raw);
+  } else {
+    scale = vsoftplus_sigmoid(raw, dscale) + vset(self->min_scale);
+  }
+  return self->bounded ? affine_bound(self, scale, dscale) : scale;
 }
 
 INLINE affine_par affine_load(const affine *self, const bj_scalar_pass *pass, int b, int r, bj_sharing mode) {
@@ -123,6 +139,8 @@ static bj_status affine_build(bj_scalar *scalar, const bj_spec *spec, bj_build *
   affine *self = scalar->self = build_alloc(build, sizeof(affine));
   self->exponential = spec_choice(build, spec, "scale", "softplus", "exp", NULL);
   self->min_scale = spec_real(build, spec, "min_scale", 0, INFINITY);
+  self->bounded = spec_length(spec, "limit") > 0; /* fits of earlier versions have no such entry */
+  if (self->bounded) self->limit = spec_real(build, spec, "limit", BY_REAL(1e-2, 1e-2f), BY_REAL(80, 80));
   scalar->n_param = scalar->n_prep = scalar->n_cache = 2;
   scalar->n_factor = 1;
   return build->status;

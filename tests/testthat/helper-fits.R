@@ -13,7 +13,9 @@ digest_data <- function() {
 digest_target <- function(x) -(x[, 1]^2 + (x[, 2] - x[, 1]^2 / 2)^2) / 2
 
 digest_fits <- list(
-  coupling_affine = function(x) fit_flow(x, coupling_flow(flow_layers = 2, nn_width = 8), steps = 60, batch_size = 64),
+  coupling_affine = function(x) {
+    fit_flow(x, coupling_flow(scalar_affine(), flow_layers = 2, nn_width = 8), steps = 60, batch_size = 64)
+  },
   coupling_spline_weights = function(x) {
     layers <- coupling_flow(scalar_rq_spline(knots = 5), flow_layers = 2, nn_width = 8)
     fit_flow(x, layers, weights = seq_len(200) %% 4, steps = 50, batch_size = 64, standardize = "scale")
@@ -21,9 +23,17 @@ digest_fits <- list(
   default_table = function(x) fit_flow(x, steps = 40),
   default_one_coordinate = function(x) fit_flow(x[, 2], steps = 60),
   masked_autoregressive_ema = function(x) {
-    fit_flow(x, masked_autoregressive_flow(flow_layers = 2, nn_width = 8), max_epochs = 6, batch_size = 32, ema = 0.95)
+    layers <- masked_autoregressive_flow(scalar_affine(), flow_layers = 2, nn_width = 8)
+    fit_flow(x, layers, max_epochs = 6, batch_size = 32, ema = 0.95)
   },
-  formula_condition = function(x) fit_flow(b ~ a + I(a^2), data = as.data.frame(x), steps = 50, batch_size = 50),
+  formula_condition = function(x) {
+    net <- net_mlp(32)
+    spline <- layer_autoregressive(scalar_rq_spline(knots = 8, interval = 5), net)
+    layers <- layer_invert(
+      layer_chain(layer_autoregressive(scalar_affine(), net), layer_repeat(layer_chain(spline, layer_permute()), 3))
+    )
+    fit_flow(b ~ a + I(a^2), data = as.data.frame(x), layers = layers, steps = 50, batch_size = 50)
+  },
   block_neural = function(x) {
     fit_flow(x, block_neural_autoregressive_flow(nn_block_dim = 4), steps = 30, batch_size = 64, clip = 1)
   },
@@ -54,17 +64,18 @@ digest_fits <- list(
   },
   mixture_base = function(x) fit_flow(x, layer_flip(), base = base_mixture(3), steps = 60, validation = 0),
   student_base = function(x) {
-    fit_flow(x, coupling_flow(flow_layers = 2, nn_width = 6), base = base_student_t(5, trainable = TRUE), steps = 40)
+    layers <- coupling_flow(scalar_affine(), flow_layers = 2, nn_width = 6)
+    fit_flow(x, layers, base = base_student_t(5, trainable = TRUE), steps = 40)
   },
   resumed = function(x) {
-    layers <- coupling_flow(flow_layers = 2, nn_width = 8)
+    layers <- coupling_flow(scalar_affine(), flow_layers = 2, nn_width = 8)
     fit <- fit_flow(x, layers,
       max_epochs = 3, batch_size = 32, schedule = schedule_constant(), noise = 0, keep_state = TRUE
     )
     resume(fit, epochs = 3, data = x)
   },
   rolled_back = function(x) {
-    suppressMessages(fit_flow(x, coupling_flow(flow_layers = 2, nn_width = 6),
+    suppressMessages(fit_flow(x, coupling_flow(scalar_affine(), flow_layers = 2, nn_width = 6),
       learning_rate = 20, optimizer = opt_sgd(), schedule = schedule_constant(), steps = 150, batch_size = 32,
       max_failures = 20, standardize = "none", keep_best = FALSE
     ))
@@ -93,8 +104,8 @@ digest_fits <- list(
       log_density = function(t) rowSums(stats::dnorm(t, log = TRUE))
     )
     fit_rounds(simulator, prior, c(0.5, -0.5),
-      simulations = 60, layers = masked_autoregressive_flow(flow_layers = 1, nn_width = 6), steps = 20, noise = 0,
-      loss = loss_contrastive(5)
+      simulations = 60, layers = masked_autoregressive_flow(scalar_affine(), flow_layers = 1, nn_width = 6),
+      steps = 20, noise = 0, loss = loss_contrastive(5)
     )
   }
 )

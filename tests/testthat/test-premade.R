@@ -30,7 +30,7 @@ test_that("a permutation stands after every layer, and the stack turns round", {
 })
 
 test_that("arguments reach the nets", {
-  f <- flow(coupling_flow(flow_layers = 1, nn_width = 7, nn_depth = 3, invert = FALSE), 2)
+  f <- flow(coupling_flow(scalar_affine(), flow_layers = 1, nn_width = 7, nn_depth = 3, invert = FALSE), 2)
   net <- f$layers$layers[[1]]$net
   expect_identical(net$width, rep(7L, 3))
   expect_identical(net$activation, "relu")
@@ -85,4 +85,25 @@ test_that("default layers do not grow without bound", {
   expect_lt(size(1, 300), 3e5)
   expect_lt(size(2, 2, levels = c(0, 1500)), 1e5)
   expect_equal(sort(inverse(default_flow(40), t(1:40 / 10))$value), 1:40 / 10) # the identity, but for the order
+})
+
+test_that("affine stacks are bounded by default, and FlowJAX's where the scalar is given", {
+  for (make in list(coupling_flow, masked_autoregressive_flow)) {
+    expect_identical(make(invert = FALSE), make(scalar_affine(limit = 2), invert = FALSE, nn_limit = 5))
+    plain <- flow(make(scalar_affine(), flow_layers = 1, invert = FALSE), 2)$layers$layers[[1]]
+    expect_identical(plain$net$kind, "mlp")
+    expect_null(plain$scalar$limit)
+    bounded <- flow(make(flow_layers = 1, invert = FALSE), 2)$layers$layers[[1]]
+    expect_identical(bounded$net$kind, "bounded")
+    expect_identical(flow(make(flow_layers = 1, nn_limit = Inf), 2)$layers$layers[[2]]$layer$net$kind, "mlp")
+    expect_error(make(nn_limit = 0), "nn_limit", class = "bijectr_error_argument")
+  }
+})
+
+test_that("draws of an affine autoregressive flow stay near the data, whose tails are long", {
+  set.seed(1)
+  x <- sinh(matrix(rnorm(12000), 3000) %*% matrix(rnorm(16), 4) / 2)
+  fit <- fit_flow(x, masked_autoregressive_flow(), steps = 500)
+  far <- apply(abs(sample(fit, 1e5)), 2, max) / apply(abs(x), 2, max)
+  expect_lt(max(far), 30)
 })
