@@ -29,7 +29,7 @@
 #' @param d Number of coordinates; by default as many as `names` has.
 #' @param names Names of the coordinates; the target's matrix has them as column names.
 #' @param base Base distribution. Trainable parameters of a base can be trained if its draws are a differentiable
-#'   function of them: not those of [base_student_t()], [base_mvstudent_t()] and [base_gaussian_mixture()].
+#'   function of them: not those of [base_student_t()] and [base_mvstudent_t()].
 #' @param support,lower,upper Where the target has its mass, as a named list such as `list(sigma = positive(), rho =
 #'   bounded(-1, 1))`, see [supports], or as ends of intervals: the fixed layer that is put behind `layers`.
 #' @param gradient The derivatives of the log density: `"differences"`, central differences from one call of the target

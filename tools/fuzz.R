@@ -38,7 +38,9 @@ objects <- list(
   spline = flow(triangular_spline_flow(flow_layers = 2), 2, base = base_mixture(2)),
   continuous = flow(continuous_flow(), 2),
   steered = flow(layer_continuous(field_mlp(4), solver_rk4()), 2),
-  radial = flow(list(layer_radial(scalar_rq_spline()), layer_lu_linear(), layer_householder(2)), 2, base = base_gaussian_mixture(2)),
+  radial = flow(list(layer_radial(scalar_rq_spline()), layer_lu_linear(), layer_householder(2)), 2,
+    base = base_gaussian_mixture(2)
+  ),
   mixed = flow(list(
     layer_elementwise(scalar_chain(scalar_affine(), scalar_cubic_rational(), scalar_invert(scalar_sinh()))),
     layer_permute(2:1), layer_coupling(scalar_rq_spline(), net_separate(net_polynomial(2))), layer_triangular_affine()

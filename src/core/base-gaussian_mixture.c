@@ -6,10 +6,18 @@
  *   vjp, with g_c = gp share_c: v_c = g_c u_c, the rest, and L of the raw numbers, in base-covariance.h;
  *     gweight_c = g_c - w_c gp
  *   draw: a uniform chooses c by the cumulated weights, then mean_c + L_c z, z of N(0, 1)
+ *   vjp of draws, as that of base-mixture.c: F_i = sum_c r_ci Phi(u_ci) stays what it is, where r_ci is the share of
+ *     component c given the coordinates before i; p_i = sum_c r_ci phi(u_ci) / L_cii. From the last coordinate back, with
+ *     l = gx_i / p_i and h_ci = l r_ci (Phi(u_ci) - F_i), gweight_c -= h_ci, and u_ci and log L_cii have the cotangents
+ *       gu_ci = u_ci H_ci - l r_ci phi(u_ci),  glog L_cii += H_ci,  H_ci = sum of h_cj over the j behind i
+ *     which go to mean, L and the coordinates before i by w_c = L_c'^{-1} gu_c:  gx += w_c,  gmean_c -= w_c,
+ *     gL_cij -= w_ci u_cj
  *   prep: k times (log w_c + constants, cumulated weight, a set of base-covariance.h); gprep: gradient of weight, sum
  *     of gp, gradients of the set
  */
 #include "base-covariance.h"
+#include "num-carve.h"
+#include "num-special.h"
 
 typedef struct {
   int k;
@@ -136,6 +144,123 @@ static void gaussian_mixture_draw(const bj_base *base, const real *theta, const 
   }
 }
 
+/* Of one vector of rows, [component][coordinate][BJ_LANES]. */
+typedef struct {
+  real *u, *share, *w; /* `share`: r_ci, at first its logarithm up to a constant */
+  real *later;         /* H_ci of the coordinate that is dealt with, [component][BJ_LANES] */
+  real *start;         /* log r_ci without what depends on the rows, [component][coordinate] */
+} gaussian_mixture_rows;
+
+static gaussian_mixture_rows gaussian_mixture_carve(const bj_base *base, carver *from) {
+  const long k = ((const gaussian_mixture *)base->self)->k, size = k * base->d;
+  return (gaussian_mixture_rows){.u = carve(from, size * BJ_LANES),
+                                 .share = carve(from, size * BJ_LANES),
+                                 .w = carve(from, size * BJ_LANES),
+                                 .later = carve(from, k * BJ_LANES),
+                                 .start = carve(from, size)};
+}
+
+/* u and the logarithms of shares of all components and coordinates. */
+static void gaussian_mixture_shares(const bj_base *base, const real *prep, const real *x, gaussian_mixture_rows rows) {
+  const int k = ((const gaussian_mixture *)base->self)->k, d = base->d;
+  for (int c = 0; c < k; c++) {
+    const real *mean = prep + c * gaussian_mixture_step(base) + 2, *l = mean + d;
+    real *u = rows.u + (long)c * d * BJ_LANES;
+    vreal squares = vset(0);
+    for (int i = 0; i < d; i++) {
+      const long at = ((long)c * d + i) * BJ_LANES;
+      vreal sum = vload(x + (long)i * BJ_BLOCK) - vset(mean[i]);
+      for (int j = 0; j < i; j++) sum = sum - vset(l[i + (long)j * d]) * vload(u + j * BJ_LANES);
+      sum = sum / vset(l[i + (long)i * d]);
+      vstore(rows.u + at, sum);
+      vstore(rows.share + at, vmax(vset(BASE_MIXTURE_LEAST), vset(rows.start[c * d + i]) - vset(0.5) * squares));
+      squares = squares + sum * sum;
+    }
+  }
+}
+
+INLINE vreal gaussian_mixture_phi(vreal u) { return vexp(vset(-0.5) * u * u - vset(HALF_LOG_2PI)); }
+
+/* Makes shares of coordinate i of their logarithms. Returns p_i, and the two tails of F_i. */
+static vreal gaussian_mixture_conditional(const bj_base *base, const real *prep, gaussian_mixture_rows rows, int i,
+                                          vreal *lower, vreal *upper) {
+  const int k = ((const gaussian_mixture *)base->self)->k, d = base->d;
+  vreal most = vset(-INFINITY), sum = vset(0), density = vset(0);
+  *lower = *upper = vset(0);
+  for (int c = 0; c < k; c++) most = vmax(most, vload(rows.share + ((long)c * d + i) * BJ_LANES));
+  for (int c = 0; c < k; c++) {
+    real *share = rows.share + ((long)c * d + i) * BJ_LANES;
+    const vreal here = exp_of_negative(vload(share) - most);
+    vstore(share, here);
+    sum = sum + here;
+  }
+  for (int c = 0; c < k; c++) {
+    const long at = ((long)c * d + i) * BJ_LANES;
+    const real *l = prep + c * gaussian_mixture_step(base) + 2 + d;
+    const vreal u = vload(rows.u + at), share = vload(rows.share + at) / sum;
+    vstore(rows.share + at, share);
+    density = density + share * gaussian_mixture_phi(u) / vset(l[i + (long)i * d]);
+    *lower = *lower + share * vpnorm(u);
+    *upper = *upper + share * vpnorm(-u);
+  }
+  return density;
+}
+
+static void gaussian_mixture_draw_rows_vjp(const bj_base *base, const bj_base_pass *pass, real *gx,
+                                           gaussian_mixture_rows rows) {
+  const int k = ((const gaussian_mixture *)base->self)->k, d = base->d;
+  const long step = gaussian_mixture_step(base);
+  for (int c = 0; c < k; c++) vstore(rows.later + c * BJ_LANES, vset(0));
+  for (int i = d - 1; i >= 0; i--) {
+    const long diagonal = i + (long)i * d;
+    vreal lower, upper, total = vload(gx + (long)i * BJ_BLOCK);
+    const vreal density = gaussian_mixture_conditional(base, pass->prep, rows, i, &lower, &upper);
+    const vint below = vlt(lower, upper);
+    /* what the coordinates behind ask of this one */
+    for (int c = 0; c < k; c++) {
+      const real *l = pass->prep + c * step + 2 + d;
+      real *w = rows.w + (long)c * d * BJ_LANES;
+      vreal sum = vload(rows.later + c * BJ_LANES) * vload(rows.u + ((long)c * d + i) * BJ_LANES);
+      for (int j = i + 1; j < d; j++) sum = sum - vset(l[j + (long)i * d]) * vload(w + j * BJ_LANES);
+      sum = sum / vset(l[diagonal]);
+      vstore(w + i * BJ_LANES, sum);
+      total = total + sum;
+    }
+    const vreal pull = total / vmax(vset(REAL_TINY), density);
+    for (int c = 0; c < k; c++) {
+      const vreal root = vset(pass->prep[c * step + 2 + d + diagonal]);
+      const real *u = rows.u + (long)c * d * BJ_LANES;
+      real *gset = pass->gprep + c * step, *gl = gset + 2 + d, *w = rows.w + ((long)c * d + i) * BJ_LANES;
+      const vreal ui = vload(u + i * BJ_LANES), share = vload(rows.share + ((long)c * d + i) * BJ_LANES);
+      const vreal later = vload(rows.later + c * BJ_LANES);
+      const vreal wi = vload(w) - pull * (share * gaussian_mixture_phi(ui)) / root;
+      /* from the smaller tail */
+      const vreal h = pull * (share * vselect(below, vpnorm(ui) - lower, upper - vpnorm(-ui)));
+      vstore(w, wi);
+      vstore(rows.later + c * BJ_LANES, later + h);
+      gset[0] -= vsum(h);
+      gset[2 + i] -= vsum(wi);
+      gl[diagonal] += vsum(later - wi * root * ui);
+      for (int j = 0; j < i; j++) gl[i + (long)j * d] -= vsum(wi * vload(u + j * BJ_LANES));
+    }
+  }
+}
+
+static void gaussian_mixture_draw_vjp(const bj_base *base, const bj_base_pass *pass) {
+  const int k = ((const gaussian_mixture *)base->self)->k, d = base->d;
+  const gaussian_mixture_rows rows = gaussian_mixture_carve(base, &(carver){.memory = pass->work});
+  for (int c = 0; c < k; c++) {
+    const real *set = pass->prep + c * gaussian_mixture_step(base), *l = set + 2 + d;
+    real sum = set[0];
+    for (int i = d - 1; i >= 0; i--) rows.start[c * d + i] = sum += log(l[i + (long)i * d]) + HALF_LOG_2PI;
+  }
+  FOR_BLOCK_ROWS(pass->nb, b, r) {
+    const long at = (long)b * d * BJ_BLOCK + r;
+    gaussian_mixture_shares(base, pass->prep, pass->x + at, rows);
+    gaussian_mixture_draw_rows_vjp(base, pass, pass->gx + at, rows);
+  }
+}
+
 static void gaussian_mixture_describe(const bj_base *base, bj_describe *out) {
   const int k = ((const gaussian_mixture *)base->self)->k, d = base->d;
   describe_slot(out, "weight", 1, k, 0);
@@ -159,7 +284,10 @@ static bj_status gaussian_mixture_build(bj_base *base, const bj_spec *spec, bj_b
   if (covariance_check(base, "gaussian_mixture", build) != BJ_OK) return build->status;
   base->n_param = k + (long)k * d + (long)k * d * d;
   base->n_prep = gaussian_mixture_step(base) * k;
-  base->n_work = (2L * d + k) * BJ_BLOCK;
+  carver draws = {0};
+  gaussian_mixture_carve(base, &draws);
+  const int64_t rows = (2L * d + k) * BJ_BLOCK;
+  base->n_work = SIZE_OR_MORE(draws.used > rows ? draws.used : rows);
   return build->status;
 }
 
@@ -173,4 +301,5 @@ static const bj_base_kind base_gaussian_mixture = {
     .log_density = gaussian_mixture_log_density,
     .log_density_vjp = gaussian_mixture_log_density_vjp,
     .draw = gaussian_mixture_draw,
+    .draw_vjp = gaussian_mixture_draw_vjp,
 };
