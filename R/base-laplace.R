@@ -24,8 +24,8 @@
 #' one row a component `mean` (`spread` times normal draws) and raw `scale` (scale 1), \eqn{s =
 #' \mathrm{softplus}(scale)}{s = softplus(scale)}.
 #'
-#' `base_gaussian_mixture()`: `weight` and `mean` as those of `base_mixture()`, and `cholesky`, an array \eqn{d \times d
-#' \times}{d x d x} components with a matrix for each component like that of `base_mvnormal()`.
+#' `base_gaussian_mixture()`: `weight` and `mean` as those of `base_mixture()`, and `cholesky`, an array \eqn{d \times
+#' d \times}{d x d x} components with a matrix for each component like that of `base_mvnormal()`.
 #'
 #' @param trainable If `TRUE`, location and scale are trained with the layers.
 #' @param df Degrees of freedom at the start, above 0.
@@ -33,9 +33,11 @@
 #' @param spread Standard deviation of the initial means.
 #' @return A base distribution: an object of class `bijectr_base`, for the `base` of [flow()] and [fit_flow()]. It is a
 #'   plain list and prints as the call that makes it.
-#' @references Figurnov, Mohamed, Mnih (2018), *Implicit reparameterization gradients*, NeurIPS, arXiv:1805.08498, for
-#'   gradients through draws of mixtures. Bailey (1994), *Polar generation of random variates with the t-distribution*, Mathematics of Computation
+#' @references Bailey (1994), *Polar generation of random variates with the t-distribution*, Mathematics of Computation
 #'   62, 779-781, doi:10.2307/2153537, for draws from the multivariate Student t, two coordinates at a time.
+#'
+#'   Figurnov, Mohamed, Mnih (2018), *Implicit reparameterization gradients*, Advances in Neural Information Processing
+#'   Systems 31, doi:10.48550/arXiv.1805.08498, for gradients through draws of mixtures.
 #' @order 1
 #' @family base distributions
 #' @examples
