@@ -7,8 +7,9 @@
  *     gweight_c = g_c - w_c gp
  *   draw: a uniform chooses c by the cumulated weights, then mean_c + L_c z, z of N(0, 1)
  *   vjp of draws, as that of base-mixture.c: F_i = sum_c r_ci Phi(u_ci) stays what it is, where r_ci is the share of
- *     component c given the coordinates before i; p_i = sum_c r_ci phi(u_ci) / L_cii. From the last coordinate back, with
- *     l = gx_i / p_i and h_ci = l r_ci (Phi(u_ci) - F_i), gweight_c -= h_ci, and u_ci and log L_cii have the cotangents
+ *     component c given the coordinates before i; p_i = sum_c r_ci phi(u_ci) / L_cii. From the last coordinate back,
+ *     with l = gx_i / p_i and h_ci = l r_ci (Phi(u_ci) - F_i), gweight_c -= h_ci, and u_ci and log L_cii have the
+ *     cotangents
  *       gu_ci = u_ci H_ci - l r_ci phi(u_ci),  glog L_cii += H_ci,  H_ci = sum of h_cj over the j behind i
  *     which go to mean, L and the coordinates before i by w_c = L_c'^{-1} gu_c:  gx += w_c,  gmean_c -= w_c,
  *     gL_cij -= w_ci u_cj
