@@ -4,9 +4,9 @@
 #'
 #' With a `limit` the logarithm of the scale is softly bounded:
 #' \eqn{\log s = v / (1 + (v / limit)^4)^{1/4}}{log s = v / (1 + (v / limit)^4)^(1/4)}, where \eqn{v} is the logarithm
-#' without a bound. It is the same within 1.5 per cent as far as half the limit, and never beyond the limit. Its gradient
-#' falls as a power of the distance, so that a raw scale far out finds its way back. Where a net makes the scale, no
-#' layer can then stretch without end, however far a point lies from what the net has seen.
+#' without a bound. It is the same within 1.5 per cent as far as half the limit, and never beyond the limit. The
+#' gradient falls as a power of the distance, so that a raw scale far out finds its way back. Where a net makes the
+#' scale, no layer can then stretch without end, however far a point lies from what the net has seen.
 #'
 #' @section Parameters:
 #' `loc` is the shift. `scale` is raw: \eqn{s = \mathrm{softplus}(scale) + min\_scale}{s = softplus(scale) + min_scale}

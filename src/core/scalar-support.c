@@ -7,6 +7,13 @@
  *     softplus:  v = s log(1 + exp(m / s)),  f' = sigmoid(m / s),  (log f')' = t sigmoid(-m / s) / s
  *                inverse: m = v + s log(1 - exp(-v / s)), slope 1 / (1 - exp(-v / s)),
  *                (log slope)' = -t / (s (exp(v / s) - 1))
+ *     power:     with q = log(1 + exp(m / s)) and a power p, v = s ((1 + p q)^(1/p) - 1): log for p -> 0, softplus
+ *                for p = 1, and far out a power of m, as tails of Weibull and gamma distributions are;
+ *                log f' = (1/p - 1) log(1 + p q) + log sigmoid(m / s),
+ *                (log f')' = t ((1 - p) sigmoid(m / s) / (1 + p q) + sigmoid(-m / s)) / s
+ *                inverse: r = log(1 + v / s), q = (exp(p r) - 1) / p, m = s (q + log(1 - exp(-q))),
+ *                log slope = -(1 - p) r - log(1 - exp(-q)),
+ *                (log slope)' = -t ((1 - p) / (s + v) + exp(-(1 - p) r) / (s (exp(q) - 1)))
  *   two ends, w = b - a, e = exp(-|x|):  y = a + w e / (1 + e) for x < 0, else b - w e / (1 + e)
  *     log f' = log w - |x| - 2 log(1 + e),  (log f')' = -tanh(x / 2)
  *     inverse, l = y - a and h = b - y:  x = log l - log h,  slope w / (l h),  (log slope)' = (l - h) / (l h)
@@ -17,7 +24,7 @@
 #include "scalar-fixed.h"
 
 typedef struct {
-  real end, sign, scale; /* one end: c, t, s */
+  real end, sign, scale, power; /* one end: c, t, s, p */
   real lower, upper, width, log_width;
   real first, last; /* numbers inside the interval */
 } support;
@@ -101,6 +108,63 @@ INLINE fixed_slope support_softplus_slope(const bj_scalar *scalar, vreal x, vrea
   return (fixed_slope){vselect(inside, support_slope((real)-1.0 / vexpm1(-u)), zero), vselect(inside, log_slope, zero)};
 }
 
+/* log(1 - exp(-q)) where log q is known, each form where it is accurate; q itself may underflow. */
+INLINE vreal support_log_rest(vreal q, vreal log_q) {
+  const vint small = vlt(q, vset(LN2)), tiny = vlt(q, vset(REAL_EPS * REAL_EPS));
+  const vreal near = vselect(tiny, log_q, vlog(vselect(tiny, vset(1), -vexpm1(-q))));
+  return vselect(small, near, vlog1p(-vselect(small, vset(0), exp_of_negative(-q))));
+}
+
+typedef struct {
+  vreal r, q, log_q; /* as in the formulas */
+} support_power_at;
+
+INLINE support_power_at support_power_inside(const support *self, vreal v) {
+  const vreal u = vmin(vset(REAL_MAX), v / self->scale), large = vset(REAL_PLUS_ONE);
+  const vint tiny = vlt(u, vset(REAL_EPS * REAL_EPS));
+  support_power_at at;
+  at.r = vselect(vlt(u, large), vlog1p(vmin(large, u)), vlog(vmax(large, u)));
+  at.q = vexpm1(self->power * at.r) / self->power;
+  at.log_q = vlog(vselect(tiny, v, vmax(vset(REAL_MIN_NORMAL), at.q))) - vselect(tiny, vset(log(self->scale)), vset(0));
+  return at;
+}
+
+INLINE vreal support_power_value(const bj_scalar *scalar, vreal x, bj_direction direction, bj_logdet *logdet, long at) {
+  const support *self = scalar->self;
+  const real s = self->scale, p = self->power;
+  if (direction == BJ_FORWARD) {
+    const vreal z = self->sign * x / s, log_rest = log1p_unit(exp_of_negative(-vabs(z)));
+    const vreal q = vmax(vset(0), z) + log_rest, grown = vlog1p(vmin(vset(REAL_PLUS_ONE), p * q)) / p;
+    logdet_add(logdet, at, (1 - p) * grown - support_slope(vmax(vset(0), -z) + log_rest));
+    return support_within(self, self->end + self->sign * vmin(vset(REAL_MAX), s * vexpm1(grown)));
+  }
+  vint inside;
+  const support_power_at one = support_power_inside(self, support_distance(self, x, &inside));
+  const vreal log_rest = support_log_rest(one.q, one.log_q);
+  logdet_add(logdet, at, (p - 1) * one.r - log_rest);
+  return fixed_outside(inside, self->sign * s * (one.q + log_rest), logdet, at);
+}
+
+INLINE fixed_slope support_power_slope(const bj_scalar *scalar, vreal x, vreal y, bj_direction direction) {
+  const support *self = scalar->self;
+  const real s = self->scale, p = self->power;
+  (void)y;
+  if (direction == BJ_FORWARD) {
+    const vreal z = self->sign * x / s, e = exp_of_negative(-vabs(z));
+    const vreal more = 1.0 + p * (vmax(vset(0), z) + log1p_unit(e));
+    const vreal up = sigmoid_from_exp(z, e), down = sigmoid_from_exp(-z, e);
+    const vreal slope = support_slope(vexp((1 / p - 1) * vlog(vmin(vset(REAL_MAX), more))) * up);
+    return (fixed_slope){slope, self->sign * (((1 - p) * up / more + down) / s)};
+  }
+  vint inside;
+  const vreal v = support_distance(self, x, &inside), zero = vset(0);
+  const support_power_at at = support_power_inside(self, v);
+  const vreal less = vexp((p - 1) * at.r);
+  const vreal slope = support_slope((-less) / vexpm1(-at.q));
+  const vreal log_slope = -self->sign * support_slope((1 - p) / (s + v) + less / (s * vexpm1(at.q)));
+  return (fixed_slope){vselect(inside, slope, zero), vselect(inside, log_slope, zero)};
+}
+
 /* ---- two ends ---------------------------------------------------------------------------------------------------- */
 
 /* log(v / w), also where the share itself underflows. */
@@ -151,6 +215,8 @@ FIXED_INSTANCE(support_log, forward, BJ_FORWARD)
 FIXED_INSTANCE(support_log, inverse, BJ_INVERSE)
 FIXED_INSTANCE(support_softplus, forward, BJ_FORWARD)
 FIXED_INSTANCE(support_softplus, inverse, BJ_INVERSE)
+FIXED_INSTANCE(support_power, forward, BJ_FORWARD)
+FIXED_INSTANCE(support_power, inverse, BJ_INVERSE)
 FIXED_INSTANCE(support_two, forward, BJ_FORWARD)
 FIXED_INSTANCE(support_two, inverse, BJ_INVERSE)
 
@@ -167,6 +233,7 @@ static const bj_scalar_kind scalar_support = SUPPORT_ROW(support_real);
 /* What a node has in its place, by the ends. */
 static const bj_scalar_kind support_of_log = SUPPORT_ROW(support_log);
 static const bj_scalar_kind support_of_softplus = SUPPORT_ROW(support_softplus);
+static const bj_scalar_kind support_of_power = SUPPORT_ROW(support_power);
 static const bj_scalar_kind support_of_two = SUPPORT_ROW(support_two);
 
 /* The next number in the direction of `to`; from 0 a normal one, whose reciprocal is finite. */
@@ -192,9 +259,11 @@ static bj_status support_build(bj_scalar *scalar, const bj_spec *spec, bj_build 
   } else if (below || above) {
     self->sign = below ? 1 : -1;
     self->end = below ? self->lower : self->upper;
-    const int softplus = spec_choice(build, spec, "curve", "log", "softplus", NULL);
-    if (softplus) self->scale = spec_real(build, spec, "scale", REAL_TINY, REAL_HUGE);
-    scalar->kind = softplus ? &support_of_softplus : &support_of_log;
+    const bj_scalar_kind *const curves[] = {&support_of_log, &support_of_softplus, &support_of_power};
+    const int curve = spec_choice(build, spec, "curve", "log", "softplus", "power", NULL);
+    if (curve > 0) self->scale = spec_real(build, spec, "scale", REAL_TINY, REAL_HUGE);
+    if (curve == 2) self->power = spec_real(build, spec, "power", BY_REAL(0.01, 0.01f), 1);
+    scalar->kind = curves[curve];
   }
   return build->status;
 }

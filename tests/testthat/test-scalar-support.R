@@ -7,6 +7,8 @@ test_that("support conforms", {
   expect_scalar_ok(scalar_support(upper = 2), x, range = c(-Inf, 2))
   expect_scalar_ok(scalar_support(0, curve = "softplus", scale = 0.7), x, range = c(0, Inf))
   expect_scalar_ok(scalar_support(upper = -1, curve = "softplus", scale = 3), x, range = c(-Inf, -1))
+  expect_scalar_ok(scalar_support(0, curve = "power", scale = 0.7, power = 0.3), x, range = c(0, Inf))
+  expect_scalar_ok(scalar_support(upper = -1, curve = "power", scale = 3, power = 0.8), x, range = c(-Inf, -1))
   expect_scalar_ok(scalar_support(0, 1), x, range = c(0, 1))
   expect_scalar_ok(scalar_support(-2, 3), x, range = c(-2, 3))
   expect_scalar_ok(scalar_support(-7, 0), x, range = c(-7, 0))
@@ -54,6 +56,31 @@ test_that("support is its formulas, at every scale", {
   }
 })
 
+test_that("power is between log and softplus", {
+  z <- c(-700, -30, -4, -0.5, 0, 0.3, 2, 25, 300)
+  for (case in list(c(0, 0.7, 0.25), c(4, 3, 0.6), c(-1, 1e-6, 0.1))) {
+    f <- at(case[1], curve = "power", scale = case[2], power = case[3])
+    g <- at(upper = -case[1], curve = "power", scale = case[2], power = case[3])
+    q <- pmax(z, 0) + log1p(exp(-abs(z)))
+    v <- case[2] * expm1(log1p(case[3] * q) / case[3])
+    logdet <- (1 / case[3] - 1) * log1p(case[3] * q) + plogis(z, log.p = TRUE)
+    out <- forward(f, case[2] * z)
+    expect_equal(c(out$value), case[1] + v, tolerance = 1e-14)
+    expect_equal(out$logdet, logdet, tolerance = 1e-13)
+    expect_identical(c(forward(g, -case[2] * z)$value), -c(out$value))
+    expect_equal(forward(g, -case[2] * z)$logdet, logdet, tolerance = 1e-13)
+    back <- inverse(f, out$value[z > -20])
+    expect_equal(c(back$value), (case[2] * z)[z > -20], tolerance = 1e-7)
+  }
+  y <- 10^c(-300, -20, -1, 0, 1, 5)
+  soft <- inverse(at(0, curve = "softplus", scale = 2), y)
+  expect_equal(inverse(at(0, curve = "power", scale = 2, power = 1), y), soft, tolerance = 1e-13)
+  # the log curve in the limit, but for where it takes the scale
+  near <- inverse(at(0, curve = "power", scale = 1, power = 0.01), y[1:4])
+  expect_equal(c(near$value), log(y[1:4]), tolerance = 0.01)
+  expect_equal(near$logdet, -log(y[1:4]), tolerance = 0.01)
+})
+
 test_that("distances from an end at 0 have all their digits", {
   far <- c(-600, -100, -40, -1)
   expect_equal(log(c(forward(at(0, 1), far)$value)), plogis(far, log.p = TRUE), tolerance = 1e-15)
@@ -77,7 +104,7 @@ test_that("values never leave the open interval, and those inside can be taken b
     c(0, 1), c(-1, 0), c(5, 6), c(1e15, 1e15 + 2), c(-1e-12, 3e-12), c(-1e150, 1e150), c(0, Inf), c(1, Inf),
     c(-Inf, 0), c(-Inf, -1e10), c(-1e-300, 1e150), c(0, 1e150), c(1e-300, 1e307), c(-1e150, -1e-300), c(0, 2^-996)
   )
-  for (end in ends) for (curve in c("log", "softplus")) {
+  for (end in ends) for (curve in c("log", "softplus", "power")) {
     f <- at(end[1], end[2], curve)
     out <- native_map(f, matrix(z), NULL, FALSE)
     expect_true(all(out$value > end[1] & out$value < end[2]))
@@ -133,6 +160,9 @@ test_that("support prints what counts, and checks its arguments", {
   expect_error(scalar_support(0, 1e-310), "near", class = "bijectr_error_argument")
   expect_error(scalar_support(0, curve = "exp"), "curve", class = "bijectr_error_argument")
   expect_error(scalar_support(0, scale = 0), "scale", class = "bijectr_error_argument")
+  expect_error(scalar_support(0, curve = "power", power = 2), "power", class = "bijectr_error_argument")
+  expect_identical(format(scalar_support(0, curve = "power", power = 0.3)),
+    "scalar_support(lower = 0, curve = \"power\", scale = 1, power = 0.3)")
   f <- at(0, 1)
   f$layers$layers[[1]]$scalar$upper <- -1
   expect_error(forward(f, 1), "interval of finite width")
