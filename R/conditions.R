@@ -53,6 +53,8 @@
 #'   be inverted here. Cure: `mean(g(sample(fit, 1e4, condition)))` with the inverse, or whatever function, `g`.
 #' * `bijectr_warning_nan`: a result is not a number, because parameters are too large for doubles. Cure: train again,
 #'   with a lower `learning_rate` or with `clip`.
+#' * `bijectr_warning_training_rows`: [compare_flows()] compares fits on rows that some of them were trained on. Cure:
+#'   rows that no fit has seen, or [flow_cv()].
 #' * `bijectr_warning_plot`: draws that are not finite are left out of a picture. Cure: as for the last one.
 #'
 #' @section Errors:
@@ -73,6 +75,7 @@
 #'   half the rate.
 #' * `bijectr_message_new_state`: [resume()] goes on with a fit that kept no state, so that its optimiser starts anew.
 #'   Cure: `keep_state = TRUE` in the fit.
+#' * `bijectr_message_budget`: how [flow_cv()] shares its seconds out.
 #' * `bijectr_message_resume`: [update()][update.bijectr_fit()] hands over to [resume()].
 #' @return Every condition is a list with `message` and `call`, and the fields that are named above.
 #' @seealso [fit_flow()], [suppressWarnings()], [tryCatch()]
@@ -101,11 +104,12 @@
 #' ended$fit
 #' @name bijectr-conditions
 #' @aliases bijectr_error bijectr_error_argument bijectr_error_core bijectr_error_dependent bijectr_error_training
-#'   bijectr_message_new_state bijectr_message_resume bijectr_message_rollback bijectr_warning_atom
+#'   bijectr_message_budget bijectr_message_new_state bijectr_message_resume bijectr_message_rollback
+#'   bijectr_warning_atom
 #'   bijectr_warning_checkpoint
 #'   bijectr_warning_constant_condition bijectr_warning_counts bijectr_warning_data bijectr_warning_diverged
 #'   bijectr_warning_duplicates bijectr_warning_evaluation bijectr_warning_extrapolation bijectr_warning_few_rows
 #'   bijectr_warning_interrupted bijectr_warning_large bijectr_warning_names bijectr_warning_nan
 #'   bijectr_warning_no_better bijectr_warning_outside bijectr_warning_plot bijectr_warning_response
-#'   bijectr_warning_ties
+#'   bijectr_warning_ties bijectr_warning_training_rows
 NULL

@@ -1,0 +1,254 @@
+#' Can a fit be trusted?
+#'
+#' Compares a flow or a fit with rows of data, best with rows that it has never seen, and says in words what speaks
+#' against it. What is looked at: whether the density integrates to one, whether the map and its derivative are what
+#' they should be, whether the rows lie where the draws lie (each column, each latent coordinate, their dependence,
+#' their dependence on the conditions, the log density), whether draws and rows are the same cloud, and whether their
+#' tails agree.
+#'
+#' @section What is compared: For every column, the log density and (of single flows) every latent coordinate, a row's
+#'   place among the draws given its conditions is a number between 0 and 1, for one coordinate `pflow()`. For a
+#'   good fit these are uniform. Means of their first six Legendre polynomials say in what they are not: the first is
+#'   location, the second spread, the others shape (Neyman's smooth test). Products of the first two, of pairs of
+#'   columns, and of columns and conditions, tell of dependence that was missed. The place of the log density is that of
+#'   regions of highest density (Hyndman 1996): overfitted flows have rows of lower density than draws. Clouds are
+#'   compared by the energy distance (Szekely and Rizzo 2013) of normal scores of at most 300 rows and as many draws,
+#'   with 999 permutations; tails by the numbers of rows beyond the points where 1, 3 and 10 are expected, and by the
+#'   furthest row.
+#'
+#' @section The verdict: A fit to m rows cannot be nearer to the truth than the m rows are. So the rows are asked to
+#'   agree with the draws as well as they would with m further rows, and deviations up to `tolerance`, of the log
+#'   density four times that, are forgiven. All comparisons together say "do not trust" of a fit that is in order with a
+#'   probability of `level` or less. Few rows see little: `print()` says which errors would have been noticed.
+#'
+#'   Besides, "do not trust" is said of draws or log densities that are not numbers, of rows where the density is 0, of
+#'   a density of one or two coordinates that integrates to something else than 1, of a map whose inverse or
+#'   derivative is not right, and of draws that lie further out than the tails of the data can explain.
+#'
+#' @section Rows of the fit: Where `data` are those that the fit was made from, which is known by their digest, its
+#'   held-out rows are looked at, if they are 10 or more; otherwise all, with a note, as rows that were trained on
+#'   flatter a fit. Fits of which no map from base to data is to be had, stacks and fits with `na = "model"`, are looked
+#'   at without latent coordinates, round trip and derivative, which the notes say.
+#' @param fit A flow or a fit of any kind, with conditions or without.
+#' @param data Rows to compare it with, in the form that [logdensity()] takes. Rows with missing values are left out,
+#'   but for fits with `na = "model"`. At least 5 rows; of more than 5000 (with conditions, 1000) so many are drawn.
+#' @param condition Values of the conditioning variables of `data`: one row for all, or one row each. Of fits by
+#'   formula they may be columns of `data`.
+#' @param weights Case weights of `data`. A row is looked at with a probability in proportion to its weight, so that
+#'   what is compared is the weighted distribution.
+#' @param draws Number of draws without conditions; with conditions about five times as many, 20 to 1000 a row.
+#' @param tolerance Deviations that are called small: of the mean of a polynomial of variance 1. With 0.03, a shift by
+#'   three hundredths of a standard deviation or a spread that is off by two per cent is forgiven.
+#' @param level Probability of a false alarm, for all comparisons together.
+#' @param ... Not used.
+#' @return An object of class `bijectr_check`, a list:
+#'   * `verdict`: `"trust"` or `"do not trust"`;
+#'   * `reasons`: what speaks against the fit, with what to do, one string each; `notes`: what was left out and why;
+#'   * `rows`: a list of `n`, the number of rows looked at, `of`, the number given, `used` (`"given"`, `"held out"` or
+#'     `"training"`), and `train`, the number of rows that the fit was made from (`Inf` for a flow without data);
+#'   * `draws`: the number of draws;
+#'   * `density`: mean log density of the rows and of draws, in nats: their difference is 0 for a good fit;
+#'   * `uniformity`: a data frame with one row a comparison: `what` was looked at, in which `aspect`, the `effect`
+#'     (mean of the polynomial, of variance 1), its `error` and `p`, the probability of so large a deviation, corrected
+#'     for the number of comparisons;
+#'   * `ranks`: a matrix of the places, one row a row that was looked at;
+#'   * `energy`: a list of `distance`, `p` (corrected) and `rows`;
+#'   * `tails`: a data frame with two rows a column, the `low` and the `high` end: the most extreme value of the data,
+#'     the `median` and the range (`from`, `to`, 99 per cent) of the most extreme value of as many draws, the
+#'     probability `chance` that it is as far out as that of the data, the most extreme of all draws (`furthest`), and
+#'     `p`, corrected; in numbers that stand for the classes of the columns;
+#'   * `integral`: a data frame of the `value` and its numerical `error`, with conditions for up to three rows of them;
+#'     `NULL` for more than two coordinates;
+#'   * `map`: `round_trip`, the largest error of `forward(inverse(x))` in units of the spread of a column, and
+#'     `jacobian`, the largest difference of the log determinant from that of central differences; `NULL` where there is
+#'     no map;
+#'   * `level`, `tolerance`, `description`, `labels`.
+#' @references Neyman (1937), *Smooth test for goodness of fit*, doi:10.1080/03461238.1937.10404821.
+#'
+#'   Hyndman (1996), *Computing and graphing highest density regions*, doi:10.1080/00031305.1996.10474359.
+#'
+#'   Szekely and Rizzo (2013), *Energy statistics: a class of statistics based on distances*,
+#'   doi:10.1016/j.jspi.2013.03.018.
+#' @seealso [compare_flows()], [flow_cv()], [summary.bijectr_fit()]
+#' @family checking
+#' @examples
+#' set.seed(1)
+#' rows <- sample(272, 200)
+#' fit <- fit_flow(faithful[rows, ], members = 1, steps = 300)
+#' check <- check_flow(fit, faithful[-rows, ])
+#' check
+#' plot(check)
+#'
+#' # a normal distribution for the same rows
+#' normal <- fit_flow(faithful[rows, ], layer_elementwise(scalar_affine()), steps = 100)
+#' check_flow(normal, faithful[-rows, ])$reasons
+#' @export
+check_flow <- function(fit, data, condition = NULL, weights = NULL, draws = 20000, tolerance = 0.03, level = 0.01,
+                       ...) {
+  check_unused(...)
+  check_given("fit", "data")
+  draws <- check_count(draws, "draws", min = 100)
+  tolerance <- check_number(tolerance, "tolerance", min = 0, below = 1)
+  level <- check_number(level, "level", above = 0, below = 1)
+  subject <- check_subject(fit, data, condition, weights)
+  places <- look_at_places(subject, draws)
+  found <- list(
+    uniformity = uniformity(places, subject, tolerance),
+    energy = energy_distance(places, subject, tolerance),
+    tails = look_at_tails(places, subject),
+    integral = density_integrals(subject, places),
+    map = if (subject$single) look_at_map(subject, places)
+  )
+  reasons <- c(
+    broken_reasons(places, subject), integral_reasons(found$integral), map_reasons(found$map),
+    disagreements(found, places, subject, level), explosion_reasons(places, subject)
+  )
+  structure(
+    c(
+      list(verdict = if (length(reasons)) "do not trust" else "trust", reasons = reasons,
+        notes = c(subject$notes, attr(found$integral, "note"), found$map$note)
+      ),
+      list(
+        rows = list(n = n_rows(subject$x), of = subject$of, used = subject$used, train = subject$train),
+        draws = places$total,
+        density = c(rows = mean(places$log_density), draws = mean_finite(places$draws_log_density))
+      ),
+      found["uniformity"], list(ranks = places$ranks), found[c("energy", "tails", "integral", "map")],
+      list(
+        level = level, tolerance = tolerance, description = format_coordinates(fit), labels = coordinate_labels(fit)
+      )
+    ),
+    class = "bijectr_check"
+  )
+}
+
+# ---- what is looked at -----------------------------------------------------------------------------------------------
+
+# At most so many rows, without and with conditions.
+CHECK_ROWS <- c(5000, 1000)
+
+# A fit and rows as numbers of the core, list(
+#   flow        the fit with a blueprint of plain numbers: draws and points are matrices, as are conditions
+#   x, given    the rows, and their conditions or NULL; `off`: rows that have no place in the density whatever it says
+#   train       number of rows that the fit was made from; used, of: see ?check_flow
+#   single      whether it is one map; labels, codecs: of the coordinates; notes)
+check_subject <- function(fit, data, condition, weights) {
+  gappy <- inherits(fit, "bijectr_gaps_fit")
+  if (gappy) check_gaps_fit(fit) else check_object(fit)
+  taken <- rows_to_check(fit, data, condition, weights, gappy)
+  single <- !gappy && !inherits(fit, "bijectr_stack")
+  notes <- c(taken$notes, if (!single) {
+    paste(
+      if (gappy) "A fit with na = \"model\"" else "A stack",
+      "has no single map: latent coordinates, round trip and Jacobian are left out."
+    )
+  })
+  given <- taken$given
+  list(
+    flow = plain_flow(fit), x = taken$x, given = given, off = taken$off, train = rows_behind(fit), of = taken$of,
+    used = taken$used, single = single, gappy = gappy, labels = coordinate_labels(fit),
+    conditions = if (!is.null(given)) fit$condition$names %||% paste("condition", seq_len(ncol(given))),
+    codecs = fit$codecs, notes = notes
+  )
+}
+
+plain_flow <- function(fit) {
+  fit[c("codecs", "condition", "response", "form", "dropped")] <- list(NULL)
+  fit
+}
+
+rows_behind <- function(fit) {
+  n <- length(fit$rows$train)
+  if (n == 0) n <- fit$nobs %||% Inf
+  n
+}
+
+rows_to_check <- function(fit, data, condition, weights, gappy) {
+  side <- take_side(fit, data, "data", gaps = TRUE)
+  x <- all_rows(side$points)
+  of <- n_rows(x)
+  given <- take_condition(fit, condition, of, data, gaps = TRUE)
+  if (!is.null(given)) given <- all_rows(given)
+  off <- rep_len(side$off %||% FALSE, of)
+  weights <- check_weights(weights, of)
+  kept <- which(!rows_with_gaps(given) & (gappy | !rows_with_gaps(x)))
+  notes <- if (length(kept) < of) paste(of - length(kept), "rows with missing values are left out.")
+  rows <- rows_of_fit(fit, x, given, kept)
+  if (rows$used == "training") {
+    notes <- c(notes, "These are rows that the fit was trained on, which flatter it: rows that it never saw say more.")
+  }
+  i <- rows$rows
+  if (!is.null(weights)) {
+    i <- i[stats::runif(length(i)) * max(weights[i]) < weights[i]]
+    notes <- c(notes, paste(length(i), "rows were drawn in proportion to their weights."))
+  }
+  most <- CHECK_ROWS[if (is.null(given)) 1 else 2]
+  if (length(i) > most) i <- sort(i[sample.int(length(i), most)])
+  if (length(i) < 5) {
+    stop_arg("{.arg data} must have at least 5 rows to look at, not {length(i)}: fewer tell nothing of a density.")
+  }
+  if (length(i) < 20) notes <- c(notes, "So few rows tell little.")
+  list(
+    x = named_rows(x[i, , drop = FALSE], fit$names),
+    given = if (!is.null(given)) named_rows(given[i, , drop = FALSE], fit$condition$names),
+    off = off[i], of = of, used = rows$used, notes = notes
+  )
+}
+
+# Whether these are the rows of the fit, and which of them to look at.
+rows_of_fit <- function(fit, x, given, kept) {
+  before <- fit$digest
+  other <- list(rows = kept, used = "given")
+  if (is.null(before) || before$rows != length(kept)) return(other)
+  now <- data_digest(x[kept, , drop = FALSE], if (!is.null(given)) given[kept, , drop = FALSE], fit$formula)
+  if (!identical(before$data, now$data)) return(other)
+  held_out <- kept[fit$rows$validation]
+  if (length(held_out) >= 10) list(rows = held_out, used = "held out") else list(rows = kept, used = "training")
+}
+
+mean_finite <- function(x) mean(x[is.finite(x)])
+
+# What rows and draws disagree in, each thing once: a column in the wrong place has other tails and densities, too.
+disagreements <- function(found, places, subject, level) {
+  told <- uniformity_reasons(found$uniformity, level, subject)
+  c(
+    told, if (is.null(told)) energy_reasons(found$energy, level),
+    tail_reasons(found$tails[!(found$tails$what %in% c(names(told), if (length(told)) "log density")), ], subject,
+      level
+    )
+  )
+}
+
+# ---- what cannot be right, whatever the level ------------------------------------------------------------------------
+
+broken_reasons <- function(places, subject) {
+  n <- length(places$log_density)
+  nan <- sum(is.na(places$log_density))
+  zero <- sum(places$log_density == -Inf, na.rm = TRUE)
+  lost <- places$broken
+  c(
+    if (lost > 0) {
+      paste0(
+        lost, " of ", places$total, " draws or their log densities are not finite numbers: parameters are too large. ",
+        "Fit again with a lower learning_rate or with clip."
+      )
+    },
+    if (nan > 0) {
+      paste0("The log density of ", nan, " of ", n, " rows is not a number: parameters are too large for doubles. ",
+        "Fit again with a lower learning_rate or with clip."
+      )
+    },
+    if (zero > 0) {
+      paste0(
+        zero, " of ", n, " rows have density 0: they lie outside of the support of the fit. ",
+        "Look whether they are in the units of its data; else give the support that the column has (support =)."
+      )
+    },
+    if (!is.null(places$no_inverse)) {
+      paste0(
+        "The inverse cannot be computed at the rows: ", places$no_inverse, " Use layers with an exact inverse, or fit ",
+        "again with smaller parameters (weight decay, clip)."
+      )
+    }
+  )
+}
