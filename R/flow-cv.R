@@ -85,10 +85,9 @@ flow_cv <- function(data, candidates, folds = 5, seconds = NULL, condition = NUL
 # A table whose rows can be taken: a data frame, a matrix, or a vector.
 cv_table <- function(x, name, n = NULL) {
   x <- open_data(x, name)
-  if (NROW(x) < 4) stop_arg("{.arg {name}} must have at least 4 rows for cross-validation, not {NROW(x)}.")
-  if (!is.null(n) && NROW(x) != n) {
-    stop_arg("{.arg {name}} must have as many rows as {.arg data} ({n}), not {NROW(x)}.")
-  }
+  rows <- NROW(x)
+  if (rows < 4) stop_arg("{.arg {name}} must have at least 4 rows for cross-validation, not {rows}.")
+  if (!is.null(n) && rows != n) stop_arg("{.arg {name}} must have as many rows as {.arg data} ({n}), not {rows}.")
   x
 }
 
@@ -120,7 +119,7 @@ check_candidates <- function(candidates, common) {
       names(one)[formula] <- "formula"
     }
     own <- names(one) %||% rep("", length(one))
-    if (!all(nzchar(own))) stop_arg("The arguments of candidate {.field {name}} must have names.")
+    if (any(own == "")) stop_arg("The arguments of candidate {.field {name}} must have names.")
     taken <- intersect(own, c("data", "condition", "weights"))
     if (length(taken)) stop_arg("{.arg {taken}} of candidate {.field {name}} {?is an argument/are arguments} of
                                  {.fn flow_cv}, for all candidates.")
@@ -153,15 +152,15 @@ announce_budget <- function(seconds, candidates, folds, workers) {
 
 # R's generator at a seed, of the kinds of the session that asks, wherever this runs.
 with_seed_of <- function(seed, kinds, expr) {
-  before <- RNGkind(kinds[1], kinds[2], kinds[3])
-  on.exit(RNGkind(before[1], before[2], before[3]))
+  before <- as.list(RNGkind(kinds[1], kinds[2], kinds[3]))
+  on.exit(do.call(RNGkind, before))
   with_seed(seed, expr)
 }
 
 # list(density, status, reason, warnings, seconds, names) of rows that are not `training`.
 cv_fit <- function(candidate, data, condition, weights, training, seconds = NULL) {
   start <- proc.time()[[3]]
-  told <- character()
+  told <- NULL
   found <- withCallingHandlers(
     tryCatch(
       cv_densities(candidate, data, condition, weights, which(training), which(!training), seconds),
@@ -183,7 +182,7 @@ cv_densities <- function(candidate, data, condition, weights, train, test, secon
   if (is.function(candidate)) {
     arguments$seconds <- seconds
     known <- names(formals(args(candidate)))
-    fit <- do.call(candidate, c(list(table_rows(data, train)), arguments[intersect(names(arguments), known)]))
+    fit <- do.call(candidate, c(list(table_rows(data, train)), arguments[names(arguments) %in% known]))
   } else {
     own <- candidate$seconds
     candidate$seconds <- if (is.null(own) || is.null(seconds)) own %||% seconds else min(own, seconds)
@@ -251,8 +250,8 @@ cv_comparison <- function(results, tasks, candidates, folds, weights) {
     candidate = names[tasks$candidate], fold = tasks$fold, status = field("status", "failed"),
     reason = field("reason", NA_character_), seconds = field("seconds", 0)
   )
-  for (i in seq_along(results)) {
-    if (!is.null(results[[i]]$density)) density[folds == tasks$fold[i], tasks$candidate[i]] <- results[[i]]$density
+  for (i in which(lengths(lapply(results, `[[`, "density")) > 0)) {
+    density[folds == tasks$fold[i], tasks$candidate[i]] <- results[[i]]$density
   }
   check_same_coordinates(results, names[tasks$candidate])
   reasons <- vapply(names, function(name) {
@@ -271,7 +270,7 @@ cv_comparison <- function(results, tasks, candidates, folds, weights) {
 }
 
 check_same_coordinates <- function(results, labels) {
-  named <- which(!vapply(results, function(one) is.null(one$names), NA))
+  named <- which(lengths(lapply(results, `[[`, "names")) > 0)
   for (i in named[-1]) {
     if (setequal(results[[i]]$names, results[[named[1]]]$names)) next
     shown <- lapply(results[c(i, named[1])], function(one) shorten_list(one$names))
