@@ -83,7 +83,7 @@
 #' normal <- fit_flow(faithful[rows, ], layer_elementwise(scalar_affine()), steps = 100)
 #' check_flow(normal, faithful[-rows, ])$reasons
 #' @export
-check_flow <- function(fit, data, condition = NULL, weights = NULL, draws = 20000, tolerance = 0.03, level = 0.01,
+check_flow <- function(fit, data, condition = NULL, weights = NULL, draws = 20000, tolerance = 0.03, level = 0.02,
                        ...) {
   check_unused(...)
   check_given("fit", "data")

@@ -126,7 +126,7 @@ legendre <- function(u, k) {
 }
 
 # Shares of the level: places as a whole, location and spread of columns and log density, other aspects, clouds, tails.
-CHECK_SHARES <- c(whole = 1 / 5, main = 1 / 5, other = 1 / 5, energy = 1 / 5, tails = 1 / 5)
+CHECK_SHARES <- c(whole = 0.2, main = 0.3, other = 0.15, energy = 0.2, tails = 0.15)
 
 # At most so many columns in pairs, and so many conditions.
 CHECK_PAIRS <- 8
