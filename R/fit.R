@@ -188,112 +188,23 @@ block_fitter <- function(base, loss, progress) {
   }
 }
 
-# `data` comes from as_fit_data(), `condition` from the user, `rules` from column_rules(); `form` is what the data came
-# as; `levels` says which conditions are codes, see coded_levels(); the other last arguments are those of a fit by
-# formula.
+# One flow. The arguments are those of pose_problem(), and what a fit keeps of its call.
 fit_matrix <- function(data, layers, base, condition, weights, rules, loss, control, progress, call = NULL,
                        formula = NULL, model = NULL, response = NULL, na_action = NULL, form = NULL,
                        levels = coded_levels(model, column_names(condition))) {
-  n <- n_rows(data)
   loss <- check_data_loss(loss)
-  weights <- check_weights(weights, n)
-  unit <- weight_unit(weights)
-  weights <- if (!is.null(weights)) weights / unit
-  all <- data
-  left <- drop_columns(data, weights, rules$collinear, if (inherits(layers, "bijectr_flow")) check_object(layers))
-  data <- left$data
-  d <- n_columns(data)
-  rules$given <- supports_of_kept(rules, all, if (n_columns(all) > d) left$dropped)
-  condition <- as_fit_condition(condition, n)
-  d_condition <- if (is.null(condition)) 0L else n_columns(condition)
-  rows <- split_rows(n, control$validation, weights)
-  auto <- is.null(layers) && rules$standardize != "none"
-  if (is.null(layers)) {
-    layers <- default_layers(length(rows$train), d, d_condition, levels)
-  }
-  start <- if (inherits(layers, "bijectr_flow")) check_start(layers, d, d_condition)
-  if (!is.null(start)) {
-    data <- pick_columns(data, start$names, "data")
-    condition <- pick_columns(condition, start$condition$names, "condition")
-  }
-  plan <- blueprint(
-    data, condition, rows$train, model, start, response, weights, rules$extrapolate, form,
-    left$dropped, if (is.null(start)) layers else start$layers
-  )
-  data <- encode_columns(data, plan$codecs)
-  check_flat(data, rows$train, weights)
-  advise_condition(condition, rows, weights)
-  if (!is.null(condition)) {
-    condition <- encode_columns(condition, plan$condition$codecs)
-    check_codes(condition, plan$condition)
-  }
-  rules$given <- rules$given %||%
-    given_supports(rules$support, rules$lower, rules$upper, d, column_names(data), plan$codecs)
-  advise_data(data, condition, rows, weights, which(vapply(rules$given, function(one) isTRUE(one$whole), NA)))
-  collect_garbage(data)
-  rules$heavy_base <- inherits(base, c("bijectr_base_cauchy", "bijectr_base_student_t")) # has the tails already
-  end <- data_end(data, rows$train, weights, rules, auto, if (!is.null(start) && is_standardized(start)) start)
-  if (!is.null(start)) {
-    layers <- start$layers
-    base <- start$base
-  }
-  flow <- new_flow(
-    layer_chain(as_layer(layers, "layers"), end$layers), d, check_family(base, "base", "base"), d_condition
-  )
-  flow[names(plan)] <- plan
-  if (is.null(start)) {
-    look <- look_at_rows(rows$train, weights, rows_enough(d))
-    i <- look$rows
-    flow <- initialize_from_data(flow, rows_at(data, i), rows_at(condition, i), look$weights[i])
-  } else {
-    flow["params"] <- list(start$params) # what is put next to the data of a start has none
-  }
-  collect_garbage(data)
-  check_support(flow, data, condition, weights)
-  check_loss(loss, flow)
-  advise_size(flow, data, condition, rows, control)
-  root <- noise_root(end$found)
-  space <- training_space(flow, data, rows, weights, loss, end$mapped)
-  if (control$noise > 0 && noise_leaves_support(space$flow %||% flow, space$data, condition, control$noise * root)) {
-    control$noise <- 0
-  }
-  setup <- data_setup(space, condition, weights, rows, control, root, loss)
+  split <- function(n, weights) split_rows(n, control$validation, weights)
+  problem <- pose_problem(data, layers, condition, weights, rules, split, model, response, form, levels)
+  built <- build_flow(problem, base)
+  check_loss(loss, built$flow)
+  advise_size(built$flow, problem$data, problem$condition, problem$rows, control)
+  setup <- flow_setup(problem, built, control, loss)
   origin <- list(
-    call = call, formula = formula, loss = loss, standardize = rules$standardize, rows = rows, na.action = na_action,
-    digest = data_digest(data, condition, formula), nobs = count_rows(n, weights)
+    call = call, formula = formula, loss = loss, standardize = rules$standardize, rows = problem$rows,
+    na.action = na_action, digest = data_digest(problem$data, problem$condition, formula),
+    nobs = count_rows(problem$n, problem$weights)
   )
-  evaluate <- evaluate_data(replace(setup, "data", list(data)), rows, unit)
-  finish_fit(flow, setup, new_state(flow, control), control, progress, origin, evaluate)
-}
-
-# ---- pieces of a fit -------------------------------------------------------------------------------------------------
-
-# A flow that training is to start from.
-check_start <- function(flow, d, d_condition, data = "data", condition = "condition") {
-  check_object(flow)
-  if (flow$d != d) stop_arg("{.arg layers} is a flow of {flow$d} coordinate{?s}, but {.arg {data}} has {d}.")
-  if (flow$d_condition != d_condition) {
-    stop_arg("{.arg layers} is a flow given {flow$d_condition} variable{?s}, but {.arg {condition}} has {d_condition}.")
-  }
-  flow
-}
-
-# Rows that the untrained flow gives no density cannot be learned from.
-check_support <- function(flow, data, condition, weights) {
-  bad <- native_rows_without_density(flow, data, condition, weights)
-  if (bad[1] > 0) {
-    stop_arg(c(
-      "Row {bad[2]} of {.arg data} has log density {bad[3]} under the initial flow.",
-      i = "{bad[1]} row{?s} {?is/are} outside the range of the layers or of the base."
-    ))
-  }
-}
-
-# Noise would push data near the ends of bounded layers out of their range, where there is nothing to learn from: then
-# there is none. A few thousand rows tell.
-noise_leaves_support <- function(flow, data, condition, root) {
-  n <- n_rows(data)
-  i <- unique(round(seq(1, n, length.out = min(n, 5000))))
-  moved <- rows_at(data, i) + matrix(stats::rnorm(length(i) * n_columns(data)), length(i)) %*% t(root)
-  !all(is.finite(native_log_density(flow, moved, rows_at(condition, i))))
+  control$noise <- setup$noise
+  evaluate <- evaluate_data(replace(setup, "data", list(problem$data)), problem$rows, problem$unit)
+  finish_fit(built$flow, setup, new_state(built$flow, control), control, progress, origin, evaluate)
 }
