@@ -77,22 +77,12 @@ flow_cdf <- function(flow, q, condition, name, lower_tail = TRUE, log_p = FALSE)
   }
   at <- take_in(flow, q, name, condition, gaps = TRUE)
   if (at$n == 0) return(put_back(numeric(), at))
-  condition <- at$condition
-  back <- native_map(flow, at$points, condition, inverse = TRUE)
-  z <- back$value[, 1]
-  increasing <- flow_increases(flow, condition)
-  direction <- if (increasing) 1 else -1
-  outside <- back$logdet == -Inf
-  if (any(outside)) {
-    # no inverse: all of the distribution lies on one side, that of its median
-    middle <- native_map(flow, matrix(base_quantile(flow, 0.5), at$n), condition, inverse = FALSE)$value[, 1]
-    z[outside] <- (direction * ifelse(column(at$points, 1) < middle, -Inf, Inf))[outside]
-  }
+  points <- column(at$points, 1)
   if (length(ends)) {
     here <- if (is.null(at$kept)) ends else match(ends, at$kept) # none where the condition is missing
-    z[here[!is.na(here)]] <- (direction * end_value)[!is.na(here)]
+    points[here[!is.na(here)]] <- end_value[!is.na(here)]
   }
-  value <- base_cdf(flow, z, lower.tail = lower_tail == increasing, log.p = log_p)
+  value <- points_cdf(flow, matrix(points), at$condition, lower_tail, log_p)
   # not at an end of the line either, see take_response()
   nowhere <- !is.null(flow$response) & at$off & column(at$points, 1) == 0
   if (any(nowhere)) {
@@ -110,20 +100,8 @@ flow_quantile <- function(flow, p, condition, name, lower_tail = TRUE, log_p = F
   check_one_coordinate(flow)
   p <- check_probabilities(p, name, log_p)
   at <- leave_gaps_out(matrix(p), take_condition(flow, condition, length(p), gaps = TRUE), length(p))
-  value <- matrix(0, 0, 1)
-  if (at$n > 0) {
-    lower_tail <- lower_tail == flow_increases(flow, at$condition)
-    z <- matrix(base_quantile(flow, at$points[, 1], lower.tail = lower_tail, log.p = log_p))
-    value <- native_map(flow, z, at$condition, inverse = FALSE)$value
-  }
-  decoded(flow, put_back(value, at), 1)
-}
-
-# A flow of one coordinate is monotone, but not always increasing: a power with a negative exponent turns it round.
-flow_increases <- function(flow, condition) {
-  z <- matrix(base_quantile(flow, c(0.25, 0.75)))
-  ends <- native_map(flow, z, if (!is.null(condition)) rows_at(condition, c(1, 1)), inverse = FALSE)$value
-  ends[1] < ends[2]
+  value <- if (at$n > 0) points_quantile(flow, at$points[, 1], at$condition, lower_tail, log_p) else numeric()
+  decoded(flow, matrix(put_back(value, at)), 1)
 }
 
 check_one_coordinate <- function(flow) {

@@ -19,22 +19,15 @@ flow_response <- function(flow, newdata, condition) {
   at <- take_rows(flow, newdata, condition)
   whole <- whole_table(flow) # columns that were left out have means, too
   units <- response_units(whole)
-  rule <- if (flow$d == 1) quantile_rule(flow)
-  m <- if (flow$d == 1) RESPONSE_NODES else RESPONSE_DRAWS
-  size <- max(1, RESPONSE_CHUNK %/% m)
+  size <- max(1, RESPONSE_CHUNK %/% spread_size(flow))
   mean <- outside <- matrix(0, at$n, whole$d)
   for (start in seq(1, by = size, length.out = ceiling(at$n / size))) {
     rows <- start:min(at$n, start + size - 1)
-    z <- if (is.null(rule)) {
-      native_draw(flow, m * length(rows), draw_seed())
-    } else {
-      matrix(rep(rule$z, length(rows)))
-    }
-    given <- if (!is.null(at$condition)) rows_at(at$condition, rep(rows, each = m))
-    x <- tell_nan(native_map(flow, z, given, inverse = FALSE)$value, "The draw")
+    spread <- points_spread(flow, length(rows), rows_at(at$condition, rows))
+    x <- tell_nan(spread$x, "The draw")
     x <- with_dropped(x, flow$dropped)
     for (j in seq_len(whole$d)) {
-      part <- mean_within(x[, j], units[[j]]$inverse, rule$weight %||% rep(1 / m, m))
+      part <- mean_within(x[, j], units[[j]]$inverse, spread$weight)
       mean[rows, j] <- part$mean
       outside[rows, j] <- part$outside
     }
@@ -71,16 +64,6 @@ take_rows <- function(flow, newdata, condition) {
   at <- leave_gaps_out(given, NULL, n_rows(given))
   at$condition <- at$points
   at
-}
-
-# Base quantiles and their weights. The upper half is counted from above, where p is 1 to many digits.
-quantile_rule <- function(flow) {
-  u <- (seq_len(RESPONSE_NODES) - 0.5) / RESPONSE_NODES
-  half <- u[u <= 0.5]
-  p <- half^3 * (10 - 15 * half + 6 * half^2)
-  upper <- rev(p[half < 0.5])
-  weight <- (u * (1 - u))^2
-  list(z = c(base_quantile(flow, p), base_quantile(flow, upper, lower.tail = FALSE)), weight = weight / sum(weight))
 }
 
 # Means of g^-1 for rows of length(weight) values each, over the values that it has one for; the share of the others.

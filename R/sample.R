@@ -47,7 +47,7 @@ sample.bijectr_flow <- function(x, size = 1, condition = NULL, ...) {
 draw_points <- function(flow, n, condition) {
   if (n == 0) return(matrix(0, 0, flow$d))
   condition <- take_condition(flow, condition, n)
-  native_map(flow, native_draw(flow, n, draw_seed()), condition, inverse = FALSE)$value
+  points_drawn(flow, n, condition)
 }
 
 #' Simulated data sets

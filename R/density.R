@@ -1,0 +1,88 @@
+# What a distribution does with points of the core: generics over which the verbs are written. A flow does all of it by
+# its map of the base; stacks have methods in stack.R. Points and conditions are encoded, as take_in() gives them.
+
+# Log densities, one a row.
+points_density <- function(object, points, condition) UseMethod("points_density")
+
+#' @export
+points_density.bijectr_flow <- function(object, points, condition) native_log_density(object, points, condition)
+
+# Draws, one a row; of `n` rows of conditions one each.
+points_drawn <- function(object, n, condition) UseMethod("points_drawn")
+
+#' @export
+points_drawn.bijectr_flow <- function(object, n, condition) {
+  native_map(object, native_draw(object, n, draw_seed()), condition, inverse = FALSE)$value
+}
+
+# Of one coordinate: its distribution function at points that may be infinite.
+points_cdf <- function(object, points, condition, lower_tail, log_p) UseMethod("points_cdf")
+
+#' @export
+points_cdf.bijectr_flow <- function(object, points, condition, lower_tail, log_p) {
+  x <- column(points, 1)
+  end <- is.infinite(x)
+  back <- native_map(object, matrix(ifelse(end, 0, x)), condition, inverse = TRUE)
+  z <- back$value[, 1]
+  increasing <- flow_increases(object, condition)
+  direction <- if (increasing) 1 else -1
+  outside <- back$logdet == -Inf
+  if (any(outside)) {
+    # no inverse: all of the distribution lies on one side, that of its median
+    middle <- native_map(object, matrix(base_quantile(object, 0.5), length(x)), condition, inverse = FALSE)$value[, 1]
+    z[outside] <- (direction * ifelse(x < middle, -Inf, Inf))[outside]
+  }
+  z[end] <- direction * x[end]
+  base_cdf(object, z, lower.tail = lower_tail == increasing, log.p = log_p)
+}
+
+# Of one coordinate: its quantiles, one for each row of conditions.
+points_quantile <- function(object, p, condition, lower_tail, log_p) UseMethod("points_quantile")
+
+#' @export
+points_quantile.bijectr_flow <- function(object, p, condition, lower_tail, log_p) {
+  lower_tail <- lower_tail == flow_increases(object, condition)
+  z <- matrix(base_quantile(object, p, lower.tail = lower_tail, log.p = log_p))
+  native_map(object, z, condition, inverse = FALSE)$value[, 1]
+}
+
+# A flow of one coordinate is monotone, but not always increasing: a power with a negative exponent turns it round.
+flow_increases <- function(flow, condition) {
+  z <- matrix(base_quantile(flow, c(0.25, 0.75)))
+  ends <- native_map(flow, z, if (!is.null(condition)) rows_at(condition, c(1, 1)), inverse = FALSE)$value
+  ends[1] < ends[2]
+}
+
+# Points whose weighted means are those of the distribution, list(x, weight): of each of `n` rows of conditions as many
+# points as there are weights, row after row. Of one coordinate they are quantiles, of several draws: see response.R.
+points_spread <- function(object, n, condition) UseMethod("points_spread")
+
+#' @export
+points_spread.bijectr_flow <- function(object, n, condition) {
+  if (object$d > 1) return(drawn_spread(object, n, condition))
+  rule <- quantile_rule(object, RESPONSE_NODES)
+  given <- if (!is.null(condition)) rows_at(condition, rep(seq_len(n), each = RESPONSE_NODES))
+  list(x = native_map(object, matrix(rep(rule$z, n)), given, inverse = FALSE)$value, weight = rule$weight)
+}
+
+# How many points a row.
+spread_size <- function(object) UseMethod("spread_size")
+
+#' @export
+spread_size.bijectr_flow <- function(object) if (object$d == 1) RESPONSE_NODES else RESPONSE_DRAWS
+
+drawn_spread <- function(object, n, condition) {
+  m <- RESPONSE_DRAWS
+  given <- if (!is.null(condition)) rows_at(condition, rep(seq_len(n), each = m))
+  list(x = points_drawn(object, m * n, given), weight = rep(1 / m, m))
+}
+
+# Base quantiles and their weights. The upper half is counted from above, where p is 1 to many digits.
+quantile_rule <- function(flow, nodes) {
+  u <- (seq_len(nodes) - 0.5) / nodes
+  half <- u[u <= 0.5]
+  p <- half^3 * (10 - 15 * half + 6 * half^2)
+  upper <- rev(p[half < 0.5])
+  weight <- (u * (1 - u))^2
+  list(z = c(base_quantile(flow, p), base_quantile(flow, upper, lower.tail = FALSE)), weight = weight / sum(weight))
+}
