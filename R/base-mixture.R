@@ -29,22 +29,37 @@ mixed <- function(weight, mean, scale) {
     if (log.p && length(large)) tail[large] <- log1p(-exp(log_cdf(z[large], !lower.tail)))
     if (log.p) tail else exp(tail)
   }
-  # Between the quantiles of the members: Newton's steps on the scale of logarithms, halving where they lead out of what
-  # is left, and in every fourth step.
-  tail_quantile <- function(log_p, lower) {
-    members <- lapply(seq_along(mean), function(c) stats::qnorm(log_p, mean[c], scale[c], lower, TRUE))
-    low <- do.call(pmin, members)
-    high <- do.call(pmax, members)
+  quantile <- function(p, lower.tail = TRUE, log.p = FALSE) {
+    mixed_quantile(p, lower.tail, log.p, list(
+      ends = function(log_p, lower, i) {
+        members <- lapply(seq_along(mean), function(c) stats::qnorm(log_p, mean[c], scale[c], lower, TRUE))
+        list(low = do.call(pmin, members), high = do.call(pmax, members))
+      },
+      log_cdf = function(z, lower, i) log_cdf(z, lower), log_density = function(z, i) log_density(z)
+    ))
+  }
+  list(cdf = cdf, quantile = quantile)
+}
+
+# Quantiles of a mixture, between those of its members: Newton's steps on the scale of logarithms, halving where they
+# lead out of what is left, and in every fourth step. `of` is a list of functions of points z and the numbers i of their
+# probabilities: `ends(log_p, lower, i)`, list(low, high); `log_cdf(z, lower, i)`; `log_density(z, i)`.
+mixed_quantile <- function(p, lower_tail, log_p, of) {
+  tail_quantile <- function(log_p, lower, i) {
+    found <- of$ends(log_p, lower, i)
+    low <- found$low
+    high <- found$high
     z <- low / 2 + high / 2
     moving <- which(low < high)
     for (step in 1:200) {
+      if (length(moving) == 0) break
       at <- z[moving]
-      tail <- log_cdf(at, lower)
+      tail <- of$log_cdf(at, lower, i[moving])
       over <- tail - log_p[moving]
       above <- (over > 0) == lower
       high[moving[above]] <- at[above]
       low[moving[!above]] <- at[!above]
-      new <- at - (if (lower) over else -over) / exp(log_density(at) - tail)
+      new <- at - (if (lower) over else -over) / exp(of$log_density(at, i[moving]) - tail)
       keep <- is.na(new) | abs(new - at) > 1e-15 * abs(at)
       moving <- moving[keep]
       if (length(moving) == 0) break
@@ -54,14 +69,13 @@ mixed <- function(weight, mean, scale) {
     }
     z
   }
-  quantile <- function(p, lower.tail = TRUE, log.p = FALSE) {
-    log_p <- if (log.p) p else suppressWarnings(log(p))
-    z <- rep(NaN, length(p))
-    small <- which(log_p <= -log(2)) # of the tail that is asked for; else the other one is the small one
-    large <- which(log_p > -log(2) & log_p <= 0)
-    z[small] <- tail_quantile(log_p[small], lower.tail)
-    z[large] <- tail_quantile(if (log.p) log(-expm1(p[large])) else log1p(-p[large]), !lower.tail)
-    z
+  logs <- if (log_p) p else suppressWarnings(log(p))
+  z <- rep(NaN, length(p))
+  small <- which(logs <= -log(2)) # of the tail that is asked for; else the other one is the small one
+  large <- which(logs > -log(2) & logs <= 0)
+  if (length(small)) z[small] <- tail_quantile(logs[small], lower_tail, small)
+  if (length(large)) {
+    z[large] <- tail_quantile(if (log_p) log(-expm1(p[large])) else log1p(-p[large]), !lower_tail, large)
   }
-  list(cdf = cdf, quantile = quantile)
+  z
 }

@@ -11,6 +11,7 @@ check_object <- function(object) {
       i = "Its flows are {.code object$blocks[[1]]$fit} and so on."
     ))
   }
+  if (is_stack(object)) return(check_stack(object))
   if (!inherits(object, "bijectr_flow")) {
     stop_arg("{.arg object} must be a flow or a fit, not {.obj_type_friendly {object}}.")
   }
@@ -107,7 +108,7 @@ FIT_FIELDS <- list(
 # As check_object(), for verbs that read what is a fit's alone, or the insides of layers: the core builds the flow.
 check_fit <- function(object) {
   check_object(object)
-  native_describe(object)
+  if (!is_stack(object)) native_describe(object)
   for (field in names(FIT_FIELDS)) if (!FIT_FIELDS[[field]](object[[field]])) stop_damaged(field)
   by_formula <- !is.null(object$formula) && object$d_condition > 0
   if (by_formula && is.null(object$condition$model)) stop_damaged("condition")

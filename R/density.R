@@ -15,6 +15,20 @@ points_drawn.bijectr_flow <- function(object, n, condition) {
   native_map(object, native_draw(object, n, draw_seed()), condition, inverse = FALSE)$value
 }
 
+# Draws with their log densities, list(value, log_density).
+points_proposed <- function(object, n, condition) UseMethod("points_proposed")
+
+#' @export
+points_proposed.default <- function(object, n, condition) {
+  value <- points_drawn(object, n, condition)
+  list(value = value, log_density = points_density(object, value, condition))
+}
+
+#' @export
+points_proposed.bijectr_flow <- function(object, n, condition) {
+  native_map(object, native_draw(object, n, draw_seed()), condition, inverse = FALSE)
+}
+
 # Of one coordinate: its distribution function at points that may be infinite.
 points_cdf <- function(object, points, condition, lower_tail, log_p) UseMethod("points_cdf")
 

@@ -37,11 +37,15 @@
 #'   [update()][update.bijectr_fit] fits anew with another formula. A training that starts from a fit by formula
 #'   (`layers = fit`) makes its coordinates and conditions with the levels and transformations of that fit.
 #' @export
-fit_flow.formula <- function(formula, data = NULL, layers = NULL, ..., d = NULL, base = base_normal(), weights = NULL,
+fit_flow.formula <- function(formula, data = NULL, layers = NULL, ..., d = NULL, members = NULL, base = base_normal(), weights = NULL,
                              subset = NULL, na.action = stats::na.fail, support = NULL, lower = NULL, upper = NULL,
                              standardize = TRUE, extrapolate = "pull", na = "fail", collinear = "error",
                              loss = loss_maximum_likelihood(), control = NULL, progress = interactive()) {
   call <- sys.call(-1)
+  said <- c(
+    if (!is.null(layers)) "layers", if (!missing(base)) "base", if (!missing(loss)) "loss",
+    if (!is.null(control)) "control"
+  )
   if (inherits(data, "formula")) { # data |> fit_flow(y ~ x)
     swapped <- data
     data <- formula
@@ -53,6 +57,7 @@ fit_flow.formula <- function(formula, data = NULL, layers = NULL, ..., d = NULL,
   if ("condition" %in% names_of_dots(...)) {
     stop_arg("{.arg condition} was given beside {.arg formula}: conditions stand on its right side.")
   }
+  members <- wanted_members(members, said, list(...))
   form <- form_of(data)
   data <- formula_data(data)
   gappy <- check_choice(na, c("fail", "model"), "na") == "model"
@@ -74,6 +79,12 @@ fit_flow.formula <- function(formula, data = NULL, layers = NULL, ..., d = NULL,
     fit_block <- block_fitter(base, loss, progress)
     return(fit_gaps(
       y, gaps$missing, layers, parts$condition, parts$weights, rules, control, fit_block, call, form, parts
+    ))
+  }
+  if (!is.null(members)) {
+    return(fit_stack(
+      y, parts$condition, parts$weights, rules, members, control$seconds, progress, call,
+      bare_formula(parts$formula), parts$model, parts$response, parts$na_action, form
     ))
   }
   fit_matrix(y, layers, base, parts$condition, parts$weights, rules, loss, control, progress,

@@ -13,6 +13,8 @@
 #'   [masked_autoregressive_flow()]. `NULL` takes [default_layers()]. A [flow()] or an earlier fit is where training
 #'   starts: its layers, parameters and base are taken over, and `base` is not used. If it is standardised already,
 #'   `standardize` is not used either.
+#' @param members What a stack is made of, see [stack_members()]; 1 for a single flow. `NULL`: a stack, where nothing
+#'   is said of `layers`, `base`, `loss`, `control` or of the training (but `seconds`), else a single flow.
 #' @param d Number of coordinates: needed for a log density, see [fit_flow.function()]; data tell it themselves.
 #' @param base Base distribution, one of the `base_*` functions.
 #' @param condition Conditioning variables: a numeric matrix or data frame (for one variable a vector) with as many rows
@@ -121,11 +123,16 @@ formula_or_data <- function(data, ...) {
 #' @rdname fit_flow
 #' @order 2
 #' @export
-fit_flow.data.frame <- function(data, layers = NULL, ..., d = NULL, base = base_normal(), condition = NULL,
-                                weights = NULL, support = NULL, lower = NULL, upper = NULL, standardize = TRUE,
+fit_flow.data.frame <- function(data, layers = NULL, ..., d = NULL, members = NULL, base = base_normal(),
+                                condition = NULL, weights = NULL, support = NULL, lower = NULL, upper = NULL, standardize = TRUE,
                                 extrapolate = "pull", na = "fail", collinear = "error",
                                 loss = loss_maximum_likelihood(), control = NULL, progress = interactive()) {
   call <- user_fit_call()
+  said <- c(
+    if (!is.null(layers)) "layers", if (!missing(base)) "base", if (!missing(loss)) "loss",
+    if (!is.null(control)) "control"
+  )
+  members <- wanted_members(members, said, list(...))
   form <- form_of(data)
   gaps <- if (check_choice(na, c("fail", "model"), "na") == "model") open_gaps(data, weights)
   data <- as_fit_data(if (is.null(gaps)) data else gaps$data,
@@ -139,6 +146,9 @@ fit_flow.data.frame <- function(data, layers = NULL, ..., d = NULL, base = base_
   if (!is.null(gaps$missing)) {
     fit_block <- block_fitter(base, loss, progress)
     return(fit_gaps(data, gaps$missing, layers, condition, weights, rules, control, fit_block, call, form))
+  }
+  if (!is.null(members)) {
+    return(fit_stack(data, condition, weights, rules, members, control$seconds, progress, call, form = form))
   }
   fit_matrix(data, layers, base, condition, weights, rules, loss, control, progress, call, form = form)
 }

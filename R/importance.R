@@ -72,7 +72,7 @@ weigh_draws <- function(flow, target, n, condition = NULL) {
 # that is no number, or that the flow itself gives no density, has no weight.
 propose <- function(flow, target, n, condition = NULL) {
   condition <- take_condition(flow, condition, n)
-  out <- native_map(flow, native_draw(flow, n, draw_seed()), condition, inverse = FALSE)
+  out <- points_proposed(flow, n, condition)
   stop_weightless(rowSums(is.na(out$value)) > 0, "is not a number")
   draws <- give_back(flow, out$value, form = NULL)
   log_p <- target_values(target(draws), n)

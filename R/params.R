@@ -27,7 +27,7 @@ params <- function(object, ...) UseMethod("params")
 #' @rdname params
 #' @export
 params.bijectr_flow <- function(object, ...) {
-  check_object(object)
+  check_one_flow(object, "{.fn params}")
   slots <- param_slots(object)
   out <- list(base = list(), layers = rep(list(list()), length(object$layers$layers)))
   for (slot in slots) out <- put_at(out, slot$path, shape_slot(object$params[slot$index], slot$dim))
@@ -37,7 +37,7 @@ params.bijectr_flow <- function(object, ...) {
 #' @rdname params
 #' @export
 `params<-.bijectr_flow` <- function(object, value) {
-  check_object(object)
+  check_one_flow(object, "{.fn params}")
   if (is.list(value)) {
     flat <- object$params
     for (slot in param_slots(object)) flat[slot$index] <- take_at(value, slot)
@@ -56,7 +56,7 @@ params.bijectr_flow <- function(object, ...) {
 #' @rdname params
 #' @export
 coef.bijectr_flow <- function(object, ...) {
-  check_object(object)
+  check_one_flow(object, "{.fn params}")
   label <- lapply(param_slots(object), function(slot) {
     path <- paste(slot$path, collapse = ".")
     if (length(slot$dim) == 0) return(path)

@@ -66,6 +66,7 @@ predict.bijectr_flow <- function(object, newdata,
   check_unused(...)
   check_object(object)
   type <- check_choice(type, c("logdensity", "density", "latent", "distribution", "quantile", "response"), "type")
+  if (type == "latent") check_one_flow(object, "{.code type = \"latent\"}")
   if (type == "response") return(flow_response(object, if (!missing(newdata)) newdata, condition))
   if (missing(newdata)) {
     stop_arg(c("{.arg newdata} is missing.", i = "A fit does not keep its data: give the points to predict at."))

@@ -19,7 +19,7 @@ pose_problem <- function(data, layers, condition, weights, rules, split, model, 
   unit <- weight_unit(weights)
   weights <- if (!is.null(weights)) weights / unit
   all <- data
-  left <- drop_columns(data, weights, rules$collinear, if (inherits(layers, "bijectr_flow")) check_object(layers))
+  left <- drop_columns(data, weights, rules$collinear, if (inherits(layers, "bijectr_flow")) check_one_flow(layers, "a training that starts from it"))
   data <- left$data
   d <- n_columns(data)
   rules$given <- supports_of_kept(rules, all, if (n_columns(all) > d) left$dropped)
@@ -100,7 +100,7 @@ flow_setup <- function(problem, built, control, loss) {
 
 # A flow that training is to start from.
 check_start <- function(flow, d, d_condition, data = "data", condition = "condition") {
-  check_object(flow)
+  check_one_flow(flow, "a training that starts from it")
   if (flow$d != d) stop_arg("{.arg layers} is a flow of {flow$d} coordinate{?s}, but {.arg {data}} has {d}.")
   if (flow$d_condition != d_condition) {
     stop_arg("{.arg layers} is a flow given {flow$d_condition} variable{?s}, but {.arg {condition}} has {d_condition}.")

@@ -1,0 +1,72 @@
+# Independent pieces of work, one after another or side by side: by a plan of the future package where the user has set
+# one, else by forks of this process where the machine has them. Each job has its own seed and its own result, so that
+# the bits are the same in any case.
+
+# list(results, status): what `work(job)` gives for each job, NULL for those that were not begun. They are done in
+# batches: between these interrupts are looked for, and the bar moves. `seconds`: a budget for all, of which each job
+# gets its share as `job$seconds`.
+run_jobs <- function(jobs, work, seconds = NULL, progress = FALSE) {
+  started <- Sys.time()
+  elapsed <- function() as.double(Sys.time() - started, units = "secs")
+  results <- rep(list(NULL), length(jobs))
+  side <- side_by_side()
+  bar <- if (progress) {
+    cli::cli_progress_bar(
+      total = length(jobs), clear = TRUE, .auto_close = FALSE,
+      format = "Fitting members {cli::pb_bar} {cli::pb_current} of {cli::pb_total} | ETA {cli::pb_eta}"
+    )
+  }
+  status <- "finished"
+  batches <- split(seq_along(jobs), (seq_along(jobs) - 1) %/% (if (progress) side$count else BATCH * side$count))
+  for (batch in batches) {
+    now <- jobs[batch]
+    if (!is.null(seconds)) {
+      left <- max(seconds - elapsed(), 1e-3)
+      share <- left * side$count / (length(jobs) - batch[1] + 1)
+      now <- lapply(now, function(job) c(job, seconds = share))
+    }
+    done <- guarded(side$apply(now, work))
+    if (inherits(done, "interrupt")) {
+      status <- "interrupted"
+      break
+    }
+    if (inherits(done, "error")) stop(done)
+    results[batch] <- done
+    if (progress) cli::cli_progress_update(set = batch[length(batch)], id = bar)
+  }
+  if (progress) cli::cli_progress_done(id = bar)
+  list(results = results, status = status)
+}
+
+# Jobs of a batch, for each that is done at a time.
+BATCH <- 12
+
+# How jobs are done, list(count, apply): so many at a time.
+side_by_side <- function() {
+  if (has_future_plan()) {
+    workers <- future::nbrOfWorkers()
+    return(list(count = if (is.finite(workers)) workers else 8, apply = function(jobs, work) {
+      future.apply::future_lapply(jobs, work, future.seed = NULL, future.packages = "bijectr")
+    }))
+  }
+  count <- thread_count()
+  if (count == 1 || .Platform$OS.type != "unix" || !isTRUE(getOption("bijectr.fork", TRUE))) {
+    return(list(count = 1, apply = lapply))
+  }
+  list(count = count, apply = function(jobs, work) {
+    one <- function(job) {
+      options(bijectr.threads = 1L)
+      work(job)
+    }
+    done <- parallel::mclapply(jobs, one, mc.cores = count, mc.preschedule = FALSE, mc.set.seed = FALSE)
+    # what a fork was killed by is done again here
+    lost <- vapply(done, function(result) is.null(result) || inherits(result, "try-error"), NA)
+    done[lost] <- lapply(jobs[lost], work)
+    done
+  })
+}
+
+has_future_plan <- function() {
+  if (!isNamespaceLoaded("future") || !requireNamespace("future.apply", quietly = TRUE)) return(FALSE)
+  !inherits(future::plan(), "sequential")
+}

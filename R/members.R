@@ -1,0 +1,177 @@
+# What a stack is made of: kinds of members, each a way from rows of a problem (problem.R) to one or several flows. A
+# kind is a row of member_kinds(): list(
+#   label        in words
+#   conditional  whether it can be given conditions
+#   trained      whether it is a flow that is trained, on some of the rows with others for validation; else it is fitted
+#                to all rows at once, and anew when the stack is made
+#   sizes        what it may have more or less of, as components of a mixture: a list, in the order in which they are
+#                tried; the best by held-out rows is taken
+#   rows         c(least, most) of the training rows for which it is worth its time
+#   fit          function(problem, rows, size): a list of flows, which count alike; `rows` is list(train, validation)
+# )
+
+member_kinds <- function() {
+  closed <- function(label, fit, conditional = FALSE, sizes = list(NULL), rows = c(2, Inf)) {
+    list(label = label, conditional = conditional, trained = FALSE, sizes = sizes, rows = rows, fit = fit)
+  }
+  mixture <- function(label, shape) {
+    fit <- function(problem, rows, size) mixture_member(problem, rows, shape, size)
+    closed(label, fit, sizes = mixture_sizes(), rows = c(8, Inf))
+  }
+  trained <- function(label, fit) {
+    list(label = label, conditional = TRUE, trained = TRUE, sizes = list(NULL), rows = c(12, Inf), fit = fit)
+  }
+  list(
+    normal = closed("normal", normal_member, TRUE),
+    shrunk = closed("normal with a prior", shrunk_member),
+    student_t = closed("multivariate t", function(problem, rows, size) student_member(problem, rows, 0), TRUE),
+    shrunk_t = closed("multivariate t with a prior", function(problem, rows, size) student_member(problem, rows, 1)),
+    shared = mixture("normal mixture, one covariance", "shared"),
+    full = mixture("normal mixture", "full"),
+    diagonal = mixture("normal mixture, diagonal", "diagonal"),
+    kernel = closed("kernel", kernel_member, rows = c(8, 1200)),
+    spline = trained("spline flow", function(problem, rows, size) {
+      trained_member(problem, rows, default_layers(length(rows$train), problem$d, problem$d_condition, problem$levels))
+    }),
+    spline_t = trained("spline flow on t", function(problem, rows, size) {
+      layers <- default_layers(length(rows$train), problem$d, problem$d_condition, problem$levels)
+      trained_member(problem, rows, layers, base_student_t(5))
+    }),
+    affine_t = trained("affine flow on t", function(problem, rows, size) {
+      layers <- affine_layers(problem$d, problem$d_condition, problem$levels)
+      trained_member(problem, rows, layers, base_student_t(4, trainable = TRUE))
+    })
+  )
+}
+
+# Components and strength of the prior, weaker ones last.
+MIXTURE_COMPONENTS <- c(2L, 3L, 4L, 6L, 9L)
+MIXTURE_STRENGTHS <- c(1, 0.1, 0.01)
+
+mixture_sizes <- function() {
+  sizes <- expand.grid(components = MIXTURE_COMPONENTS, strength = MIXTURE_STRENGTHS)
+  lapply(seq_len(nrow(sizes)), function(i) as.list(sizes[i, ]))
+}
+
+# ---- closed forms ----------------------------------------------------------------------------------------------------
+
+# Rows as closed forms see them, list(z, w, given): behind the supports, of about unit scale, no more than are enough.
+closed_rows <- function(problem, rows, most = rows_enough(problem$d)) {
+  look <- look_at_rows(rows$train, problem$weights, most)
+  line <- problem$line
+  w <- look$weights[look$rows]
+  list(
+    z = unname(rows_at(line$data, look$rows, line$center, line$scale)), w = if (!is.null(w)) w / mean(w),
+    given = unname(rows_at(problem$condition, look$rows))
+  )
+}
+
+# A flow without trained layers: a base with raw parameters `raw`, moved by `slope` times the conditions (columns by
+# coordinates), in the units of the data.
+closed_flow <- function(problem, base, raw, slope = NULL) {
+  line <- problem$line
+  layers <- list(
+    if (!is.null(slope)) layer_additive_condition(), layer_standardize(line$center, line$scale), line$layer
+  )
+  # initial parameters, which draw random numbers, are not used
+  flow <- with_seed(1, new_flow(layer_chain(Filter(Negate(is.null), layers)), problem$d, base, problem$d_condition))
+  flow["params"] <- list(c(raw, if (!is.null(slope)) as.vector(t(slope))))
+  flow
+}
+
+with_intercept <- function(given) cbind(1, given)
+
+# Of maximum likelihood; given conditions what linear regression predicts, a t distribution: its spread is unknown too.
+normal_member <- function(problem, rows, size) {
+  at <- closed_rows(problem, rows)
+  w <- at$w %||% rep(1, nrow(at$z))
+  n <- effective_rows(length(w), w)
+  x <- if (is.null(at$given)) matrix(1, nrow(at$z), 1) else with_intercept(at$given)
+  found <- weighted_regression(x, at$z, w)
+  free <- n - ncol(x)
+  squares <- crossprod(sqrt(w) * found$residual) / sum(w)
+  diag(squares) <- pmax(diag(squares), 1e-12) * (1 + 1e-9)
+  mean <- found$coefficient[1, ]
+  if (is.null(at$given)) {
+    root <- t(chol(squares * n / max(free, 1)))
+    return(list(closed_flow(problem, base_mvnormal(), raw_mvnormal(mean, root))))
+  }
+  df <- max(free - problem$d + 1, 1)
+  raw <- raw_mvstudent_t(mean, t(chol(squares * n / df)), df)
+  list(closed_flow(problem, base_mvstudent_t(), raw, found$coefficient[-1, , drop = FALSE]))
+}
+
+shrunk_member <- function(problem, rows, size) {
+  at <- closed_rows(problem, rows)
+  found <- fit_predictive_normal(at$z, at$w)
+  list(closed_flow(problem, base_mvstudent_t(), raw_mvstudent_t(found$mean, found$root, found$df)))
+}
+
+student_member <- function(problem, rows, prior) {
+  at <- closed_rows(problem, rows)
+  if (is.null(at$given)) {
+    found <- fit_student_t(at$z, at$w, prior)
+    return(list(closed_flow(problem, base_mvstudent_t(), raw_mvstudent_t(found$mean, found$root, found$df))))
+  }
+  found <- fit_student_t(at$z, at$w, prior, with_intercept(at$given))
+  raw <- raw_mvstudent_t(found$coefficient[1, ], found$root, found$df)
+  list(closed_flow(problem, base_mvstudent_t(), raw, found$coefficient[-1, , drop = FALSE]))
+}
+
+mixture_member <- function(problem, rows, shape, size) {
+  at <- closed_rows(problem, rows, MIXTURE_ROWS)
+  if (nrow(at$z) < 3 * size$components) return(NULL)
+  found <- fit_normal_mixture(at$z, size$components, shape, size$strength, at$w)
+  base <- base_gaussian_mixture(size$components)
+  list(closed_flow(problem, base, raw_gaussian_mixture(found$weight, found$mean, found$roots)))
+}
+
+MIXTURE_ROWS <- 10000
+
+# A mixture of kernels at the rows, in flows of as many as a base takes.
+kernel_member <- function(problem, rows, size) {
+  at <- closed_rows(problem, rows)
+  width <- fit_kernel_widths(at$z, at$w)
+  n <- nrow(at$z)
+  pieces <- ceiling(n / 250)
+  lapply(split(seq_len(n), rep_len(seq_len(pieces), n)), function(i) {
+    k <- length(i)
+    weight <- if (is.null(at$w)) numeric(k) else log(pmax(at$w[i], 1e-300))
+    raw <- c(weight, at$z[i, ], rep(inverse_softplus(width), each = k))
+    closed_flow(problem, base_mixture(k), raw)
+  })
+}
+
+# ---- flows -----------------------------------------------------------------------------------------------------------
+
+# Affine autoregressive layers: cheap, and very different from splines.
+affine_layers <- function(d, d_condition, levels) {
+  net <- net_mlp(default_width(d + d_condition))
+  if (any(levels > 0)) net <- net_embedding(net, which(levels > 0), levels[levels > 0])
+  layer <- layer_autoregressive(scalar_affine(), net)
+  layer_invert(layer_repeat(layer_chain(layer, layer_permute()), 4))
+}
+
+trained_member <- function(problem, rows, layers, base = base_normal()) {
+  problem$rows <- rows
+  problem$layers <- layers
+  control <- member_control(problem, rows)
+  built <- build_flow(problem, base)
+  setup <- flow_setup(problem, built, control, loss_maximum_likelihood())
+  state <- new_state(built$flow, control)
+  setup$seed <- state$seed
+  run <- run_training(built$flow, setup, state, control, progress = FALSE, snapshot = NULL)
+  if (inherits(run$condition, "condition")) stop(run$condition)
+  flow <- built$flow
+  flow["params"] <- list(if (is.finite(run$state$counters[["best_loss"]])) run$state$best else run$state$theta)
+  flow[names(problem$plan)] <- list(NULL) # the stack has it
+  list(flow)
+}
+
+# The default settings, with weight decay and more noise, which single flows lack.
+member_control <- function(problem, rows) {
+  control <- default_control(length(rows$train), problem$d)
+  control$validation <- rows$validation
+  control[names(problem$control)] <- problem$control
+  control
+}

@@ -1,0 +1,313 @@
+# Stacks: several kinds of members, weighed by what they say of rows that they have not seen. With p_m(i) the density of
+# row i under member m, fitted without the fold that the row is in, the weights are the mode of
+#
+#   sum_i log sum_m w_m p_m(i) + a / M sum_m log w_m
+#
+# found by EM: Smyth and Wolpert (1998), Linearly combining density estimators via stacking. The prior, as of `a` rows,
+# keeps members with long tails in.
+
+STACK_PRIOR_ROWS <- 2
+STACK_EM_STEPS <- 2000
+
+# Members below this weight are left out, but those on a t distribution, which know of the far out.
+STACK_LEAST_WEIGHT <- 1e-3
+
+fit_stack <- function(data, condition, weights, rules, members, seconds, progress, call, formula = NULL, model = NULL,
+                      response = NULL, na_action = NULL, form = NULL,
+                      levels = coded_levels(model, column_names(condition))) {
+  started <- Sys.time()
+  whole <- function(n, weights) list(train = seq_len(n), validation = integer())
+  problem <- pose_problem(data, NULL, condition, weights, rules, whole, model, response, form, levels)
+  problem <- stack_problem(problem, levels, members)
+  kinds <- stack_kinds(problem, members$kinds)
+  folds <- stack_folds(problem, members$folds)
+  jobs <- stack_jobs(problem, kinds, folds, members$repeats)
+  run <- run_jobs(jobs, function(job) fit_job(job, problem, folds), seconds, progress)
+  found <- collect_jobs(jobs, run$results, kinds, problem)
+  told <- folds$of > 0
+  weighed <- weigh_kinds(found, told, problem$weights)
+  fit <- new_stack(problem, found, weighed, list(
+    call = call, formula = formula, loss = loss_maximum_likelihood(), control = default_control(problem$n, problem$d),
+    standardize = rules$standardize, rows = problem$rows, na.action = na_action,
+    digest = data_digest(problem$data, problem$condition, formula), nobs = count_rows(problem$n, problem$weights),
+    status = run$status, steps = 0, epochs = 0, seconds = as.double(Sys.time() - started, units = "secs"),
+    folds = folds$of
+  ))
+  fit <- add_evaluation(fit, guarded(evaluate_stack(fit, problem, found, folds, weighed)))
+  tell_stack(run, found)
+  fit
+}
+
+# What members share: supports found in all rows, and where closed forms work.
+stack_problem <- function(problem, levels, members) {
+  rules <- problem$rules
+  find <- problem$auto || identical(rules$support, "auto")
+  rows <- problem$rows$train
+  supports <- find_supports(problem$data, rules$given, find, rows, problem$weights, rules$computed)
+  rules$given <- supports
+  rules[c("support", "lower", "upper")] <- list(NULL)
+  problem$rules <- rules
+  problem["levels"] <- list(levels)
+  problem["control"] <- list(members$control)
+  layer <- support_layer(supports)
+  line <- on_the_line(problem$data, layer)$data
+  look <- look_at_rows(rows, problem$weights, rows_enough(problem$d))
+  # linear functions of each other are told here, once
+  found <- behind_supports(
+    beyond_drop(center_and_root(line, rows, problem$weights, rules$standardize), problem$data, problem$weights,
+                rules$collinear),
+    supports, column_labels(problem$data)
+  )
+  moments <- row_moments(line, look$rows, look$weights)
+  scale <- moment_scale(moments)
+  problem$line <- list(data = line, center = unname(moments$center), scale = unname(scale), layer = layer)
+  problem
+}
+
+stack_kinds <- function(problem, chosen) {
+  kinds <- member_kinds()
+  if (!is.null(chosen)) kinds <- kinds[chosen]
+  n <- effective_rows(length(problem$rows$train), problem$weights[problem$rows$train])
+  Filter(function(kind) {
+    (kind$conditional || problem$d_condition == 0) && n >= kind$rows[1] && n <= kind$rows[2]
+  }, kinds)
+}
+
+# Which fold each row is in, 0 for rows that are never held out: list(of, count). Many rows are split once.
+MANY_ROWS <- 5000
+STACK_FOLDS <- 5
+SPLIT_SHARE <- 0.15
+SPLIT_MOST <- 10000
+
+stack_folds <- function(problem, count = NULL) {
+  counted <- counted_rows(problem$data, problem$weights)
+  n <- length(counted)
+  of <- integer(problem$n)
+  if (is.null(count) && n >= MANY_ROWS) {
+    of[counted[sample.int(n, min(round(SPLIT_SHARE * n), SPLIT_MOST))]] <- 1L
+    return(list(of = of, count = 1L))
+  }
+  count <- min(count %||% STACK_FOLDS, n)
+  of[counted] <- sample.int(count)[rep_len(seq_len(count), n)][sample.int(n)]
+  list(of = of, count = count)
+}
+
+# Rows that a flow is trained on and validated by, without those of a fold.
+fold_rows <- function(problem, folds, fold, validate) {
+  counted <- counted_rows(problem$data, problem$weights)
+  rows <- counted[folds$of[counted] != fold]
+  if (!validate) return(list(train = rows, validation = integer()))
+  n <- length(rows)
+  held_out <- sort(rows[sample.int(n, max(2, min(round(SPLIT_SHARE * n), SPLIT_MOST)))])
+  list(train = setdiff(rows, held_out), validation = held_out)
+}
+
+# What is to be done, trained flows, which take longest, first: a kind that is fitted at once is one job.
+stack_jobs <- function(problem, kinds, folds, repeats = NULL) {
+  n <- length(problem$rows$train)
+  repeats <- repeats %||% if (n < 500) 2 else 1
+  trained <- names(kinds)[vapply(kinds, `[[`, NA, "trained")]
+  jobs <- c(
+    unlist(lapply(trained, function(name) {
+      at <- expand.grid(fold = seq_len(folds$count), again = seq_len(repeats))
+      lapply(seq_len(nrow(at)), function(i) list(kind = name, fold = at$fold[i]))
+    }), recursive = FALSE),
+    lapply(setdiff(names(kinds), trained), function(name) list(kind = name, fold = 0L))
+  )
+  lapply(jobs, function(job) c(job, seed = draw_seed()))
+}
+
+# ---- jobs ------------------------------------------------------------------------------------------------------------
+
+# A job's flows and what they say of rows held out: list(flows, held_out), `held_out` a matrix with one row a row of the
+# data, NA where nothing was held out. What cannot be fitted is `error`.
+fit_job <- function(job, problem, folds) {
+  problem$control$seconds <- job$seconds
+  kind <- member_kinds()[[job$kind]]
+  with_seed(job$seed, tryCatch(
+    withCallingHandlers(
+      if (kind$trained) fit_fold(kind, job$fold, problem, folds) else fit_closed(kind, problem, folds),
+      bijectr_message_rollback = function(m) invokeRestart("muffleMessage")
+    ),
+    error = function(e) list(error = conditionMessage(e))
+  ))
+}
+
+fit_fold <- function(kind, fold, problem, folds) {
+  flows <- kind$fit(problem, fold_rows(problem, folds, fold, TRUE), NULL)
+  held_out <- matrix(NA_real_, problem$n, 1)
+  at <- which(folds$of == fold)
+  held_out[at, 1] <- flows_density(flows, rows_at(problem$data, at), rows_at(problem$condition, at))
+  list(flows = flows, held_out = held_out)
+}
+
+# Sizes are tried until two in a row, of one strength of the prior, were worse than the best.
+fit_closed <- function(kind, problem, folds) {
+  held_out <- matrix(NA_real_, problem$n, 0)
+  sizes <- list()
+  best <- -Inf
+  stale <- 0
+  strength <- NULL
+  for (size in kind$sizes) {
+    if (!identical(size$strength, strength)) stale <- 0
+    strength <- size$strength
+    if (stale >= 2) next
+    of_size <- rep(NA_real_, problem$n)
+    for (fold in seq_len(folds$count)) {
+      flows <- kind$fit(problem, fold_rows(problem, folds, fold, FALSE), size)
+      if (is.null(flows)) break
+      at <- which(folds$of == fold)
+      of_size[at] <- flows_density(flows, rows_at(problem$data, at), rows_at(problem$condition, at))
+    }
+    if (is.null(flows)) next
+    value <- mean(of_size[folds$of > 0])
+    stale <- if (value > best) 0 else stale + 1
+    best <- max(best, value)
+    held_out <- cbind(held_out, of_size)
+    sizes <- c(sizes, list(size))
+  }
+  if (!length(sizes)) stop("too few rows")
+  size <- sizes[[best_size(held_out, folds$of > 0, problem$weights)]]
+  list(flows = kind$fit(problem, fold_rows(problem, folds, -1L, FALSE), size), held_out = unname(held_out), size = size)
+}
+
+best_size <- function(held_out, rows, weights) {
+  w <- if (is.null(weights)) rep(1, nrow(held_out)) else weights
+  which.max(colSums(w[rows] * pmax(held_out[rows, , drop = FALSE], -1e10)))
+}
+
+# Log density of the mean of flows that count alike.
+flows_density <- function(flows, points, condition) {
+  total <- NULL
+  for (flow in flows) {
+    value <- native_log_density(flow, points, condition)
+    total <- if (is.null(total)) value else log_add(total, value)
+  }
+  total - log(length(flows))
+}
+
+# log(exp(a) + exp(b))
+log_add <- function(a, b) {
+  most <- pmax(a, b)
+  ifelse(most == -Inf, -Inf, most + log1p(exp(pmin(a, b) - most)))
+}
+
+# ---- weights ---------------------------------------------------------------------------------------------------------
+
+# The results of jobs by kinds: for each list(flows, held_out, size), held_out with a column a size; several trainings
+# of one fold are averaged. Kinds that failed are left out.
+collect_jobs <- function(jobs, results, kinds, problem) {
+  names <- vapply(jobs, `[[`, "", "kind")
+  out <- list()
+  errors <- character()
+  for (name in names(kinds)) {
+    of_kind <- results[names == name]
+    bad <- vapply(of_kind, function(result) is.null(result) || !is.null(result$error), NA)
+    if (any(bad)) {
+      errors[name] <- of_kind[[which(bad)[1]]]$error %||% "it was not begun"
+      next
+    }
+    held_out <- if (kinds[[name]]$trained) {
+      matrix(averaged_rows(lapply(of_kind, `[[`, "held_out")))
+    } else {
+      of_kind[[1]]$held_out
+    }
+    held_out[is.nan(held_out)] <- -Inf
+    out[[name]] <- list(
+      kind = name, label = kinds[[name]]$label, trained = kinds[[name]]$trained,
+      flows = unlist(lapply(of_kind, `[[`, "flows"), recursive = FALSE), held_out = held_out, size = of_kind[[1]]$size
+    )
+  }
+  list(members = out, errors = errors)
+}
+
+# Of vectors, each with values for some rows: log means of exponentials over those that have one.
+averaged_rows <- function(values) {
+  values <- do.call(cbind, values)
+  count <- rowSums(!is.na(values))
+  values[is.na(values)] <- -Inf
+  total <- Reduce(log_add, lapply(seq_len(ncol(values)), function(j) values[, j]))
+  ifelse(count > 0, total - log(count), NA_real_)
+}
+
+# Weights of the kinds from rows held out.
+weigh_kinds <- function(found, rows, weights) {
+  densities <- chosen_densities(found$members, rows, weights)[rows, , drop = FALSE]
+  stats::setNames(stack_weights(densities, weights[rows]), names(found$members))
+}
+
+# One column a kind, of the size that is best for `rows`.
+chosen_densities <- function(members, rows, weights) {
+  do.call(cbind, lapply(members, function(member) member$held_out[, best_size(member$held_out, rows, weights)]))
+}
+
+stack_weights <- function(log_density, w = NULL) {
+  k <- ncol(log_density)
+  w <- if (is.null(w)) rep(1, nrow(log_density)) else w / mean(w)
+  most <- do.call(pmax, lapply(seq_len(k), function(j) log_density[, j]))
+  density <- exp(log_density - ifelse(is.finite(most), most, 0))
+  weight <- rep(1 / k, k)
+  for (step in seq_len(STACK_EM_STEPS)) {
+    share <- density * rep(weight, each = nrow(density))
+    total <- rowSums(share)
+    share <- share / ifelse(total > 0, total, 1)
+    new <- (colSums(w * share) + STACK_PRIOR_ROWS / k) / (sum(w[total > 0]) + STACK_PRIOR_ROWS)
+    done <- max(abs(new - weight)) < 1e-7
+    weight <- new
+    if (done) break
+  }
+  weight / sum(weight)
+}
+
+# The log density of every row that was held out, by weights and sizes that were found without its fold; of one split
+# without its half.
+honest_densities <- function(members, folds, weights) {
+  of <- folds$of
+  if (folds$count == 1) {
+    at <- which(of > 0)
+    of[at] <- 1L + seq_along(at) %% 2L
+  }
+  out <- rep(NA_real_, length(of))
+  for (fold in unique(of[of > 0])) {
+    others <- of > 0 & of != fold
+    densities <- chosen_densities(members, others, weights)
+    weight <- stack_weights(densities[others, , drop = FALSE], weights[others])
+    at <- of == fold
+    out[at] <- weighted_density(densities[at, , drop = FALSE], weight)
+  }
+  out
+}
+
+weighted_density <- function(log_density, weight) {
+  Reduce(log_add, lapply(seq_along(weight), function(j) log_density[, j] + log(weight[j])))
+}
+
+# ---- the fit ---------------------------------------------------------------------------------------------------------
+
+evaluate_stack <- function(fit, problem, found, folds, weights) {
+  density <- points_density(fit, problem$data, problem$condition)
+  out <- log_likelihoods(density, problem$weights, problem$rows, problem$unit)
+  honest <- honest_densities(found$members, folds, problem$weights)
+  at <- which(!is.na(honest))
+  normal <- found$members$normal$held_out[, 1] %||% rep(NA_real_, problem$n)
+  w <- problem$weights[at]
+  compared <- compare_densities(honest[at], normal[at], w)
+  of_train <- compare_densities(density, normal_log_density(
+    list(data = problem$data, condition = problem$condition, weight = problem$weights), problem$rows$train
+  ), problem$weights)
+  out$held_out_loglik <- sum(if (is.null(w)) honest[at] else w * honest[at]) * problem$unit
+  out$reference <- list(
+    normal = compared$normal, flow = compared$flow, normal_train = of_train$normal, flow_train = of_train$flow,
+    error = compared$error, error_train = of_train$error
+  )
+  out
+}
+
+tell_stack <- function(run, found) {
+  if (run$status == "interrupted") {
+    cli::cli_warn(c(
+      "Training was interrupted: the stack has the members that were done, {.val {names(found$members)}}.",
+      i = "{.fn update} makes it anew."
+    ), class = "bijectr_warning_interrupted")
+  }
+}

@@ -1,0 +1,74 @@
+#' Members of a stack
+#'
+#' What [fit_flow()] makes a stack of, where nothing is said of layers, base, loss or training: `members =` takes what
+#' this function gives, or 1 for a single flow, or names of kinds.
+#'
+#' @param kinds Names of kinds of members, see below; `NULL`: all that suit the data.
+#' @param folds Number of folds of the cross-validation. `NULL`: 5; of 5000 rows and more, one split, with 15 per cent of
+#'   the rows held out, 10,000 at the most.
+#' @param repeats How often each kind of flow is trained for each fold. `NULL`: twice of fewer than 500 rows, else once.
+#' @return A list of class `bijectr_members`.
+#' @section Kinds:
+#'   * `"normal"`: the normal distribution of maximum likelihood; given conditions, linear regression, as a t
+#'     distribution with the degrees of freedom that are left;
+#'   * `"shrunk"`: the predictive distribution of normal rows whose covariance is drawn towards a diagonal one, by the
+#'     evidence (empirical Bayes), a multivariate t: for few rows and many columns;
+#'   * `"student_t"`, `"shrunk_t"`: a multivariate t, by EM; given conditions, linear regression with such errors; the
+#'     latter with the variances of the columns as one row more;
+#'   * `"shared"`, `"full"`, `"diagonal"`: mixtures of 2 to 9 normals with one covariance, one each, or diagonal ones,
+#'     by EM with a prior of three strengths; number and strength are those of the best density of rows held out;
+#'   * `"kernel"`: a product of normal kernels at the rows, with widths by leave-one-out likelihood; up to 1200 rows;
+#'   * `"spline"`, `"spline_t"`: the flow of [default_layers()], on a normal base and on t distributions with 5 degrees of
+#'     freedom; `"affine_t"`: four affine autoregressive layers on t distributions whose degrees of freedom are trained.
+#'
+#'   Flows are trained anew for each fold, on 85 per cent of the rows outside of it, with the others for validation, and
+#'   their densities are averaged; the other kinds are fitted to all rows in the end. Given conditions there are
+#'   `"normal"`, `"student_t"` and the flows.
+#' @references Smyth, Wolpert (1998), *Linearly combining density estimators via stacking*, Machine Learning 36, 59-83,
+#'   doi:10.1023/A:1007511322260. Fraley, Raftery (2007), *Bayesian regularization for normal mixture estimation and
+#'   model-based clustering*, Journal of Classification 24, 155-181, doi:10.1007/s00357-007-0004-5.
+#' @family training
+#' @seealso [fit_flow()]
+#' @examples
+#' set.seed(1)
+#' fit <- fit_flow(faithful, members = stack_members(c("normal", "full", "kernel")))
+#' fit
+#' @export
+stack_members <- function(kinds = NULL, folds = NULL, repeats = NULL) {
+  known <- names(member_kinds())
+  if (!is.null(kinds)) {
+    bad <- if (is.character(kinds)) setdiff(kinds, known)
+    if (!is.character(kinds) || !length(kinds) || anyNA(kinds)) stop_arg("{.arg kinds} must be names of kinds.")
+    if (length(bad)) stop_arg("There is no kind of member {.val {bad[1]}}; there are {.val {known}}.")
+  }
+  structure(
+    list(
+      kinds = unique(kinds), folds = check_count(folds, "folds", min = 2, null = TRUE),
+      repeats = check_count(repeats, "repeats", null = TRUE)
+    ),
+    class = "bijectr_members"
+  )
+}
+
+# What `members =` asks for: NULL for a single flow, else as stack_members() gives it. `said` names what was said of one
+# flow or its training, which has its own way then; `settings` are those of fit_control() that were given.
+wanted_members <- function(members, said, settings) {
+  one <- is.numeric(members) && length(members) == 1 && isTRUE(members == 1)
+  if (one || is.null(members) && (length(said) || length(setdiff(names(settings), "seconds")))) return(NULL)
+  if (length(said)) {
+    stop_arg(c(
+      "{.arg members} was given beside {.arg {said[1]}}, which is of one flow.",
+      i = "Leave one of them out: {.code members = 1} fits a single flow."
+    ))
+  }
+  lone <- intersect(names(settings), c("validation", "checkpoint", "checkpoint_seconds", "callback", "keep_state"))
+  if (length(lone)) stop_arg("{.arg {lone[1]}} is for a single flow, {.code members = 1}, not for a stack.")
+  if (is.character(members)) members <- stack_members(members)
+  if (is.numeric(members)) members <- stack_members(folds = check_count(members, "members", min = 2))
+  if (is.null(members)) members <- stack_members()
+  if (!inherits(members, "bijectr_members")) {
+    stop_arg("{.arg members} must be 1, names of kinds, a number of folds, or come from {.fn stack_members}.")
+  }
+  members$control <- settings[setdiff(names(settings), "seconds")]
+  members
+}
