@@ -130,3 +130,47 @@ check_format <- function(format) {
     i = "Fit it anew, or use it with the version that saved it."
   ))
 }
+
+# ---- stacks ----------------------------------------------------------------------------------------------------------
+
+# It may come from a file.
+check_stack <- function(object) {
+  if (!identical(.subset2(object, "format"), FORMAT_VERSION)) check_format(object[["format"]])
+  d <- object[["d"]]
+  d_condition <- object[["d_condition"]]
+  if (!some_count(d) || d < 1) stop_damaged("d")
+  if (!some_count(d_condition)) stop_damaged("d_condition")
+  members <- object[["members"]]
+  if (!is.list(members) || !length(members)) stop_damaged("members")
+  for (member in members) {
+    whole <- is.list(member) && some_count(member[["weight"]]) && is.list(member[["flows"]]) &&
+      length(member[["flows"]]) > 0
+    if (!isTRUE(whole)) stop_damaged("members")
+    for (flow in member$flows) {
+      if (!inherits(flow, "bijectr_flow") || inherits(flow, "bijectr_stack")) stop_damaged("members")
+      native_check_flow(flow)
+      if (!identical(as.numeric(flow$d), as.numeric(d)) ||
+        !identical(as.numeric(flow$d_condition), as.numeric(d_condition))) {
+        stop_damaged("members")
+      }
+    }
+  }
+  if (abs(sum(member_weights(object)) - 1) > 1e-6) stop_damaged("members")
+  check_blueprint(object)
+}
+
+is_stack <- function(object) inherits(object, "bijectr_stack")
+
+# For verbs that need one map of one base.
+check_one_flow <- function(object, verb) {
+  if (is_stack(object)) {
+    stop_arg(c(
+      "A stack is several flows, which have no common map: {verb} needs one flow.",
+      i = "{.code fit_flow(data, members = 1)} fits a single one; {.fn logdensity}, {.fn sample}, {.fn predict},
+           {.fn pflow}, {.fn summary} and {.fn plot} work on stacks."
+    ))
+  }
+  check_object(object)
+}
+
+member_weights <- function(stack) vapply(stack$members, `[[`, 0, "weight")

@@ -67,6 +67,9 @@ flow_increases <- function(flow, condition) {
   ends[1] < ends[2]
 }
 
+RESPONSE_NODES <- 399L # a lognormal mean of sigma 1 to 1e-6
+RESPONSE_DRAWS <- 2000L
+
 # Points whose weighted means are those of the distribution, list(x, weight): of each of `n` rows of conditions as many
 # points as there are weights, row after row. Of one coordinate they are quantiles, of several draws: see response.R.
 points_spread <- function(object, n, condition) UseMethod("points_spread")

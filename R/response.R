@@ -6,9 +6,6 @@
 # by midpoints in u: s crowds them into both tails, down to p = 1e-9, where exponentials have their mean. Several
 # coordinates have no quantiles: theirs are means of draws.
 
-RESPONSE_NODES <- 399L # a lognormal mean of sigma 1 to 1e-6
-RESPONSE_DRAWS <- 2000L
-
 # Points that are mapped in one call at the most: memory does not grow with the rows.
 RESPONSE_CHUNK <- 2e5
 

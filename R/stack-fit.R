@@ -1,16 +1,5 @@
-# Stacks: several kinds of members, weighed by what they say of rows that they have not seen. With p_m(i) the density of
-# row i under member m, fitted without the fold that the row is in, the weights are the mode of
-#
-#   sum_i log sum_m w_m p_m(i) + a / M sum_m log w_m
-#
-# found by EM: Smyth and Wolpert (1998), Linearly combining density estimators via stacking. The prior, as of `a` rows,
-# keeps members with long tails in.
-
-STACK_PRIOR_ROWS <- 2
-STACK_EM_STEPS <- 2000
-
-# Members below this weight are left out, but those on a t distribution, which know of the far out.
-STACK_LEAST_WEIGHT <- 1e-3
+# How a stack comes about: members of several kinds, fitted to folds of the rows side by side, and weighed by what they
+# say of rows that they have not seen, see stack-weights.R.
 
 fit_stack <- function(data, condition, weights, rules, members, seconds, progress, call, formula = NULL, model = NULL,
                       response = NULL, na_action = NULL, form = NULL,
@@ -171,11 +160,6 @@ fit_closed <- function(kind, problem, folds) {
   list(flows = kind$fit(problem, fold_rows(problem, folds, -1L, FALSE), size), held_out = unname(held_out), size = size)
 }
 
-best_size <- function(held_out, rows, weights) {
-  w <- if (is.null(weights)) rep(1, nrow(held_out)) else weights
-  which.max(colSums(w[rows] * pmax(held_out[rows, , drop = FALSE], -1e10)))
-}
-
 # Log density of the mean of flows that count alike.
 flows_density <- function(flows, points, condition) {
   total <- NULL
@@ -185,14 +169,6 @@ flows_density <- function(flows, points, condition) {
   }
   total - log(length(flows))
 }
-
-# log(exp(a) + exp(b))
-log_add <- function(a, b) {
-  most <- pmax(a, b)
-  ifelse(most == -Inf, -Inf, most + log1p(exp(pmin(a, b) - most)))
-}
-
-# ---- weights ---------------------------------------------------------------------------------------------------------
 
 # The results of jobs by kinds: for each list(flows, held_out, size), held_out with a column a size; several trainings
 # of one fold are averaged. Kinds that failed are left out.
@@ -219,67 +195,6 @@ collect_jobs <- function(jobs, results, kinds, problem) {
     )
   }
   list(members = out, errors = errors)
-}
-
-# Of vectors, each with values for some rows: log means of exponentials over those that have one.
-averaged_rows <- function(values) {
-  values <- do.call(cbind, values)
-  count <- rowSums(!is.na(values))
-  values[is.na(values)] <- -Inf
-  total <- Reduce(log_add, lapply(seq_len(ncol(values)), function(j) values[, j]))
-  ifelse(count > 0, total - log(count), NA_real_)
-}
-
-# Weights of the kinds from rows held out.
-weigh_kinds <- function(found, rows, weights) {
-  densities <- chosen_densities(found$members, rows, weights)[rows, , drop = FALSE]
-  stats::setNames(stack_weights(densities, weights[rows]), names(found$members))
-}
-
-# One column a kind, of the size that is best for `rows`.
-chosen_densities <- function(members, rows, weights) {
-  do.call(cbind, lapply(members, function(member) member$held_out[, best_size(member$held_out, rows, weights)]))
-}
-
-stack_weights <- function(log_density, w = NULL) {
-  k <- ncol(log_density)
-  w <- if (is.null(w)) rep(1, nrow(log_density)) else w / mean(w)
-  most <- do.call(pmax, lapply(seq_len(k), function(j) log_density[, j]))
-  density <- exp(log_density - ifelse(is.finite(most), most, 0))
-  weight <- rep(1 / k, k)
-  for (step in seq_len(STACK_EM_STEPS)) {
-    share <- density * rep(weight, each = nrow(density))
-    total <- rowSums(share)
-    share <- share / ifelse(total > 0, total, 1)
-    new <- (colSums(w * share) + STACK_PRIOR_ROWS / k) / (sum(w[total > 0]) + STACK_PRIOR_ROWS)
-    done <- max(abs(new - weight)) < 1e-7
-    weight <- new
-    if (done) break
-  }
-  weight / sum(weight)
-}
-
-# The log density of every row that was held out, by weights and sizes that were found without its fold; of one split
-# without its half.
-honest_densities <- function(members, folds, weights) {
-  of <- folds$of
-  if (folds$count == 1) {
-    at <- which(of > 0)
-    of[at] <- 1L + seq_along(at) %% 2L
-  }
-  out <- rep(NA_real_, length(of))
-  for (fold in unique(of[of > 0])) {
-    others <- of > 0 & of != fold
-    densities <- chosen_densities(members, others, weights)
-    weight <- stack_weights(densities[others, , drop = FALSE], weights[others])
-    at <- of == fold
-    out[at] <- weighted_density(densities[at, , drop = FALSE], weight)
-  }
-  out
-}
-
-weighted_density <- function(log_density, weight) {
-  Reduce(log_add, lapply(seq_along(weight), function(j) log_density[, j] + log(weight[j])))
 }
 
 # ---- the fit ---------------------------------------------------------------------------------------------------------

@@ -6,6 +6,9 @@
 
 STACK_FIELDS <- c("format", "d", "d_condition", "names", "codecs", "condition", "response", "form", "dropped")
 
+# Members below this weight are left out, but those on a t distribution, which know of the far out.
+STACK_LEAST_WEIGHT <- 1e-3
+
 new_stack <- function(problem, found, weight, fields) {
   plan <- problem$plan
   told <- fields$folds > 0
@@ -33,48 +36,6 @@ new_stack <- function(problem, found, weight, fields) {
 }
 
 NO_HISTORY <- data.frame(step = numeric(), train = numeric(), validation = numeric(), rate = numeric())
-
-# It may come from a file.
-check_stack <- function(object) {
-  if (!identical(.subset2(object, "format"), FORMAT_VERSION)) check_format(object[["format"]])
-  d <- object[["d"]]
-  d_condition <- object[["d_condition"]]
-  if (!some_count(d) || d < 1) stop_damaged("d")
-  if (!some_count(d_condition)) stop_damaged("d_condition")
-  members <- object[["members"]]
-  if (!is.list(members) || !length(members)) stop_damaged("members")
-  for (member in members) {
-    whole <- is.list(member) && some_count(member[["weight"]]) && is.list(member[["flows"]]) &&
-      length(member[["flows"]]) > 0
-    if (!isTRUE(whole)) stop_damaged("members")
-    for (flow in member$flows) {
-      if (!inherits(flow, "bijectr_flow") || inherits(flow, "bijectr_stack")) stop_damaged("members")
-      native_check_flow(flow)
-      if (!identical(as.numeric(flow$d), as.numeric(d)) ||
-        !identical(as.numeric(flow$d_condition), as.numeric(d_condition))) {
-        stop_damaged("members")
-      }
-    }
-  }
-  if (abs(sum(member_weights(object)) - 1) > 1e-6) stop_damaged("members")
-  check_blueprint(object)
-}
-
-is_stack <- function(object) inherits(object, "bijectr_stack")
-
-# For verbs that need one map of one base.
-check_one_flow <- function(object, verb) {
-  if (is_stack(object)) {
-    stop_arg(c(
-      "A stack is several flows, which have no common map: {verb} needs one flow.",
-      i = "{.code fit_flow(data, members = 1)} fits a single one; {.fn logdensity}, {.fn sample}, {.fn predict},
-           {.fn pflow}, {.fn summary} and {.fn plot} work on stacks."
-    ))
-  }
-  check_object(object)
-}
-
-member_weights <- function(stack) vapply(stack$members, `[[`, 0, "weight")
 
 # All flows of a stack with their shares, list(flow, weight).
 weighted_flows <- function(stack) {
@@ -165,86 +126,4 @@ points_spread.bijectr_stack <- function(object, n, condition) {
   list(
     x = matrix(do.call(rbind, x)), weight = unlist(Map(function(part, rule) part$weight * rule$weight, parts, rules))
   )
-}
-
-# ---- methods ---------------------------------------------------------------------------------------------------------
-
-#' @export
-print.bijectr_stack <- function(x, ...) {
-  check_fit(x)
-  n <- length(weighted_flows(x))
-  cat("<stack of ", n, " flows> ", format_coordinates(x), "\n", sep = "")
-  weights <- member_weights(x)
-  shown <- order(-weights)
-  shares <- paste0(vapply(x$members[shown], `[[`, "", "label"), " ", format_share(weights[shown]))
-  cat(strwrap(paste(shares, collapse = ", "), initial = "  members: ", prefix = strrep(" ", 11)), sep = "\n")
-  print_supports(x)
-  print_dropped(x)
-  cat("  fitted:  ", format_seconds(x$seconds), ", status \"", x$status, "\"\n", sep = "")
-  reference <- x$reference
-  if (!is.null(reference) && !is.na(reference$flow)) {
-    folds <- max(x$folds)
-    how <- if (folds == 1) "of held-out rows" else paste0("by ", folds, "-fold cross-validation")
-    cat("  mean log density ", how, ": ", format_nats(reference$flow),
-      if (!is.na(reference$normal)) paste0(" (normal: ", format_nats(reference$normal), ")"), "\n",
-      sep = ""
-    )
-  }
-  invisible(x)
-}
-
-format_share <- function(weight) ifelse(weight < 0.005, "< 1 %", paste0(round(100 * weight), " %"))
-
-#' @export
-summary.bijectr_stack <- function(object, ...) {
-  check_unused(...)
-  check_fit(object)
-  reference <- object$reference
-  members <- do.call(rbind, lapply(object$members, function(member) {
-    data.frame(
-      member = member$label, weight = member$weight, flows = length(member$flows), "held out" = member$held_out,
-      gain = member$held_out - (reference$normal %||% NA_real_), check.names = FALSE
-    )
-  }))
-  structure(
-    list(
-      call = object$call, description = c(coordinates = format_coordinates(object), support = format_supports(object)),
-      members = members[order(-members$weight), ], nobs = object$nobs, folds = max(object$folds), status = object$status,
-      seconds = object$seconds, reference = reference, loglik = object$loglik, held_out_loglik = object$held_out_loglik
-    ),
-    class = "summary.bijectr_stack"
-  )
-}
-
-#' @export
-print.summary.bijectr_stack <- function(x, digits = 3, ...) {
-  digits <- check_count(digits, "digits", min = 0, max = 15)
-  cat("Stack of flows: ", x$description[["coordinates"]], "\n\n", sep = "")
-  if (!is.null(x$call)) cat("Call:  ", paste(deparse(x$call), collapse = " "), "\n", sep = "")
-  if ("support" %in% names(x$description)) cat("Support: ", x$description[["support"]], "\n", sep = "")
-  cat("Rows:  ", format(x$nobs, big.mark = ","), ", ", if (x$folds == 1) "one split" else paste(x$folds, "folds"),
-    "\nTime:  ", format_seconds(x$seconds), ", status \"", x$status, "\"\n\n",
-    sep = ""
-  )
-  cat("Members, with their mean log density of held-out rows in nats, and the gain over the normal:\n")
-  shown <- x$members
-  for (name in c("weight", "held out", "gain")) shown[[name]] <- formatC(shown[[name]], digits = digits, format = "f")
-  print(shown, row.names = FALSE, right = TRUE)
-  reference <- x$reference
-  if (!is.null(reference)) {
-    cat("\nThe stack, weights and rows held out together: ", formatC(reference$flow, digits = digits, format = "f"),
-      " (normal ", formatC(reference$normal, digits = digits, format = "f"), ", standard error of the difference ",
-      formatC(reference$error, digits = digits, format = "f"), ")\n",
-      sep = ""
-    )
-  }
-  invisible(x)
-}
-
-#' @export
-coef.bijectr_stack <- function(object, ...) {
-  check_fit(object)
-  labels <- make.unique(vapply(object$members, `[[`, "", "kind"))
-  unlist(Map(function(member, label) stats::setNames(lapply(member$flows, coef), rep(label, length(member$flows))),
-             object$members, labels))
 }
