@@ -165,12 +165,18 @@ is_stack <- function(object) inherits(object, "bijectr_stack")
 check_one_flow <- function(object, verb) {
   if (is_stack(object)) {
     stop_arg(c(
-      "A stack is several flows, which have no common map: {verb} needs one flow.",
+      "A stack is several flows, which have no common map; {verb} needs one.",
       i = "{.code fit_flow(data, members = 1)} fits a single one; {.fn logdensity}, {.fn sample}, {.fn predict},
            {.fn pflow}, {.fn summary} and {.fn plot} work on stacks."
     ))
   }
   check_object(object)
+}
+
+# Parameters of a flow, or of all flows of a stack.
+count_parameters <- function(object) {
+  if (!is_stack(object)) return(length(object$params))
+  sum(vapply(object$members, function(member) sum(lengths(lapply(member$flows, `[[`, "params"))), 0))
 }
 
 member_weights <- function(stack) vapply(stack$members, `[[`, 0, "weight")

@@ -103,3 +103,29 @@ print.bijectr_control <- function(x, ...) {
   cat(strwrap(paste0("fit_control(", shown, ")"), exdent = 2), sep = "\n")
   invisible(x)
 }
+
+# The settings of a fit: `control`, or the default ones, with what was given beside it.
+make_control <- function(control, default, given) {
+  if (is.null(control)) {
+    control <- default
+  } else if (!inherits(control, "bijectr_control")) {
+    stop_arg("{.arg control} must come from {.fn fit_control}, not {.obj_type_friendly {control}}.")
+  }
+  if (!length(given)) return(control)
+  unknown <- setdiff(names(given), names(formals(fit_control)))
+  if (is.null(names(given)) || length(unknown)) {
+    stop_arg(c("Unknown argument{?s} {.arg {unknown}} of {.fn fit_flow}.",
+      i = "Beside its own arguments it takes those of {.fn fit_control}."
+    ))
+  }
+  twice <- names(given)[duplicated(names(given))]
+  if (length(twice)) stop_arg("{.arg {twice[1]}} was given twice.")
+  # a budget in other units replaces the default one
+  if (any(c("steps", "max_epochs") %in% names(given))) {
+    control[c("steps", "max_epochs")] <- list(NULL)
+    # a hundred validations in all, or one an epoch: the unit of patience follows that of the budget
+    control["validate_every"] <- list(if (is.numeric(given$steps)) max(1, given$steps %/% 100))
+  }
+  control[names(given)] <- given
+  do.call(fit_control, unclass(control))
+}

@@ -166,31 +166,6 @@ fit_flow.numeric <- fit_flow.data.frame
 #' @export
 fit_flow.default <- fit_flow.data.frame
 
-make_control <- function(control, default, given) {
-  if (is.null(control)) {
-    control <- default
-  } else if (!inherits(control, "bijectr_control")) {
-    stop_arg("{.arg control} must come from {.fn fit_control}, not {.obj_type_friendly {control}}.")
-  }
-  if (!length(given)) return(control)
-  unknown <- setdiff(names(given), names(formals(fit_control)))
-  if (is.null(names(given)) || length(unknown)) {
-    stop_arg(c("Unknown argument{?s} {.arg {unknown}} of {.fn fit_flow}.",
-      i = "Beside its own arguments it takes those of {.fn fit_control}."
-    ))
-  }
-  twice <- names(given)[duplicated(names(given))]
-  if (length(twice)) stop_arg("{.arg {twice[1]}} was given twice.")
-  # a budget in other units replaces the default one
-  if (any(c("steps", "max_epochs") %in% names(given))) {
-    control[c("steps", "max_epochs")] <- list(NULL)
-    # a hundred validations in all, or one an epoch: the unit of patience follows that of the budget
-    control["validate_every"] <- list(if (is.numeric(given$steps)) max(1, given$steps %/% 100))
-  }
-  control[names(given)] <- given
-  do.call(fit_control, unclass(control))
-}
-
 # How fit_gaps() fits a block.
 block_fitter <- function(base, loss, progress) {
   function(data, layers, condition, weights, control, rules, levels) {

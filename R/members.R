@@ -168,10 +168,7 @@ trained_member <- function(problem, rows, layers, base = base_normal()) {
   list(flow)
 }
 
-# The default settings, with weight decay and more noise, which single flows lack.
 member_control <- function(problem, rows) {
-  control <- default_control(length(rows$train), problem$d)
-  control$validation <- rows$validation
-  control[names(problem$control)] <- problem$control
-  control
+  given <- c(problem$control, list(validation = rows$validation))
+  make_control(NULL, default_control(length(rows$train), problem$d), given)
 }

@@ -82,7 +82,7 @@ logLik.bijectr_fit <- function(object, newdata = NULL, condition = NULL, ...) {
     value <- sum(each)
     n <- length(each)
   }
-  structure(value, df = length(object$params), nobs = n, class = "logLik")
+  structure(value, df = count_parameters(object), nobs = n, class = "logLik")
 }
 
 # ---- fits by formula -------------------------------------------------------------------------------------------------

@@ -74,6 +74,7 @@ plot.bijectr_flow <- function(x, type = c("density", "samples", "pairs", "layers
 #' @export
 plot.bijectr_fit <- function(x, type = c("density", "samples", "pairs", "layers", "loss"), ...) {
   type <- check_choice(type, c("density", "samples", "pairs", "layers", "loss"), "type")
+  if (type %in% c("layers", "loss")) check_one_flow(x, "{.code type = \"layers\"} and {.code \"loss\"}")
   if (type != "loss") return(plot.bijectr_flow(x, type, ...))
   plot_loss(x, ...)
 }

@@ -30,7 +30,7 @@ glance.bijectr_fit <- function(x, ...) {
   criterion <- function(of) if (is.na(loglik)) NA_real_ else of(loglik)
   reference <- x$reference
   data.frame(
-    df = length(x$params), nobs = x$nobs, logLik = as.double(loglik), AIC = criterion(stats::AIC),
+    df = count_parameters(x), nobs = x$nobs, logLik = as.double(loglik), AIC = criterion(stats::AIC),
     BIC = criterion(stats::BIC), held_out = reference$flow %||% NA_real_,
     held_out_normal = reference$normal %||% NA_real_,
     status = x$status, steps = x$steps, seconds = x$seconds

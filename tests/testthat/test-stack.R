@@ -1,0 +1,199 @@
+# Stacks: what fit_flow() makes of a table alone, and every verb on it.
+
+few <- function(data, kinds = c("normal", "student_t", "full", "spline"), ..., folds = 2) {
+  fit_flow(data, ..., members = stack_members(kinds, folds = folds, repeats = 1), steps = 20)
+}
+set.seed(1)
+stack <- few(faithful)
+one <- few(faithful$waiting)
+given <- few(waiting ~ eruptions, kinds = c("normal", "student_t", "spline"), data = faithful)
+
+# The density of a stack by its definition.
+by_hand <- function(stack, points, condition = NULL) {
+  densities <- lapply(stack$members, function(member) {
+    rowMeans(vapply(member$flows, function(f) exp(native_log_density(f, points, condition)), numeric(nrow(points))))
+  })
+  log(Reduce(`+`, Map(`*`, densities, vapply(stack$members, `[[`, 0, "weight"))))
+}
+
+test_that("a table alone is fitted by a stack, anything said of one flow by one", {
+  set.seed(2)
+  expect_s3_class(fit_flow(trees[1:2], members = c("normal", "shrunk")), "bijectr_stack")
+  x <- faithful[1:40, ]
+  is_one <- function(...) !inherits(fit_flow(x, ...), "bijectr_stack")
+  expect_true(is_one(steps = 3))
+  expect_true(is_one(layers = layer_elementwise(scalar_affine()), steps = 3))
+  expect_true(is_one(members = 1, steps = 3))
+  expect_true(is_one(control = fit_control(steps = 3)))
+  expect_error(fit_flow(x, layer_flip(), members = 3), "beside `layers`", class = "bijectr_error_argument")
+  expect_error(fit_flow(x, members = "nothing"), "There is no kind of member", class = "bijectr_error_argument")
+  expect_error(fit_flow(x, members = 1.5), "`members` must be one whole number", class = "bijectr_error_argument")
+  expect_error(fit_flow(x, members = 2, validation = 0.1), "`validation` is for a single flow",
+    class = "bijectr_error_argument"
+  )
+})
+
+test_that("a stack is a fit, and a weighted mean of its members", {
+  expect_s3_class(stack, c("bijectr_stack", "bijectr_fit", "bijectr_flow"), exact = TRUE)
+  points <- as.matrix(faithful)[c(1, 50, 100), ]
+  expect_equal(logdensity(stack, points), by_hand(stack, unname(points)), tolerance = 1e-12)
+  expect_equal(dflow(faithful[1:3, ], stack), exp(logdensity(stack, faithful[1:3, ])))
+  weights <- vapply(stack$members, `[[`, 0, "weight")
+  expect_equal(sum(weights), 1)
+  expect_true(all(weights > 0))
+  expect_identical(stack$nobs, 272L)
+  expect_equal(as.numeric(logLik(stack)), sum(logdensity(stack, faithful)))
+  expect_length(coef(stack), attr(logLik(stack), "df"))
+  expect_output(print(stack), "by 2-fold cross-validation")
+  expect_output(print(summary(stack)), "normal mixture")
+  expect_identical(names(summary(stack)$members), c("member", "weight", "flows", "held out", "gain"))
+})
+
+test_that("draws are those of the members by their weights, in the form of the data", {
+  set.seed(3)
+  draws <- sample(stack, 4000)
+  expect_s3_class(draws, "data.frame")
+  expect_named(draws, names(faithful))
+  expect_identical(nrow(sample(stack, 0)), 0L)
+  # the distribution function of the log density at draws is that at draws of the mixture by hand
+  parts <- weighted_flows(stack)
+  hand <- do.call(rbind, lapply(parts, function(part) {
+    points_drawn(part$flow, round(4000 * part$weight), NULL)
+  }))
+  ks <- suppressWarnings(stats::ks.test(logdensity(stack, draws), logdensity(stack, unname(hand))))
+  expect_gt(ks$p.value, 1e-3)
+  set.seed(4)
+  first <- sample(stack, 10)
+  set.seed(4)
+  expect_identical(sample(stack, 10), first)
+  set.seed(5)
+  expect_length(simulate(stack, 2, n = 5), 2)
+})
+
+test_that("distribution and quantile functions of a stack are inverse to each other, far into the tails", {
+  p <- c(1e-12, 0.01, 0.3, 0.5, 0.9, 1 - 1e-9)
+  q <- qflow(p, one)
+  expect_equal(pflow(q, one), p, tolerance = 1e-9)
+  expect_equal(pflow(q, one, lower.tail = FALSE), 1 - p, tolerance = 1e-6)
+  expect_equal(qflow(-40, one, log.p = TRUE), qflow(exp(-40), one))
+  expect_identical(pflow(c(-Inf, Inf), one), c(0, 1))
+  expect_identical(qflow(c(0, 1), one), c(-Inf, Inf))
+  h <- 1e-4
+  slope <- (pflow(70 + h, one) - pflow(70 - h, one)) / (2 * h)
+  expect_equal(slope, dflow(70, one), tolerance = 1e-6)
+  q <- qflow(c(0.1, 0.9), given, condition = data.frame(eruptions = c(2, 4)))
+  expect_equal(pflow(q, given, condition = data.frame(eruptions = c(2, 4))), c(0.1, 0.9), tolerance = 1e-9)
+})
+
+test_that("stacks given conditions know them by name, and have means", {
+  new <- data.frame(eruptions = c(2, 4))
+  set.seed(6)
+  draws <- sample(given, 4000, condition = new[rep(1:2, each = 2000), , drop = FALSE])
+  means <- predict(given, new, "response")
+  spread <- tapply(draws$waiting, rep(1:2, each = 2000), function(x) c(mean(x), sd(x) / sqrt(2000)))
+  for (i in 1:2) expect_lt(abs(spread[[i]][1] - means[i]), 4 * spread[[i]][2])
+  expect_equal(
+    predict(given, faithful[1:3, ]), by_hand(given, as.matrix(faithful[1:3, "waiting"]), take_condition(
+      given, faithful[1:3, ], 3
+    )), tolerance = 1e-12
+  )
+  expect_error(logdensity(given, 50), "is missing", class = "bijectr_error_argument")
+  expect_true(is.na(predict(given, data.frame(waiting = NA, eruptions = 2))))
+})
+
+test_that("what needs one flow says so", {
+  for (wrong in expression(
+    forward(stack, cbind(0, 0)), inverse(stack, faithful), params(stack), plot(stack, "layers"), plot(stack, "loss"),
+    predict(stack, faithful, "latent"), fit_flow(faithful, stack, steps = 2)
+  )) {
+    expect_error(eval(wrong), "members = 1", class = "bijectr_error_argument")
+  }
+})
+
+test_that("a stack from a file is the same, and a damaged one is refused", {
+  file <- tempfile(fileext = ".rds")
+  saveRDS(stack, file)
+  again <- readRDS(file)
+  expect_identical(again, stack)
+  expect_identical(logdensity(again, faithful), logdensity(stack, faithful))
+  damage <- function(change) {
+    broken <- stack
+    broken <- change(broken)
+    expect_error(logdensity(broken, faithful), "damaged|cannot be used", class = "bijectr_error")
+  }
+  damage(function(x) replace(x, "members", list(NULL)))
+  damage(function(x) replace(x, "d", 3))
+  damage(function(x) {
+    x$members[[1]]$weight <- -1
+    x
+  })
+  damage(function(x) {
+    x$members[[2]]$flows[[1]]$params <- 1
+    x
+  })
+  damage(function(x) {
+    x$members[[1]]$flows <- list(stack)
+    x
+  })
+})
+
+test_that("the bits are the same for any number of processes and threads", {
+  make <- function(threads, fork) {
+    old <- options(bijectr.threads = threads, bijectr.fork = fork)
+    on.exit(options(old))
+    set.seed(7)
+    few(faithful)
+  }
+  first <- make(1L, FALSE)
+  same <- setdiff(names(first), "seconds")
+  for (other in list(make(2L, FALSE), make(2L, TRUE), make(1L, TRUE))) {
+    expect_identical(unclass(other)[same], unclass(first)[same])
+  }
+})
+
+test_that("weights of cases count, and rows of weight 0 do not", {
+  set.seed(8)
+  x <- data.frame(x = c(rnorm(100), 50 + rnorm(20)))
+  w <- rep(c(1, 0), c(100, 20))
+  set.seed(9)
+  fit <- few(x, kinds = c("normal", "student_t", "full"), weights = w)
+  expect_lt(abs(qflow(0.5, fit)), 0.5)
+  expect_lt(max(abs(sample(fit, 500)$x)), 30)
+  set.seed(9)
+  scaled <- few(x, kinds = c("normal", "student_t", "full"), weights = 1e6 * w)
+  expect_equal(logdensity(scaled, x), logdensity(fit, x), tolerance = 1e-6)
+})
+
+test_that("few rows give something near a normal", {
+  for (n in c(2, 3, 5, 10)) {
+    set.seed(n)
+    fit <- suppressWarnings(fit_flow(data.frame(a = rnorm(n), b = rnorm(n))))
+    expect_true(all(is.finite(logdensity(fit, cbind(c(0, 3), c(0, -3))))))
+    expect_true(all(is.finite(as.matrix(sample(fit, 100)))))
+  }
+})
+
+test_that("supports hold for all members, and columns that are left out come back", {
+  set.seed(10)
+  x <- data.frame(price = rlnorm(200, 0, 1), share = runif(200))
+  fit <- few(x, kinds = c("normal", "student_t", "full", "kernel", "spline"))
+  draws <- sample(fit, 2000)
+  expect_true(all(draws$price > 0))
+  expect_identical(logdensity(fit, data.frame(price = -1, share = 0.5)), -Inf)
+  expect_output(print(fit), "support: price")
+  x$twice <- 2 * x$share
+  fit <- few(x, kinds = c("normal", "full"), collinear = "drop")
+  draws <- sample(fit, 50)
+  expect_equal(draws$twice, 2 * draws$share)
+})
+
+test_that("a stack takes its own figures for what they are", {
+  # the held-out figure is by weights and sizes from other folds
+  set.seed(11)
+  x <- data.frame(x = rnorm(60))
+  fit <- few(x, kinds = c("normal", "student_t", "kernel"), folds = 5)
+  fresh <- mean(logdensity(fit, data.frame(x = rnorm(1e4))))
+  expect_lt(abs(fit$reference$flow - fresh), 0.35)
+  expect_equal(fit$held_out_loglik, 60 * fit$reference$flow, tolerance = 1e-9)
+  expect_lt(fit$reference$flow, mean(logdensity(fit, x)))
+})
