@@ -1,14 +1,14 @@
-# Distributions that are fitted in closed form or by expectation and maximisation: of n rows z of d numbers of about unit
-# scale, with weights w of mean 1 (NULL: all 1). Each gives plain numbers, which members.R makes a flow of.
+# Distributions that are fitted in closed form or by expectation and maximisation: of n rows z of d numbers of about
+# unit scale, with weights w of mean 1 (NULL: all 1). Each gives plain numbers, which members.R makes a flow of.
 #
 # A prior keeps every covariance away from singular ones. Fraley and Raftery (2007), J. Classification 24, 155-181,
 # doi:10.1007/s00357-007-0004-5, have the one of mixtures: an inverse Wishart distribution with d + 2 degrees of freedom
 # and a share of the covariance of all rows.
 
-# Multivariate t by EM (Liu and Rubin 1995, Statistica Sinica 5, 19-39), its degrees of freedom from a grid; `prior` rows
-# of the columns' variances are added to the scale: list(df, mean, root, loglik). `design`: a matrix whose columns the
-# mean is linear in, then there is `slope`, and `mean` is NULL.
-T_DEGREES <- c(2, 3, 5, 8, 15, 40)
+# Multivariate t by EM (Liu and Rubin 1995, Statistica Sinica 5, 19-39), its degrees of freedom from a grid; `prior`
+# rows of the columns' variances are added to the scale: list(df, mean, root, loglik). `design`: a matrix whose columns
+# the mean is linear in, then there is `slope`, and `mean` is NULL.
+T_DEGREES <- c(1, 2, 3, 5, 8, 15, 40)
 T_STEPS <- 100
 
 fit_student_t <- function(z, w = NULL, prior = 0, design = NULL) {
@@ -32,7 +32,9 @@ fit_student_t <- function(z, w = NULL, prior = 0, design = NULL) {
       at <- weighted_regression(x, z, u)
       scale <- (crossprod(sqrt(u) * at$residual) + prior * spread) / (sum(w) + prior) + 1e-8 * spread
     }
-    if (is.null(best) || loglik > best$loglik) best <- list(df = df, coefficient = at$coefficient, root = root, loglik = loglik)
+    if (is.null(best) || loglik > best$loglik) {
+      best <- list(df = df, coefficient = at$coefficient, root = root, loglik = loglik)
+    }
   }
   if (is.null(design)) best["mean"] <- list(best$coefficient[1, ])
   best
@@ -179,8 +181,8 @@ mixture_em <- function(z, w, groups, k, shape, prior, center) {
 
 # ---- kernels ---------------------------------------------------------------------------------------------------------
 
-# Widths of a product of normal kernels, one a column, by the leave-one-out likelihood, drawn towards n^(-1 / (d + 4)) as
-# if by one row. Of more than KERNEL_ROWS rows so many are looked at, and their widths taken over by that rate.
+# Widths of a product of normal kernels, one a column, by the leave-one-out likelihood, drawn towards n^(-1 / (d + 4))
+# as if by one row. Of more than KERNEL_ROWS rows so many are looked at, and their widths taken over by that rate.
 KERNEL_ROWS <- 300
 KERNEL_WIDTHS <- c(0.02, 8) # in units of the rate, at the ends
 

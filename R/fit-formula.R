@@ -37,10 +37,11 @@
 #'   [update()][update.bijectr_fit] fits anew with another formula. A training that starts from a fit by formula
 #'   (`layers = fit`) makes its coordinates and conditions with the levels and transformations of that fit.
 #' @export
-fit_flow.formula <- function(formula, data = NULL, layers = NULL, ..., d = NULL, members = NULL, base = base_normal(), weights = NULL,
-                             subset = NULL, na.action = stats::na.fail, support = NULL, lower = NULL, upper = NULL,
-                             standardize = TRUE, extrapolate = "pull", na = "fail", collinear = "error",
-                             loss = loss_maximum_likelihood(), control = NULL, progress = interactive()) {
+fit_flow.formula <- function(formula, data = NULL, layers = NULL, ..., d = NULL, members = NULL, base = base_normal(),
+                             weights = NULL, subset = NULL, na.action = stats::na.fail, support = NULL,
+                             lower = NULL, upper = NULL, standardize = TRUE, extrapolate = "pull", na = "fail",
+                             collinear = "error", loss = loss_maximum_likelihood(), control = NULL,
+                             progress = interactive()) {
   call <- sys.call(-1)
   said <- c(
     if (!is.null(layers)) "layers", if (!missing(base)) "base", if (!missing(loss)) "loss",

@@ -183,7 +183,7 @@ check_rounds <- function(control, layers, base, standardize, progress) {
   check_flag(progress, "progress")
   check_standardize(standardize)
   check_family(base, "base", "base")
-  if (inherits(layers, "bijectr_flow")) check_one_flow(layers, "a training that starts from it") else if (!is.null(layers)) as_layer(layers, "layers")
+  if (inherits(layers, "bijectr_flow")) check_starting(layers) else if (!is.null(layers)) as_layer(layers, "layers")
 }
 
 # Rows are those of all rounds: the first has the fewest, the second the fewest that the contrastive loss sees.

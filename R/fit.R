@@ -124,8 +124,8 @@ formula_or_data <- function(data, ...) {
 #' @order 2
 #' @export
 fit_flow.data.frame <- function(data, layers = NULL, ..., d = NULL, members = NULL, base = base_normal(),
-                                condition = NULL, weights = NULL, support = NULL, lower = NULL, upper = NULL, standardize = TRUE,
-                                extrapolate = "pull", na = "fail", collinear = "error",
+                                condition = NULL, weights = NULL, support = NULL, lower = NULL, upper = NULL,
+                                standardize = TRUE, extrapolate = "pull", na = "fail", collinear = "error",
                                 loss = loss_maximum_likelihood(), control = NULL, progress = interactive()) {
   call <- user_fit_call()
   said <- c(

@@ -30,12 +30,9 @@ member_kinds <- function() {
     full = mixture("normal mixture", "full"),
     diagonal = mixture("normal mixture, diagonal", "diagonal"),
     kernel = closed("kernel", kernel_member, rows = c(8, 1200)),
-    spline = trained("spline flow", function(problem, rows, size) {
-      trained_member(problem, rows, default_layers(length(rows$train), problem$d, problem$d_condition, problem$levels))
-    }),
+    spline = trained("spline flow", function(problem, rows, size) spline_member(problem, rows, base_normal())),
     spline_t = trained("spline flow on t", function(problem, rows, size) {
-      layers <- default_layers(length(rows$train), problem$d, problem$d_condition, problem$levels)
-      trained_member(problem, rows, layers, base_student_t(5))
+      spline_member(problem, rows, base_student_t(5))
     }),
     affine_t = trained("affine flow on t", function(problem, rows, size) {
       layers <- affine_layers(problem$d, problem$d_condition, problem$levels)
@@ -144,15 +141,12 @@ kernel_member <- function(problem, rows, size) {
 
 # ---- flows -----------------------------------------------------------------------------------------------------------
 
-# Affine autoregressive layers: cheap, and very different from splines.
-affine_layers <- function(d, d_condition, levels) {
-  net <- net_mlp(default_width(d + d_condition))
-  if (any(levels > 0)) net <- net_embedding(net, which(levels > 0), levels[levels > 0])
-  layer <- layer_autoregressive(scalar_affine(), net)
-  layer_invert(layer_repeat(layer_chain(layer, layer_permute()), 4))
+spline_member <- function(problem, rows, base) {
+  layers <- default_layers(length(rows$train), problem$d, problem$d_condition, problem$levels)
+  trained_member(problem, rows, layers, base)
 }
 
-trained_member <- function(problem, rows, layers, base = base_normal()) {
+trained_member <- function(problem, rows, layers, base) {
   problem$rows <- rows
   problem$layers <- layers
   control <- member_control(problem, rows)

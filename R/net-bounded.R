@@ -18,7 +18,7 @@
 #'   others. It is a plain list and prints as the call that makes it.
 #' @family nets
 #' @examples
-#' layer <- layer_autoregressive(scalar_affine("bounded"), net_bounded(net_mlp(16)))
+#' layer <- layer_autoregressive(scalar_affine(limit = 2), net_bounded(net_mlp(16)))
 #' f <- flow(layer, d = 3)
 #' logdensity(f, rbind(c(0, 0, 1e6)))
 #' @export

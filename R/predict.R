@@ -35,7 +35,8 @@
 #'   2000 draws a row, governed by [set.seed()]: their standard error is the standard deviation given that row, divided
 #'   by 45. Where a flow has draws that no response can have, as negative ones of `sqrt(y)`, means are of the other
 #'   draws, with a warning of class `bijectr_warning_outside` from 0.1 per cent on. Tails so long that there is no mean
-#'   are not noticed.
+#'   are not noticed. In a stack, means behind a function that is not linear are those of the members that are not on t
+#'   distributions.
 #' @seealso [dflow()], [logdensity()], [inverse()]
 #' @family methods
 #' @examples

@@ -97,21 +97,32 @@ bounded_net <- function(net, scalar, limit = NULL) {
 default_layers <- function(n, d, d_condition = 0, levels = NULL) {
   spline <- scalar_rq_spline(knots = 8, interval = 5)
   if (d == 1 && d_condition == 0) return(layer_repeat(layer_elementwise(spline), 3))
-  net <- net_mlp(default_width(d + d_condition))
-  if (any(levels > 0)) net <- net_embedding(net, which(levels > 0), levels[levels > 0])
+  net <- default_net(d, d_condition, levels)
   # splines are the identity far out; draws of affine layers stay near the data where these are bounded
-  affine <- function(limit) {
-    layer_autoregressive(scalar_affine(limit = limit), if (d > 1) net_bounded(net, NET_LIMIT) else net)
-  }
   layer <- if (d <= MANY_COLUMNS) {
     layer_autoregressive(spline, net)
   } else {
-    layer_chain(affine(2), layer_elementwise(spline))
+    layer_chain(bounded_affine(net, d, 2), layer_elementwise(spline))
   }
   splines <- layer_repeat(layer_chain(layer, layer_permute()), if (d == 1) 3 else 4)
   # what the conditions say of mean and variance is taken off first
-  regression <- if (d_condition > 0) affine(8) else list()
+  regression <- if (d_condition > 0) bounded_affine(net, d, 8) else list()
   layer_invert(layer_chain(regression, splines))
+}
+
+# Affine autoregressive layers alone: cheap, and very different from splines.
+affine_layers <- function(d, d_condition, levels) {
+  layer <- bounded_affine(default_net(d, d_condition, levels), d, if (d_condition > 0) 8 else 2)
+  layer_invert(layer_repeat(layer_chain(layer, layer_permute()), 4))
+}
+
+bounded_affine <- function(net, d, limit) {
+  layer_autoregressive(scalar_affine(limit = limit), if (d > 1) net_bounded(net, NET_LIMIT) else net)
+}
+
+default_net <- function(d, d_condition, levels) {
+  net <- net_mlp(default_width(d + d_condition))
+  if (any(levels > 0)) net_embedding(net, which(levels > 0), levels[levels > 0]) else net
 }
 
 # Twice the number of inputs, within bounds: the parameters of a masked net grow with width times coordinates.

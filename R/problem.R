@@ -19,7 +19,7 @@ pose_problem <- function(data, layers, condition, weights, rules, split, model, 
   unit <- weight_unit(weights)
   weights <- if (!is.null(weights)) weights / unit
   all <- data
-  left <- drop_columns(data, weights, rules$collinear, if (inherits(layers, "bijectr_flow")) check_one_flow(layers, "a training that starts from it"))
+  left <- drop_columns(data, weights, rules$collinear, if (inherits(layers, "bijectr_flow")) check_starting(layers))
   data <- left$data
   d <- n_columns(data)
   rules$given <- supports_of_kept(rules, all, if (n_columns(all) > d) left$dropped)
@@ -99,8 +99,11 @@ flow_setup <- function(problem, built, control, loss) {
 }
 
 # A flow that training is to start from.
+check_starting <- function(flow) check_one_flow(flow, "a training that starts from it")
+
+# One for a problem.
 check_start <- function(flow, d, d_condition, data = "data", condition = "condition") {
-  check_one_flow(flow, "a training that starts from it")
+  check_starting(flow)
   if (flow$d != d) stop_arg("{.arg layers} is a flow of {flow$d} coordinate{?s}, but {.arg {data}} has {d}.")
   if (flow$d_condition != d_condition) {
     stop_arg("{.arg layers} is a flow given {flow$d_condition} variable{?s}, but {.arg {condition}} has {d_condition}.")

@@ -16,6 +16,7 @@ flow_response <- function(flow, newdata, condition) {
   at <- take_rows(flow, newdata, condition)
   whole <- whole_table(flow) # columns that were left out have means, too
   units <- response_units(whole)
+  if (is_stack(flow) && !all(vapply(units, `[[`, NA, "linear"))) flow <- with_moments(flow)
   size <- max(1, RESPONSE_CHUNK %/% spread_size(flow))
   mean <- outside <- matrix(0, at$n, whole$d)
   for (start in seq(1, by = size, length.out = ceiling(at$n / size))) {

@@ -5,6 +5,7 @@ fit_stack <- function(data, condition, weights, rules, members, seconds, progres
                       response = NULL, na_action = NULL, form = NULL,
                       levels = coded_levels(model, column_names(condition))) {
   started <- Sys.time()
+  check_flag(progress, "progress")
   whole <- function(n, weights) list(train = seq_len(n), validation = integer())
   problem <- pose_problem(data, NULL, condition, weights, rules, whole, model, response, form, levels)
   problem <- stack_problem(problem, levels, members)

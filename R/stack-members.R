@@ -1,11 +1,11 @@
 #' Members of a stack
 #'
-#' What [fit_flow()] makes a stack of, where nothing is said of layers, base, loss or training: `members =` takes what
-#' this function gives, or 1 for a single flow, or names of kinds.
+#' What [fit_flow()] makes a stack of, where nothing is said of layers, base, loss or training: `members =` takes
+#' what this function gives, names of kinds, a number of folds, or 1 for a single flow.
 #'
 #' @param kinds Names of kinds of members, see below; `NULL`: all that suit the data.
-#' @param folds Number of folds of the cross-validation. `NULL`: 5; of 5000 rows and more, one split, with 15 per cent of
-#'   the rows held out, 10,000 at the most.
+#' @param folds Number of folds of the cross-validation. `NULL`: 5; of 5000 rows and more, one split, with 15 per cent
+#'   of the rows held out, 10,000 at the most.
 #' @param repeats How often each kind of flow is trained for each fold. `NULL`: twice of fewer than 500 rows, else once.
 #' @return A list of class `bijectr_members`.
 #' @section Kinds:
@@ -18,8 +18,9 @@
 #'   * `"shared"`, `"full"`, `"diagonal"`: mixtures of 2 to 9 normals with one covariance, one each, or diagonal ones,
 #'     by EM with a prior of three strengths; number and strength are those of the best density of rows held out;
 #'   * `"kernel"`: a product of normal kernels at the rows, with widths by leave-one-out likelihood; up to 1200 rows;
-#'   * `"spline"`, `"spline_t"`: the flow of [default_layers()], on a normal base and on t distributions with 5 degrees of
-#'     freedom; `"affine_t"`: four affine autoregressive layers on t distributions whose degrees of freedom are trained.
+#'   * `"spline"`, `"spline_t"`: the flow of [default_layers()], on a normal base and on t distributions with 5 degrees
+#'     of freedom; `"affine_t"`: four affine autoregressive layers on t distributions whose degrees of freedom are
+#'     trained.
 #'
 #'   Flows are trained anew for each fold, on 85 per cent of the rows outside of it, with the others for validation, and
 #'   their densities are averaged; the other kinds are fitted to all rows in the end. Given conditions there are

@@ -40,8 +40,9 @@ summary.bijectr_stack <- function(object, ...) {
   structure(
     list(
       call = object$call, description = c(coordinates = format_coordinates(object), support = format_supports(object)),
-      members = members[order(-members$weight), ], nobs = object$nobs, folds = max(object$folds), status = object$status,
-      seconds = object$seconds, reference = reference, loglik = object$loglik, held_out_loglik = object$held_out_loglik
+      members = members[order(-members$weight), ], nobs = object$nobs, folds = max(object$folds),
+      status = object$status, seconds = object$seconds, reference = reference, loglik = object$loglik,
+      held_out_loglik = object$held_out_loglik
     ),
     class = "summary.bijectr_stack"
   )

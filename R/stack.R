@@ -6,7 +6,9 @@
 
 STACK_FIELDS <- c("format", "d", "d_condition", "names", "codecs", "condition", "response", "form", "dropped")
 
-# Members below this weight are left out, but those on a t distribution, which know of the far out.
+MEMBERS_ON_T <- c("shrunk", "student_t", "shrunk_t", "spline_t", "affine_t")
+
+# Members below this weight are left out, but those on t distributions, which know of the far out.
 STACK_LEAST_WEIGHT <- 1e-3
 
 new_stack <- function(problem, found, weight, fields) {
@@ -22,7 +24,7 @@ new_stack <- function(problem, found, weight, fields) {
     )
   }, found$members, weight, seq_along(weight)))
   kept <- vapply(members, function(member) {
-    member$weight >= STACK_LEAST_WEIGHT || member$kind %in% c("student_t", "shrunk_t", "shrunk")
+    member$weight >= STACK_LEAST_WEIGHT || member$kind %in% MEMBERS_ON_T
   }, NA)
   members <- members[kept]
   total <- sum(vapply(members, `[[`, 0, "weight"))
@@ -104,6 +106,16 @@ points_quantile.bijectr_stack <- function(object, p, condition, lower_tail, log_
     log_cdf = function(z, lower, i) stack_log_cdf(parts, matrix(z), rows_at(condition, i), lower),
     log_density = function(z, i) points_density(object, matrix(z), rows_at(condition, i))
   ))
+}
+
+# Without the members on t distributions, whose exponentials and the like have no mean; if there are others.
+with_moments <- function(stack) {
+  light <- !vapply(stack$members, function(member) member$kind %in% MEMBERS_ON_T, NA)
+  if (!any(light)) return(stack)
+  stack$members <- stack$members[light]
+  total <- sum(member_weights(stack))
+  for (i in seq_along(stack$members)) stack$members[[i]]$weight <- stack$members[[i]]$weight / total
+  stack
 }
 
 #' @export
