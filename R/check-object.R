@@ -70,6 +70,17 @@ are_all_rows <- function(i) all(tabulate(i, length(i)) == 1L)
 COMPLETE <- c("finished", "max_epochs", "converged", "diverged")
 EARLY <- c("paused", "time_limit", "stopped", "interrupted", "failed")
 
+# See quantiles.R.
+QUANTILE_SHARES <- c(0, 0.01, 0.25, 0.5, 0.75, 0.99, 1)
+
+is_quantiles <- function(x) {
+  if (!is.list(x)) return(FALSE)
+  table <- function(y) is.numeric(y) && is.matrix(y) && nrow(y) == length(QUANTILE_SHARES)
+  table(x[["data"]]) && table(x[["draws"]]) && is.numeric(x[["reach"]]) && !anyNA(x[["reach"]]) &&
+    ncol(x[["data"]]) == length(x[["reach"]]) && ncol(x[["draws"]]) == length(x[["reach"]]) &&
+    some_count(x[["n"]]) && some_count(x[["drawn"]]) && some_count(x[["broken"]])
+}
+
 REFERENCE_FIELDS <- c("normal", "flow", "normal_train", "flow_train", "error", "error_train")
 
 # The fields of a fit beside those of its flow, in the words of ?fit_flow; all are always there. Each with what it may
@@ -99,6 +110,7 @@ FIT_FIELDS <- list(
   digest = null_or(function(x) is.list(x) && some_count(x[["rows"]]) && is.numeric(x[["data"]])),
   nobs = null_or(some_count), loglik = null_or(one_number), held_out_loglik = null_or(one_number),
   reference = null_or(numbers_called(REFERENCE_FIELDS)),
+  quantiles = null_or(is_quantiles),
   evaluation = null_or(numbers_called("elbo", "elbo_se", "log_z", "log_z_se", "ess", "pareto_k", "n")),
   rounds = null_or(is.list),
   observed = null_or(is.numeric),
@@ -110,6 +122,8 @@ check_fit <- function(object) {
   check_object(object)
   if (!is_stack(object)) native_describe(object)
   for (field in names(FIT_FIELDS)) if (!FIT_FIELDS[[field]](object[[field]])) stop_damaged(field)
+  known <- object[["quantiles"]]
+  if (!is.null(known) && length(known$reach) != object$d) stop_damaged("quantiles")
   by_formula <- !is.null(object$formula) && object$d_condition > 0
   if (by_formula && is.null(object$condition$model)) stop_damaged("condition")
   object

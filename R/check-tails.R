@@ -125,19 +125,25 @@ format_in_column <- function(x, what, subject) {
   trimws(format(shown))
 }
 
-# Draws further out than the tails of the rows can explain. Of tails with exponent 1 / xi, by Hill's estimate from the
-# outer tenth, the most extreme of N values is (N / n)^xi times that of n; xi is taken three standard errors up, and a
-# factor of 10 is for chance.
+# Of tails with exponent 1 / xi the most extreme of N values is (N / n)^xi times that of n. Hill's estimate of xi from
+# the outer tenth of the distances from the middle, which descend, three standard errors up; NA where there are too few.
+tail_exponent <- function(away) {
+  n <- length(away)
+  if (n < 10) return(NA_real_)
+  k <- max(5, floor(0.1 * n))
+  if (away[k + 1] <= 0) return(NA_real_)
+  mean(log(away[seq_len(k)] / away[k + 1])) * (1 + 3 / sqrt(k))
+}
+
+# Draws further out than the tails of the rows can explain; a factor of 10 is for chance.
 explosion_reasons <- function(places, subject) {
   finite <- is.finite(places$draws)
   out <- lapply(seq_along(subject$labels), function(j) {
     x <- subject$x[!is.na(subject$x[, j]), j]
     n <- length(x)
-    if (n < 10) return(NULL)
     away <- sort(abs(x - stats::median(x)), decreasing = TRUE)
-    k <- max(5, floor(0.1 * n))
-    if (away[k + 1] <= 0) return(NULL)
-    xi <- mean(log(away[seq_len(k)] / away[k + 1])) * (1 + 3 / sqrt(k))
+    xi <- tail_exponent(away)
+    if (is.na(xi)) return(NULL)
     drawn <- places$draws[finite[, j], j]
     far <- if (length(drawn)) max(abs(drawn - stats::median(x))) else 0
     if (far <= 10 * away[1] * max(1, length(drawn) / n)^xi) return(NULL)

@@ -72,7 +72,10 @@ evaluate_data <- function(setup, rows, unit = 1) {
   function(fit) {
     collect_garbage(setup$data)
     density <- native_log_density(fit, setup$data, setup$condition)
-    c(log_likelihoods(density, setup$weight, rows, unit), list(reference = fit_reference(setup, rows, density)))
+    c(log_likelihoods(density, setup$weight, rows, unit), list(
+      reference = fit_reference(setup, rows, density),
+      quantiles = fit_quantiles(fit, setup$data, setup$condition, setup$weight, rows$train)
+    ))
   }
 }
 

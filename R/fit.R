@@ -74,6 +74,9 @@
 #'   * `nobs`, `loglik`, `held_out_loglik`: the number of rows of positive weight, and the sums of their log densities,
 #'     of all and of the held-out ones; `reference`: mean log densities of the flow and of a normal distribution, and
 #'     the standard errors of their differences, see [summary.bijectr_fit()];
+#'   * `quantiles`: of training rows and of draws, in the numbers that stand for the columns, see
+#'     [summary.bijectr_fit()]: a list of `data` and `draws`, matrices of the quantiles 0, 1, 25, 50, 75, 99 and 100 per
+#'     cent (rows) of the coordinates (columns), `reach`, `n`, `drawn` and `broken`;
 #'   * `evaluation`: of a fit to a log density, see [fit_flow.function()]; `rounds`, `observed`: of a fit in rounds, see
 #'     [fit_rounds()];
 #'   * `state`: what `resume()` needs to go on exactly where the training ended: kept with `keep_state = TRUE`, and

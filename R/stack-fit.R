@@ -216,6 +216,9 @@ evaluate_stack <- function(fit, problem, found, folds, weights) {
     normal = compared$normal, flow = compared$flow, normal_train = of_train$normal, flow_train = of_train$flow,
     error = compared$error, error_train = of_train$error
   )
+  out["quantiles"] <- list(
+    fit_quantiles(fit, problem$data, problem$condition, problem$weights, problem$rows$train)
+  )
   out
 }
 

@@ -42,7 +42,7 @@ summary.bijectr_stack <- function(object, ...) {
       call = object$call, description = c(coordinates = format_coordinates(object), support = format_supports(object)),
       members = members[order(-members$weight), ], nobs = object$nobs, folds = max(object$folds),
       status = object$status, seconds = object$seconds, reference = reference, loglik = object$loglik,
-      held_out_loglik = object$held_out_loglik
+      held_out_loglik = object$held_out_loglik, quantiles = summary_quantiles(object)
     ),
     class = "summary.bijectr_stack"
   )
@@ -70,6 +70,7 @@ print.summary.bijectr_stack <- function(x, digits = 3, ...) {
       sep = ""
     )
   }
+  print_quantiles(x$quantiles)
   invisible(x)
 }
 

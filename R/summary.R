@@ -12,6 +12,14 @@
 #' rows))` of them; for differences between fits the same held-out rows, `validation =`, do, as long as few are
 #' compared. Which rows are held out depends on [set.seed()].
 #'
+#' @section Quantiles of rows and of draws: Beside the quantiles of the training rows (of at most 16384 of them, spread
+#'   over all, with their weights) stand those of draws: as many as rows, 10000 at least (fewer, but not below 1000, for
+#'   many columns, large flows and [layer_continuous()]); of a conditional fit, at the conditions of the rows. The draws
+#'   are made when the fit is, by a seed of their own. What rows and draws are in the middle should be much the same.
+#'   The ends, 0 and 100 per cent, lie further out for more draws than rows. A column is marked where a draw
+#'   lies more than 10 times as far from the median of the rows as the furthest row; where there are m draws of fewer n
+#'   rows, 10 (m / n)^xi times, with Hill's estimate xi of the tail index of the rows, three standard errors up, as in
+#'   [check_flow()] (1/2 of fewer than 10 rows). Fits that were saved by a version without these quantiles have none.
 #' @param object A fit.
 #' @param x A summary.
 #' @param digits Digits after the decimal point of log densities.
@@ -19,8 +27,15 @@
 #' @return A list of class `summary.bijectr_fit`: `call`, `description` (coordinates, layers and supports in words),
 #'   `n_parameter`, `nobs`, `rows` (numbers of training and held-out rows), `na.action`, `status`, `steps`, `epochs`,
 #'   `seconds`, `best_step` (of the best validation, `NA` without one), `density` (a matrix of mean log densities in
-#'   nats a row, in the units of the data, with rows `flow` and `normal` and columns `training` and `held out`) and
-#'   `loglik`.
+#'   nats a row, in the units of the data, with rows `flow` and `normal` and columns `training` and `held out`),
+#'   `loglik`, and `quantiles`: `NULL`, or a list of
+#'   * `data` and `draws`: data frames with a row for each of the quantiles 0, 1, 25, 50, 75, 99 and 100 per cent and a
+#'     column for each coordinate, in the classes and units of the data;
+#'   * `far`: which columns are marked; `n`: rows looked at; `drawn`: draws; `broken`: draws that are no finite numbers.
+#'
+#'   Of a stack ([stack_members()]) it is one of class `summary.bijectr_stack`, with `members` (a data frame of kinds,
+#'   weights, numbers of flows, mean log densities of held-out rows and gains over the normal), `folds`, `reference` and
+#'   `held_out_loglik` in the place of layers, parameters, rows, steps and `density`.
 #' @family methods
 #' @examples
 #' set.seed(1)
@@ -51,7 +66,8 @@ summary.bijectr_fit <- function(object, ...) {
       seconds = object$seconds,
       best_step = if (all(is.na(validation))) NA_real_ else object$history$step[which.min(validation)],
       density = density,
-      loglik = object$loglik
+      loglik = object$loglik,
+      quantiles = summary_quantiles(object)
     ),
     class = "summary.bijectr_fit"
   )
@@ -92,5 +108,6 @@ print.summary.bijectr_fit <- function(x, digits = 3, ...) {
     shown <- rbind(shown, gain = shown["flow", ] - shown["normal", ])
     print(formatC(shown, digits = digits, format = "f"), quote = FALSE, right = TRUE)
   }
+  print_quantiles(x$quantiles)
   invisible(x)
 }
