@@ -10,8 +10,8 @@ fit_stack <- function(data, condition, weights, rules, members, seconds, progres
   problem <- pose_problem(data, NULL, condition, weights, rules, whole, model, response, form, levels)
   problem <- stack_problem(problem, levels, members)
   kinds <- stack_kinds(problem, members$kinds)
-  folds <- stack_folds(problem, members$folds)
-  jobs <- stack_jobs(problem, kinds, folds, members$repeats)
+  folds <- stack_folds(problem, members$folds, members$fits)
+  jobs <- stack_jobs(kinds, folds)
   run <- run_jobs(jobs, function(job) fit_job(job, problem, folds), seconds, progress)
   found <- collect_jobs(jobs, run$results, kinds, problem)
   told <- folds$of > 0
@@ -63,23 +63,29 @@ stack_kinds <- function(problem, chosen) {
   }, kinds)
 }
 
-# Which fold each row is in, 0 for rows that are never held out: list(of, count). Many rows are split once.
+# Which fold each row is in, 0 for rows that are never held out: list(of, count). Rows are cut into tenths, of which all
+# are folds where rows are few and flows cheap, else half of them: a flow is trained on eight tenths, with one to say
+# when it is at its best and one to say what it is worth. Many rows are split once.
 MANY_ROWS <- 5000
+FEW_ROWS <- 500
+STACK_PARTS <- 10
 STACK_FOLDS <- 5
-SPLIT_SHARE <- 0.15
 SPLIT_MOST <- 10000
 
-stack_folds <- function(problem, count = NULL) {
+stack_folds <- function(problem, parts = NULL, count = NULL) {
   counted <- counted_rows(problem$data, problem$weights)
   n <- length(counted)
+  parts <- min(parts %||% STACK_PARTS, n)
   of <- integer(problem$n)
-  if (is.null(count) && n >= MANY_ROWS) {
-    of[counted[sample.int(n, min(round(SPLIT_SHARE * n), SPLIT_MOST))]] <- 1L
-    return(list(of = of, count = 1L))
+  if (is.null(count)) {
+    count <- if (n >= MANY_ROWS) 1 else if (n < FEW_ROWS && problem$d_condition == 0) parts else STACK_FOLDS
   }
-  count <- min(count %||% STACK_FOLDS, n)
-  of[counted] <- sample.int(count)[rep_len(seq_len(count), n)][sample.int(n)]
-  list(of = of, count = count)
+  count <- min(count, parts)
+  part <- rep_len(seq_len(parts), n)[sample.int(n)]
+  part[part > count] <- 0L
+  if (count == 1 && n > SPLIT_MOST * parts) part[which(part == 1)[-seq_len(SPLIT_MOST)]] <- 0L
+  of[counted] <- part
+  list(of = of, count = as.integer(count), parts = parts)
 }
 
 # Rows that a flow is trained on and validated by, without those of a fold.
@@ -88,19 +94,16 @@ fold_rows <- function(problem, folds, fold, validate) {
   rows <- counted[folds$of[counted] != fold]
   if (!validate) return(list(train = rows, validation = integer()))
   n <- length(rows)
-  held_out <- sort(rows[sample.int(n, max(2, min(round(SPLIT_SHARE * n), SPLIT_MOST)))])
+  held_out <- sort(rows[sample.int(n, max(2, min(round(n / max(folds$parts - 1, 2)), SPLIT_MOST)))])
   list(train = setdiff(rows, held_out), validation = held_out)
 }
 
 # What is to be done, trained flows, which take longest, first: a kind that is fitted at once is one job.
-stack_jobs <- function(problem, kinds, folds, repeats = NULL) {
-  n <- length(problem$rows$train)
-  repeats <- repeats %||% if (n < 500) 2 else 1
+stack_jobs <- function(kinds, folds) {
   trained <- names(kinds)[vapply(kinds, `[[`, NA, "trained")]
   jobs <- c(
     unlist(lapply(trained, function(name) {
-      at <- expand.grid(fold = seq_len(folds$count), again = seq_len(repeats))
-      lapply(seq_len(nrow(at)), function(i) list(kind = name, fold = at$fold[i]))
+      lapply(seq_len(folds$count), function(fold) list(kind = name, fold = fold))
     }), recursive = FALSE),
     lapply(setdiff(names(kinds), trained), function(name) list(kind = name, fold = 0L))
   )
@@ -124,7 +127,8 @@ fit_job <- function(job, problem, folds) {
 }
 
 fit_fold <- function(kind, fold, problem, folds) {
-  flows <- kind$fit(problem, fold_rows(problem, folds, fold, TRUE), NULL)
+  rows <- fold_rows(problem, folds, fold, TRUE)
+  flows <- kind$fit(problem, rows, NULL)
   held_out <- matrix(NA_real_, problem$n, 1)
   at <- which(folds$of == fold)
   held_out[at, 1] <- flows_density(flows, rows_at(problem$data, at), rows_at(problem$condition, at))
@@ -171,8 +175,7 @@ flows_density <- function(flows, points, condition) {
   total - log(length(flows))
 }
 
-# The results of jobs by kinds: for each list(flows, held_out, size), held_out with a column a size; several trainings
-# of one fold are averaged. Kinds that failed are left out.
+# The results of jobs by kinds: for each list(flows, held_out, size), held_out with a column a size. Kinds that failed are left out.
 collect_jobs <- function(jobs, results, kinds, problem) {
   names <- vapply(jobs, `[[`, "", "kind")
   out <- list()
@@ -185,7 +188,7 @@ collect_jobs <- function(jobs, results, kinds, problem) {
       next
     }
     held_out <- if (kinds[[name]]$trained) {
-      matrix(averaged_rows(lapply(of_kind, `[[`, "held_out")))
+      matrix(merged_rows(lapply(of_kind, `[[`, "held_out")))
     } else {
       of_kind[[1]]$held_out
     }

@@ -4,9 +4,9 @@
 #' what this function gives, names of kinds, a number of folds, or 1 for a single flow.
 #'
 #' @param kinds Names of kinds of members, see below; `NULL`: all that suit the data.
-#' @param folds Number of folds of the cross-validation. `NULL`: 5; of 5000 rows and more, one split, with 15 per cent
-#'   of the rows held out, 10,000 at the most.
-#' @param repeats How often each kind of flow is trained for each fold. `NULL`: twice of fewer than 500 rows, else once.
+#' @param folds Number of parts that the rows are cut into, 10 by default.
+#' @param fits How many of these parts are held out, each for a flow of each kind and for the other members: all of
+#'   fewer than 500 rows without conditions, else 5; one of 5000 rows and more, and then no more than 10,000 rows.
 #' @return A list of class `bijectr_members`.
 #' @section Kinds:
 #'   * `"normal"`: the normal distribution of maximum likelihood; given conditions, linear regression, as a t
@@ -22,8 +22,8 @@
 #'     of freedom; `"affine_t"`: four affine autoregressive layers on t distributions whose degrees of freedom are
 #'     trained.
 #'
-#'   Flows are trained anew for each fold, on 85 per cent of the rows outside of it, with the others for validation, and
-#'   their densities are averaged; the other kinds are fitted to all rows in the end. Given conditions there are
+#'   Flows are trained for each part that is held out, on all others but one, which is for validation, and their
+#'   densities are averaged; the other kinds are fitted to all rows in the end. Given conditions there are
 #'   `"normal"`, `"student_t"` and the flows.
 #' @references Smyth, Wolpert (1998), *Linearly combining density estimators via stacking*, Machine Learning 36, 59-83,
 #'   doi:10.1023/A:1007511322260. Fraley, Raftery (2007), *Bayesian regularization for normal mixture estimation and
@@ -35,7 +35,7 @@
 #' fit <- fit_flow(faithful, members = stack_members(c("normal", "full", "kernel")))
 #' fit
 #' @export
-stack_members <- function(kinds = NULL, folds = NULL, repeats = NULL) {
+stack_members <- function(kinds = NULL, folds = NULL, fits = NULL) {
   known <- names(member_kinds())
   if (!is.null(kinds)) {
     bad <- if (is.character(kinds)) setdiff(kinds, known)
@@ -45,7 +45,7 @@ stack_members <- function(kinds = NULL, folds = NULL, repeats = NULL) {
   structure(
     list(
       kinds = unique(kinds), folds = check_count(folds, "folds", min = 2, null = TRUE),
-      repeats = check_count(repeats, "repeats", null = TRUE)
+      fits = check_count(fits, "fits", null = TRUE)
     ),
     class = "bijectr_members"
   )

@@ -14,14 +14,18 @@ print.bijectr_stack <- function(x, ...) {
   cat("  fitted:  ", format_seconds(x$seconds), ", status \"", x$status, "\"\n", sep = "")
   reference <- x$reference
   if (!is.null(reference) && !is.na(reference$flow)) {
-    folds <- max(x$folds)
-    how <- if (folds == 1) "of held-out rows" else paste0("by ", folds, "-fold cross-validation")
-    cat("  mean log density ", how, ": ", format_nats(reference$flow),
+    cat("  mean log density of ", format_held_out(x$folds), ": ", format_nats(reference$flow),
       if (!is.na(reference$normal)) paste0(" (normal: ", format_nats(reference$normal), ")"), "\n",
       sep = ""
     )
   }
   invisible(x)
+}
+
+# Rows that were held out, all at once or part after part.
+format_held_out <- function(folds) {
+  n <- format(sum(folds > 0), big.mark = ",")
+  if (max(folds) == 1) paste(n, "held-out rows") else paste0(n, " rows, held out in ", max(folds), " parts")
 }
 
 format_share <- function(weight) ifelse(weight < 0.005, "< 1 %", paste0(round(100 * weight), " %"))
@@ -40,7 +44,7 @@ summary.bijectr_stack <- function(object, ...) {
   structure(
     list(
       call = object$call, description = c(coordinates = format_coordinates(object), support = format_supports(object)),
-      members = members[order(-members$weight), ], nobs = object$nobs, folds = max(object$folds),
+      members = members[order(-members$weight), ], nobs = object$nobs, held_out = format_held_out(object$folds),
       status = object$status, seconds = object$seconds, reference = reference, loglik = object$loglik,
       held_out_loglik = object$held_out_loglik, quantiles = summary_quantiles(object)
     ),
@@ -54,8 +58,7 @@ print.summary.bijectr_stack <- function(x, digits = 3, ...) {
   cat("Stack of flows: ", x$description[["coordinates"]], "\n\n", sep = "")
   if (!is.null(x$call)) cat("Call:  ", paste(deparse(x$call), collapse = " "), "\n", sep = "")
   if ("support" %in% names(x$description)) cat("Support: ", x$description[["support"]], "\n", sep = "")
-  cat("Rows:  ", format(x$nobs, big.mark = ","), ", ", if (x$folds == 1) "one split" else paste(x$folds, "folds"),
-    "\nTime:  ", format_seconds(x$seconds), ", status \"", x$status, "\"\n\n",
+  cat("Rows:  ", format(x$nobs, big.mark = ","), ", ", x$held_out, "\nTime:  ", format_seconds(x$seconds), ", status \"", x$status, "\"\n\n",
     sep = ""
   )
   cat("Members, with their mean log density of held-out rows in nats, and the gain over the normal:\n")

@@ -1,7 +1,7 @@
 # Stacks: what fit_flow() makes of a table alone, and every verb on it.
 
 few <- function(data, kinds = c("normal", "student_t", "full", "spline"), ..., folds = 2) {
-  fit_flow(data, ..., members = stack_members(kinds, folds = folds, repeats = 1), steps = 20)
+  fit_flow(data, ..., members = stack_members(kinds, folds = folds), steps = 20)
 }
 set.seed(1)
 stack <- few(faithful)
@@ -44,7 +44,7 @@ test_that("a stack is a fit, and a weighted mean of its members", {
   expect_identical(stack$nobs, 272L)
   expect_equal(as.numeric(logLik(stack)), sum(logdensity(stack, faithful)))
   expect_length(coef(stack), attr(logLik(stack), "df"))
-  expect_output(print(stack), "by 2-fold cross-validation")
+  expect_output(print(stack), "272 rows, held out in 2 parts")
   expect_output(print(summary(stack)), "normal mixture")
   expect_identical(names(summary(stack)$members), c("member", "weight", "flows", "held out", "gain"))
 })
