@@ -147,8 +147,13 @@ spline_member <- function(problem, rows, base) {
 }
 
 trained_member <- function(problem, rows, layers, base) {
-  problem$rows <- rows
   problem$layers <- layers
+  list(train_on(problem, rows, base))
+}
+
+# The flow of a problem, trained on some rows of it. The stack has the blueprint.
+train_on <- function(problem, rows, base) {
+  problem$rows <- rows
   control <- member_control(problem, rows)
   built <- build_flow(problem, base)
   setup <- flow_setup(problem, built, control, loss_maximum_likelihood())
@@ -158,8 +163,8 @@ trained_member <- function(problem, rows, layers, base) {
   if (inherits(run$condition, "condition")) stop(run$condition)
   flow <- built$flow
   flow["params"] <- list(if (is.finite(run$state$counters[["best_loss"]])) run$state$best else run$state$theta)
-  flow[names(problem$plan)] <- list(NULL) # the stack has it
-  list(flow)
+  flow[names(problem$plan)] <- list(NULL)
+  flow
 }
 
 member_control <- function(problem, rows) {

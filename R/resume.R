@@ -55,6 +55,23 @@ resume.bijectr_fit <- function(object, data = NULL, condition = NULL, weights = 
   envir <- parent.frame()
   control <- continued_control(object, epochs, steps, seconds, checkpoint, callback, progress)
   if (is.null(control) && !is.null(object$loglik)) return(object)
+  at <- data_again(object, data, condition, weights, envir)
+  rows <- object$rows
+  object["digest"] <- list(check_same_data(object, at$data, at$condition))
+  space <- training_space(object, at$data, rows, at$weights, object$loss)
+  root <- noise_root(center_and_root(space$data, rows$train, at$weights, object$standardize %||% "auto"))
+  setup <- data_setup(space, at$condition, at$weights, rows, control %||% object$control, root, object$loss)
+  evaluate <- evaluate_data(replace(setup, "data", list(at$data)), rows, at$unit)
+  if (is.null(control)) return(evaluated(object, evaluate))
+  finish_fit(
+    as_flow(object), setup, resumed_state(object, control, space$shift), control, progress, continued_origin(object),
+    evaluate
+  )
+}
+
+# The data of a fit, its conditions and weights, as problems have them (problem.R): given again, or as its call found
+# them.
+data_again <- function(object, data, condition, weights, envir) {
   at <- if (is.null(object$formula)) {
     from_call <- function(given, name) if (is.null(given)) call_value(object, name, envir) else given
     list(
@@ -68,8 +85,7 @@ resume.bijectr_fit <- function(object, data = NULL, condition = NULL, weights = 
   data <- as_fit_data(at$data)
   n <- n_rows(data)
   data <- without_dropped(data, object, check_weights(at$weights, n))
-  rows <- object$rows
-  if (n_columns(data) != object$d || n != length(rows$train) + length(rows$validation)) {
+  if (n_columns(data) != object$d || n != sum(lengths(object$rows))) {
     stop_arg("{.arg data} are not the data of this fit: they have {n} row{?s} and {n_columns(data)} column{?s}.")
   }
   data <- pick_columns(data, object$names, "data")
@@ -90,16 +106,7 @@ resume.bijectr_fit <- function(object, data = NULL, condition = NULL, weights = 
   check_columns(data, object$codecs, "data")
   data <- encode_columns(data, object$codecs)
   check_inside_flow(object, data, weights)
-  object["digest"] <- list(check_same_data(object, data, condition))
-  space <- training_space(object, data, rows, weights, object$loss)
-  root <- noise_root(center_and_root(space$data, rows$train, weights, object$standardize %||% "auto"))
-  setup <- data_setup(space, condition, weights, rows, control %||% object$control, root, object$loss)
-  evaluate <- evaluate_data(replace(setup, "data", list(data)), rows, unit)
-  if (is.null(control)) return(evaluated(object, evaluate))
-  finish_fit(
-    as_flow(object), setup, resumed_state(object, control, space$shift), control, progress, continued_origin(object),
-    evaluate
-  )
+  list(data = data, condition = condition, weights = weights, unit = unit, n = n)
 }
 
 # Data, conditions and weights of a fit by formula, from a data frame or as its call found them.

@@ -23,7 +23,7 @@ fit_stack <- function(data, condition, weights, rules, members, seconds, progres
     status = run$status, steps = 0, epochs = 0, seconds = as.double(Sys.time() - started, units = "secs"),
     folds = folds$of
   ))
-  fit <- add_evaluation(fit, guarded(evaluate_stack(fit, problem, found, folds, weighed)))
+  fit <- add_evaluation(fit, guarded(evaluate_stack(fit, problem, found, folds)))
   tell_stack(run, found)
   fit
 }
@@ -63,38 +63,37 @@ stack_kinds <- function(problem, chosen) {
   }, kinds)
 }
 
-# Which fold each row is in, 0 for rows that are never held out: list(of, count). Rows are cut into tenths, of which all
-# are folds where rows are few and flows cheap, else half of them: a flow is trained on eight tenths, with one to say
-# when it is at its best and one to say what it is worth. Many rows are split once.
-MANY_ROWS <- 5000
+# Which fold each row is in, 0 for rows that are never held out: list(of, count, repeats). Few rows are cut into fifths,
+# each of which is held out from two flows of a kind, for what counts is their mean; more rows, and rows with conditions,
+# into tenths, of which half are held out, from one flow each. Many rows are split once.
 FEW_ROWS <- 500
-STACK_PARTS <- 10
-STACK_FOLDS <- 5
+MANY_ROWS <- 5000
 SPLIT_MOST <- 10000
 
-stack_folds <- function(problem, parts = NULL, count = NULL) {
+stack_folds <- function(problem, parts = NULL, fits = NULL) {
   counted <- counted_rows(problem$data, problem$weights)
   n <- length(counted)
-  parts <- min(parts %||% STACK_PARTS, n)
-  of <- integer(problem$n)
-  if (is.null(count)) {
-    count <- if (n >= MANY_ROWS) 1 else if (n < FEW_ROWS && problem$d_condition == 0) parts else STACK_FOLDS
-  }
-  count <- min(count, parts)
+  few <- n < FEW_ROWS && problem$d_condition == 0
+  parts <- min(parts %||% if (few) 5 else 10, n)
+  fits <- fits %||% if (few) 10 else if (n < MANY_ROWS) 5 else 1
+  count <- min(fits, parts)
   part <- rep_len(seq_len(parts), n)[sample.int(n)]
   part[part > count] <- 0L
   if (count == 1 && n > SPLIT_MOST * parts) part[which(part == 1)[-seq_len(SPLIT_MOST)]] <- 0L
+  of <- integer(problem$n)
   of[counted] <- part
-  list(of = of, count = as.integer(count), parts = parts)
+  list(of = of, count = as.integer(count), repeats = ceiling(fits / parts))
 }
 
 # Rows that a flow is trained on and validated by, without those of a fold.
+VALIDATION_SHARE <- 1 / 8
+
 fold_rows <- function(problem, folds, fold, validate) {
   counted <- counted_rows(problem$data, problem$weights)
   rows <- counted[folds$of[counted] != fold]
   if (!validate) return(list(train = rows, validation = integer()))
   n <- length(rows)
-  held_out <- sort(rows[sample.int(n, max(2, min(round(n / max(folds$parts - 1, 2)), SPLIT_MOST)))])
+  held_out <- sort(rows[sample.int(n, max(2, min(round(VALIDATION_SHARE * n), SPLIT_MOST)))])
   list(train = setdiff(rows, held_out), validation = held_out)
 }
 
@@ -103,7 +102,7 @@ stack_jobs <- function(kinds, folds) {
   trained <- names(kinds)[vapply(kinds, `[[`, NA, "trained")]
   jobs <- c(
     unlist(lapply(trained, function(name) {
-      lapply(seq_len(folds$count), function(fold) list(kind = name, fold = fold))
+      lapply(rep(seq_len(folds$count), folds$repeats), function(fold) list(kind = name, fold = fold))
     }), recursive = FALSE),
     lapply(setdiff(names(kinds), trained), function(name) list(kind = name, fold = 0L))
   )
@@ -175,7 +174,8 @@ flows_density <- function(flows, points, condition) {
   total - log(length(flows))
 }
 
-# The results of jobs by kinds: for each list(flows, held_out, size), held_out with a column a size. Kinds that failed are left out.
+# The results of jobs by kinds: for each list(flows, held_out, size), held_out with a column a size; several flows
+# that had one fold held out are averaged. Kinds that failed are left out.
 collect_jobs <- function(jobs, results, kinds, problem) {
   names <- vapply(jobs, `[[`, "", "kind")
   out <- list()
@@ -188,14 +188,16 @@ collect_jobs <- function(jobs, results, kinds, problem) {
       next
     }
     held_out <- if (kinds[[name]]$trained) {
-      matrix(merged_rows(lapply(of_kind, `[[`, "held_out")))
+      matrix(averaged_rows(lapply(of_kind, `[[`, "held_out")))
     } else {
       of_kind[[1]]$held_out
     }
     held_out[is.nan(held_out)] <- -Inf
     out[[name]] <- list(
       kind = name, label = kinds[[name]]$label, trained = kinds[[name]]$trained,
-      flows = unlist(lapply(of_kind, `[[`, "flows"), recursive = FALSE), held_out = held_out, size = of_kind[[1]]$size
+      flows = unlist(lapply(of_kind, `[[`, "flows"), recursive = FALSE), held_out = held_out, size = of_kind[[1]]$size,
+      seeds = if (kinds[[name]]$trained) vapply(jobs[names == name], `[[`, 0, "seed"),
+      folds = if (kinds[[name]]$trained) vapply(jobs[names == name], `[[`, 0L, "fold")
     )
   }
   list(members = out, errors = errors)
@@ -203,7 +205,7 @@ collect_jobs <- function(jobs, results, kinds, problem) {
 
 # ---- the fit ---------------------------------------------------------------------------------------------------------
 
-evaluate_stack <- function(fit, problem, found, folds, weights) {
+evaluate_stack <- function(fit, problem, found, folds) {
   density <- points_density(fit, problem$data, problem$condition)
   out <- log_likelihoods(density, problem$weights, problem$rows, problem$unit)
   honest <- honest_densities(found$members, folds, problem$weights)

@@ -4,9 +4,11 @@
 #' what this function gives, names of kinds, a number of folds, or 1 for a single flow.
 #'
 #' @param kinds Names of kinds of members, see below; `NULL`: all that suit the data.
-#' @param folds Number of parts that the rows are cut into, 10 by default.
-#' @param fits How many of these parts are held out, each for a flow of each kind and for the other members: all of
-#'   fewer than 500 rows without conditions, else 5; one of 5000 rows and more, and then no more than 10,000 rows.
+#' @param folds Number of parts that the rows are cut into: by default 5 of fewer than 500 rows without conditions, else
+#'   10.
+#' @param fits How many flows of each kind are trained, each without one of these parts; parts beyond that number are
+#'   never held out, and where there are more flows than parts these serve again. By default 10 of fewer than 500 rows
+#'   without conditions, 5 of fewer than 5000, and 1 of more, with no more than 10,000 rows held out.
 #' @return A list of class `bijectr_members`.
 #' @section Kinds:
 #'   * `"normal"`: the normal distribution of maximum likelihood; given conditions, linear regression, as a t
@@ -22,7 +24,7 @@
 #'     of freedom; `"affine_t"`: four affine autoregressive layers on t distributions whose degrees of freedom are
 #'     trained.
 #'
-#'   Flows are trained for each part that is held out, on all others but one, which is for validation, and their
+#'   Flows are trained on seven eighths of the rows that are not held out, with the others for validation, and their
 #'   densities are averaged; the other kinds are fitted to all rows in the end. Given conditions there are
 #'   `"normal"`, `"student_t"` and the flows.
 #' @references Smyth, Wolpert (1998), *Linearly combining density estimators via stacking*, Machine Learning 36, 59-83,

@@ -20,11 +20,13 @@ best_size <- function(held_out, rows, weights) {
   which.max(colSums(w[rows] * pmax(held_out[rows, , drop = FALSE], -1e10)))
 }
 
-# Of vectors, each with values for other rows, all values in one.
-merged_rows <- function(values) {
-  out <- values[[1]]
-  for (value in values[-1]) out[!is.na(value)] <- value[!is.na(value)]
-  out
+# Of vectors, each with values for some rows: log means of exponentials over those that have one.
+averaged_rows <- function(values) {
+  values <- do.call(cbind, values)
+  count <- rowSums(!is.na(values))
+  values[is.na(values)] <- -Inf
+  total <- Reduce(log_add, lapply(seq_len(ncol(values)), function(j) values[, j]))
+  ifelse(count > 0, total - log(count), NA_real_)
 }
 
 # Weights of the kinds from rows held out.

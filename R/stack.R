@@ -1,7 +1,9 @@
 # A stack: a distribution whose density is the weighted mean of its members', each one or several flows, which count
 # alike, over the same columns. It is plain data: the blueprint of a flow (blueprint.R), `d` and `d_condition`, the
 # fields of a fit, `folds`, and
-#   members   lists of kind, label, size, weight, held_out (mean log density of rows held out) and flows
+#   members   lists of kind, label, size, weight, held_out (mean log density of rows held out) and flows, with the seed
+#             and the fold of each flow that was trained
+#   held_out  the log density of each row that was held out, a column a kind
 # The flows have no blueprint of their own: the stack's lets points in and out.
 
 STACK_FIELDS <- c("format", "d", "d_condition", "names", "codecs", "condition", "response", "form", "dropped")
@@ -20,7 +22,7 @@ new_stack <- function(problem, found, weight, fields) {
   members <- unname(Map(function(member, weight, j) {
     list(
       kind = member$kind, label = member$label, size = member$size, weight = weight,
-      held_out = average(densities[, j]), flows = member$flows
+      held_out = average(densities[, j]), flows = member$flows, seeds = member$seeds, folds = member$folds
     )
   }, found$members, weight, seq_along(weight)))
   kept <- vapply(members, function(member) {
@@ -34,7 +36,7 @@ new_stack <- function(problem, found, weight, fields) {
   fits <- lapply(FIT_FIELDS, function(is) NULL)
   fits[names(fields)] <- fields
   fits["history"] <- list(NO_HISTORY)
-  structure(c(out, fits, list(members = members)), class = c("bijectr_stack", "bijectr_fit", "bijectr_flow"))
+  structure(c(out, fits, list(members = members, held_out = densities)), class = c("bijectr_stack", "bijectr_fit", "bijectr_flow"))
 }
 
 NO_HISTORY <- data.frame(step = numeric(), train = numeric(), validation = numeric(), rate = numeric())

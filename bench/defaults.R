@@ -1,60 +1,162 @@
-# How the default settings of fit_flow() were chosen: five-fold held-out log density (per row, in nats) minus that of the
-# multivariate normal fitted to the same rows, and two moons as in moons.R. `Rscript bench/defaults.R` compares a few.
-library(bijectr)
+# What fit_flow(table) is worth beside what R users have: five-fold held-out log density, nats a row, of columns that
+# are standardised by the training rows; seconds a fit on the two cores of the machine.
+#
+#   Rscript bench/defaults.R [tables, comma separated] [seeds of the folds, comma separated] [conditional tables: a
+#   folder with tables and splits, as of Hernandez-Lobato and Adams (2015)]
+#
+# Rivals are tried where their packages are installed: mclust (up to 9 components by BIC), ks (plug-in bandwidth, up to
+# 4 columns), arf (adversarial random forests); a normal and a multivariate t by maximum likelihood always are.
+suppressMessages(library(bijectr))
+arguments <- commandArgs(TRUE)
+has <- function(package) requireNamespace(package, quietly = TRUE)
 
-normal_density <- function(x, train) {
-  root <- chol(cov(train) * (nrow(train) - 1) / nrow(train))
-  z <- backsolve(root, t(x) - colMeans(train), transpose = TRUE)
-  -colSums(z^2) / 2 - sum(log(diag(root))) - ncol(x) / 2 * log(2 * pi)
+numbers <- function(x) {
+  x <- as.data.frame(x)
+  x <- x[vapply(x, is.numeric, NA)]
+  as.matrix(x[stats::complete.cases(x), , drop = FALSE])
 }
-
-gain <- function(data, fit_one, seeds = 1:2) {
-  data <- as.matrix(data)
-  mean(vapply(seeds, function(seed) {
-    set.seed(seed)
-    fold <- sample(rep_len(1:5, nrow(data)))
-    total <- 0
-    for (k in 1:5) {
-      train <- data[fold != k, , drop = FALSE]
-      test <- data[fold == k, , drop = FALSE]
-      total <- total + sum(logdensity(fit_one(train), test) - normal_density(test, train))
-    }
-    total / nrow(data)
-  }, numeric(1)))
+of_package <- function(package, name, columns = NULL) {
+  function() {
+    envir <- new.env()
+    utils::data(list = name, package = package, envir = envir)
+    x <- envir[[name]]
+    numbers(if (is.null(columns)) x else x[columns])
+  }
 }
-
-spline <- function(knots = 8) scalar_rq_spline(knots = knots, interval = 5)
-maf <- function(flow_layers = 4, nn_width = 32, ...) masked_autoregressive_flow(spline(...), flow_layers, nn_width)
-with_control <- function(layers = maf(), ...) {
-  given <- list(...)
-  function(x) do.call(fit_flow, c(list(x, layers), given))
-}
-
-settings <- list(
-  "the default" = function(x) fit_flow(x),
-  "no noise" = with_control(noise = 0),
-  "noise 0.6 whatever n" = with_control(noise = 0.6),
-  "validation 25 %" = with_control(validation = 0.25),
-  "narrow: width 16, 3 layers" = with_control(maf(3, 16)),
-  "wide: width 64, 6 layers" = with_control(maf(6, 64)),
-  "16 knots" = with_control(maf(knots = 16)),
-  "coupling" = with_control(coupling_flow(spline(), 4, 32)),
-  "affine" = with_control(masked_autoregressive_flow(scalar_affine(), 4, 32)),
-  "rate 2e-3" = with_control(learning_rate = 2e-3),
-  "weight decay 0.1" = with_control(optimizer = opt_adamw(0.1)),
-  "averaging 0.98" = with_control(ema = 0.98),
-  "scaled, not whitened" = with_control(standardize = "scale"),
-  "FlowJAX's fit settings" = with_control(
-    masked_autoregressive_flow(scalar_rq_spline(8, 4, boundary = "free"), init = "uniform"),
-    control = fit_control(
-      learning_rate = 1e-3, schedule = schedule_constant(), batch_size = 100, max_epochs = 100, patience = 5, validation = 0.1
-    )
-  )
+tables <- list(
+  geyser = of_package("MASS", "geyser"), crabs = of_package("MASS", "crabs", 4:8),
+  USArrests = of_package("datasets", "USArrests"), trees = of_package("datasets", "trees"),
+  attitude = of_package("datasets", "attitude"), swiss = of_package("datasets", "swiss"),
+  stackloss = of_package("datasets", "stackloss"), mtcars = of_package("datasets", "mtcars", c(1, 3:7)),
+  glass = of_package("mlbench", "Glass", 1:5), vowel = of_package("mlbench", "Vowel", 2:10),
+  vehicle = of_package("mlbench", "Vehicle", 1:18),
+  diamonds = function() {
+    x <- of_package("ggplot2", "diamonds", c(1, 5:10))()
+    set.seed(1)
+    x[sample(nrow(x), 5000), ]
+  },
+  faithful = of_package("datasets", "faithful"), iris = of_package("datasets", "iris"),
+  quakes = of_package("datasets", "quakes"), airquality = of_package("datasets", "airquality", 1:4),
+  rock = of_package("datasets", "rock"), banknote = of_package("mclust", "banknote")
 )
 
-data <- list(faithful = faithful, iris = iris[1:4], quakes = quakes)
-cat(sprintf("%-28s %9s %9s %9s %9s\n", "gain over the normal, nats", names(data)[1], names(data)[2], names(data)[3], "seconds"))
-for (label in names(settings)) {
-  time <- system.time(gains <- vapply(data, gain, numeric(1), fit_one = settings[[label]]))[["elapsed"]]
-  cat(sprintf("%-28s %9.3f %9.3f %9.3f %9.1f\n", label, gains[1], gains[2], gains[3], time))
+normal <- function(train, test) {
+  cov <- stats::cov(train)
+  distance <- stats::mahalanobis(test, colMeans(train), cov)
+  -0.5 * (distance + as.numeric(determinant(cov)$modulus) + ncol(test) * log(2 * pi))
+}
+
+student_t <- function(train, test) {
+  d <- ncol(train)
+  density <- function(x, center, scale, df) {
+    lgamma((df + d) / 2) - lgamma(df / 2) - d / 2 * log(df * pi) - 0.5 * as.numeric(determinant(scale)$modulus) -
+      (df + d) / 2 * log1p(stats::mahalanobis(x, center, scale) / df)
+  }
+  best <- NULL
+  for (df in c(2, 3, 5, 8, 15, 40)) {
+    center <- colMeans(train)
+    scale <- stats::cov(train)
+    for (step in 1:100) {
+      w <- (df + d) / (df + stats::mahalanobis(train, center, scale))
+      center <- colSums(w * train) / sum(w)
+      scale <- crossprod(sqrt(w) * sweep(train, 2, center)) / nrow(train)
+    }
+    value <- mean(density(train, center, scale, df))
+    if (is.null(best) || value > best$value) best <- list(value = value, center = center, scale = scale, df = df)
+  }
+  density(test, best$center, best$scale, best$df)
+}
+
+methods <- list(normal = normal, t = student_t)
+if (has("mclust")) {
+  methods$mclust <- function(train, test) {
+    mclustBIC <- mclust::mclustBIC # which it looks for where it is called
+    fit <- mclust::densityMclust(train, G = 1:9, verbose = FALSE, plot = FALSE)
+    stats::predict(fit, test, logarithm = TRUE)
+  }
+}
+if (has("ks")) {
+  methods$ks <- function(train, test) {
+    if (ncol(train) > 4) return(rep(NA, nrow(test)))
+    log(pmax(ks::kde(train, H = ks::Hpi(train), eval.points = test)$estimate, 1e-30))
+  }
+}
+if (has("arf")) {
+  methods$arf <- function(train, test) {
+    forest <- suppressWarnings(arf::adversarial_rf(as.data.frame(train), verbose = FALSE, parallel = FALSE))
+    leaves <- arf::forde(forest, as.data.frame(train), parallel = FALSE)
+    arf::lik(leaves, as.data.frame(test), arf = forest, parallel = FALSE)
+  }
+}
+methods$stack <- function(train, test) {
+  suppressWarnings(logdensity(fit_flow(as.data.frame(train)), as.data.frame(test)))
+}
+
+compare <- function(x, seed) {
+  set.seed(seed)
+  fold <- sample(rep_len(1:5, nrow(x)))
+  value <- seconds <- stats::setNames(numeric(length(methods)), names(methods))
+  for (k in 1:5) {
+    train <- x[fold != k, ]
+    center <- colMeans(train)
+    spread <- apply(train, 2, stats::sd)
+    test <- scale(x[fold == k, , drop = FALSE], center, spread)
+    train <- scale(train, center, spread)
+    for (name in names(methods)) {
+      set.seed(k)
+      time <- system.time({
+        log_density <- tryCatch(methods[[name]](train, test), error = function(e) rep(NA, nrow(test)))
+      })
+      seconds[name] <- seconds[name] + time[["elapsed"]] / 5
+      value[name] <- value[name] + sum(log_density) / nrow(x)
+    }
+  }
+  list(value = value, seconds = seconds)
+}
+
+chosen <- if (length(arguments) && nzchar(arguments[1])) strsplit(arguments[1], ",")[[1]] else names(tables)[1:12]
+seeds <- if (length(arguments) > 1) as.integer(strsplit(arguments[2], ",")[[1]]) else 1
+shown <- function(x) paste(formatC(x, digits = 3, format = "f", width = 9), collapse = " ")
+cat(sprintf("%-12s %5s %3s", "table", "n", "d"), sprintf("%9s", c(names(methods), "rival - us", "seconds")), "\n")
+for (name in chosen) {
+  x <- tryCatch(tables[[name]](), error = function(e) NULL)
+  if (is.null(x)) {
+    cat(sprintf("%-12s is in a package that is not installed\n", name))
+    next
+  }
+  runs <- lapply(seeds, function(seed) compare(x, seed))
+  value <- Reduce(`+`, lapply(runs, `[[`, "value")) / length(runs)
+  seconds <- mean(vapply(runs, function(run) run$seconds[["stack"]], 0))
+  rivals <- value[setdiff(names(value), "stack")]
+  behind <- max(rivals[is.finite(rivals)]) - value[["stack"]]
+  cat(sprintf("%-12s %5d %3d", name, nrow(x), ncol(x)), shown(c(value, behind)), sprintf("%9.1f", seconds), "\n")
+}
+
+# ---- conditional densities -------------------------------------------------------------------------------------------
+
+if (length(arguments) > 2) {
+  cat(sprintf("\n%-20s %5s %3s %9s %9s %9s %9s\n", "y given x, -log p", "n", "p", "stack", "worst", "one flow", "seconds"))
+  folder <- arguments[3]
+  for (name in list.dirs(folder, full.names = FALSE, recursive = FALSE)) {
+    file <- function(part) file.path(folder, name, part)
+    x <- as.matrix(utils::read.table(gzfile(file("data.txt.gz"))))
+    columns <- scan(file("index_features.txt"), quiet = TRUE) + 1
+    data <- data.frame(y = x[, scan(file("index_target.txt"), quiet = TRUE) + 1], x[, columns, drop = FALSE])
+    data <- data[vapply(data, function(v) length(unique(v)) > 1, NA)]
+    splits <- lapply(strsplit(readLines(file("test_rows.txt")), " "), function(v) as.integer(v) + 1L)
+    found <- vapply(seq_len(min(10, length(splits))), function(k) {
+      test <- splits[[k]]
+      loss <- function(...) {
+        set.seed(k)
+        fit <- suppressWarnings(suppressMessages(fit_flow(y ~ ., data = data[-test, ], ...)))
+        -mean(suppressWarnings(logdensity(fit, data[test, ])))
+      }
+      time <- system.time(stack <- loss())[["elapsed"]]
+      c(stack, loss(members = 1), time)
+    }, numeric(3))
+    cat(sprintf(
+      "%-20s %5d %3d %9.3f %9.3f %9.3f %9.1f\n", name, nrow(data), ncol(data) - 1, mean(found[1, ]), max(found[1, ]),
+      mean(found[2, ]), mean(found[3, ])
+    ))
+  }
 }

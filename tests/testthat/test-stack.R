@@ -197,3 +197,20 @@ test_that("a stack takes its own figures for what they are", {
   expect_equal(fit$held_out_loglik, 60 * fit$reference$flow, tolerance = 1e-9)
   expect_lt(fit$reference$flow, mean(logdensity(fit, x)))
 })
+
+test_that("the flows of a stack are trained further, with the same folds", {
+  set.seed(12)
+  more <- resume(stack, steps = 60, data = faithful)
+  expect_s3_class(more, "bijectr_stack")
+  spline <- function(fit) Filter(function(member) member$kind == "spline", fit$members)[[1]]
+  expect_gt(spline(more)$held_out, spline(stack)$held_out)
+  expect_identical(more$folds, stack$folds)
+  normal <- function(fit) Filter(function(member) member$kind == "normal", fit$members)[[1]]
+  expect_identical(normal(more)$flows, normal(stack)$flows)
+  expect_equal(as.numeric(logLik(more)), sum(logdensity(more, faithful)))
+  expect_identical(resume(stack), stack)
+  expect_warning(resume(stack, steps = 2, data = faithful * 2), class = "bijectr_warning_data")
+  again <- resume(given, faithful, steps = 5)
+  expect_identical(again$steps, 5)
+  expect_error(resume(stack, epochs = 2), "single flow", class = "bijectr_error_argument")
+})

@@ -1,0 +1,88 @@
+# Stacks whose flows are trained further.
+
+#' @rdname resume
+#' @order 3
+#' @export
+resume.bijectr_stack <- function(object, data = NULL, condition = NULL, weights = NULL, steps = NULL, epochs = NULL,
+                                 seconds = NULL, checkpoint = NULL, callback = NULL, progress = interactive(), ...) {
+  check_unused(...)
+  check_fit(object)
+  check_flag(progress, "progress")
+  for (name in c("epochs", "checkpoint", "callback")) {
+    if (!is.null(get(name))) stop_arg("{.arg {name}} is for a single flow; the flows of a stack go on by {.arg steps}.")
+  }
+  steps <- check_count(steps, "steps", null = TRUE)
+  check_number(seconds, "seconds", above = 0, null = TRUE)
+  if (is.null(steps)) {
+    if (object$status == "finished") return(object)
+    stop_arg(c(
+      "This stack lacks members that an interrupt has kept it from.",
+      i = "{.fn update} makes it anew; {.arg steps} trains those that it has further."
+    ))
+  }
+  started <- Sys.time()
+  problem <- data_again(object, data, condition, weights, parent.frame())
+  object["digest"] <- list(check_same_data(object, problem$data, problem$condition))
+  problem[c("d", "d_condition")] <- object[c("d", "d_condition")]
+  problem$rules <- column_rules(object$standardize %||% "auto", collinear = "error")
+  problem$auto <- FALSE
+  problem$control <- list(steps = steps)
+  folds <- list(of = object$folds, count = max(object$folds))
+  trained <- which(vapply(object$members, function(member) length(member$seeds) > 0, NA))
+  jobs <- unlist(lapply(trained, function(m) {
+    lapply(seq_along(object$members[[m]]$flows), function(i) {
+      c(list(member = m, flow = i, seed = draw_seed()))
+    })
+  }), recursive = FALSE)
+  run <- run_jobs(jobs, function(job) {
+    member <- object$members[[job$member]]
+    with_seed(job$seed, train_further(member$flows[[job$flow]], member$folds[job$flow], member$seeds[job$flow],
+      problem, folds, job$seconds
+    ))
+  }, seconds, progress)
+  if (run$status == "interrupted") {
+    stop_arg("The training was interrupted: the stack is as it was.")
+  }
+  for (m in trained) {
+    of_member <- run$results[vapply(jobs, `[[`, 0L, "member") == m]
+    object$members[[m]]$flows <- lapply(of_member, `[[`, "flow")
+    object$held_out[, object$members[[m]]$kind] <-
+      averaged_rows(lapply(of_member, `[[`, "held_out"))[folds$of > 0]
+  }
+  object$steps <- object$steps + steps
+  object$seconds <- object$seconds + as.double(Sys.time() - started, units = "secs")
+  weigh_again(object, problem, folds)
+}
+
+# A flow of a member, on the rows that it had: list(flow, held_out).
+train_further <- function(flow, fold, seed, problem, folds, seconds) {
+  rows <- with_seed(seed, fold_rows(problem, folds, fold, TRUE))
+  problem$start <- flow
+  problem$layers <- flow$layers
+  problem$plan <- flow[c("names", "codecs", "condition", "response", "form", "dropped")]
+  problem$control$seconds <- seconds
+  flow <- train_on(problem, rows, flow$base)
+  held_out <- rep(NA_real_, problem$n)
+  at <- which(folds$of == fold)
+  held_out[at] <- native_log_density(flow, rows_at(problem$data, at), rows_at(problem$condition, at))
+  list(flow = flow, held_out = held_out)
+}
+
+# Weights and figures of a stack from its densities of rows held out.
+weigh_again <- function(stack, problem, folds) {
+  kinds <- vapply(stack$members, `[[`, "", "kind")
+  members <- lapply(stack$members, function(member) {
+    held_out <- matrix(NA_real_, problem$n, 1)
+    held_out[folds$of > 0, 1] <- stack$held_out[, member$kind]
+    list(held_out = held_out)
+  })
+  names(members) <- kinds
+  weight <- weigh_kinds(list(members = members), folds$of > 0, problem$weights)
+  w <- problem$weights[folds$of > 0]
+  for (m in seq_along(kinds)) {
+    stack$members[[m]]$weight <- weight[[m]]
+    stack$members[[m]]$held_out <- stats::weighted.mean(stack$held_out[, kinds[m]], w %||% rep(1, sum(folds$of > 0)))
+  }
+  problem$rows <- stack$rows
+  add_evaluation(stack, guarded(evaluate_stack(stack, problem, list(members = members), folds)))
+}
