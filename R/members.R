@@ -168,6 +168,7 @@ train_on <- function(problem, rows, base) {
 }
 
 member_control <- function(problem, rows) {
-  given <- c(problem$control, list(validation = rows$validation))
-  make_control(NULL, default_control(length(rows$train), problem$d), given)
+  default <- default_control(length(rows$train), problem$d)
+  default$batch_size <- even_batches(length(rows$train))
+  make_control(NULL, default, c(problem$control, list(validation = rows$validation)))
 }

@@ -69,9 +69,9 @@ bounded_net <- function(net, scalar, limit = NULL) {
 #' looked at on one simulated table of 60 columns only. Conditions that are codes of levels (those of factors with many
 #' levels, see [fit_flow.formula()]) go through a [net_embedding()].
 #'
-#' Training, for \eqn{n} rows of \eqn{d} columns: Adam with a rate of 0.005 that falls to 0 along a cosine, in batches
-#' of 512 rows; \eqn{40 \sqrt n}{40 sqrt(n)} steps, 1000 at the least and 8000 at the most (not epochs: small data would
-#' be undertrained), so 1265 for 1000 rows and 8000 from 40,000 rows on; 15 per cent of the rows held out, no more than
+#' Training, for \eqn{n} rows of \eqn{d} columns: Adam with a rate of 0.005 that falls to 0 along a cosine, in even
+#' batches of about 512 rows; \eqn{40 \sqrt n}{40 sqrt(n)} steps, 1000 at the least and 8000 at the most (not epochs:
+#' small data would be undertrained), so 1265 for 1000 rows and 8000 from 40,000 rows on; 15 per cent of the rows held out, no more than
 #' 10,000, none of fewer than 20 rows; a validation every hundredth of the steps, and the parameters of the best one; no
 #' `patience`: all steps are made. Noise regularisation has the amplitude \eqn{n^{-1 / (d + 4)}}{n^(-1 / (d + 4))}, the
 #' rate of a kernel density estimate's bandwidth. With `steps =` there are a hundred validations of these; with
@@ -133,8 +133,12 @@ MANY_COLUMNS <- 32
 #' @export
 default_control <- function(n, d) {
   steps <- as.integer(round(min(8000, max(1000, 40 * sqrt(n)))))
+  validation <- if (n >= 20) min(0.15, 10000 / n) else 0
   fit_control(
-    learning_rate = 5e-3, schedule = schedule_cosine(), batch_size = 512, steps = steps,
-    validation = if (n >= 20) min(0.15, 10000 / n) else 0, validate_every = steps %/% 100L, noise = n^(-1 / (d + 4))
+    learning_rate = 5e-3, schedule = schedule_cosine(), batch_size = even_batches(n - round(validation * n)),
+    steps = steps, validation = validation, validate_every = steps %/% 100L, noise = n^(-1 / (d + 4))
   )
 }
+
+# The size of batches of about 512 rows, all alike: a small one at the end of an epoch would count as much as others.
+even_batches <- function(n) if (n <= 512) 512L else as.integer(ceiling(n / round(n / 512)))

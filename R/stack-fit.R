@@ -64,8 +64,8 @@ stack_kinds <- function(problem, chosen) {
 }
 
 # Which fold each row is in, 0 for rows that are never held out: list(of, count, repeats). Few rows are cut into fifths,
-# each of which is held out from two flows of a kind, for what counts is their mean; more rows, and rows with conditions,
-# into tenths, of which half are held out, from one flow each. Many rows are split once.
+# each of which is held out from two flows of a kind, for what counts is their mean; more rows, and rows with
+# conditions, into tenths, of which half are held out, from one flow each. Many rows are split once.
 FEW_ROWS <- 500
 MANY_ROWS <- 5000
 SPLIT_MOST <- 10000

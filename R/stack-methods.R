@@ -58,9 +58,8 @@ print.summary.bijectr_stack <- function(x, digits = 3, ...) {
   cat("Stack of flows: ", x$description[["coordinates"]], "\n\n", sep = "")
   if (!is.null(x$call)) cat("Call:  ", paste(deparse(x$call), collapse = " "), "\n", sep = "")
   if ("support" %in% names(x$description)) cat("Support: ", x$description[["support"]], "\n", sep = "")
-  cat("Rows:  ", format(x$nobs, big.mark = ","), ", ", x$held_out, "\nTime:  ", format_seconds(x$seconds), ", status \"", x$status, "\"\n\n",
-    sep = ""
-  )
+  cat("Rows:  ", format(x$nobs, big.mark = ","), ", ", x$held_out, "\n", sep = "")
+  cat("Time:  ", format_seconds(x$seconds), ", status \"", x$status, "\"\n\n", sep = "")
   cat("Members, with their mean log density of held-out rows in nats, and the gain over the normal:\n")
   shown <- x$members
   for (name in c("weight", "held out", "gain")) shown[[name]] <- formatC(shown[[name]], digits = digits, format = "f")

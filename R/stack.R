@@ -36,7 +36,8 @@ new_stack <- function(problem, found, weight, fields) {
   fits <- lapply(FIT_FIELDS, function(is) NULL)
   fits[names(fields)] <- fields
   fits["history"] <- list(NO_HISTORY)
-  structure(c(out, fits, list(members = members, held_out = densities)), class = c("bijectr_stack", "bijectr_fit", "bijectr_flow"))
+  out <- c(out, fits, list(members = members, held_out = densities))
+  structure(out, class = c("bijectr_stack", "bijectr_fit", "bijectr_flow"))
 }
 
 NO_HISTORY <- data.frame(step = numeric(), train = numeric(), validation = numeric(), rate = numeric())
