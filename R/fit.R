@@ -1,9 +1,9 @@
-#' Fit a normalizing flow
+#' Fit a normalizing flow, or a stack of them
 #'
-#' Trains a flow on data by maximum likelihood. With no further argument than the data it standardises them, builds a
-#' flow that suits most tables of a few columns, and trains it with settings that depend on the number of rows. Initial
-#' parameters, the choice of held-out rows, batches and noise are random: [set.seed()] before it makes the same fit
-#' again.
+#' Trains a flow on data by maximum likelihood. With no further argument than the data it fits a stack: distributions of
+#' several kinds, among them flows that suit most tables of a few columns, weighed by the log density that they give to
+#' rows held out; see the section on stacks. Initial parameters, the choice of held-out rows, batches and noise are
+#' random: [set.seed()] before it makes the same fit again.
 #'
 #' @param data The data: a data frame or matrix with one column a coordinate and one row an observation, or a numeric
 #'   vector for one coordinate. A list of columns and draws of the posterior package will do as well (their variables,
@@ -81,6 +81,27 @@
 #'     [fit_rounds()];
 #'   * `state`: what `resume()` needs to go on exactly where the training ended: kept with `keep_state = TRUE`, and
 #'     with status `"time_limit"`, `"stopped"`, `"interrupted"` or `"failed"`.
+#' @section Stacks: where nothing is said of `layers`, `base`, `loss`, `control` or of the training (but `seconds`), or
+#'   where `members` says so, several kinds of members are fitted to parts of the rows and weighed by their densities of
+#'   the others: see [stack_members()] for the kinds, the parts and the sources. Members run side by side, by a plan of
+#'   the future package if one is set and future.apply is installed, else in `options(bijectr.threads =)` forks of this
+#'   process where the system has them (`options(bijectr.fork = FALSE)` does without); the bits are the same in any
+#'   case. `seconds` is the budget of all, of which each flow gets its share.
+#'
+#'   A stack is a `bijectr_fit` of class `bijectr_stack`: [logdensity()], [sample()], [simulate()], [predict()],
+#'   [dflow()] and its siblings, [plot()], [summary()][summary.bijectr_fit()], [importance_sample()], [check_flow()],
+#'   [update()][update.bijectr_fit] and [resume()] work on it. It has no single map: `forward()`, `inverse()`,
+#'   `params()`, pictures of losses and layers, and a training that starts from it are errors that say so. Its fields
+#'   are those below, and
+#'   * `members`: for each a list of `kind`, `label`, `size` (of mixtures, `components` and `strength` of the prior),
+#'     `weight`, `held_out` (mean log density of rows held out), `flows` and, of those that were trained, the `seeds` and
+#'     `folds` of each;
+#'   * `folds`: of each row the part in which it was held out, 0 if never; `held_out`: the log densities of these rows, a
+#'     column a kind;
+#'   * `rows$train` are all rows; `held_out_loglik` and `reference` are of rows held out, by weights that were found
+#'     without them; `history` is empty; `steps` counts those of `resume()`.
+#'
+#'   With `na = "model"` each flow is a single one.
 #' @section Interrupts and errors: nothing that was trained is lost. An interrupt ends the training, not the call: the
 #'   fit so far is returned, with status `"interrupted"` and a warning of class `bijectr_warning_interrupted`. An error
 #'   during training, in a callback or a log density or from a time limit, is raised as an error of class

@@ -55,11 +55,11 @@ bounded_net <- function(net, scalar, limit = NULL) {
   if (identical(limit, Inf)) net else net_bounded(net, check_number(limit, "nn_limit", min = 1e-3, max = 1e6))
 }
 
-#' What fit_flow() does by default
+#' The default flow of fit_flow()
 #'
-#' `default_layers()` is the stack that [fit_flow()] builds, and `default_control()` are the training settings, for a
-#' number of training rows and coordinates. They were chosen by held-out log density on two moons, faithful, iris and
-#' quakes (see `bench/defaults.R` in the sources).
+#' `default_layers()` is the flow that [fit_flow()] builds, alone (`members = 1`) or as a member of a stack, and
+#' `default_control()` are the training settings, for a number of training rows and coordinates. They were chosen by
+#' held-out log density on two moons, faithful, iris and quakes (see `bench/settings.R` in the sources).
 #'
 #' Layers: masked autoregressive spline layers that start at the identity, so that with the whitening layer of
 #' [fit_flow()] a fit starts at the normal distribution with the mean and covariance of the data; with conditions,
@@ -71,11 +71,12 @@ bounded_net <- function(net, scalar, limit = NULL) {
 #'
 #' Training, for \eqn{n} rows of \eqn{d} columns: Adam with a rate of 0.005 that falls to 0 along a cosine, in even
 #' batches of about 512 rows; \eqn{40 \sqrt n}{40 sqrt(n)} steps, 1000 at the least and 8000 at the most (not epochs:
-#' small data would be undertrained), so 1265 for 1000 rows and 8000 from 40,000 rows on; 15 per cent of the rows held out, no more than
-#' 10,000, none of fewer than 20 rows; a validation every hundredth of the steps, and the parameters of the best one; no
-#' `patience`: all steps are made. Noise regularisation has the amplitude \eqn{n^{-1 / (d + 4)}}{n^(-1 / (d + 4))}, the
-#' rate of a kernel density estimate's bandwidth. With `steps =` there are a hundred validations of these; with
-#' `max_epochs =` one an epoch. A fit to a log density has settings of its own, see [fit_flow.function()].
+#' small data would be undertrained), so 1265 for 1000 rows and 8000 from 40,000 rows on; 15 per cent of the rows held
+#' out, no more than 10,000, none of fewer than 20 rows; a validation every hundredth of the steps, and the parameters
+#' of the best one; no `patience`: all steps are made. Noise regularisation has the amplitude \eqn{n^{-1 / (d +
+#' 4)}}{n^(-1 / (d + 4))}, the rate of a kernel density estimate's bandwidth. With `steps =` there are a hundred
+#' validations of these; with `max_epochs =` one an epoch. A fit to a log density has settings of its own, see
+#' [fit_flow.function()].
 #'
 #' @param n Number of rows.
 #' @param d Number of coordinates.
