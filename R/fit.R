@@ -94,10 +94,10 @@
 #'   `params()`, pictures of losses and layers, and a training that starts from it are errors that say so. Its fields
 #'   are those below, and
 #'   * `members`: for each a list of `kind`, `label`, `size` (of mixtures, `components` and `strength` of the prior),
-#'     `weight`, `held_out` (mean log density of rows held out), `flows` and, of those that were trained, the `seeds` and
-#'     `folds` of each;
-#'   * `folds`: of each row the part in which it was held out, 0 if never; `held_out`: the log densities of these rows, a
-#'     column a kind;
+#'     `weight`, `held_out` (mean log density of rows held out), `flows` and, of those that were trained, the `seeds`
+#'     and `folds` of each;
+#'   * `folds`: of each row the part in which it was held out, 0 if never; `held_out`: the log densities of these rows,
+#'     a column a kind;
 #'   * `rows$train` are all rows; `held_out_loglik` and `reference` are of rows held out, by weights that were found
 #'     without them; `history` is empty; `steps` counts those of `resume()`.
 #'
