@@ -94,11 +94,11 @@ log_evidence <- function(df, prior, n, squares) {
 
 # ---- mixtures --------------------------------------------------------------------------------------------------------
 
-# Mixture of `components` normals by EM, list(weight, mean, roots, loglik): `shape` is "full", "shared" (one covariance
+# Mixture of `components` normals by EM (src/core/em.c), list(weight, mean, roots, loglik, steps): `shape` is "full", "shared" (one covariance
 # for all) or "diagonal"; the prior of each covariance has `strength` times a share of the covariance of all rows.
 # Starts at groups by k-means++ (Arthur and Vassilvitskii 2007), of whitened rows and of the rows themselves.
 EM_STEPS <- 200
-PRIOR_MEAN_ROWS <- 0.01
+EM_TOLERANCE <- 1e-6 # of the log likelihood
 
 fit_normal_mixture <- function(z, components, shape, strength = 1, w = NULL) {
   if (is.null(w)) w <- rep(1, nrow(z))
@@ -112,7 +112,7 @@ fit_normal_mixture <- function(z, components, shape, strength = 1, w = NULL) {
   best <- NULL
   for (space in spaces) {
     groups <- seeded_groups(space, components, w)
-    fit <- mixture_em(z, w, groups, components, shape, prior, center)
+    fit <- native_mixture_em(z, w, groups, components, shape, prior, center, EM_STEPS, EM_TOLERANCE)
     if (is.null(best) || fit$loglik > best$loglik) best <- fit
   }
   best
@@ -134,49 +134,6 @@ seeded_groups <- function(z, k, w) {
     nearest[closer] <- new[closer]
   }
   group
-}
-
-# From groups of rows to the mode of the posterior. One component after another: memory is that of n times components.
-mixture_em <- function(z, w, groups, k, shape, prior, center) {
-  n <- nrow(z)
-  d <- ncol(z)
-  total <- sum(w)
-  share <- matrix(0, n, k)
-  share[cbind(seq_len(n), groups)] <- 1
-  terms <- matrix(0, n, k)
-  mean <- matrix(0, k, d)
-  roots <- array(0, c(d, d, k))
-  old <- -Inf
-  for (step in seq_len(EM_STEPS)) {
-    counts <- colSums(w * share)
-    squares <- lapply(seq_len(k), function(g) {
-      s <- w * share[, g]
-      at <- if (counts[g] > 1e-10) colSums(s * z) / counts[g] else center
-      mean[g, ] <<- (counts[g] * at + PRIOR_MEAN_ROWS * center) / (counts[g] + PRIOR_MEAN_ROWS)
-      pull <- PRIOR_MEAN_ROWS * counts[g] / (PRIOR_MEAN_ROWS + counts[g])
-      crossprod(sqrt(s) * (z - rep(at, each = n))) + pull * tcrossprod(at - center)
-    })
-    covariances <- if (shape == "shared") {
-      rep(list((prior + Reduce(`+`, squares)) / (2 * d + 3 + total)), k)
-    } else {
-      Map(function(a, count) (prior + a) / (2 * d + 4 + count), squares, counts)
-    }
-    weight <- pmax(counts / total, 1e-300)
-    for (g in seq_len(k)) {
-      if (shape == "diagonal") covariances[[g]] <- diag(diag(covariances[[g]]), d)
-      roots[, , g] <- t(chol(covariances[[g]]))
-      q <- colSums(forwardsolve(matrix(roots[, , g], d), t(z) - mean[g, ])^2)
-      terms[, g] <- log(weight[g]) - q / 2 - sum(log(diag(matrix(roots[, , g], d)))) - d / 2 * log(2 * pi)
-    }
-    most <- do.call(pmax, lapply(seq_len(k), function(g) terms[, g]))
-    share <- exp(terms - most)
-    sums <- rowSums(share)
-    share <- share / sums
-    loglik <- sum(w * (most + log(sums)))
-    if (abs(loglik - old) < 1e-6 * abs(loglik) + 1e-8) break
-    old <- loglik
-  }
-  list(weight = weight, mean = mean, roots = roots, loglik = loglik)
 }
 
 # ---- kernels ---------------------------------------------------------------------------------------------------------

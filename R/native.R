@@ -74,6 +74,12 @@ native_train <- function(flow, setup, state) {
   step
 }
 
+# A mixture of k normals by EM: z is a matrix of n rows, w their weights, `groups` integers from 1 to k, which it starts
+# at. Gives list(weight, mean (k x d), roots (d x d x k, lower triangles), loglik, steps).
+native_mixture_em <- function(z, w, groups, k, shape, prior, center, steps, tolerance) {
+  .Call(ffi_normal_mixture, z, w, groups, k, shape, prior, center, steps, tolerance, native_check_interrupt)
+}
+
 # Raises an interrupt that is pending and not suspended, or the error of a time limit. Long calls do this every 0.1 s.
 native_check_interrupt <- function() .Call(ffi_check_interrupt)
 

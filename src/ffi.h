@@ -75,6 +75,8 @@ SEXP ffi_flow_draw_vjp(SEXP flow, SEXP z, SEXP grad_z);
 SEXP ffi_train_names(void);
 SEXP ffi_optimizer_moments(SEXP optimizer);
 SEXP ffi_train(SEXP flow, SEXP setup, SEXP state, SEXP threads, SEXP poll);
+SEXP ffi_normal_mixture(SEXP z, SEXP w, SEXP groups, SEXP k, SEXP shape, SEXP prior, SEXP center, SEXP steps,
+                        SEXP tolerance, SEXP poll);
 SEXP ffi_check_interrupt(void);
 SEXP ffi_isa(void);
 SEXP ffi_kinds(void);

@@ -116,6 +116,8 @@
 #include "train-rows.c"
 #include "train.c"
 
+#include "em.c"
+
 #include "num-hooks.c"
 
 const bj_core BJ_CORE = {
@@ -130,6 +132,7 @@ const bj_core BJ_CORE = {
     .flow_draw_vjp = flow_draw_vjp,
     .optimizer_moments = optimizer_moments,
     .train = train,
+    .normal_mixture = normal_mixture,
     .num_apply = num_apply,
     .num_gemm = num_gemm,
     .num_philox = philox,

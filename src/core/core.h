@@ -33,6 +33,7 @@ typedef double real;
   ENTRY(BJ_NO_ROOT, "a numerical inverse did not converge")          \
   ENTRY(BJ_TOO_MANY_STEPS, "a solver needs more steps than allowed") \
   ENTRY(BJ_STOPPED, "stopped by the host")                           \
+  ENTRY(BJ_NOT_POSITIVE, "a covariance is not positive definite")    \
   ENTRY(BJ_BAD_INPUT, "what the host was given is damaged") /* raised by the host only */
 
 typedef enum {
@@ -222,6 +223,34 @@ typedef struct {
   double *record_step, *record_train, *record_validation, *record_rate; /* NaN where there was no validation */
 } bj_train_state;
 
+/* ---- mixtures of normals ----------------------------------------------------------------------------------------- */
+
+/* The covariances: one a component; one for all; one a component, 0 beside its diagonal. */
+typedef enum { BJ_MIXTURE_FULL, BJ_MIXTURE_SHARED, BJ_MIXTURE_DIAGONAL } bj_mixture_shape;
+
+/* n rows of d finite numbers and k groups of them that expectation and maximisation starts at. Matrices are
+ * column-major. */
+typedef struct {
+  long n;
+  int d, k;
+  const double *z;  /* n x d */
+  const double *w;  /* n: weights, 0 or more, not all 0 */
+  const int *group; /* n, from 1 to k; a group may be empty */
+  bj_mixture_shape shape;
+  const double *prior;  /* d x d: added to every scatter; its lower triangle is read */
+  const double *center; /* d: that of 0.01 rows, which are added to every mean */
+  int max_step;
+  double tolerance; /* a step that changes the log likelihood by less, relatively, is the last */
+  double *weight;   /* k */
+  double *mean;     /* k x d */
+  double *roots;    /* d x d x k: Cholesky factors of the covariances, lower triangles and zeros */
+} bj_mixture_job;
+
+typedef struct {
+  double loglik; /* of the parameters that are given back: a sum over rows, times their weights */
+  int steps;
+} bj_mixture_end;
+
 /* ---- the table of entry points ----------------------------------------------------------------------------------- */
 
 /* Called once a kind, in the order of the tables: "scalar", "affine". */
@@ -250,6 +279,11 @@ typedef struct bj_core {
   /* Advances the state by as many steps as fit into setup->seconds. */
   bj_status (*train)(const bj_flow *flow, const bj_train_setup *setup, bj_train_state *state, const bj_memory *memory,
                      const bj_workers *workers, bj_train_outcome *outcome, bj_error *error);
+
+  /* BJ_NOT_POSITIVE: rows and prior leave a covariance without a Cholesky factor, or the likelihood is not finite. Runs
+   * on one thread. */
+  bj_status (*normal_mixture)(const bj_mixture_job *job, bj_mixture_end *end, const bj_memory *memory,
+                              const bj_workers *workers, bj_error *error);
 
   /* for tests and benchmarks */
   int (*num_apply)(const char *name, long n, const real *x, real *y); /* 0 if there is no such function */
