@@ -94,8 +94,8 @@ log_evidence <- function(df, prior, n, squares) {
 
 # ---- mixtures --------------------------------------------------------------------------------------------------------
 
-# Mixture of `components` normals by EM (src/core/em.c), list(weight, mean, roots, loglik, steps): `shape` is "full", "shared" (one covariance
-# for all) or "diagonal"; the prior of each covariance has `strength` times a share of the covariance of all rows.
+# Mixture of `components` normals by EM (src/core/em.c), list(weight, mean, roots, loglik,
+# steps): `shape` is "full", "shared" (one covariance for all) or "diagonal"; the prior of each covariance has `strength` times a share of the covariance of all rows.
 # Starts at groups by k-means++ (Arthur and Vassilvitskii 2007), of whitened rows and of the rows themselves.
 EM_STEPS <- 200
 EM_TOLERANCE <- 1e-6 # of the log likelihood
@@ -168,7 +168,7 @@ fit_kernel_widths <- function(z, w = NULL) {
   }
   ends <- log(KERNEL_WIDTHS)
   found <- stats::optim(start, loss, function(x) loss(x, TRUE),
-    method = "L-BFGS-B", lower = start + ends[1], upper = start + ends[2], control = list(maxit = 50)
+    method = "L-BFGS-B", lower = start + ends[1], upper = start + ends[2], control = list(maxit = 30)
   )
   exp(found$par) * rate(n) / rate(length(look))
 }

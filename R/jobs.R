@@ -58,8 +58,8 @@ side_by_side <- function() {
       options(bijectr.threads = 1L)
       work(job)
     }
-    done <- parallel::mclapply(jobs, one, mc.cores = count, mc.preschedule = FALSE, mc.set.seed = FALSE)
-    # what a fork was killed by is done again here
+    done <- parallel::mclapply(jobs, one, mc.cores = count, mc.preschedule = TRUE, mc.set.seed = FALSE)
+    # what a fork has not given back is done again here
     lost <- vapply(done, function(result) is.null(result) || inherits(result, "try-error"), NA)
     done[lost] <- lapply(jobs[lost], work)
     done

@@ -65,9 +65,10 @@ stack_kinds <- function(problem, chosen) {
 
 # Which fold each row is in, 0 for rows that are never held out: list(of, count, repeats). Few rows are cut into fifths,
 # each of which is held out from two flows of a kind, for what counts is their mean; more rows, and rows with
-# conditions, into tenths, of which half are held out, from one flow each. Many rows are split once.
+# conditions, into tenths, of which some are held out, from one flow each. Many rows are split once.
 FEW_ROWS <- 500
 MANY_ROWS <- 5000
+MANY_NUMBERS <- 6000 # more make flows expensive
 SPLIT_MOST <- 10000
 
 stack_folds <- function(problem, parts = NULL, fits = NULL) {
@@ -75,7 +76,7 @@ stack_folds <- function(problem, parts = NULL, fits = NULL) {
   n <- length(counted)
   few <- n < FEW_ROWS && problem$d_condition == 0
   parts <- min(parts %||% if (few) 5 else 10, n)
-  fits <- fits %||% if (few) 10 else if (n < MANY_ROWS) 5 else 1
+  fits <- fits %||% if (few) 10 else if (n >= MANY_ROWS) 1 else if (n * problem$d > MANY_NUMBERS) 3 else 5
   count <- min(fits, parts)
   part <- rep_len(seq_len(parts), n)[sample.int(n)]
   part[part > count] <- 0L

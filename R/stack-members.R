@@ -8,7 +8,8 @@
 #'   10.
 #' @param fits How many flows of each kind are trained, each without one of these parts; parts beyond that number are
 #'   never held out, and where there are more flows than parts these serve again. By default 10 of fewer than 500 rows
-#'   without conditions, 5 of fewer than 5000, and 1 of more, with no more than 10,000 rows held out.
+#'   without conditions, 5 of fewer than 5000 rows (3 of more than 6000 numbers), and 1 of more, with no more than
+#'   10,000 rows held out.
 #' @return A list of class `bijectr_members`.
 #' @section Kinds:
 #'   * `"normal"`: the normal distribution of maximum likelihood; given conditions, linear regression, as a t
@@ -24,8 +25,8 @@
 #'     of freedom; `"affine_t"`: four affine autoregressive layers on t distributions whose degrees of freedom are
 #'     trained.
 #'
-#'   Flows are trained on seven eighths of the rows that are not held out, with the others for validation, and their
-#'   densities are averaged; the other kinds are fitted to all rows in the end. Given conditions there are
+#'   Flows are trained on seven eighths of the rows that are not held out, with the others for validation, in the steps
+#'   of [default_control()], half of them for fewer than 5000 rows without conditions, and their densities are averaged; the other kinds are fitted to all rows in the end. Given conditions there are
 #'   `"normal"`, `"student_t"` and the flows.
 #' @references Smyth, Wolpert (1998), *Linearly combining density estimators via stacking*, Machine Learning 36, 59-83,
 #'   doi:10.1023/A:1007511322260. Fraley, Raftery (2007), *Bayesian regularization for normal mixture estimation and
