@@ -167,6 +167,9 @@ train_on <- function(problem, rows, base) {
   flow
 }
 
+# From so many rows on there is one flow of a kind.
+MANY_ROWS <- 5000
+
 member_control <- function(problem, rows) {
   default <- default_control(length(rows$train), problem$d)
   default$batch_size <- even_batches(length(rows$train))

@@ -67,7 +67,6 @@ stack_kinds <- function(problem, chosen) {
 # each of which is held out from two flows of a kind, for what counts is their mean; more rows, and rows with
 # conditions, into tenths, of which some are held out, from one flow each. Many rows are split once.
 FEW_ROWS <- 500
-MANY_ROWS <- 5000
 MANY_NUMBERS <- 6000 # more make flows expensive
 SPLIT_MOST <- 10000
 

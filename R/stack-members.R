@@ -26,8 +26,9 @@
 #'     trained.
 #'
 #'   Flows are trained on seven eighths of the rows that are not held out, with the others for validation, in the steps
-#'   of [default_control()], half of them for fewer than 5000 rows without conditions, and their densities are averaged; the other kinds are fitted to all rows in the end. Given conditions there are
-#'   `"normal"`, `"student_t"` and the flows.
+#'   of [default_control()], half of them for fewer than 5000 rows without conditions, and their densities are
+#'   averaged; the other kinds are fitted to all rows in the end. Given conditions there are `"normal"`, `"student_t"`
+#'   and the flows.
 #' @references Smyth, Wolpert (1998), *Linearly combining density estimators via stacking*, Machine Learning 36, 59-83,
 #'   doi:10.1023/A:1007511322260. Fraley, Raftery (2007), *Bayesian regularization for normal mixture estimation and
 #'   model-based clustering*, Journal of Classification 24, 155-181, doi:10.1007/s00357-007-0004-5.
