@@ -96,8 +96,8 @@ log_evidence <- function(df, prior, n, squares) {
 
 # Mixture of `components` normals by EM (src/core/em.c), list(weight, mean, roots, loglik, steps): `shape` is "full",
 # "shared" (one covariance for all) or "diagonal"; the prior of each covariance has `strength` times a share of the
-# covariance of all rows. Starts at groups by k-means++ (Arthur and Vassilvitskii 2007), of whitened rows and of the rows
-# themselves.
+# covariance of all rows. Starts at groups by k-means++ (Arthur and Vassilvitskii 2007), of whitened rows and of the
+# rows themselves.
 EM_STEPS <- 200
 EM_TOLERANCE <- 1e-6 # of the log likelihood
 
