@@ -4,7 +4,7 @@
 #' as a film. The file is an SVG that browsers play in an endless loop; it needs no other software, and no script in the
 #' page that shows it.
 #'
-#' @param object A flow or a fit.
+#' @param object A flow or a fit, no stack.
 #' @param file Name of the file to write, which should end in `.svg`.
 #' @param n Number of draws. The size of the file is about 8 bytes a draw and layer.
 #' @param condition Values of the conditioning variables: one row.

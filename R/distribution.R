@@ -1,7 +1,8 @@
 #' Density, distribution function, quantiles and draws
 #'
 #' A flow in the manner of [dnorm()] and its siblings. Distribution and quantile functions exist for one coordinate: a
-#' flow is then a monotone map of its base, so both are exact, far into the tails.
+#' flow is then a monotone map of its base, so both are exact, far into the tails. Those of a stack are weighted means
+#' of its members' distribution functions, and their inverse, which is found by bracketing.
 #'
 #' @param x,q Points in the units of the data: a numeric vector for one coordinate; for more, `dflow()` takes a matrix
 #'   or data frame with one column a coordinate. `q` may be infinite.

@@ -1,15 +1,16 @@
 #' How a fit is trained
 #'
 #' The settings of a training. [fit_flow()] takes these arguments itself, in `...`, with other defaults: those that
-#' [default_control()] computes from the number of rows and columns.
+#' [default_control()] computes from the number of rows and columns. Where one of them but `seconds` is given, and
+#' nothing is said of `members`, it fits a single flow.
 #'
 #' [set.seed()] before the fit governs all that is random in it: initial parameters, which rows are held out, the order
 #' of rows in batches, noise, and the draws of a fit to a log density. The same seed gives the same fit, bit for bit, on
 #' one kind of processor, whatever the number of threads; only `seconds` ends it where the clock says.
 #'
 #' Held-out rows choose the parameters (`keep_best`) and end the training (`patience`). Their mean log density, which
-#' [print()][fit-methods] and [summary()][summary.bijectr_fit()] show, is thus somewhat too good: rows that the fit has
-#' never seen tell how good it is.
+#' [print()][fit-methods] and [summary()][summary.bijectr_fit()] of a single flow show, is thus somewhat too good: rows
+#' that the fit has never seen tell how good it is.
 #'
 #' @param optimizer One of the `opt_*` functions.
 #' @param learning_rate Peak learning rate.

@@ -47,14 +47,15 @@
 #'   standard deviation, has log density `-Inf`. Supports that are given for such columns have no effect.
 #'   `"drop"` is for data without missing values.
 #' @param loss [loss_maximum_likelihood()], or [loss_flow_matching()] for flows of one [layer_continuous()].
-#' @param control Training settings, see [fit_control()]. `NULL` takes [default_control()]: between 1000 and 8000 steps,
-#'   by the number of rows, all of which are made, and the parameters of the best validation on 15 per cent of the rows.
+#' @param control Training settings of a single flow, see [fit_control()]. `NULL` takes [default_control()]: between
+#'   1000 and 8000 steps, by the number of rows, all of which are made, and the parameters of the best validation on 15
+#'   per cent of the rows.
 #' @param progress Show a progress bar.
 #' @param ... Passed on to [fit_control()], with the default settings for what is not given:
 #'   `fit_flow(data, steps = 500)`.
-#' @return A `bijectr_fit`: a flow with trained parameters. It is a plain list that [saveRDS()] keeps, with the fields
-#'   of [flow()] and these, each of which is always there, `NULL` where there is nothing to say in it; fits with
-#'   `na = "model"` have others, see missing values:
+#' @return A `bijectr_fit`: a flow with trained parameters, or a stack, see there for its fields. It is a plain list
+#'   that [saveRDS()] keeps. A single flow has the fields of [flow()] and these, each of which is always there, `NULL`
+#'   where there is nothing to say in it; fits with `na = "model"` have others, see missing values:
 #'   * `call`: the call, without data and functions that were written into it; `formula`: the formula, if there was one;
 #'   * `loss`: what was minimised, one of the `loss_*` functions; `options`: of a fit to a log density, `anneal`,
 #'     `evaluate` and `gradient` (`"function"` if it was one); `control`: the training settings, see [fit_control()],
@@ -83,23 +84,37 @@
 #'     with status `"time_limit"`, `"stopped"`, `"interrupted"` or `"failed"`.
 #' @section Stacks: where nothing is said of `layers`, `base`, `loss`, `control` or of the training (but `seconds`), or
 #'   where `members` says so, several kinds of members are fitted to parts of the rows and weighed by their densities of
-#'   the others: see [stack_members()] for the kinds, the parts and the sources. Members run side by side, by a plan of
-#'   the future package if one is set and future.apply is installed, else in `options(bijectr.threads =)` forks of this
-#'   process where the system has them (`options(bijectr.fork = FALSE)` does without); the bits are the same in any
-#'   case. `seconds` is the budget of all, of which each flow gets its share.
+#'   the others: see [stack_members()] for the kinds, the parts and the sources. The density is the weighted mean of
+#'   those of the members. Everything else, and `members = 1`, is a single flow. Arguments of [fit_control()] beside
+#'   `members` are those of the trained flows; [default_control()] says how these are trained, and [stack_members()] in
+#'   what they differ from it. Members run side by side, by a plan of the future package if one is set and future.apply
+#'   is installed, else in `options(bijectr.threads =)` forks of this process where the system has them
+#'   (`options(bijectr.fork = FALSE)` does without); the bits are the same in any case. `seconds` is the budget of all,
+#'   of which each flow gets its share.
 #'
 #'   A stack is a `bijectr_fit` of class `bijectr_stack`: [logdensity()], [sample()], [simulate()], [predict()],
 #'   [dflow()] and its siblings, [plot()], [summary()][summary.bijectr_fit()], [importance_sample()], [check_flow()],
 #'   [update()][update.bijectr_fit] and [resume()] work on it. It has no single map: `forward()`, `inverse()`,
-#'   `params()`, pictures of losses and layers, and a training that starts from it are errors that say so. Its fields
-#'   are those below, and
-#'   * `members`: for each a list of `kind`, `label`, `size` (of mixtures, `components` and `strength` of the prior),
-#'     `weight`, `held_out` (mean log density of rows held out), `flows` and, of those that were trained, the `seeds`
-#'     and `folds` of each;
-#'   * `folds`: of each row the part in which it was held out, 0 if never; `held_out`: the log densities of these rows,
-#'     a column a kind;
-#'   * `rows$train` are all rows; `held_out_loglik` and `reference` are of rows held out, by weights that were found
-#'     without them; `history` is empty; `steps` counts those of `resume()`.
+#'   `params()`, pictures of losses and layers, and a training that starts from it are errors that say so. It has no
+#'   `base`, `layers` and `params`; its other fields are those of a single flow, and
+#'   * `members`: for each a list of `kind` and `label` (its name in [stack_members()], and in words), `size` (of
+#'     mixtures, `components` and `strength` of the prior), `weight`, `held_out` (mean log density of rows held out) and
+#'     `flows`, which count alike, and of those that were trained the `seeds` and `folds`, one a flow. The weights add
+#'     up to 1; members of less than a thousandth are left out, but for those on t distributions;
+#'   * `folds`: of each row the part in which it was held out, 0 if never; `held_out`: the log densities of the rows
+#'     that were, in their order, a column a kind, those of members that were left out too.
+#'
+#'   Some fields mean another thing than those of a single flow:
+#'   * `rows$train` are all rows, and `rows$validation` is empty: each flow has rows of its own, which `folds` and its
+#'     seed tell; `quantiles` are those of all rows;
+#'   * `held_out_loglik`, and `flow`, `normal` and `error` of `reference`, are of the rows that were held out, by
+#'     members that were fitted, and weights that were found, without them: the figure of [print()][fit-methods].
+#'     `normal` is the member of that kind, `NA` without one. With one split, as for many rows, weights are those of the
+#'     other half of its rows. `loglik`, and what ends in `_train`, are of all rows by the stack itself, which was
+#'     fitted to them;
+#'   * `control` are the settings of one flow of all rows, [default_control()]; `history` is empty, `epochs` is 0, and
+#'     `steps` counts those of [resume()]; `state` is `NULL`;
+#'   * `status` is `"finished"`, or `"interrupted"`: the stack has the members that were done.
 #'
 #'   With `na = "model"` each flow is a single one.
 #' @section Interrupts and errors: nothing that was trained is lost. An interrupt ends the training, not the call: the
@@ -115,11 +130,15 @@
 #' @seealso [logdensity()], [sample()], [plot.bijectr_fit()], [resume()], [update.bijectr_fit()]; [bijectr-conditions]
 #'   for what warnings and errors mean
 #' @examples
+#' # a single flow, since something is said of its training; fit_flow(faithful) is a stack and takes seconds
 #' set.seed(1)
 #' fit <- fit_flow(faithful, steps = 200)
 #' fit
 #' logdensity(fit, data.frame(eruptions = 4, waiting = 80))
 #' sample(fit, 3)
+#'
+#' # a stack of two kinds
+#' fit_flow(faithful, members = c("normal", "full"))
 #'
 #' # flower sizes given the species
 #' fit <- fit_flow(cbind(Sepal.Length, Sepal.Width) ~ Species, data = iris, steps = 200)

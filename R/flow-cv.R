@@ -6,8 +6,8 @@
 #'
 #' @param data A data frame, a matrix or a vector, as [fit_flow()] takes it.
 #' @param candidates What to compare, a named list. Each is one of
-#'   * a list of arguments of [fit_flow()] beside the data: `list()` is the default fit, `list(layers =
-#'     coupling_flow())`, or with a formula `list(y ~ x, steps = 500)`;
+#'   * a list of arguments of [fit_flow()] beside the data: `list()` is the default fit, a stack, `list(members = 1)`,
+#'     `list(layers = coupling_flow())`, or with a formula `list(y ~ x, steps = 500)`;
 #'   * a formula alone;
 #'   * a function of the training rows, in the form of `data`, that returns a flow or a fit, or a function of new rows
 #'     that returns their log densities, by which other software can be compared. Where it has arguments `condition`,
@@ -21,7 +21,7 @@
 #' @param condition,weights Conditions and case weights, one row or number a row of `data`, as in [fit_flow()]; rows of
 #'   weight 0 are trained on with that weight and not counted. By formula, conditions are columns of `data`.
 #' @param ... Arguments of [fit_flow()] for all candidates that are lists or formulas, which their own replace:
-#'   `steps = 500`.
+#'   `steps = 500`, which makes single flows of them.
 #' @param progress Show a progress bar.
 #' @section Parallel: with the packages future and future.apply and a plan, `future::plan(multisession, workers = 2)`,
 #'   fits are made in parallel. Seeds are drawn before, one a fit, so that the results are the same to the last bit, and

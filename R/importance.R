@@ -21,7 +21,8 @@
 #' of another sampler, or with fits from other starts, with a base distribution of heavier tails ([base_student_t()]) or
 #' with `anneal`. Of two fits whose `pareto_k` is small, the one with the larger `log_z` covers more.
 #'
-#' @param object A flow, or a fit to a log density.
+#' @param object A flow, or a fit: mostly one to a log density, but one to draws of another sampler, a stack too, will
+#'   do.
 #' @param target The log density: a function of a matrix with one row a point that returns one number a row. `NULL`: the
 #'   one that the fit's call names.
 #' @param n Number of draws.

@@ -3,7 +3,7 @@
 #' `forward()` sends points from the base side to the data side, `inverse()` brings them back. Both return the
 #' log-determinant of the map they apply.
 #'
-#' @param object A flow or a fit.
+#' @param object A flow or a fit of one: a stack has no single map, `fit_flow(data, members = 1)` fits one that has.
 #' @param x Points, of `forward()` on the base side, of `inverse()` on the data side in the units of the data: a numeric
 #'   matrix or data frame with one column a coordinate (found by name if both sides have names); for one coordinate a
 #'   vector. Missing values are an error.

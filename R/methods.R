@@ -2,7 +2,11 @@
 #'
 #' The methods that R's tools for models ask for. [AIC()] and [BIC()] work through `logLik()`; mind that a flow has many
 #' parameters and is trained with early stopping, so that comparing held-out log densities (`logLik()` with `newdata`,
-#' or [summary.bijectr_fit()]) says more.
+#' or [summary.bijectr_fit()]) says more. All the more so of a stack, whose `df` are the parameters of all its flows.
+#'
+#' `print()` shows the mean log density of the rows that were held out, beside that of a fitted normal distribution. Of
+#' a single flow its parameters were chosen by these rows; of a stack members and weights have not seen them, see
+#' [summary.bijectr_fit()]. A stack has its members there too, with their weights, the largest first.
 #'
 #' @param x,object A fit.
 #' @param newdata Points to take the log likelihood of, see [logdensity()]; by default the data of the fit, training and

@@ -4,7 +4,10 @@
 #' `params()` shows them as a nested list in their natural shapes: `params(f)$base` and `params(f)$layers[[i]]`, layers
 #' counted from base to data. `coef()` gives the same numbers as one flat named vector.
 #'
-#' @param object A flow or a fit.
+#' A stack is several flows: `coef()` has the parameters of all, with the kind of member before each name, and
+#' `params()` is for one of them, `params(object$members[[1]]$flows[[1]])`.
+#'
+#' @param object A flow or a fit; for `params()` and `params<-` no stack.
 #' @param value A nested list of the same structure, or a flat numeric vector of the same length.
 #' @param ... Not used.
 #' @return `params()`: a nested list. `params<-`: the object with new parameters; values of another shape, and entries

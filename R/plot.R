@@ -10,8 +10,9 @@
 #'   * `"samples"`: draws (a histogram, a scatter plot, or `"pairs"`);
 #'   * `"pairs"`: all pairs of coordinates: draws below the diagonal, histograms on it, densities of the draws above it;
 #'   * `"layers"`: how draws from the base move through the layers, one panel for each layer that is not a permutation;
-#'     each point keeps its colour, that of its first coordinate in the base;
+#'     each point keeps its colour, that of its first coordinate in the base; not for stacks;
 #'   * `"loss"`: for fits, training and validation loss against optimiser steps; the dashed line is the best validation.
+#'     Not for stacks, which have no training of their own.
 #' @param data Data to draw into the picture, as in [fit_flow()]: points, or a histogram for one coordinate. A fit does
 #'   not keep its data; without them the picture covers the range of draws.
 #' @param condition Values of the conditioning variables: one row.

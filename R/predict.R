@@ -12,7 +12,8 @@
 #' @param type What to predict:
 #'   * `"logdensity"`: log density in nats, in the units of the data, as [logdensity()];
 #'   * `"density"`: its exponential;
-#'   * `"latent"`: the points on the base side, as [inverse()]; for a good fit they look like draws from the base;
+#'   * `"latent"`: the points on the base side, as [inverse()]; for a good fit they look like draws from the base. A
+#'     stack has none;
 #'   * `"distribution"`: \eqn{P(X \le x)}, for one coordinate, as [pflow()];
 #'   * `"quantile"`: the inverse of that, as [qflow()], in the units of the coordinate: for `log(y) ~ x` of `log(y)`,
 #'     and `exp()` of it is the quantile of `y`;

@@ -12,6 +12,9 @@
 #' A fit without state goes on from the parameters that it returned, those of the best validation, with a fresh
 #' optimiser, and says so.
 #'
+#' The flows of a stack each go on by `steps`, with the rows that they had and a fresh optimiser, and the members are
+#' weighed again; `epochs`, `checkpoint` and `callback` are for single flows.
+#'
 #' A checkpoint, and the fit of an error's condition, was not evaluated: it has no `loglik` and no `reference`.
 #' `resume()` evaluates it, also where no training is left to do.
 #'

@@ -1,7 +1,8 @@
 #' Draws from a flow
 #'
 #' `sample()` is generic here: for a flow it draws from it, and for everything else it is [base::sample()], untouched.
-#' [set.seed()] governs the draws; they do not depend on the number of threads.
+#' [set.seed()] governs the draws; they do not depend on the number of threads. A draw of a stack is one of a flow that
+#' is chosen at random, by the weights.
 #'
 #' @param x A flow or a fit; else what [base::sample()] takes.
 #' @param size Number of draws, 0 or more.

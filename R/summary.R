@@ -4,14 +4,20 @@
 #' spread over all, where there are many) and on the rows that were held
 #' out for validation, beside that of a multivariate normal fitted to the same training rows (given the conditioning
 #' variables by linear regression, if there are any). The difference is what the flow has learned beyond means and
-#' covariances.
+#' covariances. A stack has figures of its own, see below.
 #'
-#' The held-out figure is somewhat too good: the parameters are those of the best validation (`keep_best` of
-#' [fit_control()]), chosen on the same held-out rows out of all validations, a hundred by default. The normal beside it
-#' is not chosen so. For a figure without this, keep rows that the fit never sees, and take `mean(logdensity(fit,
-#' rows))` of them; for differences between fits the same held-out rows, `validation =`, do, as long as few are
-#' compared. Which rows are held out depends on [set.seed()].
+#' The held-out figure of a single flow is somewhat too good: the parameters are those of the best validation
+#' (`keep_best` of [fit_control()]), chosen on the same held-out rows out of all validations, a hundred by default. The
+#' normal beside it is not chosen so. For a figure without this, keep rows that the fit never sees, and take
+#' `mean(logdensity(fit, rows))` of them; for differences between fits the same held-out rows, `validation =`, do, as
+#' long as few are compared. Which rows are held out depends on [set.seed()].
 #'
+#' @section Stacks: Of each member its weight in the density, the number of its flows, the mean log density that it
+#'   gives to rows held out, and the gain of that over the normal. The figure of the whole stack below them is one of
+#'   cross-validation: each row is held out from the members, from their sizes and from the weights by which its density
+#'   is taken. So it is not too good; it is rather a little low, as that of members that have seen fewer rows than those
+#'   of the stack. The figures of mixtures alone are not so, whose size the same rows choose. The standard error is that
+#'   of the mean difference to the normal. There is no figure of the normal without a member of that kind.
 #' @section Quantiles of rows and of draws: Beside the quantiles of the training rows (of at most 16384 of them, spread
 #'   over all, with their weights) stand those of draws: as many as rows, 10000 at least (fewer, but not below 1000, for
 #'   many columns, large flows and [layer_continuous()]); of a conditional fit, at the conditions of the rows. The draws
@@ -33,14 +39,17 @@
 #'     column for each coordinate, in the classes and units of the data;
 #'   * `far`: which columns are marked; `n`: rows looked at; `drawn`: draws; `broken`: draws that are no finite numbers.
 #'
-#'   Of a stack ([stack_members()]) it is one of class `summary.bijectr_stack`, with `members` (a data frame of kinds,
-#'   weights, numbers of flows, mean log densities of held-out rows and gains over the normal), `folds`, `reference` and
-#'   `held_out_loglik` in the place of layers, parameters, rows, steps and `density`.
+#'   Of a stack ([stack_members()]) it is one of class `summary.bijectr_stack`: `call`, `description` (coordinates and
+#'   supports in words), `members` (a data frame, the largest weight first, of `member`, its label; `weight`; `flows`,
+#'   their number; `held out`, the mean log density of rows held out; `gain`, over the normal), `held_out` (how many
+#'   rows were held out, in words), `nobs`, `status`, `seconds`, `reference`, `loglik` and `held_out_loglik` as the fit
+#'   has them, see the section on stacks of [fit_flow()], and `quantiles` as above.
 #' @family methods
 #' @examples
 #' set.seed(1)
 #' fit <- fit_flow(faithful, steps = 200)
 #' summary(fit)
+#' summary(fit_flow(faithful, members = c("normal", "student_t", "full")))
 #' @export
 summary.bijectr_fit <- function(object, ...) {
   check_fit(object)

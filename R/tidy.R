@@ -3,7 +3,7 @@
 #' Methods for the generics [generics::glance()], [generics::tidy()] and [generics::augment()], which the tidymodels
 #' packages and broom use. They exist once generics, or a package that exports its functions, is loaded.
 #'
-#' @param x A fit; for `glance()` one to data, for `tidy()` and `augment()` also a flow.
+#' @param x A fit; for `glance()` one to data, for `tidy()` and `augment()` also a flow; for `tidy()` no stack.
 #' @param data Points, as `newdata` of [logdensity()].
 #' @param condition Values of the conditioning variables, as in [logdensity()].
 #' @param ... Not used.

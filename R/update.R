@@ -22,6 +22,7 @@
 #' update(fit, . ~ . + hp)
 #' update(fit, data = subset(mtcars, cyl > 4), steps = 30)
 #' update(fit, steps = 500, evaluate = FALSE)
+#' update(fit, steps = NULL, members = c("normal", "student_t")) # a stack in its place
 #' @importFrom stats update
 #' @export
 update.bijectr_fit <- function(object, formula., ..., evaluate = TRUE) {
