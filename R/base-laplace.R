@@ -47,7 +47,8 @@
 #' sample(flow(layer_flip(), d = 2, base = base_mixture(4, spread = 3)), 5)
 #'
 #' # a mixture with full covariances is a model of its own
-#' f <- fit_flow(faithful, layer_flip(), base = base_gaussian_mixture(2), steps = 300, learning_rate = 0.05)
+#' base <- base_gaussian_mixture(2)
+#' f <- fit_flow(faithful, layer_flip(), base = base, steps = 300, learning_rate = 0.05)
 #' params(f)$base$cholesky
 #' @export
 base_laplace <- function(trainable = FALSE) new_spec("base", "laplace", trainable = check_flag(trainable, "trainable"))
