@@ -130,7 +130,8 @@
 #' @seealso [logdensity()], [sample()], [plot.bijectr_fit()], [resume()], [update.bijectr_fit()]; [bijectr-conditions]
 #'   for what warnings and errors mean
 #' @examples
-#' # a single flow, since something is said of its training; fit_flow(faithful) is a stack and takes seconds
+#' # a single flow, since something is said of its training;
+#' # fit_flow(faithful) is a stack and takes seconds
 #' set.seed(1)
 #' fit <- fit_flow(faithful, steps = 200)
 #' fit
