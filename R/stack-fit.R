@@ -13,7 +13,7 @@ fit_stack <- function(data, condition, weights, rules, members, seconds, progres
   folds <- stack_folds(problem, members$folds, members$fits)
   jobs <- stack_jobs(kinds, folds)
   run <- run_jobs(jobs, function(job) fit_job(job, problem, folds), seconds, progress)
-  found <- collect_jobs(jobs, run$results, kinds, problem)
+  found <- collect_jobs(jobs, run$results, kinds)
   told <- folds$of > 0
   weighed <- weigh_kinds(found, told, problem$weights)
   fit <- new_stack(problem, found, weighed, list(
@@ -43,7 +43,7 @@ stack_problem <- function(problem, levels, members) {
   line <- on_the_line(problem$data, layer)$data
   look <- look_at_rows(rows, problem$weights, rows_enough(problem$d))
   # linear functions of each other are told here, once
-  found <- behind_supports(
+  behind_supports(
     beyond_drop(center_and_root(line, rows, problem$weights, rules$standardize), problem$data, problem$weights,
                 rules$collinear),
     supports, column_labels(problem$data)
@@ -176,7 +176,7 @@ flows_density <- function(flows, points, condition) {
 
 # The results of jobs by kinds: for each list(flows, held_out, size), held_out with a column a size; several flows
 # that had one fold held out are averaged. Kinds that failed are left out.
-collect_jobs <- function(jobs, results, kinds, problem) {
+collect_jobs <- function(jobs, results, kinds) {
   names <- vapply(jobs, `[[`, "", "kind")
   out <- list()
   errors <- character()
@@ -194,7 +194,7 @@ collect_jobs <- function(jobs, results, kinds, problem) {
     }
     held_out[is.nan(held_out)] <- -Inf
     out[[name]] <- list(
-      kind = name, label = kinds[[name]]$label, trained = kinds[[name]]$trained,
+      kind = name, label = kinds[[name]]$label,
       flows = unlist(lapply(of_kind, `[[`, "flows"), recursive = FALSE), held_out = held_out, size = of_kind[[1]]$size,
       seeds = if (kinds[[name]]$trained) vapply(jobs[names == name], `[[`, 0, "seed"),
       folds = if (kinds[[name]]$trained) vapply(jobs[names == name], `[[`, 0L, "fold")
