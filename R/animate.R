@@ -27,7 +27,7 @@
 animate_layers <- function(object, file, n = 400, condition = NULL, coordinates = NULL, axes = c("free", "fixed"),
                            seconds = 1.5, width = 500, height = 420) {
   check_given("object", "file")
-  check_one_flow(object, "{.fn animate_flow}")
+  check_one_flow(object, "{.fn animate_layers}")
   check_file(file, "file")
   n <- check_count(n, "n", min = 10)
   axes <- check_choice(axes, c("free", "fixed"), "axes")

@@ -175,11 +175,12 @@ check_stack <- function(object) {
 
 is_stack <- function(object) inherits(object, "bijectr_stack")
 
-# For verbs that need one map of one base.
+# For verbs that need one map of one base, or one training. `verb` is cli's markup of what was called.
 check_one_flow <- function(object, verb) {
   if (is_stack(object)) {
+    verb <- cli::format_inline(verb)
     stop_arg(c(
-      "A stack is several flows, which have no common map; {verb} needs one.",
+      "A stack is several flows, which have no map and no training in common; {verb} needs one.",
       i = "{.code fit_flow(data, members = 1)} fits a single one; {.fn logdensity}, {.fn sample}, {.fn predict},
            {.fn pflow}, {.fn summary} and {.fn plot} work on stacks."
     ))

@@ -37,7 +37,7 @@ inverse <- function(object, x, ...) {
 #' @export
 forward.bijectr_flow <- function(object, x, condition = NULL, ...) {
   check_unused(...)
-  check_one_flow(object, "forward()")
+  check_one_flow(object, "{.fn forward}")
   map_points(object, x, condition, inverse = FALSE)
 }
 
@@ -45,7 +45,7 @@ forward.bijectr_flow <- function(object, x, condition = NULL, ...) {
 #' @export
 inverse.bijectr_flow <- function(object, x, condition = NULL, ...) {
   check_unused(...)
-  check_one_flow(object, "inverse()")
+  check_one_flow(object, "{.fn inverse}")
   map_points(object, x, condition, inverse = TRUE)
 }
 

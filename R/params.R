@@ -59,7 +59,7 @@ params.bijectr_flow <- function(object, ...) {
 #' @rdname params
 #' @export
 coef.bijectr_flow <- function(object, ...) {
-  check_one_flow(object, "{.fn params}")
+  check_one_flow(object, "{.fn coef}")
   label <- lapply(param_slots(object), function(slot) {
     path <- paste(slot$path, collapse = ".")
     if (length(slot$dim) == 0) return(path)

@@ -75,7 +75,7 @@ plot.bijectr_flow <- function(x, type = c("density", "samples", "pairs", "layers
 #' @export
 plot.bijectr_fit <- function(x, type = c("density", "samples", "pairs", "layers", "loss"), ...) {
   type <- check_choice(type, c("density", "samples", "pairs", "layers", "loss"), "type")
-  if (type %in% c("layers", "loss")) check_one_flow(x, "{.code type = \"layers\"} and {.code \"loss\"}")
+  if (type %in% c("layers", "loss")) check_one_flow(x, paste0("{.code type = \"", type, "\"}"))
   if (type != "loss") return(plot.bijectr_flow(x, type, ...))
   plot_loss(x, ...)
 }

@@ -108,6 +108,11 @@ test_that("what needs one flow says so", {
   )) {
     expect_error(eval(wrong), "members = 1", class = "bijectr_error_argument")
   }
+  expect_error(forward(stack, cbind(0, 0)), "in common; `forward()` needs one", fixed = TRUE)
+  expect_error(params(stack), "in common; `params()` needs one", fixed = TRUE)
+  expect_error(animate_layers(stack, tempfile()), "in common; `animate_layers()` needs one", fixed = TRUE)
+  expect_error(plot(stack, "loss"), "in common; `type = \"loss\"` needs one", fixed = TRUE)
+  expect_error(predict(stack, faithful, "latent"), "in common; `type = \"latent\"` needs one", fixed = TRUE)
 })
 
 test_that("a stack from a file is the same, and a damaged one is refused", {
