@@ -26,9 +26,9 @@ member_kinds <- function() {
     shrunk = closed("normal with a prior", shrunk_member),
     student_t = closed("multivariate t", function(problem, rows, size) student_member(problem, rows, 0), TRUE),
     shrunk_t = closed("multivariate t with a prior", function(problem, rows, size) student_member(problem, rows, 1)),
-    shared = mixture("normal mixture, one covariance", "shared"),
+    shared = mixture("normal mixture (one covariance)", "shared"),
     full = mixture("normal mixture", "full"),
-    diagonal = mixture("normal mixture, diagonal", "diagonal"),
+    diagonal = mixture("normal mixture (diagonal)", "diagonal"),
     kernel = closed("kernel", kernel_member, rows = c(8, 1200)),
     spline = trained("spline flow", function(problem, rows, size) spline_member(problem, rows, base_normal())),
     spline_t = trained("spline flow on t", function(problem, rows, size) {

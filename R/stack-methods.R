@@ -4,7 +4,7 @@
 print.bijectr_stack <- function(x, ...) {
   check_fit(x)
   n <- length(weighted_flows(x))
-  cat("<stack of ", n, " flows> ", format_coordinates(x), "\n", sep = "")
+  cat("<stack of ", n, if (n == 1) " flow> " else " flows> ", format_coordinates(x), "\n", sep = "")
   weights <- member_weights(x)
   shown <- order(-weights)
   shares <- paste0(vapply(x$members[shown], `[[`, "", "label"), " ", format_share(weights[shown]))
@@ -14,7 +14,9 @@ print.bijectr_stack <- function(x, ...) {
   cat("  fitted:  ", format_seconds(x$seconds), ", status \"", x$status, "\"\n", sep = "")
   reference <- x$reference
   if (!is.null(reference) && !is.na(reference$flow)) {
-    cat("  mean log density of ", format_held_out(x$folds), ": ", format_nats(reference$flow),
+    n <- format(sum(x$folds > 0), big.mark = ",")
+    held_out <- if (max(x$folds) == 1) paste(n, "held-out rows") else paste0(n, " rows, ", format_held_out(x$folds))
+    cat("  mean log density of ", held_out, ": ", format_nats(reference$flow),
       if (!is.na(reference$normal)) paste0(" (normal: ", format_nats(reference$normal), ")"), "\n",
       sep = ""
     )
@@ -22,11 +24,8 @@ print.bijectr_stack <- function(x, ...) {
   invisible(x)
 }
 
-# Rows that were held out, all at once or part after part.
-format_held_out <- function(folds) {
-  n <- format(sum(folds > 0), big.mark = ",")
-  if (max(folds) == 1) paste(n, "held-out rows") else paste0(n, " rows, held out in ", max(folds), " parts")
-}
+# How rows were held out: all at once or part after part.
+format_held_out <- function(folds) if (max(folds) == 1) "held out" else paste("held out in", max(folds), "parts")
 
 format_share <- function(weight) ifelse(weight < 0.005, "< 1 %", paste0(round(100 * weight), " %"))
 
@@ -41,10 +40,15 @@ summary.bijectr_stack <- function(object, ...) {
       gain = member$held_out - (reference$normal %||% NA_real_), check.names = FALSE
     )
   }))
+  some <- sum(object$folds > 0)
   structure(
     list(
       call = object$call, description = c(coordinates = format_coordinates(object), support = format_supports(object)),
-      members = members[order(-members$weight), ], nobs = object$nobs, held_out = format_held_out(object$folds),
+      members = members[order(-members$weight), ], nobs = object$nobs,
+      held_out = paste0(
+        if (some < object$nobs) paste(format(some, big.mark = ","), "of them "), format_held_out(object$folds)
+      ),
+      na.action = object$na.action,
       status = object$status, seconds = object$seconds, reference = reference, loglik = object$loglik,
       held_out_loglik = object$held_out_loglik, quantiles = summary_quantiles(object)
     ),
@@ -55,22 +59,32 @@ summary.bijectr_stack <- function(object, ...) {
 #' @export
 print.summary.bijectr_stack <- function(x, digits = 3, ...) {
   digits <- check_count(digits, "digits", min = 0, max = 15)
+  wrap <- function(label, text) {
+    cat(strwrap(text, initial = formatC(label, width = -9), prefix = strrep(" ", 9)), sep = "\n")
+  }
   cat("Stack of flows: ", x$description[["coordinates"]], "\n\n", sep = "")
-  if (!is.null(x$call)) cat("Call:  ", paste(deparse(x$call), collapse = " "), "\n", sep = "")
-  if ("support" %in% names(x$description)) cat("Support: ", x$description[["support"]], "\n", sep = "")
-  cat("Rows:  ", format(x$nobs, big.mark = ","), ", ", x$held_out, "\n", sep = "")
-  cat("Time:  ", format_seconds(x$seconds), ", status \"", x$status, "\"\n\n", sep = "")
-  cat("Members, with their mean log density of held-out rows in nats, and the gain over the normal:\n")
+  if (!is.null(x$call)) wrap("Call:", paste(deparse(x$call), collapse = " "))
+  if ("support" %in% names(x$description)) wrap("Support:", x$description[["support"]])
+  left_out <- if (length(x$na.action)) paste0(", ", stats::naprint(x$na.action))
+  wrap("Rows:", paste0(format(x$nobs, big.mark = ","), ", ", x$held_out, left_out))
+  wrap("Time:", paste0(format_seconds(x$seconds), ", status \"", x$status, "\""))
   shown <- x$members
-  for (name in c("weight", "held out", "gain")) shown[[name]] <- formatC(shown[[name]], digits = digits, format = "f")
+  gains <- !all(is.na(shown$gain))
+  if (!gains) shown$gain <- NULL
+  cat("\nMembers, with their mean log density of held-out rows in nats",
+    if (gains) ", and the gain over the normal", ":\n",
+    sep = ""
+  )
+  nats <- function(value) formatC(value, digits = digits, format = "f")
+  for (name in setdiff(names(shown), c("member", "flows"))) shown[[name]] <- nats(shown[[name]])
   print(shown, row.names = FALSE, right = TRUE)
   reference <- x$reference
-  if (!is.null(reference)) {
-    cat("\nThe stack, weights and rows held out together: ", formatC(reference$flow, digits = digits, format = "f"),
-      " (normal ", formatC(reference$normal, digits = digits, format = "f"), ", standard error of the difference ",
-      formatC(reference$error, digits = digits, format = "f"), ")\n",
-      sep = ""
-    )
+  if (!is.null(reference) && !is.na(reference$flow)) {
+    normal <- if (!is.na(reference$normal)) {
+      paste0(" (normal ", nats(reference$normal), ", standard error of the difference ", nats(reference$error), ")")
+    }
+    text <- paste0("The stack, weights and rows held out together: ", nats(reference$flow), normal)
+    cat("", strwrap(text), sep = "\n")
   }
   print_quantiles(x$quantiles)
   invisible(x)

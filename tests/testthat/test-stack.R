@@ -49,6 +49,19 @@ test_that("a stack is a fit, and a weighted mean of its members", {
   expect_identical(names(summary(stack)$members), c("member", "weight", "flows", "held out", "gain"))
 })
 
+test_that("what is printed counts rows and flows once", {
+  shown <- function(x) paste(capture.output(print(x)), collapse = "\n")
+  expect_match(shown(summary(stack)), "Rows: +272, held out in 2 parts\n")
+  set.seed(2)
+  single <- fit_flow(faithful, members = stack_members("student_t", folds = 3, fits = 1))
+  expect_match(shown(single), "<stack of 1 flow> ", fixed = TRUE)
+  expect_match(shown(single), "mean log density of 91 held-out rows: ", fixed = TRUE)
+  about <- shown(summary(single))
+  expect_match(about, "Rows: +272, 91 of them held out\n")
+  # without a member of that kind there is nothing to say of the normal
+  expect_no_match(about, "NA|normal")
+})
+
 test_that("draws are those of the members by their weights, in the form of the data", {
   set.seed(3)
   draws <- sample(stack, 4000)
