@@ -8,6 +8,8 @@ fit_reference <- function(setup, rows, log_density) {
   look <- look_at_rows(rows$train, setup$weight, rows_enough(columns))
   normal <- normal_log_density(setup, look$rows, look$weights, c(rows$validation, look$rows))
   held_out <- seq_along(rows$validation)
+  known <- effective_rows(length(rows$train), setup$weight[rows$train])
+  if (!enough_for_normal(known, n_columns(setup$data), columns - n_columns(setup$data))) normal[held_out] <- NA
   on_held_out <- compare_densities(log_density[rows$validation], normal[held_out], setup$weight[rows$validation])
   on_train <- compare_densities(
     log_density[look$rows], normal[length(held_out) + seq_along(look$rows)], look$weights[look$rows]
@@ -17,6 +19,11 @@ fit_reference <- function(setup, rows, log_density) {
     error = on_held_out$error, error_train = on_train$error
   )
 }
+
+# Whether `n` rows are enough for a normal of `d` columns given `k` to be judged by rows that it has not seen. With v =
+# n - 1 - k degrees of freedom the mean squared distance of these, in units of its covariance, is a multiple of
+# d / (v - d - 1): there is none for fewer, and their mean log density is whatever chance makes of it.
+enough_for_normal <- function(n, d, k = 0) n - 1 - k >= d + 2
 
 compare_densities <- function(flow, normal, weight) {
   if (!is.null(weight)) { # elsewhere the log density may be -Inf

@@ -9,8 +9,8 @@ fit_stack <- function(data, condition, weights, rules, members, seconds, progres
   whole <- function(n, weights) list(train = seq_len(n), validation = integer())
   problem <- pose_problem(data, NULL, condition, weights, rules, whole, model, response, form, levels)
   problem <- stack_problem(problem, levels, members)
-  kinds <- stack_kinds(problem, members$kinds)
   folds <- stack_folds(problem, members$folds, members$fits)
+  kinds <- stack_kinds(problem, folds, members$kinds)
   jobs <- stack_jobs(kinds, folds)
   run <- run_jobs(jobs, function(job) fit_job(job, problem, folds), seconds, progress)
   found <- collect_jobs(jobs, run$results, kinds)
@@ -54,13 +54,28 @@ stack_problem <- function(problem, levels, members) {
   problem
 }
 
-stack_kinds <- function(problem, chosen) {
+stack_kinds <- function(problem, folds, chosen) {
   kinds <- member_kinds()
-  if (!is.null(chosen)) kinds <- kinds[chosen]
+  if (is.null(chosen)) {
+    if (!judges_normal(problem, folds)) kinds$normal <- NULL
+  } else {
+    kinds <- kinds[chosen]
+  }
   n <- effective_rows(length(problem$rows$train), problem$weights[problem$rows$train])
   Filter(function(kind) {
     (kind$conditional || problem$d_condition == 0) && n >= kind$rows[1] && n <= kind$rows[2]
   }, kinds)
+}
+
+# Whether the rows that each fold leaves are enough for a normal of maximum likelihood; given conditions it is a t
+# distribution, which knows how little they are.
+judges_normal <- function(problem, folds) {
+  if (problem$d_condition > 0) return(TRUE)
+  known <- vapply(seq_len(folds$count), function(fold) {
+    rows <- fold_rows(problem, folds, fold, FALSE)$train
+    effective_rows(length(rows), problem$weights[rows])
+  }, 0)
+  enough_for_normal(min(known), problem$d)
 }
 
 # Which fold each row is in, 0 for rows that are never held out: list(of, count, repeats). Few rows are cut into fifths,
@@ -210,7 +225,8 @@ evaluate_stack <- function(fit, problem, found, folds) {
   out <- log_likelihoods(density, problem$weights, problem$rows, problem$unit)
   honest <- honest_densities(found$members, folds, problem$weights)
   at <- which(!is.na(honest))
-  normal <- found$members$normal$held_out[, 1] %||% rep(NA_real_, problem$n)
+  normal <- if (judges_normal(problem, folds)) found$members$normal$held_out[, 1]
+  normal <- normal %||% rep(NA_real_, problem$n)
   w <- problem$weights[at]
   compared <- compare_densities(honest[at], normal[at], w)
   of_train <- compare_densities(density, normal_log_density(

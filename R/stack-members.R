@@ -13,7 +13,9 @@
 #' @return A list of class `bijectr_members`.
 #' @section Kinds:
 #'   * `"normal"`: the normal distribution of maximum likelihood; given conditions, linear regression, as a t
-#'     distribution with the degrees of freedom that are left;
+#'     distribution with the degrees of freedom that are left. Without conditions it is there only where the rows that a
+#'     fold leaves are at least three more than the columns, unless it is asked for by name: of fewer the mean log
+#'     density of other rows is not finite;
 #'   * `"shrunk"`: the predictive distribution of normal rows whose covariance is drawn towards a diagonal one, by the
 #'     evidence (empirical Bayes), a multivariate t: for few rows and many columns;
 #'   * `"student_t"`, `"shrunk_t"`: a multivariate t, by EM; given conditions, linear regression with such errors; the

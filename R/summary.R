@@ -18,6 +18,10 @@
 #'   is taken. So it is not too good; it is rather a little low, as that of members that have seen fewer rows than those
 #'   of the stack. The figures of mixtures alone are not so, whose size the same rows choose. The standard error is that
 #'   of the mean difference to the normal. There is no figure of the normal without a member of that kind.
+#' @section Few rows: The normal of maximum likelihood, of single flows and of stacks, has no figure for held-out rows
+#'   where its training rows, less one and one for each condition, do not outnumber the columns by two: the
+#'   mean of its log density at other rows is not finite then. (That of a stack given conditions is a t distribution,
+#'   which has one.)
 #' @section Quantiles of rows and of draws: Beside the quantiles of the training rows (of at most 16384 of them, spread
 #'   over all, with their weights) stand those of draws: as many as rows, 10000 at least (fewer, but not below 1000, for
 #'   many columns, large flows and [layer_continuous()]); of a conditional fit, at the conditions of the rows. The draws

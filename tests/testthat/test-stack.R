@@ -191,6 +191,26 @@ test_that("few rows give something near a normal", {
   }
 })
 
+test_that("a normal of too few rows is no reference", {
+  x <- as.data.frame(with_seed(1, matrix(rnorm(24), 6)))
+  set.seed(1)
+  fit <- suppressWarnings(fit_flow(x))
+  expect_true(is.na(fit$reference$normal))
+  expect_false("normal" %in% vapply(fit$members, `[[`, "", "kind"))
+  expect_gt(fit$reference$flow, -15)
+  shown <- c(capture.output(print(fit)), capture.output(print(summary(fit))))
+  numbers <- as.numeric(unlist(regmatches(shown, gregexpr("-?[0-9]+[.][0-9]+", shown))))
+  expect_lt(max(abs(numbers)), 1e4)
+  named <- suppressWarnings(fit_flow(x, members = "normal"))
+  expect_true(is.na(named$reference$normal))
+  one <- suppressWarnings(fit_flow(x, members = 1, steps = 20))
+  expect_true(is.na(one$reference$normal))
+  # 9 rows, of which folds leave 7
+  x <- as.data.frame(with_seed(1, matrix(rnorm(36), 9)))
+  fit <- suppressWarnings(fit_flow(x, members = stack_members(c("normal", "shrunk"))))
+  expect_true(is.finite(fit$reference$normal))
+})
+
 test_that("supports hold for all members, and columns that are left out come back", {
   set.seed(10)
   x <- data.frame(price = rlnorm(200, 0, 1), share = runif(200))
