@@ -170,6 +170,7 @@ check_stack <- function(object) {
     }
   }
   if (abs(sum(member_weights(object)) - 1) > 1e-6) stop_damaged("members")
+  if (!is.character(object[["left_out"]])) stop_damaged("left_out")
   check_blueprint(object)
 }
 

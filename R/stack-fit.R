@@ -10,10 +10,13 @@ fit_stack <- function(data, condition, weights, rules, members, seconds, progres
   problem <- pose_problem(data, NULL, condition, weights, rules, whole, model, response, form, levels)
   problem <- stack_problem(problem, levels, members)
   folds <- stack_folds(problem, members$folds, members$fits)
-  kinds <- stack_kinds(problem, folds, members$kinds)
+  suited <- stack_kinds(problem, folds, members$kinds)
+  kinds <- suited$kinds
   jobs <- stack_jobs(kinds, folds)
   run <- run_jobs(jobs, function(job) fit_job(job, problem, folds), seconds, progress)
   found <- collect_jobs(jobs, run$results, kinds)
+  left_out <- c(suited$left_out, found$errors)
+  check_members(found$members, left_out, run$status)
   told <- folds$of > 0
   weighed <- weigh_kinds(found, told, problem$weights)
   fit <- new_stack(problem, found, weighed, list(
@@ -21,10 +24,10 @@ fit_stack <- function(data, condition, weights, rules, members, seconds, progres
     standardize = rules$standardize, rows = problem$rows, na.action = na_action,
     digest = data_digest(problem$data, problem$condition, formula), nobs = count_rows(problem$n, problem$weights),
     status = run$status, steps = 0, epochs = 0, seconds = as.double(Sys.time() - started, units = "secs"),
-    folds = folds$of
+    folds = folds$of, left_out = left_out
   ))
   fit <- add_evaluation(fit, guarded(evaluate_stack(fit, problem, found, folds)))
-  tell_stack(run, found)
+  tell_stack(fit, members$kinds)
   fit
 }
 
@@ -54,17 +57,23 @@ stack_problem <- function(problem, levels, members) {
   problem
 }
 
+# The kinds that suit a problem, of all or of those that were `chosen`, and why others do not: list(kinds, left_out),
+# see stack.R. That some kinds cannot be given conditions is told only of those that were asked for.
 stack_kinds <- function(problem, folds, chosen) {
   kinds <- member_kinds()
-  if (is.null(chosen)) {
-    if (!judges_normal(problem, folds)) kinds$normal <- NULL
-  } else {
+  if (!is.null(chosen)) {
     kinds <- kinds[chosen]
+  } else if (problem$d_condition > 0) {
+    kinds <- Filter(function(kind) kind$conditional, kinds)
   }
   n <- effective_rows(length(problem$rows$train), problem$weights[problem$rows$train])
-  Filter(function(kind) {
-    (kind$conditional || problem$d_condition == 0) && n >= kind$rows[1] && n <= kind$rows[2]
-  }, kinds)
+  why <- vapply(names(kinds), function(name) {
+    kind <- kinds[[name]]
+    if (!kind$conditional && problem$d_condition > 0) return("it cannot be given conditions")
+    few <- n < kind$rows[1] || name == "normal" && is.null(chosen) && !judges_normal(problem, folds)
+    if (few) "too few rows" else if (n > kind$rows[2]) "too many rows" else ""
+  }, "")
+  list(kinds = kinds[why == ""], left_out = why[why != ""])
 }
 
 # Whether the rows that each fold leaves are enough for a normal of maximum likelihood; given conditions it is a t
@@ -136,7 +145,7 @@ fit_job <- function(job, problem, folds) {
       if (kind$trained) fit_fold(kind, job$fold, problem, folds) else fit_closed(kind, problem, folds),
       bijectr_message_rollback = function(m) invokeRestart("muffleMessage")
     ),
-    error = function(e) list(error = conditionMessage(e))
+    error = function(e) list(error = brief_reason(e))
   ))
 }
 
@@ -189,6 +198,14 @@ flows_density <- function(flows, points, condition) {
   total - log(length(flows))
 }
 
+NOT_REACHED <- "the training was interrupted"
+
+# In one line, for print().
+brief_reason <- function(error) {
+  text <- strsplit(cli::ansi_strip(conditionMessage(error)), "\n", fixed = TRUE)[[1]][1]
+  sub("[.]$", "", text)
+}
+
 # The results of jobs by kinds: for each list(flows, held_out, size), held_out with a column a size; several flows
 # that had one fold held out are averaged. Kinds that failed are left out.
 collect_jobs <- function(jobs, results, kinds) {
@@ -199,7 +216,7 @@ collect_jobs <- function(jobs, results, kinds) {
     of_kind <- results[names == name]
     bad <- vapply(of_kind, function(result) is.null(result) || !is.null(result$error), NA)
     if (any(bad)) {
-      errors[name] <- of_kind[[which(bad)[1]]]$error %||% "it was not begun"
+      errors[name] <- of_kind[[which(bad)[1]]]$error %||% NOT_REACHED
       next
     }
     held_out <- if (kinds[[name]]$trained) {
@@ -243,11 +260,35 @@ evaluate_stack <- function(fit, problem, found, folds) {
   out
 }
 
-tell_stack <- function(run, found) {
-  if (run$status == "interrupted") {
+# There must be members.
+check_members <- function(members, left_out, status) {
+  if (length(members)) return(invisible())
+  if (status == "interrupted") stop_arg("The training was interrupted before any member was done: there is no stack.")
+  stop_arg(c(
+    "No kind of member can be fitted to these data.",
+    x = "{.val {names(left_out)[1]}}: {left_out[[1]]}.",
+    i = if (length(left_out) > 1) "The others, {.val {names(left_out)[-1]}}, fail as well."
+  ))
+}
+
+# `asked`: kinds that the user has named.
+tell_stack <- function(fit, asked) {
+  if (fit$status == "interrupted") {
     cli::cli_warn(c(
-      "Training was interrupted: the stack has the members that were done, {.val {names(found$members)}}.",
+      "Training was interrupted: the stack has the members that were done,
+       {.val {vapply(fit$members, `[[`, \"\", \"kind\")}}.",
       i = "{.fn update} makes it anew."
     ), class = "bijectr_warning_interrupted")
+    return(invisible())
+  }
+  lost <- fit$left_out[intersect(asked, names(fit$left_out))]
+  if (length(lost)) {
+    cli::cli_warn(c(
+      "{cli::qty(length(lost))}{?A kind/Some kinds} of {.arg members} cannot be fitted to these data and {?is/are} left
+       out:",
+      stats::setNames(paste0(names(lost), ": ", gsub("([{}])", "\\1\\1", lost), "."), rep("x", length(lost))),
+      i = "{.arg members} without {cli::qty(length(lost))}{?it/them} makes the same stack; {.code ?stack_members} says
+           what each kind needs."
+    ), class = "bijectr_warning_members")
   }
 }

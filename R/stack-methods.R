@@ -27,6 +27,14 @@ print.bijectr_stack <- function(x, ...) {
 # How rows were held out: all at once or part after part.
 format_held_out <- function(folds) if (max(folds) == 1) "held out" else paste("held out in", max(folds), "parts")
 
+# "Left out: kernel, normal (too few rows); ...".
+format_left_out <- function(left_out) {
+  labels <- vapply(member_kinds(), `[[`, "", "label")[names(left_out)]
+  reasons <- unique(left_out)
+  of_reason <- vapply(reasons, function(why) paste(labels[left_out == why], collapse = ", "), "")
+  paste0("Left out: ", paste0(of_reason, " (", reasons, ")", collapse = "; "))
+}
+
 format_share <- function(weight) ifelse(weight < 0.005, "< 1 %", paste0(round(100 * weight), " %"))
 
 #' @export
@@ -48,7 +56,7 @@ summary.bijectr_stack <- function(object, ...) {
       held_out = paste0(
         if (some < object$nobs) paste(format(some, big.mark = ","), "of them "), format_held_out(object$folds)
       ),
-      na.action = object$na.action,
+      na.action = object$na.action, left_out = object$left_out,
       status = object$status, seconds = object$seconds, reference = reference, loglik = object$loglik,
       held_out_loglik = object$held_out_loglik, quantiles = summary_quantiles(object)
     ),
@@ -78,6 +86,7 @@ print.summary.bijectr_stack <- function(x, digits = 3, ...) {
   nats <- function(value) formatC(value, digits = digits, format = "f")
   for (name in setdiff(names(shown), c("member", "flows"))) shown[[name]] <- nats(shown[[name]])
   print(shown, row.names = FALSE, right = TRUE)
+  if (length(x$left_out)) cat(strwrap(format_left_out(x$left_out), prefix = "  ", initial = ""), sep = "\n")
   reference <- x$reference
   if (!is.null(reference) && !is.na(reference$flow)) {
     normal <- if (!is.na(reference$normal)) {

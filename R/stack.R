@@ -4,6 +4,7 @@
 #   members   lists of kind, label, size, weight, held_out (mean log density of rows held out) and flows, with the seed
 #             and the fold of each flow that was trained
 #   held_out  the log density of each row that was held out, a column a kind
+#   left_out  why there is no member of a kind, named by kinds
 # The flows have no blueprint of their own: the stack's lets points in and out.
 
 STACK_FIELDS <- c("format", "d", "d_condition", "names", "codecs", "condition", "response", "form", "dropped")

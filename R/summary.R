@@ -46,9 +46,9 @@
 #'   Of a stack ([stack_members()]) it is one of class `summary.bijectr_stack`: `call`, `description` (coordinates and
 #'   supports in words), `members` (a data frame, the largest weight first, of `member`, its label; `weight`; `flows`,
 #'   their number; `held out`, the mean log density of rows held out; `gain`, over the normal), `held_out` (how rows
-#'   were held out, and how many if not all were, in words), `nobs`, `na.action`, `status`, `seconds`, `reference`,
-#'   `loglik` and `held_out_loglik` as the fit has them, see the section on stacks of [fit_flow()], and `quantiles` as
-#'   above.
+#'   were held out, and how many if not all were, in words), `nobs`, `na.action`, `left_out`, `status`, `seconds`,
+#'   `reference`, `loglik` and `held_out_loglik` as the fit has them, see the section on stacks of [fit_flow()], and
+#'   `quantiles` as above.
 #' @family methods
 #' @examples
 #' set.seed(1)

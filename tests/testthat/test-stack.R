@@ -211,6 +211,40 @@ test_that("a normal of too few rows is no reference", {
   expect_true(is.finite(fit$reference$normal))
 })
 
+test_that("a kind that fails is told of, and loud where it was asked for", {
+  x <- data.frame(a = with_seed(2, rnorm(7)), b = with_seed(3, rnorm(7)))
+  kinds <- stack_members(c("shrunk", "student_t", "kernel"))
+  quiet <- function(expr) suppressWarnings(expr, classes = "bijectr_warning_few_rows")
+  set.seed(1)
+  expect_warning(
+    fit <- quiet(fit_flow(x, members = kinds)), "kernel: too few rows", class = "bijectr_warning_members"
+  )
+  expect_identical(fit$left_out, c(kernel = "too few rows"))
+  expect_output(print(summary(fit)), "Left out: kernel (too few rows)", fixed = TRUE)
+  set.seed(1)
+  expect_no_warning(fit <- quiet(fit_flow(x)))
+  expect_true("kernel" %in% names(fit$left_out))
+  expect_length(stack$left_out, 0)
+  expect_error(quiet(fit_flow(x, members = "kernel")), "\"kernel\": too few rows", class = "bijectr_error_argument")
+  expect_error(quiet(fit_flow(a ~ b, data = x, members = c("full", "kernel"))), "cannot be given conditions",
+    class = "bijectr_error_argument"
+  )
+  # what a fit runs into
+  problem <- list(n = 3, data = matrix(1:3), control = list())
+  failed <- fit_job(list(kind = "full", seed = 1), problem, list(of = 1:3, count = 3))
+  expect_match(failed$error, "^[^\n]+[^.\n]$")
+  jobs <- list(list(kind = "full"), list(kind = "normal"))
+  found <- collect_jobs(jobs, list(list(error = "no {luck}"), NULL), member_kinds()[c("normal", "full")])
+  expect_identical(found$errors, c(normal = "the training was interrupted", full = "no {luck}"))
+  expect_error(check_members(found$members, found$errors["full"], "finished"), "\"full\": no {luck}.", fixed = TRUE,
+    class = "bijectr_error_argument"
+  )
+  expect_error(check_members(found$members, found$errors, "interrupted"), "before any member was done")
+  expect_warning(tell_stack(list(status = "finished", left_out = found$errors), "full"), "full: no {luck}.",
+    fixed = TRUE, class = "bijectr_warning_members"
+  )
+})
+
 test_that("supports hold for all members, and columns that are left out come back", {
   set.seed(10)
   x <- data.frame(price = rlnorm(200, 0, 1), share = runif(200))
