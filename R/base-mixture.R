@@ -49,7 +49,7 @@ mixed_quantile <- function(p, lower_tail, log_p, of) {
     found <- of$ends(log_p, lower, i)
     low <- found$low
     high <- found$high
-    z <- low / 2 + high / 2
+    z <- middle_between(low, high)
     moving <- which(low < high)
     for (step in 1:200) {
       if (length(moving) == 0) break
@@ -60,12 +60,12 @@ mixed_quantile <- function(p, lower_tail, log_p, of) {
       high[moving[above]] <- at[above]
       low[moving[!above]] <- at[!above]
       new <- at - (if (lower) over else -over) / exp(of$log_density(at, i[moving]) - tail)
-      keep <- is.na(new) | abs(new - at) > 1e-15 * abs(at)
+      keep <- (is.na(new) | abs(new - at) > 1e-15 * abs(at)) & high[moving] - low[moving] > 1e-15 * abs(at)
       moving <- moving[keep]
       if (length(moving) == 0) break
       new <- new[keep]
       inside <- !is.na(new) & new > low[moving] & new < high[moving] & step %% 4 > 0
-      z[moving] <- ifelse(inside, new, low[moving] / 2 + high[moving] / 2)
+      z[moving] <- ifelse(inside, new, middle_between(low[moving], high[moving]))
     }
     z
   }
@@ -78,4 +78,16 @@ mixed_quantile <- function(p, lower_tail, log_p, of) {
     z[large] <- tail_quantile(if (log_p) log(-expm1(p[large])) else log1p(-p[large]), !lower_tail, large)
   }
   z
+}
+
+# Between ends that differ much the middle of their magnitudes: members with long tails are hundreds of decades apart.
+middle_between <- function(low, high) {
+  middle <- low / 2 + high / 2
+  least <- pmin(abs(low), abs(high))
+  most <- pmax(abs(low), abs(high))
+  wide <- which(is.finite(most) & most > 1e-300 & least < most / 4)
+  apart <- sign(low[wide]) * sign(high[wide]) # -1 on the two sides of 0, which is between them
+  root <- sqrt(pmax(least[wide], .Machine$double.xmin)) * sqrt(most[wide])
+  middle[wide] <- ifelse(apart < 0, 0, sign(middle[wide]) * root)
+  middle
 }

@@ -98,6 +98,21 @@ test_that("distribution and quantile functions of a stack are inverse to each ot
   expect_equal(pflow(q, given, condition = data.frame(eruptions = c(2, 4))), c(0.1, 0.9), tolerance = 1e-9)
 })
 
+test_that("quantiles are right where members are hundreds of decades apart", {
+  set.seed(1)
+  stack <- fit_flow(rexp(60), members = c("normal", "student_t"), support = positive(), progress = FALSE)
+  p <- c(1e-30, 1e-13, 1e-12, 1e-6, 0.3)
+  for (lower in c(TRUE, FALSE)) {
+    q <- qflow(p, stack, lower.tail = lower)
+    back <- pflow(q, stack, lower.tail = lower)
+    seen <- q > 2.3e-308 & q < 1.7e308 # what lies beyond is at the end of all numbers
+    expect_true(all(seen[-1]))
+    expect_equal(log(back[seen]), log(p[seen]), tolerance = 1e-9)
+    expect_true(all(back[!seen] > p[!seen]))
+  }
+  expect_equal(qflow(1e-30, stack), .Machine$double.xmin)
+})
+
 test_that("stacks given conditions know them by name, and have means", {
   new <- data.frame(eruptions = c(2, 4))
   set.seed(6)
