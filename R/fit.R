@@ -113,8 +113,8 @@
 #'   * `held_out_loglik`, and `flow`, `normal` and `error` of `reference`, are of the rows that were held out, by
 #'     members that were fitted, and weights that were found, without them: the figure of [print()][fit-methods].
 #'     `normal` is the member of that kind, `NA` without one. With one split, as for many rows, weights are those of the
-#'     other half of its rows. `loglik`, and what ends in `_train`, are of all rows by the stack itself, which was
-#'     fitted to them;
+#'     other half of its rows. `loglik`, and what ends in `_train`, are by the stack itself of the rows that it was
+#'     fitted to, the latter, as of a single flow, of 16384 of them or more where there are many;
 #'   * `control` are the settings of one flow of all rows, [default_control()]; `history` is empty, `epochs` is 0, and
 #'     `steps` counts those of [resume()]; `state` is `NULL`;
 #'   * `status` is `"finished"`, or `"interrupted"`: the stack has the members that were done.

@@ -18,8 +18,8 @@ fit_stack <- function(data, condition, weights, rules, members, seconds, progres
   left_out <- c(suited$left_out, found$errors)
   check_members(found$members, left_out, run$status)
   told <- folds$of > 0
-  weighed <- weigh_kinds(found, told, problem$weights)
-  fit <- new_stack(problem, found, weighed, list(
+  densities <- chosen_densities(found$members, told, problem$weights)[told, , drop = FALSE]
+  fit <- new_stack(problem, found, densities, list(
     call = call, formula = formula, loss = loss_maximum_likelihood(), control = default_control(problem$n, problem$d),
     standardize = rules$standardize, rows = problem$rows, na.action = na_action,
     digest = data_digest(problem$data, problem$condition, formula), nobs = count_rows(problem$n, problem$weights),
@@ -76,51 +76,6 @@ stack_kinds <- function(problem, folds, chosen) {
   list(kinds = kinds[why == ""], left_out = why[why != ""])
 }
 
-# Whether the rows that each fold leaves are enough for a normal of maximum likelihood; given conditions it is a t
-# distribution, which knows how little they are.
-judges_normal <- function(problem, folds) {
-  if (problem$d_condition > 0) return(TRUE)
-  known <- vapply(seq_len(folds$count), function(fold) {
-    rows <- fold_rows(problem, folds, fold, FALSE)$train
-    effective_rows(length(rows), problem$weights[rows])
-  }, 0)
-  enough_for_normal(min(known), problem$d)
-}
-
-# Which fold each row is in, 0 for rows that are never held out: list(of, count, repeats). Few rows are cut into fifths,
-# each of which is held out from two flows of a kind, for what counts is their mean; more rows, and rows with
-# conditions, into tenths, of which some are held out, from one flow each. Many rows are split once.
-FEW_ROWS <- 500
-MANY_NUMBERS <- 6000 # more make flows expensive
-SPLIT_MOST <- 10000
-
-stack_folds <- function(problem, parts = NULL, fits = NULL) {
-  counted <- counted_rows(problem$data, problem$weights)
-  n <- length(counted)
-  few <- n < FEW_ROWS && problem$d_condition == 0
-  parts <- min(parts %||% if (few) 5 else 10, n)
-  fits <- fits %||% if (few) 10 else if (n >= MANY_ROWS) 1 else if (n * problem$d > MANY_NUMBERS) 3 else 5
-  count <- min(fits, parts)
-  part <- rep_len(seq_len(parts), n)[sample.int(n)]
-  part[part > count] <- 0L
-  if (count == 1 && n > SPLIT_MOST * parts) part[which(part == 1)[-seq_len(SPLIT_MOST)]] <- 0L
-  of <- integer(problem$n)
-  of[counted] <- part
-  list(of = of, count = as.integer(count), repeats = ceiling(fits / parts))
-}
-
-# Rows that a flow is trained on and validated by, without those of a fold.
-VALIDATION_SHARE <- 1 / 8
-
-fold_rows <- function(problem, folds, fold, validate) {
-  counted <- counted_rows(problem$data, problem$weights)
-  rows <- counted[folds$of[counted] != fold]
-  if (!validate) return(list(train = rows, validation = integer()))
-  n <- length(rows)
-  held_out <- sort(rows[sample.int(n, max(2, min(round(VALIDATION_SHARE * n), SPLIT_MOST)))])
-  list(train = setdiff(rows, held_out), validation = held_out)
-}
-
 # What is to be done, trained flows, which take longest, first: a kind that is fitted at once is one job.
 stack_jobs <- function(kinds, folds) {
   trained <- names(kinds)[vapply(kinds, `[[`, NA, "trained")]
@@ -150,7 +105,7 @@ fit_job <- function(job, problem, folds) {
 }
 
 fit_fold <- function(kind, fold, problem, folds) {
-  rows <- fold_rows(problem, folds, fold, TRUE)
+  rows <- fold_rows(folds, fold, TRUE)
   flows <- kind$fit(problem, rows, NULL)
   held_out <- matrix(NA_real_, problem$n, 1)
   at <- which(folds$of == fold)
@@ -171,13 +126,13 @@ fit_closed <- function(kind, problem, folds) {
     if (stale >= 2) next
     of_size <- rep(NA_real_, problem$n)
     for (fold in seq_len(folds$count)) {
-      flows <- kind$fit(problem, fold_rows(problem, folds, fold, FALSE), size)
+      flows <- kind$fit(problem, fold_rows(folds, fold, FALSE), size)
       if (is.null(flows)) break
       at <- which(folds$of == fold)
       of_size[at] <- flows_density(flows, rows_at(problem$data, at), rows_at(problem$condition, at))
     }
     if (is.null(flows)) next
-    value <- mean(of_size[folds$of > 0])
+    value <- held_out_value(of_size, folds$of > 0, problem$weights)
     stale <- if (value > best) 0 else stale + 1
     best <- max(best, value)
     held_out <- cbind(held_out, of_size)
@@ -185,17 +140,12 @@ fit_closed <- function(kind, problem, folds) {
   }
   if (!length(sizes)) stop("too few rows")
   size <- sizes[[best_size(held_out, folds$of > 0, problem$weights)]]
-  list(flows = kind$fit(problem, fold_rows(problem, folds, -1L, FALSE), size), held_out = unname(held_out), size = size)
+  list(flows = kind$fit(problem, fold_rows(folds, -1L, FALSE), size), held_out = unname(held_out), size = size)
 }
 
 # Log density of the mean of flows that count alike.
 flows_density <- function(flows, points, condition) {
-  total <- NULL
-  for (flow in flows) {
-    value <- native_log_density(flow, points, condition)
-    total <- if (is.null(total)) value else log_add(total, value)
-  }
-  total - log(length(flows))
+  mixed_density(flows, rep(1 / length(flows), length(flows)), points, condition)
 }
 
 NOT_REACHED <- "the training was interrupted"
@@ -246,13 +196,13 @@ evaluate_stack <- function(fit, problem, found, folds) {
   normal <- normal %||% rep(NA_real_, problem$n)
   w <- problem$weights[at]
   compared <- compare_densities(honest[at], normal[at], w)
-  of_train <- compare_densities(density, normal_log_density(
-    list(data = problem$data, condition = problem$condition, weight = problem$weights), problem$rows$train
-  ), problem$weights)
+  of_train <- fit_reference(
+    list(data = problem$data, condition = problem$condition, weight = problem$weights), problem$rows, density
+  )
   out$held_out_loglik <- sum(if (is.null(w)) honest[at] else w * honest[at]) * problem$unit
   out$reference <- list(
-    normal = compared$normal, flow = compared$flow, normal_train = of_train$normal, flow_train = of_train$flow,
-    error = compared$error, error_train = of_train$error
+    normal = compared$normal, flow = compared$flow, normal_train = of_train$normal_train,
+    flow_train = of_train$flow_train, error = compared$error, error_train = of_train$error_train
   )
   out["quantiles"] <- list(
     fit_quantiles(fit, problem$data, problem$condition, problem$weights, problem$rows$train)

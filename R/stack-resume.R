@@ -27,7 +27,9 @@ resume.bijectr_stack <- function(object, data = NULL, condition = NULL, weights 
   problem$rules <- column_rules(object$standardize %||% "auto", collinear = "error")
   problem$auto <- FALSE
   problem$control <- list(steps = steps)
-  folds <- list(of = object$folds, count = max(object$folds))
+  folds <- list(
+    of = object$folds, count = max(object$folds), counted = counted_rows(problem$data, problem$weights)
+  )
   trained <- which(vapply(object$members, function(member) length(member$seeds) > 0, NA))
   jobs <- unlist(lapply(trained, function(m) {
     lapply(seq_along(object$members[[m]]$flows), function(i) {
@@ -56,7 +58,7 @@ resume.bijectr_stack <- function(object, data = NULL, condition = NULL, weights 
 
 # A flow of a member, on the rows that it had: list(flow, held_out).
 train_further <- function(flow, fold, seed, problem, folds, seconds) {
-  rows <- with_seed(seed, fold_rows(problem, folds, fold, TRUE))
+  rows <- with_seed(seed, fold_rows(folds, fold, TRUE))
   problem$start <- flow
   problem$layers <- flow$layers
   problem$plan <- flow[c("names", "codecs", "condition", "response", "form", "dropped")]
@@ -77,8 +79,8 @@ weigh_again <- function(stack, problem, folds) {
     list(held_out = held_out)
   })
   names(members) <- kinds
-  weight <- weigh_kinds(list(members = members), folds$of > 0, problem$weights)
   w <- problem$weights[folds$of > 0]
+  weight <- stack_weights(stack$held_out[, kinds, drop = FALSE], w)
   for (m in seq_along(kinds)) {
     stack$members[[m]]$weight <- weight[[m]]
     stack$members[[m]]$held_out <- stats::weighted.mean(stack$held_out[, kinds[m]], w %||% rep(1, sum(folds$of > 0)))

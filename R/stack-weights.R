@@ -15,10 +15,15 @@ log_add <- function(a, b) {
   ifelse(most == -Inf, -Inf, most + log1p(exp(pmin(a, b) - most)))
 }
 
-best_size <- function(held_out, rows, weights) {
-  w <- if (is.null(weights)) rep(1, nrow(held_out)) else weights
-  which.max(colSums(w[rows] * pmax(held_out[rows, , drop = FALSE], -1e10)))
+# Mean log density of some rows, by their weights. What is no number, or no density at all, counts as a very small one.
+held_out_value <- function(log_density, rows, weights) {
+  w <- if (is.null(weights)) rep(1, length(log_density)) else weights
+  value <- log_density[rows]
+  value[is.nan(value) | value < -1e10] <- -1e10
+  sum(w[rows] * value) / sum(w[rows])
 }
+
+best_size <- function(held_out, rows, weights) which.max(apply(held_out, 2, held_out_value, rows, weights))
 
 # Of vectors, each with values for some rows: log means of exponentials over those that have one.
 averaged_rows <- function(values) {
@@ -27,12 +32,6 @@ averaged_rows <- function(values) {
   values[is.na(values)] <- -Inf
   total <- Reduce(log_add, lapply(seq_len(ncol(values)), function(j) values[, j]))
   ifelse(count > 0, total - log(count), NA_real_)
-}
-
-# Weights of the kinds from rows held out.
-weigh_kinds <- function(found, rows, weights) {
-  densities <- chosen_densities(found$members, rows, weights)[rows, , drop = FALSE]
-  stats::setNames(stack_weights(densities, weights[rows]), names(found$members))
 }
 
 # One column a kind, of the size that is best for `rows`.

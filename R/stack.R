@@ -14,12 +14,12 @@ MEMBERS_ON_T <- c("shrunk", "student_t", "shrunk_t", "spline_t", "affine_t")
 # Members below this weight are left out, but those on t distributions, which know of the far out.
 STACK_LEAST_WEIGHT <- 1e-3
 
-new_stack <- function(problem, found, weight, fields) {
+# `densities`: the log densities of the rows that were held out, a column a member.
+new_stack <- function(problem, found, densities, fields) {
   plan <- problem$plan
-  told <- fields$folds > 0
-  densities <- chosen_densities(found$members, told, problem$weights)[told, , drop = FALSE]
-  w <- problem$weights[told]
+  w <- problem$weights[fields$folds > 0]
   average <- function(x) if (is.null(w)) mean(x) else stats::weighted.mean(x, w)
+  weight <- stack_weights(densities, w)
   members <- unname(Map(function(member, weight, j) {
     list(
       kind = member$kind, label = member$label, size = member$size, weight = weight,
@@ -56,9 +56,15 @@ flow_shares <- function(parts) vapply(parts, `[[`, 0, "weight")
 
 #' @export
 points_density.bijectr_stack <- function(object, points, condition) {
+  parts <- weighted_flows(object)
+  mixed_density(lapply(parts, `[[`, "flow"), flow_shares(parts), points, condition)
+}
+
+# Log density of a weighted mean of flows.
+mixed_density <- function(flows, shares, points, condition) {
   total <- rep(-Inf, n_rows(points))
-  for (part in weighted_flows(object)) {
-    total <- log_add(total, native_log_density(part$flow, points, condition) + log(part$weight))
+  for (i in seq_along(flows)) {
+    total <- log_add(total, native_log_density(flows[[i]], points, condition) + log(shares[i]))
   }
   total
 }

@@ -197,6 +197,23 @@ test_that("weights of cases count, and rows of weight 0 do not", {
   expect_equal(logdensity(scaled, x), logdensity(fit, x), tolerance = 1e-6)
 })
 
+test_that("a row of weight 0 cannot matter, whatever stands in it", {
+  x <- faithful[1:60, ]
+  w <- c(0, 0, rep(c(1, 2), 29))
+  make <- function(x, kinds = c("normal", "shrunk", "student_t", "shared", "kernel", "spline")) {
+    set.seed(13)
+    few(x, kinds, weights = w)
+  }
+  first <- make(x)
+  x[1:2, ] <- c(1e3, -1e5, 77, 1e7)
+  again <- make(x)
+  expect_identical(again$members, first$members)
+  expect_identical(again$held_out, first$held_out)
+  expect_equal(again$reference, first$reference)
+  expect_identical(held_out_value(c(-Inf, NaN, -2, -4), 1:4, c(0, 0, 1, 3)), -3.5)
+  expect_identical(held_out_value(c(-9, -2, -4), 2:3, NULL), -3)
+})
+
 test_that("few rows give something near a normal", {
   for (n in c(2, 3, 5, 10)) {
     set.seed(n)
