@@ -64,7 +64,7 @@ flow_cv <- function(data, candidates, folds = 5, seconds = NULL, condition = NUL
   folds <- check_folds(folds, n)
   seeds <- sample.int(.Machine$integer.max, max(folds) * length(candidates))
   tasks <- expand.grid(candidate = seq_along(candidates), fold = seq_len(max(folds)))
-  workers <- future_workers(nrow(tasks))
+  workers <- min(future_workers(), nrow(tasks))
   announce_budget(seconds, candidates, max(folds), workers)
   kinds <- RNGkind()
   run <- function(i, share) {
@@ -208,6 +208,11 @@ cv_densities <- function(candidate, data, condition, weights, train, test, secon
 
 # ---- all fits --------------------------------------------------------------------------------------------------------
 
+# Not by run_jobs() of jobs.R, though by futures as there. Without a plan that forks, and candidates may be other
+# software, which a fork can break, or functions that keep something for the user, which a fork would lose; fits by
+# default are stacks, which fork themselves. It shares the time out batch by batch, here each fit's unused time goes to
+# those behind it; and an interrupt that a fit has dealt with ends all.
+
 OUT_OF_TIME <- list(status = "left out", reason = "the time was up")
 
 # Time that is left is shared among the fits that are left. An interrupted fit is the last.
@@ -232,14 +237,7 @@ one_by_one <- function(n, run, end, progress) {
 
 in_parallel <- function(n, run, share, end) {
   task <- function(i) if (!is.null(end) && proc.time()[[3]] >= end) OUT_OF_TIME else run(i, share)
-  future.apply::future_lapply(seq_len(n), task,
-    future.seed = TRUE, future.packages = "bijectr", future.scheduling = Inf
-  )
-}
-
-# Number of workers of the plan, 1 where there is none.
-future_workers <- function(fits) {
-  if (requireNamespace("future.apply", quietly = TRUE)) min(fits, future::nbrOfWorkers()) else 1
+  in_futures(seq_len(n), task, one_each = TRUE)
 }
 
 cv_comparison <- function(results, tasks, candidates, folds, weights) {

@@ -43,27 +43,43 @@ BATCH <- 12
 
 # How jobs are done, list(count, apply): so many at a time.
 side_by_side <- function() {
-  if (has_future_plan()) {
-    workers <- future::nbrOfWorkers()
-    return(list(count = if (is.finite(workers)) workers else 8, apply = function(jobs, work) {
-      future.apply::future_lapply(jobs, work, future.seed = NULL, future.packages = "bijectr")
-    }))
-  }
+  if (has_future_plan()) return(list(count = future_workers(), apply = in_futures))
   count <- thread_count()
   if (count == 1 || .Platform$OS.type != "unix" || !isTRUE(getOption("bijectr.fork", TRUE))) {
     return(list(count = 1, apply = lapply))
   }
   list(count = count, apply = function(jobs, work) {
-    one <- function(job) {
-      options(bijectr.threads = 1L)
-      work(job)
-    }
-    done <- parallel::mclapply(jobs, one, mc.cores = count, mc.preschedule = TRUE, mc.set.seed = FALSE)
+    done <- parallel::mclapply(jobs, on_one_thread(work), mc.cores = count, mc.preschedule = TRUE, mc.set.seed = FALSE)
     # what a fork has not given back is done again here
     lost <- vapply(done, function(result) is.null(result) || inherits(result, "try-error"), NA)
     done[lost] <- lapply(jobs[lost], work)
     done
   })
+}
+
+# What runs beside its like neither takes threads nor forks: the others have the cores.
+on_one_thread <- function(work) {
+  force(work)
+  function(job) {
+    old <- options(bijectr.threads = 1L)
+    on.exit(options(old))
+    work(job)
+  }
+}
+
+# As lapply(), by the user's plan; jobs have seeds of their own. `one_each`: a future for each, begun when a worker is
+# free.
+in_futures <- function(jobs, work, one_each = FALSE) {
+  future.apply::future_lapply(jobs, on_one_thread(work),
+    future.seed = NULL, future.packages = "bijectr", future.scheduling = if (one_each) Inf else 1
+  )
+}
+
+# Workers of the user's plan, 1 where there is none.
+future_workers <- function() {
+  if (!has_future_plan()) return(1)
+  workers <- future::nbrOfWorkers()
+  if (is.finite(workers)) workers else 8
 }
 
 has_future_plan <- function() {

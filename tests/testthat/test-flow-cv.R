@@ -126,7 +126,7 @@ test_that("workers make the same comparison", {
   x <- digest_data()
   cv <- function() {
     set.seed(6)
-    flow_cv(x, list(a = normal, b = list()), folds = 2, steps = 20)
+    flow_cv(x, list(a = normal, b = list(), stack = list(members = c("normal", "spline"))), folds = 2, steps = 20)
   }
   one <- cv()
   old <- future::plan(future::multisession, workers = 2)
@@ -134,4 +134,10 @@ test_that("workers make the same comparison", {
   two <- cv()
   expect_identical(one$logdensity, two$logdensity)
   expect_identical(one$table, two$table)
+  # fits that run beside others take one thread each, and so do not fork
+  threads <- flow_cv(x, list(a = function(data) {
+    threads <- getOption("bijectr.threads")
+    function(new) rep(threads, NROW(new))
+  }), folds = 2)
+  expect_true(all(threads$logdensity == 1))
 })

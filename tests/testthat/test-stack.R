@@ -184,6 +184,14 @@ test_that("the bits are the same for any number of processes and threads", {
   }
 })
 
+test_that("jobs beside others have one thread, and leave the option as it was", {
+  old <- options(bijectr.threads = 2L)
+  on.exit(options(old))
+  expect_identical(on_one_thread(function(job) c(job, thread_count()))(5L), c(5L, 1L))
+  expect_identical(thread_count(), 2L)
+  expect_identical(future_workers(), 1)
+})
+
 test_that("weights of cases count, and rows of weight 0 do not", {
   set.seed(8)
   x <- data.frame(x = c(rnorm(100), 50 + rnorm(20)))
