@@ -49,11 +49,17 @@ INLINE void base_weights(int k, const real *raw, real *log_weight, real *cumulat
   }
 }
 
-/* The component that a uniform number chooses. */
-INLINE int base_choose(int k, const real *cumulated, long step, real uniform) {
-  int c = 0;
-  while (c < k - 1 && uniform > cumulated[c * step]) c++;
-  return c;
+/* The components of the rows of a block that starts at `row`, by cumulated weights with `step` from one to the next.
+ * The uniforms that choose are a pair of their own behind those of base_draw_pairs(). */
+INLINE void base_choose(const bj_base *base, int k, const real *cumulated, long step, uint64_t seed, uint64_t row,
+                        int *chosen) {
+  real uniform[BJ_BLOCK], unused[BJ_BLOCK];
+  random_uniform2(seed, row, (uint32_t)(base->d + 1) / 2, uniform, unused);
+  for (int r = 0; r < BJ_BLOCK; r++) {
+    int c = 0;
+    while (c < k - 1 && uniform[r] > cumulated[c * step]) c++;
+    chosen[r] = c;
+  }
 }
 
 #define BASE_MIXTURE_MAX 256                       /* components of a mixture */

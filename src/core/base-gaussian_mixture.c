@@ -123,7 +123,6 @@ static void gaussian_mixture_prepare_vjp(const bj_base *base, const real *theta,
   }
 }
 
-/* The uniform that chooses is a pair of its own behind those of the coordinates. */
 static void gaussian_mixture_draw(const bj_base *base, const real *theta, const real *prep, uint64_t seed,
                                   uint64_t first_row, int nb, real *x) {
   const int k = ((const gaussian_mixture *)base->self)->k, d = base->d;
@@ -131,10 +130,10 @@ static void gaussian_mixture_draw(const bj_base *base, const real *theta, const 
   (void)theta;
   base_draw_pairs(base, seed, first_row, nb, x, random_normal2);
   for (int b = 0; b < nb; b++) {
-    real choice[BJ_BLOCK], unused[BJ_BLOCK];
-    random_uniform2(seed, first_row + (uint64_t)b * BJ_BLOCK, (uint32_t)(d + 1) / 2, choice, unused);
+    int chosen[BJ_BLOCK];
+    base_choose(base, k, prep + 1, step, seed, first_row + (uint64_t)b * BJ_BLOCK, chosen);
     for (int r = 0; r < BJ_BLOCK; r++) {
-      const real *mean = prep + base_choose(k, prep + 1, step, choice[r]) * step + 2, *l = mean + d;
+      const real *mean = prep + chosen[r] * step + 2, *l = mean + d;
       real *row = x + (long)b * d * BJ_BLOCK + r;
       for (int i = d - 1; i >= 0; i--) {
         real sum = mean[i];

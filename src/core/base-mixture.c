@@ -110,7 +110,6 @@ static void mixture_prepare_vjp(const bj_base *base, const real *theta, const re
   }
 }
 
-/* The uniform that chooses is a pair of its own behind those of the coordinates. */
 static void mixture_draw(const bj_base *base, const real *theta, const real *prep, uint64_t seed, uint64_t first_row,
                          int nb, real *x) {
   const mixture *self = base->self;
@@ -118,11 +117,10 @@ static void mixture_draw(const bj_base *base, const real *theta, const real *pre
   (void)theta;
   base_draw_pairs(base, seed, first_row, nb, x, random_normal2);
   for (int b = 0; b < nb; b++) {
-    real choice[BJ_BLOCK], unused[BJ_BLOCK];
-    random_uniform2(seed, first_row + (uint64_t)b * BJ_BLOCK, (uint32_t)(d + 1) / 2, choice, unused);
+    int chosen[BJ_BLOCK];
+    base_choose(base, self->k, prep + 1, 2 + 3L * d, seed, first_row + (uint64_t)b * BJ_BLOCK, chosen);
     for (int r = 0; r < BJ_BLOCK; r++) {
-      const int c = base_choose(self->k, prep + 1, 2 + 3L * d, choice[r]);
-      const real *mean = mixture_set(base, prep, c) + 2, *inverse = mean + d;
+      const real *mean = mixture_set(base, prep, chosen[r]) + 2, *inverse = mean + d;
       for (int i = 0; i < d; i++) {
         real *here = x + ((long)b * d + i) * BJ_BLOCK + r;
         *here = mean[i] + *here / inverse[i];

@@ -16,66 +16,42 @@ typedef struct {
   net_slot inner;
 } bounded;
 
-typedef struct {
-  real *x, *cache, *gx, *work; /* of the net */
-} bounded_at;
-
-static bounded_at bounded_carve(const bj_net *net, carver *cache, carver *work) {
-  const bj_net *inner = ((const bounded *)net->self)->inner.net;
-  bounded_at at;
-  at.x = carve_rows(cache, net->n_in);
-  at.cache = carve(cache, inner->n_cache);
-  at.gx = carve_rows(work, net->n_in);
-  at.work = carve(work, inner->n_work);
-  return at;
+static net_inputs bounded_carve(const bj_net *net, carver *cache, carver *work) {
+  return net_inputs_carve(&((const bounded *)net->self)->inner, cache, work);
 }
 
-static bj_net_pass bounded_pass(const bj_net *net, const bj_net_pass *pass, const bounded_at *at) {
-  const bounded *self = net->self;
-  bj_net_pass one = net_slot_pass(&self->inner, *pass);
-  one.x = at->x;
-  one.cache = at->cache;
-  one.work = at->work;
-  one.gx = at->gx;
-  return one;
-}
-
-/* Inputs, all or those of one rank, on their way in. */
-static void bounded_in(const bj_net *net, const bj_net_pass *pass, const bounded_at *at, int all, int rank) {
-  const bounded *self = net->self;
-  const vreal limit = vset(self->limit);
-  for (int b = 0; b < pass->nb; b++) {
-    for (int i = 0; i < net->n_in; i++) {
-      if (!all && self->in_rank[i] != rank) continue;
-      const long row = ((long)b * net->n_in + i) * BJ_BLOCK;
-      if (i < self->first || i >= self->last) {
-        memcpy(at->x + row, pass->x + row, sizeof(real) * BJ_BLOCK);
-        continue;
-      }
-      FOR_ROWS(r) {
-        const vreal x = vload(pass->x + row + r), size = vabs(x);
-        const vreal far = limit * (2.0 - limit / vmax(limit, size));
-        vstore(at->x + row + r, vselect(vlt(limit, size), vcopysign(far, x), x));
-      }
-    }
+INLINE void bounded_in(vreal limit, const real *from, real *to) {
+  FOR_ROWS(r) {
+    const vreal x = vload(from + r), size = vabs(x);
+    const vreal far = limit * (2.0 - limit / vmax(limit, size));
+    vstore(to + r, vselect(vlt(limit, size), vcopysign(far, x), x));
   }
 }
 
-/* Their gradients on the way back. */
-static void bounded_back(const bj_net *net, const bj_net_pass *pass, const bounded_at *at, int all, int rank) {
+INLINE void bounded_back(vreal limit, const real *x, const real *from, real *to) {
+  FOR_ROWS(r) {
+    const vreal ratio = limit / vmax(limit, vabs(vload(x + r)));
+    vstore(to + r, ratio * ratio * vload(from + r));
+  }
+}
+
+/* Inputs on their way in, all or those of one rank, or their gradients on the way back. */
+static void bounded_hand_on(const bj_net *net, const bj_net_pass *pass, const net_inputs *at, int all, int rank,
+                            int back) {
   const bounded *self = net->self;
   const vreal limit = vset(self->limit);
   for (int b = 0; b < pass->nb; b++) {
     for (int i = 0; i < net->n_in; i++) {
       if (!all && self->in_rank[i] != rank) continue;
       const long row = ((long)b * net->n_in + i) * BJ_BLOCK;
+      const real *from = (back ? at->gx : pass->x) + row;
+      real *to = (back ? pass->gx : at->x) + row;
       if (i < self->first || i >= self->last) {
-        memcpy(pass->gx + row, at->gx + row, sizeof(real) * BJ_BLOCK);
-        continue;
-      }
-      FOR_ROWS(r) {
-        const vreal ratio = limit / vmax(limit, vabs(vload(pass->x + row + r)));
-        vstore(pass->gx + row + r, ratio * ratio * vload(at->gx + row + r));
+        memcpy(to, from, sizeof(real) * BJ_BLOCK);
+      } else if (back) {
+        bounded_back(limit, pass->x + row, from, to);
+      } else {
+        bounded_in(limit, from, to);
       }
     }
   }
@@ -83,41 +59,41 @@ static void bounded_back(const bj_net *net, const bj_net_pass *pass, const bound
 
 static void bounded_forward(const bj_net *net, const bj_net_pass *pass) {
   const bounded *self = net->self;
-  const bounded_at at = CARVE(bounded_carve, net, pass);
-  const bj_net_pass one = bounded_pass(net, pass, &at);
-  bounded_in(net, pass, &at, 1, 0);
+  const net_inputs at = CARVE(bounded_carve, net, pass);
+  const bj_net_pass one = net_inputs_pass(&self->inner, &at, *pass);
+  bounded_hand_on(net, pass, &at, 1, 0, 0);
   self->inner.net->kind->forward(self->inner.net, &one);
 }
 
 static void bounded_vjp(const bj_net *net, const bj_net_pass *pass) {
   const bounded *self = net->self;
-  const bounded_at at = CARVE(bounded_carve, net, pass);
-  bj_net_pass one = bounded_pass(net, pass, &at);
+  const net_inputs at = CARVE(bounded_carve, net, pass);
+  bj_net_pass one = net_inputs_pass(&self->inner, &at, *pass);
   if (!pass->gx) one.gx = NULL;
   self->inner.net->kind->vjp(self->inner.net, &one);
-  if (pass->gx) bounded_back(net, pass, &at, 1, 0);
+  if (pass->gx) bounded_hand_on(net, pass, &at, 1, 0, 1);
 }
 
 static void bounded_forward_rank(const bj_net *net, const bj_net_pass *pass, int rank) {
   const bounded *self = net->self;
-  const bounded_at at = CARVE(bounded_carve, net, pass);
-  const bj_net_pass one = bounded_pass(net, pass, &at);
-  bounded_in(net, pass, &at, 0, rank);
+  const net_inputs at = CARVE(bounded_carve, net, pass);
+  const bj_net_pass one = net_inputs_pass(&self->inner, &at, *pass);
+  bounded_hand_on(net, pass, &at, 0, rank, 0);
   self->inner.net->kind->forward_rank(self->inner.net, &one, rank);
 }
 
 static void bounded_vjp_rank(const bj_net *net, const bj_net_pass *pass, int rank) {
   const bounded *self = net->self;
-  const bounded_at at = CARVE(bounded_carve, net, pass);
-  const bj_net_pass one = bounded_pass(net, pass, &at);
+  const net_inputs at = CARVE(bounded_carve, net, pass);
+  const bj_net_pass one = net_inputs_pass(&self->inner, &at, *pass);
   self->inner.net->kind->vjp_rank(self->inner.net, &one, rank);
-  bounded_back(net, pass, &at, 0, rank);
+  bounded_hand_on(net, pass, &at, 0, rank, 1);
 }
 
 static void bounded_vjp_finish(const bj_net *net, const bj_net_pass *pass) {
   const bounded *self = net->self;
-  const bounded_at at = CARVE(bounded_carve, net, pass);
-  const bj_net_pass one = bounded_pass(net, pass, &at);
+  const net_inputs at = CARVE(bounded_carve, net, pass);
+  const bj_net_pass one = net_inputs_pass(&self->inner, &at, *pass);
   self->inner.net->kind->vjp_finish(self->inner.net, &one);
 }
 

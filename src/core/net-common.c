@@ -55,6 +55,25 @@ static bj_net_pass net_slot_pass(const net_slot *slot, bj_net_pass owner) {
   return owner;
 }
 
+INLINE net_inputs net_inputs_carve(const net_slot *slot, carver *cache, carver *work) {
+  const bj_net *net = slot->net;
+  net_inputs at;
+  at.x = carve_rows(cache, net->n_in);
+  at.cache = carve(cache, net->n_cache);
+  at.gx = carve_rows(work, net->n_in);
+  at.work = carve(work, net->n_work);
+  return at;
+}
+
+static bj_net_pass net_inputs_pass(const net_slot *slot, const net_inputs *at, bj_net_pass owner) {
+  bj_net_pass pass = net_slot_pass(slot, owner);
+  pass.x = at->x;
+  pass.cache = at->cache;
+  pass.gx = at->gx;
+  pass.work = at->work;
+  return pass;
+}
+
 static void net_slot_forward(const net_slot *slot, bj_net_pass owner) {
   const bj_net_pass pass = net_slot_pass(slot, owner);
   slot->net->kind->forward(slot->net, &pass);

@@ -35,6 +35,15 @@ static void net_slot_vjp(const net_slot *slot, bj_net_pass owner, real *gconditi
 static bj_net_pass net_slot_pass(const net_slot *slot, bj_net_pass owner);
 static void net_slot_gcondition(const net_slot *slot, const bj_net_pass *pass, real *gcondition);
 
+/* What a net takes of an owner that is a net itself, makes its inputs and hands on what it gives. */
+typedef struct {
+  real *x, *cache; /* inputs, of the owner's cache */
+  real *gx, *work; /* their gradients, of the owner's work */
+} net_inputs;
+
+INLINE net_inputs net_inputs_carve(const net_slot *slot, carver *cache, carver *work);
+static bj_net_pass net_inputs_pass(const net_slot *slot, const net_inputs *at, bj_net_pass owner);
+
 /* The pass of a net of a layer, for the functions above. */
 INLINE bj_net_pass net_rows_pass(const net_rows *at, const bj_pass *pass, const real *x) {
   return (bj_net_pass){

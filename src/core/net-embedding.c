@@ -26,28 +26,8 @@ typedef struct {
   net_slot inner;
 } embedding;
 
-typedef struct {
-  real *x, *cache, *gx, *work; /* of the net */
-} embedding_at;
-
-static embedding_at embedding_carve(const bj_net *net, carver *cache, carver *work) {
-  const bj_net *inner = ((const embedding *)net->self)->inner.net;
-  embedding_at at;
-  at.x = carve_rows(cache, inner->n_in);
-  at.cache = carve(cache, inner->n_cache);
-  at.gx = carve_rows(work, inner->n_in);
-  at.work = carve(work, inner->n_work);
-  return at;
-}
-
-static bj_net_pass embedding_pass(const bj_net *net, const bj_net_pass *pass, const embedding_at *at) {
-  const embedding *self = net->self;
-  bj_net_pass one = net_slot_pass(&self->inner, *pass);
-  one.x = at->x;
-  one.cache = at->cache;
-  one.work = at->work;
-  one.gx = at->gx;
-  return one;
+static net_inputs embedding_carve(const bj_net *net, carver *cache, carver *work) {
+  return net_inputs_carve(&((const embedding *)net->self)->inner, cache, work);
 }
 
 /* The level of a code, -1 for one beyond all (and for NaN). */
@@ -56,7 +36,7 @@ INLINE int embedding_level(const embedding_table *table, real code) {
   return level >= 0 && level < table->n_level ? (int)level : -1;
 }
 
-static void embedding_look_up(const bj_net *net, const bj_net_pass *pass, const embedding_at *at) {
+static void embedding_look_up(const bj_net *net, const bj_net_pass *pass, const net_inputs *at) {
   const embedding *self = net->self;
   const int n_inner = self->inner.net->n_in;
   for (int t = 0; t < self->n; t++) {
@@ -76,7 +56,7 @@ static void embedding_look_up(const bj_net *net, const bj_net_pass *pass, const 
 }
 
 /* Inputs that are handed on, all or those of one rank, and their gradients on the way back. */
-static void embedding_hand_on(const bj_net *net, const bj_net_pass *pass, const embedding_at *at, int all, int rank,
+static void embedding_hand_on(const bj_net *net, const bj_net_pass *pass, const net_inputs *at, int all, int rank,
                               int back) {
   const embedding *self = net->self;
   const long outer = (long)net->n_in * BJ_BLOCK, inner = (long)self->inner.net->n_in * BJ_BLOCK;
@@ -101,7 +81,7 @@ static void embedding_no_gradient(const bj_net *net, const bj_net_pass *pass) {
   }
 }
 
-static void embedding_table_grads(const bj_net *net, const bj_net_pass *pass, const embedding_at *at) {
+static void embedding_table_grads(const bj_net *net, const bj_net_pass *pass, const net_inputs *at) {
   const embedding *self = net->self;
   const int n_inner = self->inner.net->n_in;
   for (int t = 0; t < self->n; t++) {
@@ -122,8 +102,8 @@ static void embedding_table_grads(const bj_net *net, const bj_net_pass *pass, co
 
 static void embedding_forward(const bj_net *net, const bj_net_pass *pass) {
   const embedding *self = net->self;
-  const embedding_at at = CARVE(embedding_carve, net, pass);
-  const bj_net_pass one = embedding_pass(net, pass, &at);
+  const net_inputs at = CARVE(embedding_carve, net, pass);
+  const bj_net_pass one = net_inputs_pass(&self->inner, &at, *pass);
   embedding_look_up(net, pass, &at);
   embedding_hand_on(net, pass, &at, 1, 0, 0);
   self->inner.net->kind->forward(self->inner.net, &one);
@@ -131,8 +111,8 @@ static void embedding_forward(const bj_net *net, const bj_net_pass *pass) {
 
 static void embedding_vjp(const bj_net *net, const bj_net_pass *pass) {
   const embedding *self = net->self;
-  const embedding_at at = CARVE(embedding_carve, net, pass);
-  const bj_net_pass one = embedding_pass(net, pass, &at);
+  const net_inputs at = CARVE(embedding_carve, net, pass);
+  const bj_net_pass one = net_inputs_pass(&self->inner, &at, *pass);
   self->inner.net->kind->vjp(self->inner.net, &one);
   embedding_table_grads(net, pass, &at);
   if (!pass->gx) return;
@@ -142,8 +122,8 @@ static void embedding_vjp(const bj_net *net, const bj_net_pass *pass) {
 
 static void embedding_forward_rank(const bj_net *net, const bj_net_pass *pass, int rank) {
   const embedding *self = net->self;
-  const embedding_at at = CARVE(embedding_carve, net, pass);
-  const bj_net_pass one = embedding_pass(net, pass, &at);
+  const net_inputs at = CARVE(embedding_carve, net, pass);
+  const bj_net_pass one = net_inputs_pass(&self->inner, &at, *pass);
   if (rank < 0) embedding_look_up(net, pass, &at);
   embedding_hand_on(net, pass, &at, 0, rank, 0);
   self->inner.net->kind->forward_rank(self->inner.net, &one, rank);
@@ -151,8 +131,8 @@ static void embedding_forward_rank(const bj_net *net, const bj_net_pass *pass, i
 
 static void embedding_vjp_rank(const bj_net *net, const bj_net_pass *pass, int rank) {
   const embedding *self = net->self;
-  const embedding_at at = CARVE(embedding_carve, net, pass);
-  const bj_net_pass one = embedding_pass(net, pass, &at);
+  const net_inputs at = CARVE(embedding_carve, net, pass);
+  const bj_net_pass one = net_inputs_pass(&self->inner, &at, *pass);
   self->inner.net->kind->vjp_rank(self->inner.net, &one, rank);
   embedding_hand_on(net, pass, &at, 0, rank, 1);
   if (rank < 0) embedding_no_gradient(net, pass);
@@ -160,8 +140,8 @@ static void embedding_vjp_rank(const bj_net *net, const bj_net_pass *pass, int r
 
 static void embedding_vjp_finish(const bj_net *net, const bj_net_pass *pass) {
   const embedding *self = net->self;
-  const embedding_at at = CARVE(embedding_carve, net, pass);
-  const bj_net_pass one = embedding_pass(net, pass, &at);
+  const net_inputs at = CARVE(embedding_carve, net, pass);
+  const bj_net_pass one = net_inputs_pass(&self->inner, &at, *pass);
   self->inner.net->kind->vjp_finish(self->inner.net, &one);
   embedding_table_grads(net, pass, &at);
 }
