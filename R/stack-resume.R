@@ -1,4 +1,5 @@
-# Stacks whose flows are trained further.
+# Stacks whose flows are trained further. Members that an interrupt has kept a stack from are not made here: it has
+# neither the settings of its members nor what was done of a kind that was not whole.
 
 #' @rdname resume
 #' @order 3
@@ -7,6 +8,7 @@ resume.bijectr_stack <- function(object, data = NULL, condition = NULL, weights 
                                  seconds = NULL, checkpoint = NULL, callback = NULL, progress = interactive(), ...) {
   check_unused(...)
   check_fit(object)
+  envir <- parent.frame()
   check_flag(progress, "progress")
   for (name in c("epochs", "checkpoint", "callback")) {
     if (!is.null(get(name))) stop_arg("{.arg {name}} is for a single flow; the flows of a stack go on by {.arg steps}.")
@@ -21,7 +23,7 @@ resume.bijectr_stack <- function(object, data = NULL, condition = NULL, weights 
     ))
   }
   started <- Sys.time()
-  problem <- data_again(object, data, condition, weights, parent.frame())
+  problem <- data_again(object, data, condition, weights, envir)
   object["digest"] <- list(check_same_data(object, problem$data, problem$condition))
   problem[c("d", "d_condition")] <- object[c("d", "d_condition")]
   problem$rules <- column_rules(object$standardize %||% "auto", collinear = "error")

@@ -326,3 +326,34 @@ test_that("the flows of a stack are trained further, with the same folds", {
   expect_identical(again$steps, 5)
   expect_error(resume(stack, epochs = 2), "single flow", class = "bijectr_error_argument")
 })
+
+test_that("a stack or a flow goes on inside of a function that has its data", {
+  go_on <- function(formula, ...) {
+    local_rows <- faithful[1:80, ]
+    local_weights <- rep(1:2, 40)
+    least <- 2
+    environment(formula) <- environment()
+    set.seed(14)
+    fit <- fit_flow(formula, data = local_rows, weights = local_weights, subset = eruptions > least, steps = 20, ...)
+    suppressMessages(resume(fit, steps = 5))
+  }
+  kinds <- stack_members(c("normal", "affine_t"), folds = 2, fits = 2)
+  for (formula in c(waiting ~ eruptions, log(waiting) ~ poly(eruptions, 2))) {
+    expect_identical(go_on(formula)$steps, 25)
+    expect_identical(go_on(formula, members = kinds)$steps, 5)
+  }
+  # variables and conditions that are no columns of a table
+  alone <- function(...) {
+    y <- faithful$waiting[1:80]
+    x <- faithful$eruptions[1:80]
+    list(
+      suppressMessages(resume(fit_flow(y ~ x, steps = 20, ...), steps = 5)),
+      suppressMessages(resume(fit_flow(y, condition = x, steps = 20, ...), steps = 5))
+    )
+  }
+  for (fit in alone()) expect_identical(fit$steps, 25)
+  for (fit in alone(members = kinds)) expect_identical(fit$steps, 5)
+  elsewhere <- function(fit) resume(fit, steps = 5)
+  stays <- go_on(waiting ~ eruptions, members = kinds)
+  expect_error(elsewhere(stays), "must be given", class = "bijectr_error_argument")
+})
