@@ -82,7 +82,8 @@ weigh_again <- function(stack, problem, folds) {
   })
   names(members) <- kinds
   w <- problem$weights[folds$of > 0]
-  weight <- stack_weights(stack$held_out[, kinds, drop = FALSE], w)
+  group <- left_out_together(folds$of)[folds$of > 0]
+  weight <- stack_weights(stack$held_out[, kinds, drop = FALSE], group, w)
   for (m in seq_along(kinds)) {
     stack$members[[m]]$weight <- weight[[m]]
     stack$members[[m]]$held_out <- stats::weighted.mean(stack$held_out[, kinds[m]], w %||% rep(1, sum(folds$of > 0)))

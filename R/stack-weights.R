@@ -5,9 +5,15 @@
 #
 # found by EM: Smyth and Wolpert (1998), Linearly combining density estimators via stacking. The prior, as of `a` rows,
 # keeps members with long tails in.
+#
+# Of few rows luck makes weights: a mixture that happens to suit thirty normal rows would be believed. So there are
+# several priors, with further rows for the kinds of least freedom, and the weights of these modes are averaged, each
+# counting as the likelihood of rows that are left out of its weights in turn.
 
 STACK_PRIOR_ROWS <- 2
 STACK_EM_STEPS <- 2000
+PRIOR_STRENGTHS <- c(0, 5, 20, 80) # further rows, shared by
+LEAST_FREE <- c("normal", "shrunk", "student_t", "shrunk_t")
 
 # log(exp(a) + exp(b))
 log_add <- function(a, b) {
@@ -34,22 +40,52 @@ averaged_rows <- function(values) {
   ifelse(count > 0, total - log(count), NA_real_)
 }
 
+# Groups of the rows that were held out, each of which is left out in turn where weights are judged: the folds, or
+# halves of one split.
+left_out_together <- function(of) {
+  if (max(of) == 1) {
+    at <- which(of > 0)
+    of[at] <- 1L + seq_along(at) %% 2L
+  }
+  of
+}
+
 # One column a kind, of the size that is best for `rows`.
 chosen_densities <- function(members, rows, weights) {
   do.call(cbind, lapply(members, function(member) member$held_out[, best_size(member$held_out, rows, weights)]))
 }
 
-stack_weights <- function(log_density, w = NULL) {
-  k <- ncol(log_density)
+# Of `log_density`, one named column a kind, whose rows are left out by `group`.
+stack_weights <- function(log_density, group, w = NULL) {
   w <- if (is.null(w)) rep(1, nrow(log_density)) else w / mean(w)
-  most <- do.call(pmax, lapply(seq_len(k), function(j) log_density[, j]))
+  least_free <- colnames(log_density) %in% LEAST_FREE
+  further <- least_free / max(1, sum(least_free))
+  mode <- function(rows, strength) {
+    mixture_mode(log_density[rows, , drop = FALSE], w[rows], STACK_PRIOR_ROWS / ncol(log_density) + strength * further)
+  }
+  strengths <- if (nrow(log_density) < FEW_ROWS && any(least_free)) PRIOR_STRENGTHS else 0
+  modes <- vapply(strengths, function(strength) mode(rep(TRUE, length(w)), strength), numeric(ncol(log_density)))
+  modes <- matrix(modes, ncol(log_density))
+  if (length(strengths) == 1) return(stats::setNames(modes[, 1], colnames(log_density)))
+  value <- vapply(strengths, function(strength) {
+    sum(vapply(unique(group), function(left_out) {
+      at <- group == left_out
+      sum(w[at] * pmax(weighted_density(log_density[at, , drop = FALSE], mode(!at, strength)), -1e10))
+    }, 0))
+  }, 0)
+  share <- exp(value - max(value))
+  stats::setNames(drop(modes %*% (share / sum(share))), colnames(log_density))
+}
+
+# Weights v that make sum_i w_i log sum_m v_m p_m(i) + sum_m prior_m log v_m largest.
+mixture_mode <- function(log_density, w, prior) {
+  most <- do.call(pmax, lapply(seq_len(ncol(log_density)), function(j) log_density[, j]))
   density <- exp(log_density - ifelse(is.finite(most), most, 0))
-  weight <- rep(1 / k, k)
+  possible <- rowSums(density) > 0
+  weight <- rep(1 / ncol(log_density), ncol(log_density))
   for (step in seq_len(STACK_EM_STEPS)) {
-    share <- density * rep(weight, each = nrow(density))
-    total <- rowSums(share)
-    share <- share / ifelse(total > 0, total, 1)
-    new <- (colSums(w * share) + STACK_PRIOR_ROWS / k) / (sum(w[total > 0]) + STACK_PRIOR_ROWS)
+    share <- ifelse(possible, w / drop(density %*% weight), 0)
+    new <- (weight * drop(crossprod(density, share)) + prior) / (sum(w[possible]) + sum(prior))
     done <- max(abs(new - weight)) < 1e-7
     weight <- new
     if (done) break
@@ -57,20 +93,15 @@ stack_weights <- function(log_density, w = NULL) {
   weight / sum(weight)
 }
 
-# The log density of every row that was held out, by weights and sizes that were found without its fold; of one split
-# without its half.
+# The log density of every row that was held out, by weights and sizes that were found without its group.
 honest_densities <- function(members, folds, weights) {
-  of <- folds$of
-  if (folds$count == 1) {
-    at <- which(of > 0)
-    of[at] <- 1L + seq_along(at) %% 2L
-  }
-  out <- rep(NA_real_, length(of))
-  for (fold in unique(of[of > 0])) {
-    others <- of > 0 & of != fold
+  group <- left_out_together(folds$of)
+  out <- rep(NA_real_, length(group))
+  for (left_out in unique(group[group > 0])) {
+    others <- group > 0 & group != left_out
     densities <- chosen_densities(members, others, weights)
-    weight <- stack_weights(densities[others, , drop = FALSE], weights[others])
-    at <- of == fold
+    weight <- stack_weights(densities[others, , drop = FALSE], group[others], weights[others])
+    at <- group == left_out
     out[at] <- weighted_density(densities[at, , drop = FALSE], weight)
   }
   out

@@ -17,9 +17,10 @@ STACK_LEAST_WEIGHT <- 1e-3
 # `densities`: the log densities of the rows that were held out, a column a member.
 new_stack <- function(problem, found, densities, fields) {
   plan <- problem$plan
-  w <- problem$weights[fields$folds > 0]
+  told <- fields$folds > 0
+  w <- problem$weights[told]
   average <- function(x) if (is.null(w)) mean(x) else stats::weighted.mean(x, w)
-  weight <- stack_weights(densities, w)
+  weight <- stack_weights(densities, left_out_together(fields$folds)[told], w)
   members <- unname(Map(function(member, weight, j) {
     list(
       kind = member$kind, label = member$label, size = member$size, weight = weight,
