@@ -14,6 +14,7 @@ STACK_PRIOR_ROWS <- 2
 STACK_EM_STEPS <- 2000
 PRIOR_STRENGTHS <- c(0, 5, 20, 80) # further rows, shared by
 LEAST_FREE <- c("normal", "shrunk", "student_t", "shrunk_t")
+LUCKY_ROWS <- 500 # of so many rows luck makes nothing
 
 # log(exp(a) + exp(b))
 log_add <- function(a, b) {
@@ -63,7 +64,7 @@ stack_weights <- function(log_density, group, w = NULL) {
   mode <- function(rows, strength) {
     mixture_mode(log_density[rows, , drop = FALSE], w[rows], STACK_PRIOR_ROWS / ncol(log_density) + strength * further)
   }
-  strengths <- if (nrow(log_density) < FEW_ROWS && any(least_free)) PRIOR_STRENGTHS else 0
+  strengths <- if (nrow(log_density) < LUCKY_ROWS && any(least_free)) PRIOR_STRENGTHS else 0
   modes <- vapply(strengths, function(strength) mode(rep(TRUE, length(w)), strength), numeric(ncol(log_density)))
   modes <- matrix(modes, ncol(log_density))
   if (length(strengths) == 1) return(stats::setNames(modes[, 1], colnames(log_density)))

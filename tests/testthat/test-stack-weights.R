@@ -42,9 +42,9 @@ test_that("weights of few rows are averaged over priors by the likelihood of row
   expect_equal(unname(weight), drop(modes %*% share), tolerance = 1e-4)
   expect_named(weight, colnames(log_density))
   # many rows know by themselves
-  many <- log_density[rep(seq_len(n), length.out = FEW_ROWS), ]
+  many <- log_density[rep(seq_len(n), length.out = LUCKY_ROWS), ]
   expect_equal(
-    stack_weights(many, rep_len(1:4, FEW_ROWS)), mixture_mode(many, rep(1, FEW_ROWS), rep(STACK_PRIOR_ROWS / 4, 4)),
+    stack_weights(many, rep_len(1:4, LUCKY_ROWS)), mixture_mode(many, rep(1, LUCKY_ROWS), rep(STACK_PRIOR_ROWS / 4, 4)),
     ignore_attr = TRUE
   )
 })
