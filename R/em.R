@@ -152,11 +152,12 @@ fit_kernel_widths <- function(z, w = NULL) {
   w <- if (is.null(w)) rep(1, length(look)) else w[look]
   start <- rep(log(rate(length(look))), d)
   squares <- lapply(seq_len(d), function(j) outer(z[look, j], z[look, j], "-")^2)
+  same <- Reduce(`+`, squares) == 0
   loss <- function(log_width, gradient = FALSE) {
     precision <- exp(-2 * log_width)
     e <- -0.5 * Reduce(`+`, Map(`*`, squares, precision))
     e <- e + rep(log(w), each = length(w))
-    diag(e) <- -Inf
+    e[same] <- -Inf
     most <- do.call(pmax, lapply(seq_along(w), function(i) e[, i]))
     share <- exp(e - most)
     sums <- rowSums(share)

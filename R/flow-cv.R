@@ -12,8 +12,8 @@
 #'   * a function of the training rows, in the form of `data`, that returns a flow or a fit, or a function of new rows
 #'     that returns their log densities, by which other software can be compared. Where it has arguments `condition`,
 #'     `weights` or `seconds` it is given these of the training rows.
-#' @param folds Number of folds, at random and of sizes as equal as can be; or the fold of each row, whole numbers from
-#'   1.
+#' @param folds Number of folds, at random and of sizes as equal as can be, equal rows together; or the fold of each
+#'   row, whole numbers from 1.
 #' @param seconds Time budget of the whole call, which is shared out anew before each fit: a fit by [fit_flow()] gets
 #'   its share as `seconds` and stops there, which is noted; one that the time does not reach is left out, and so are
 #'   the rows of its fold for all. The plan is a message of class `bijectr_message_budget`. `NULL`: no bound. Where a
@@ -61,7 +61,7 @@ flow_cv <- function(data, candidates, folds = 5, seconds = NULL, condition = NUL
   if (!is.null(condition)) condition <- cv_table(condition, "condition", n)
   weights <- check_weights(weights, n)
   candidates <- check_candidates(candidates, list(...))
-  folds <- check_folds(folds, n)
+  folds <- check_folds(folds, n, data, condition)
   seeds <- sample.int(.Machine$integer.max, max(folds) * length(candidates))
   tasks <- expand.grid(candidate = seq_along(candidates), fold = seq_len(max(folds)))
   workers <- min(future_workers(), nrow(tasks))
@@ -127,15 +127,25 @@ check_candidates <- function(candidates, common) {
   })
 }
 
-check_folds <- function(folds, n) {
+check_folds <- function(folds, n, data, condition) {
   if (length(folds) == 1) {
-    return(sample(rep_len(seq_len(check_count(folds, "folds", min = 2, max = n %/% 2)), n)))
+    folds <- check_count(folds, "folds", min = 2, max = n %/% 2)
+    return(deal_rows(n, folds, equal_table_rows(data, condition)))
   }
   if (!is.numeric(folds) || length(folds) != n || anyNA(folds) || any(folds != round(folds)) ||
     !setequal(folds, seq_len(max(folds))) || max(folds) < 2) {
     stop_arg("{.arg folds} must be a number, or a whole number from 1 for each of the {n} rows, without gaps.")
   }
   as.integer(folds)
+}
+
+# As equal_rows(); NULL as well where there are columns whose values are not compared.
+equal_table_rows <- function(data, condition) {
+  columns <- unlist(lapply(Filter(Negate(is.null), list(data, condition)), function(x) {
+    if (is.data.frame(x)) as.list(x) else if (is.matrix(x)) columns_at(x, seq_len(nrow(x))) else list(x)
+  }), recursive = FALSE)
+  plain <- vapply(columns, function(column) is.atomic(column) && is.null(dim(column)), NA)
+  if (all(plain)) equal_rows(lapply(columns, function(column) match(column, unique(column))))
 }
 
 announce_budget <- function(seconds, candidates, folds, workers) {

@@ -49,7 +49,9 @@ side_by_side <- function() {
     return(list(count = 1, apply = lapply))
   }
   list(count = count, apply = function(jobs, work) {
-    done <- parallel::mclapply(jobs, on_one_thread(work), mc.cores = count, mc.preschedule = TRUE, mc.set.seed = FALSE)
+    done <- suppressWarnings(parallel::mclapply(jobs, on_one_thread(work),
+      mc.cores = count, mc.preschedule = TRUE, mc.set.seed = FALSE
+    ))
     # what a fork has not given back is done again here
     lost <- vapply(done, function(result) is.null(result) || inherits(result, "try-error"), NA)
     done[lost] <- lapply(jobs[lost], work)

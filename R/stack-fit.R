@@ -17,8 +17,7 @@ fit_stack <- function(data, condition, weights, rules, members, seconds, progres
   found <- collect_jobs(jobs, run$results, kinds)
   left_out <- c(suited$left_out, found$errors)
   check_members(found$members, left_out, run$status)
-  told <- folds$of > 0
-  densities <- chosen_densities(found$members, told, problem$weights)[told, , drop = FALSE]
+  densities <- chosen_densities(found$members, problem$weights[folds$told])
   fit <- new_stack(problem, found, densities, list(
     call = call, formula = formula, loss = loss_maximum_likelihood(), control = default_control(problem$n, problem$d),
     standardize = rules$standardize, rows = problem$rows, na.action = na_action,
@@ -76,22 +75,23 @@ stack_kinds <- function(problem, folds, chosen) {
   list(kinds = kinds[why == ""], left_out = why[why != ""])
 }
 
-# What is to be done, trained flows, which take longest, first: a kind that is fitted at once is one job.
+# What is to be done: a kind that is fitted at once, and soon, is one job, and comes first, so that an interrupt leaves a
+# stack; then the flows.
 stack_jobs <- function(kinds, folds) {
   trained <- names(kinds)[vapply(kinds, `[[`, NA, "trained")]
   jobs <- c(
+    lapply(setdiff(names(kinds), trained), function(name) list(kind = name, fold = 0L)),
     unlist(lapply(trained, function(name) {
       lapply(rep(seq_len(folds$count), folds$repeats), function(fold) list(kind = name, fold = fold))
-    }), recursive = FALSE),
-    lapply(setdiff(names(kinds), trained), function(name) list(kind = name, fold = 0L))
+    }), recursive = FALSE)
   )
   lapply(jobs, function(job) c(job, seed = draw_seed()))
 }
 
 # ---- jobs ------------------------------------------------------------------------------------------------------------
 
-# A job's flows and what they say of rows held out: list(flows, held_out), `held_out` a matrix with one row a row of the
-# data, NA where nothing was held out. What cannot be fitted is `error`.
+# A job's flows and what they say of rows held out: list(flows, held_out), `held_out` a matrix with one row a row that
+# is held out from some job, NA where it was not from this one. What cannot be fitted is `error`.
 fit_job <- function(job, problem, folds) {
   problem$control$seconds <- job$seconds
   kind <- member_kinds()[[job$kind]]
@@ -107,15 +107,23 @@ fit_job <- function(job, problem, folds) {
 fit_fold <- function(kind, fold, problem, folds) {
   rows <- fold_rows(folds, fold, TRUE)
   flows <- kind$fit(problem, rows, NULL)
-  held_out <- matrix(NA_real_, problem$n, 1)
-  at <- which(folds$of == fold)
-  held_out[at, 1] <- flows_density(flows, rows_at(problem$data, at), rows_at(problem$condition, at))
-  list(flows = flows, held_out = held_out)
+  list(flows = flows, held_out = matrix(fold_density(flows, fold, problem, folds)))
 }
 
-# Sizes are tried until two in a row, of one strength of the prior, were worse than the best.
+# Log densities of the rows of a fold, NA for those of others.
+fold_density <- function(flows, fold, problem, folds) {
+  out <- rep(NA_real_, length(folds$told))
+  held_out <- folds$part == fold
+  at <- folds$told[held_out]
+  out[held_out] <- flows_density(flows, rows_at(problem$data, at), rows_at(problem$condition, at))
+  out
+}
+
+# Sizes are tried until two in a row, of one strength of the prior, were worse than the best, or the time is over.
 fit_closed <- function(kind, problem, folds) {
-  held_out <- matrix(NA_real_, problem$n, 0)
+  started <- proc.time()[["elapsed"]]
+  weights <- problem$weights[folds$told]
+  held_out <- matrix(NA_real_, length(folds$told), 0)
   sizes <- list()
   best <- -Inf
   stale <- 0
@@ -124,22 +132,23 @@ fit_closed <- function(kind, problem, folds) {
     if (!identical(size$strength, strength)) stale <- 0
     strength <- size$strength
     if (stale >= 2) next
-    of_size <- rep(NA_real_, problem$n)
+    late <- proc.time()[["elapsed"]] - started > (problem$control$seconds %||% Inf)
+    if (late && length(sizes)) break
+    of_size <- rep(NA_real_, length(folds$told))
     for (fold in seq_len(folds$count)) {
       flows <- kind$fit(problem, fold_rows(folds, fold, FALSE), size)
       if (is.null(flows)) break
-      at <- which(folds$of == fold)
-      of_size[at] <- flows_density(flows, rows_at(problem$data, at), rows_at(problem$condition, at))
+      of_size <- ifelse(folds$part == fold, fold_density(flows, fold, problem, folds), of_size)
     }
     if (is.null(flows)) next
-    value <- held_out_value(of_size, folds$of > 0, problem$weights)
+    value <- held_out_value(of_size, weights)
     stale <- if (value > best) 0 else stale + 1
     best <- max(best, value)
     held_out <- cbind(held_out, of_size)
     sizes <- c(sizes, list(size))
   }
   if (!length(sizes)) stop("too few rows")
-  size <- sizes[[best_size(held_out, folds$of > 0, problem$weights)]]
+  size <- sizes[[best_size(held_out, weights)]]
   list(flows = kind$fit(problem, fold_rows(folds, -1L, FALSE), size), held_out = unname(held_out), size = size)
 }
 
@@ -190,16 +199,14 @@ collect_jobs <- function(jobs, results, kinds) {
 evaluate_stack <- function(fit, problem, found, folds) {
   density <- points_density(fit, problem$data, problem$condition)
   out <- log_likelihoods(density, problem$weights, problem$rows, problem$unit)
-  honest <- honest_densities(found$members, folds, problem$weights)
-  at <- which(!is.na(honest))
+  w <- problem$weights[folds$told]
+  honest <- honest_densities(found$members, folds$part, w)
   normal <- if (judges_normal(problem, folds)) found$members$normal$held_out[, 1]
-  normal <- normal %||% rep(NA_real_, problem$n)
-  w <- problem$weights[at]
-  compared <- compare_densities(honest[at], normal[at], w)
+  compared <- compare_densities(honest, normal %||% rep(NA_real_, length(honest)), w)
   of_train <- fit_reference(
     list(data = problem$data, condition = problem$condition, weight = problem$weights), problem$rows, density
   )
-  out$held_out_loglik <- sum(if (is.null(w)) honest[at] else w * honest[at]) * problem$unit
+  out$held_out_loglik <- sum(if (is.null(w)) honest else w * honest) * problem$unit
   out$reference <- list(
     normal = compared$normal, flow = compared$flow, normal_train = of_train$normal_train,
     flow_train = of_train$flow_train, error = compared$error, error_train = of_train$error_train

@@ -4,8 +4,8 @@
 #' what this function gives, names of kinds, a number of folds, or 1 for a single flow.
 #'
 #' @param kinds Names of kinds of members, see below; `NULL`: all that suit the data.
-#' @param folds Number of parts that the rows are cut into: by default 5 of fewer than 500 rows without conditions, else
-#'   10.
+#' @param folds Number of parts that the rows are cut into, equal rows together: by default 5 of fewer than 500 rows
+#'   without conditions, else 10.
 #' @param fits How many flows of each kind are trained, each without one of these parts; parts beyond that number are
 #'   never held out, and where there are more flows than parts these serve again. By default 10 of fewer than 500 rows
 #'   without conditions, 5 of fewer than 5000 rows (3 of more than 6000 numbers), and 1 of more, with no more than

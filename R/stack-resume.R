@@ -29,9 +29,7 @@ resume.bijectr_stack <- function(object, data = NULL, condition = NULL, weights 
   problem$rules <- column_rules(object$standardize %||% "auto", collinear = "error")
   problem$auto <- FALSE
   problem$control <- list(steps = steps)
-  folds <- list(
-    of = object$folds, count = max(object$folds), counted = counted_rows(problem$data, problem$weights)
-  )
+  folds <- folds_again(object, problem)
   trained <- which(vapply(object$members, function(member) length(member$seeds) > 0, NA))
   jobs <- unlist(lapply(trained, function(m) {
     lapply(seq_along(object$members[[m]]$flows), function(i) {
@@ -50,8 +48,7 @@ resume.bijectr_stack <- function(object, data = NULL, condition = NULL, weights 
   for (m in trained) {
     of_member <- run$results[vapply(jobs, `[[`, 0L, "member") == m]
     object$members[[m]]$flows <- lapply(of_member, `[[`, "flow")
-    object$held_out[, object$members[[m]]$kind] <-
-      averaged_rows(lapply(of_member, `[[`, "held_out"))[folds$of > 0]
+    object$held_out[, object$members[[m]]$kind] <- averaged_rows(lapply(of_member, `[[`, "held_out"))
   }
   object$steps <- object$steps + steps
   object$seconds <- object$seconds + as.double(Sys.time() - started, units = "secs")
@@ -66,27 +63,20 @@ train_further <- function(flow, fold, seed, problem, folds, seconds) {
   problem$plan <- flow[c("names", "codecs", "condition", "response", "form", "dropped")]
   problem$control$seconds <- seconds
   flow <- train_on(problem, rows, flow$base)
-  held_out <- rep(NA_real_, problem$n)
-  at <- which(folds$of == fold)
-  held_out[at] <- native_log_density(flow, rows_at(problem$data, at), rows_at(problem$condition, at))
-  list(flow = flow, held_out = held_out)
+  list(flow = flow, held_out = fold_density(list(flow), fold, problem, folds))
 }
 
 # Weights and figures of a stack from its densities of rows held out.
 weigh_again <- function(stack, problem, folds) {
   kinds <- vapply(stack$members, `[[`, "", "kind")
-  members <- lapply(stack$members, function(member) {
-    held_out <- matrix(NA_real_, problem$n, 1)
-    held_out[folds$of > 0, 1] <- stack$held_out[, member$kind]
-    list(held_out = held_out)
+  members <- lapply(stats::setNames(nm = kinds), function(kind) {
+    list(held_out = stack$held_out[, kind, drop = FALSE])
   })
-  names(members) <- kinds
-  w <- problem$weights[folds$of > 0]
-  group <- left_out_together(folds$of)[folds$of > 0]
-  weight <- stack_weights(stack$held_out[, kinds, drop = FALSE], group, w)
+  w <- problem$weights[folds$told]
+  weight <- stack_weights(stack$held_out[, kinds, drop = FALSE], folds$part, w)
   for (m in seq_along(kinds)) {
     stack$members[[m]]$weight <- weight[[m]]
-    stack$members[[m]]$held_out <- stats::weighted.mean(stack$held_out[, kinds[m]], w %||% rep(1, sum(folds$of > 0)))
+    stack$members[[m]]$held_out <- stats::weighted.mean(stack$held_out[, kinds[m]], w %||% rep(1, length(folds$told)))
   }
   problem$rows <- stack$rows
   add_evaluation(stack, guarded(evaluate_stack(stack, problem, list(members = members), folds)))

@@ -22,15 +22,13 @@ log_add <- function(a, b) {
   ifelse(most == -Inf, -Inf, most + log1p(exp(pmin(a, b) - most)))
 }
 
-# Mean log density of some rows, by their weights. What is no number, or no density at all, counts as a very small one.
-held_out_value <- function(log_density, rows, weights) {
-  w <- if (is.null(weights)) rep(1, length(log_density)) else weights
-  value <- log_density[rows]
-  value[is.nan(value) | value < -1e10] <- -1e10
-  sum(w[rows] * value) / sum(w[rows])
+# Mean log density by weights. What is no number, or no density at all, counts as a very small one.
+held_out_value <- function(log_density, w = NULL) {
+  log_density[is.nan(log_density) | log_density < -1e10] <- -1e10
+  if (is.null(w)) mean(log_density) else sum(w * log_density) / sum(w)
 }
 
-best_size <- function(held_out, rows, weights) which.max(apply(held_out, 2, held_out_value, rows, weights))
+best_size <- function(held_out, w) which.max(apply(held_out, 2, held_out_value, w))
 
 # Of vectors, each with values for some rows: log means of exponentials over those that have one.
 averaged_rows <- function(values) {
@@ -41,23 +39,18 @@ averaged_rows <- function(values) {
   ifelse(count > 0, total - log(count), NA_real_)
 }
 
-# Groups of the rows that were held out, each of which is left out in turn where weights are judged: the folds, or
-# halves of one split.
-left_out_together <- function(of) {
-  if (max(of) == 1) {
-    at <- which(of > 0)
-    of[at] <- 1L + seq_along(at) %% 2L
-  }
-  of
+# One column a kind, of the size that is best for the rows.
+chosen_densities <- function(members, w) {
+  do.call(cbind, lapply(members, function(member) member$held_out[, best_size(member$held_out, w)]))
 }
 
-# One column a kind, of the size that is best for `rows`.
-chosen_densities <- function(members, rows, weights) {
-  do.call(cbind, lapply(members, function(member) member$held_out[, best_size(member$held_out, rows, weights)]))
+# Groups of rows, each of which is left out in turn where weights are judged: the folds, or halves of one split.
+left_out_together <- function(part) {
+  if (any(part != part[1])) part else seq_along(part) %% 2L
 }
 
-# Of `log_density`, one named column a kind, whose rows are left out by `group`.
-stack_weights <- function(log_density, group, w = NULL) {
+# Of `log_density`, one named column a kind, of rows that were held out as a `part`.
+stack_weights <- function(log_density, part, w = NULL) {
   w <- if (is.null(w)) rep(1, nrow(log_density)) else w / mean(w)
   least_free <- colnames(log_density) %in% LEAST_FREE
   further <- least_free / max(1, sum(least_free))
@@ -68,6 +61,7 @@ stack_weights <- function(log_density, group, w = NULL) {
   modes <- vapply(strengths, function(strength) mode(rep(TRUE, length(w)), strength), numeric(ncol(log_density)))
   modes <- matrix(modes, ncol(log_density))
   if (length(strengths) == 1) return(stats::setNames(modes[, 1], colnames(log_density)))
+  group <- left_out_together(part)
   value <- vapply(strengths, function(strength) {
     sum(vapply(unique(group), function(left_out) {
       at <- group == left_out
@@ -95,14 +89,14 @@ mixture_mode <- function(log_density, w, prior) {
 }
 
 # The log density of every row that was held out, by weights and sizes that were found without its group.
-honest_densities <- function(members, folds, weights) {
-  group <- left_out_together(folds$of)
-  out <- rep(NA_real_, length(group))
-  for (left_out in unique(group[group > 0])) {
-    others <- group > 0 & group != left_out
-    densities <- chosen_densities(members, others, weights)
-    weight <- stack_weights(densities[others, , drop = FALSE], group[others], weights[others])
+honest_densities <- function(members, part, w) {
+  group <- left_out_together(part)
+  out <- numeric(length(part))
+  for (left_out in unique(group)) {
     at <- group == left_out
+    sizes <- vapply(members, function(member) best_size(member$held_out[!at, , drop = FALSE], w[!at]), 0L)
+    densities <- do.call(cbind, Map(function(member, size) member$held_out[, size], members, sizes))
+    weight <- stack_weights(densities[!at, , drop = FALSE], part[!at], w[!at])
     out[at] <- weighted_density(densities[at, , drop = FALSE], weight)
   }
   out

@@ -20,7 +20,7 @@ new_stack <- function(problem, found, densities, fields) {
   told <- fields$folds > 0
   w <- problem$weights[told]
   average <- function(x) if (is.null(w)) mean(x) else stats::weighted.mean(x, w)
-  weight <- stack_weights(densities, left_out_together(fields$folds)[told], w)
+  weight <- stack_weights(densities, fields$folds[told], w)
   members <- unname(Map(function(member, weight, j) {
     list(
       kind = member$kind, label = member$label, size = member$size, weight = weight,
