@@ -58,7 +58,9 @@ open_map <- function(draws, data, window, labels) {
 
 draw_map <- function(x, y, density, colors) {
   density[!is.finite(density)] <- top_density(density)
-  graphics::image(x, y, density, col = colors, add = TRUE, useRaster = TRUE)
+  # far from zero steps are rounded
+  even <- function(x) isTRUE(all.equal(diff(x), rep(x[2] - x[1], length(x) - 1)))
+  graphics::image(x, y, density, col = colors, add = TRUE, useRaster = even(x) && even(y))
 }
 
 # Axes over the map, which covers what was drawn before it.
