@@ -11,20 +11,33 @@ density_integrals <- function(subject, places) {
   found <- lapply(rows, function(i) {
     at <- if (!is.na(i)) given[i, , drop = FALSE]
     draws <- if (is.na(i)) places$draws else draw_rows(subject$flow, 2000, at[rep(1, 2000), , drop = FALSE])
+    draws <- draws[!not_finite(draws), , drop = FALSE]
+    # in units of the columns: densities of very small ones are beyond the largest number
+    unit <- integral_units(draws)
     density <- function(x) {
-      value <- exp(quietly(logdensity(subject$flow, x, at)))
+      value <- exp(quietly(logdensity(subject$flow, x * rep(unit, each = nrow(x)), at)) + sum(log(unit)))
       value[is.nan(value)] <- 0
       value
     }
+    draws <- draws / rep(unit, each = nrow(draws))
     data.frame(row = i, if (d == 1) integral_of_line(density, draws[, 1]) else integral_of_plane(density, draws))
   })
   found <- do.call(rbind, found)
-  lost <- !(found$error <= INTEGRAL_ERROR / 2)
+  lost <- is.na(found$error) | found$error > INTEGRAL_ERROR / 2
   structure(found, note = if (any(lost)) "The integral of the density is not known well enough: its peaks are sharp.")
+}
+
+# Powers of 2 near the ranges of the middle halves of draws; 1 where a column has none.
+integral_units <- function(draws) {
+  vapply(seq_len(ncol(draws)), function(j) {
+    range <- if (nrow(draws)) diff(stats::quantile(draws[, j], c(0.25, 0.75), names = FALSE)) else 0
+    if (range > 0 && is.finite(range)) 2^round(log2(range)) else 1
+  }, 0)
 }
 
 # Between quantiles of draws by rules of Gauss and Kronrod, and beyond them out to infinity.
 integral_of_line <- function(density, draws) {
+  if (!length(draws)) return(data.frame(value = NA_real_, error = NA_real_))
   breaks <- unique(stats::quantile(draws, c(0, 0.001, 0.01, seq(0.05, 0.95, 0.05), 0.99, 0.999, 1), names = FALSE))
   scale <- diff(range(breaks))
   if (!(scale > 0)) return(data.frame(value = NA_real_, error = NA_real_))
@@ -45,14 +58,16 @@ integral_of_line <- function(density, draws) {
 integral_of_plane <- function(density, draws) {
   values <- vapply(c(80, 40), function(cells) {
     sides <- lapply(1:2, function(j) grid_side(draws[, j], cells))
+    if (!length(sides[[1]]$x) || !length(sides[[2]]$x)) return(NA_real_)
     x <- cbind(rep(sides[[1]]$x, times = length(sides[[2]]$x)), rep(sides[[2]]$x, each = length(sides[[1]]$x)))
-    sum(density(x) * as.vector(outer(sides[[1]]$weight, sides[[2]]$weight)))
+    sum(pmin(density(x), 1e300) * as.vector(outer(sides[[1]]$weight, sides[[2]]$weight)))
   }, 0)
   data.frame(value = values[1], error = abs(diff(values)))
 }
 
 grid_side <- function(x, cells) {
   x <- x[is.finite(x)]
+  if (!length(x)) return(list(x = numeric(), weight = numeric()))
   # equal shares where draws are many, equal steps where the range is wide
   shares <- stats::quantile(x, seq(0, 1, length.out = cells %/% 2 + 1), names = FALSE)
   middle <- stats::quantile(x, c(0.01, 0.99), names = FALSE)

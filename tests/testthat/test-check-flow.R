@@ -91,6 +91,24 @@ test_that("integrals are those of the density, also of poles and given condition
   expect_match(integral_reasons(data.frame(row = NA, found)), "integrates to 1.1")
 })
 
+test_that("integrals of very small and very large columns are taken in their units, of equal draws they are unknown", {
+  z <- matrix(sin(1:400 * 12.9898) * 2, 200) # within the middle of a normal
+  for (size in c(1e-160, 1e160)) {
+    sized <- normal_flow(2)
+    params(sized) <- c(0, 0, log(size), log(size))
+    found <- check_flow(sized, size * z, draws = 5000)$integral
+    expect_equal(found$value, 1, tolerance = 1e-3)
+    expect_lt(found$error, 1e-2)
+  }
+  # all draws are one number
+  point <- normal_flow(1, 1e10, 1e-30)
+  found <- check_flow(point, rnorm(50))
+  expect_true(is.na(found$integral$error))
+  expect_match(found$notes, "not known well enough", all = FALSE)
+  line <- cbind(rnorm(100), 1)
+  expect_true(is.na(integral_of_plane(function(x) rep(1, nrow(x)), line)$error))
+})
+
 test_that("Jacobians are looked at by differences, on the base side", {
   set.seed(6)
   fit <- fit_flow(cbind(rexp(300), rnorm(300)), steps = 60, progress = FALSE)
