@@ -53,7 +53,7 @@
 flow_cv <- function(data, candidates, folds = 5, seconds = NULL, condition = NULL, weights = NULL, ...,
                     progress = interactive()) {
   check_given("data", "candidates")
-  start <- proc.time()[[3]]
+  start <- Sys.time() # the clock that workers, which are other processes, have as well
   seconds <- check_number(seconds, "seconds", above = 0, below = Inf, null = TRUE)
   check_flag(progress, "progress")
   data <- cv_table(data, "data")
@@ -230,7 +230,7 @@ one_by_one <- function(n, run, end, progress) {
   bar <- if (progress) cli::cli_progress_bar("Fitting", total = n)
   results <- rep(list(OUT_OF_TIME), n)
   for (i in seq_len(n)) {
-    left <- if (!is.null(end)) end - proc.time()[[3]]
+    left <- if (!is.null(end)) seconds_until(end)
     if (!is.null(left) && left <= 0) break
     results[[i]] <- run(i, if (!is.null(left)) left / (n - i + 1))
     if (progress) cli::cli_progress_update(id = bar)
@@ -245,8 +245,10 @@ one_by_one <- function(n, run, end, progress) {
   results
 }
 
+seconds_until <- function(end) as.double(end - Sys.time(), units = "secs")
+
 in_parallel <- function(n, run, share, end) {
-  task <- function(i) if (!is.null(end) && proc.time()[[3]] >= end) OUT_OF_TIME else run(i, share)
+  task <- function(i) if (!is.null(end) && seconds_until(end) <= 0) OUT_OF_TIME else run(i, share)
   in_futures(seq_len(n), task, one_each = TRUE)
 }
 

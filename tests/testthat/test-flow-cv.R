@@ -102,6 +102,22 @@ test_that("a budget holds for the whole call, is announced, and what it cost is 
   expect_identical(found$table$rows, rep(sum(whole), 2))
 })
 
+test_that("fits that the time does not reach are left out by workers, too", {
+  skip_if_not_installed("future.apply")
+  skip_on_cran()
+  old <- future::plan(future::multisession, workers = 2)
+  on.exit(future::plan(old))
+  slow <- function(data) {
+    Sys.sleep(2)
+    function(new) rep(0, NROW(new))
+  }
+  found <- suppressMessages(flow_cv(rnorm(40), list(slow = slow), folds = 20, seconds = 4))
+  status <- table(found$fits$status)
+  expect_gte(status[["left out"]], 10)
+  expect_gte(status[["finished"]], 1)
+  expect_match(found$notes, "left out, as the time was up", all = FALSE)
+})
+
 test_that("arguments are looked at before anything is fitted", {
   x <- rnorm(20)
   error <- function(...) expect_error(flow_cv(...), class = "bijectr_error_argument")
