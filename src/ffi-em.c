@@ -59,7 +59,8 @@ SEXP ffi_normal_mixture(SEXP z, SEXP w, SEXP groups, SEXP k, SEXP shape, SEXP pr
   job.roots = REAL(VECTOR_ELT(out, 2));
   ffi_arena arena;
   const bj_core *core = ffi_core(); /* may fail: before the workspace is taken */
-  const bj_workers workers = ffi_workers(Rf_ScalarInteger(1), poll);
+  SEXP threads = PROTECT(Rf_ScalarInteger(1)); /* ffi_workers() allocates */
+  const bj_workers workers = ffi_workers(threads, poll);
   const bj_memory *workspace = ffi_workspace(ffi_memory(&arena));
   bj_mixture_end end = {0};
   bj_error error = {""};
@@ -68,6 +69,6 @@ SEXP ffi_normal_mixture(SEXP z, SEXP w, SEXP groups, SEXP k, SEXP shape, SEXP pr
   ffi_finish(&workers, status, &error);
   SET_VECTOR_ELT(out, 3, Rf_ScalarReal(end.loglik));
   SET_VECTOR_ELT(out, 4, Rf_ScalarInteger(end.steps));
-  UNPROTECT(1);
+  UNPROTECT(2);
   return out;
 }
