@@ -104,10 +104,10 @@ formula_data <- function(data) {
 }
 
 # As lm() evaluates its arguments: names stand for columns, or for what the formula's environment has. `value` is the
-# argument itself, for what is neither.
+# argument itself, for what is neither. Where it cannot be had either, it is the first error that speaks of the columns.
 in_columns <- function(expr, value, data, envir, name) {
-  tryCatch(eval(expr, data, envir), error = function(e) {
-    tryCatch(value, error = function(e) stop_arg("{.arg {name}} cannot be evaluated: {conditionMessage(e)}."))
+  tryCatch(eval(expr, data, envir), error = function(first) {
+    tryCatch(value, error = function(e) stop_arg("{.arg {name}} cannot be evaluated: {conditionMessage(first)}."))
   })
 }
 

@@ -211,6 +211,10 @@ test_that("weights and subset are looked for in the data first, then where the f
   # nor there: the caller's own
   wrapper <- function(formula, own) few(formula, table, weights = own)
   expect_identical(wrapper(y1 ~ x, rep(1, n))$nobs, 90L)
+  # a name that is nowhere beside one that is a column
+  expect_error(few(y1 ~ x, table, subset = x > nowhere), "object 'nowhere' not found",
+    class = "bijectr_error_argument"
+  )
   expect_error(few(y1 ~ x, table, subset = nowhere > 1), "`subset` cannot be evaluated",
     class = "bijectr_error_argument"
   )
