@@ -58,7 +58,7 @@ SEXP ffi_normal_mixture(SEXP z, SEXP w, SEXP groups, SEXP k, SEXP shape, SEXP pr
   SET_VECTOR_ELT(out, 2, Rf_alloc3DArray(REALSXP, d, d, components));
   job.roots = REAL(VECTOR_ELT(out, 2));
   ffi_arena arena;
-  const bj_core *core = ffi_core(); /* may fail: before the workspace is taken */
+  const bj_core *core = ffi_core();            /* may fail: before the workspace is taken */
   SEXP threads = PROTECT(Rf_ScalarInteger(1)); /* ffi_workers() allocates */
   const bj_workers workers = ffi_workers(threads, poll);
   const bj_memory *workspace = ffi_workspace(ffi_memory(&arena));
