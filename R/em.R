@@ -15,6 +15,9 @@ fit_student_t <- function(z, w = NULL, prior = 0, design = NULL) {
   if (is.null(w)) w <- rep(1, nrow(z))
   x <- design %||% matrix(1, nrow(z), 1)
   d <- ncol(z)
+  # the prior is of the columns as they are, and keeps their covariance away from singular ones
+  apart <- if (prior == 0) triangle_of_spread(weighted_regression(x, z, w)$residual, w, ncol(x))
+  if (!is.null(apart)) z <- z %*% backsolve(apart, diag(d))
   start <- weighted_regression(x, z, w)
   spread <- diag(pmax(colSums(w * start$residual^2) / sum(w), 1e-12), d)
   best <- NULL
@@ -36,8 +39,33 @@ fit_student_t <- function(z, w = NULL, prior = 0, design = NULL) {
       best <- list(df = df, coefficient = at$coefficient, root = root, loglik = loglik)
     }
   }
+  if (!is.null(apart)) {
+    best$coefficient <- best$coefficient %*% apart
+    best$root <- t(apart) %*% best$root
+    best$loglik <- best$loglik - sum(w) * sum(log(diag(apart)))
+  }
   if (is.null(design)) best["mean"] <- list(best$coefficient[1, ])
   best
+}
+
+# The upper triangle R, of positive diagonal, with R'R the mean square of residuals by weight: not by these squares, so
+# that columns which nearly depend on each other lose no digits in it. NULL where the rows are too few for it.
+triangle_of_spread <- function(residual, w, taken = 1) {
+  d <- ncol(residual)
+  if (nrow(residual) - taken < d) return(NULL)
+  scale <- sqrt(pmax(colSums(w * residual^2) / sum(w), 1e-12))
+  r <- qr.R(qr(sqrt(w / sum(w)) * residual / rep(scale, each = nrow(residual)), tol = 0))
+  r <- r * ifelse(diag(r) < 0, -1, 1)
+  diag(r) <- pmax(diag(r), LEAST_SPREAD)
+  r * rep(scale, each = d)
+}
+
+LEAST_SPREAD <- 1e-9
+
+# The like for fewer rows: a singular covariance, kept from being it.
+ridged_triangle <- function(residual, w) {
+  squares <- crossprod(sqrt(w) * residual) / sum(w)
+  chol(squares + diag(1e-9 * pmax(diag(squares), 1e-3), ncol(residual)))
 }
 
 # Of squared distances q in units of the scale.
@@ -105,17 +133,25 @@ fit_normal_mixture <- function(z, components, shape, strength = 1, w = NULL) {
   if (is.null(w)) w <- rep(1, nrow(z))
   d <- ncol(z)
   center <- colSums(w * z) / sum(w)
-  spread <- crossprod(sqrt(w) * (z - rep(center, each = nrow(z)))) / sum(w)
-  diag(spread) <- pmax(diag(spread), 1e-12) * (1 + 1e-9)
-  prior <- strength * (if (shape == "diagonal") diag(diag(spread), d) else spread) / components^(2 / d)
-  spaces <- list(z %*% solve(chol(spread)), z / rep(sqrt(diag(spread)), each = nrow(z)))
-  if (components == 1) spaces <- spaces[1]
+  shift <- z - rep(center, each = nrow(z))
+  scale <- sqrt(pmax(colSums(w * shift^2) / sum(w), 1e-12))
+  whitening <- triangle_of_spread(shift, w) %||% ridged_triangle(shift, w)
+  spaces <- list(white = shift %*% backsolve(whitening, diag(d)), scaled = shift / rep(scale, each = nrow(z)))
+  # where the prior is a multiple of the unit matrix
+  own <- if (shape == "diagonal") "scaled" else "white"
+  back <- if (own == "white") whitening else diag(scale, d)
+  prior <- diag(strength / components^(2 / d), d)
   best <- NULL
-  for (space in spaces) {
+  for (space in spaces[if (components == 1) own else names(spaces)]) {
     groups <- seeded_groups(space, components, w)
-    fit <- native_mixture_em(z, w, groups, components, shape, prior, center, EM_STEPS, EM_TOLERANCE)
+    fit <- native_mixture_em(
+      spaces[[own]], w, groups, components, shape, prior, numeric(d), EM_STEPS, EM_TOLERANCE
+    )
     if (is.null(best) || fit$loglik > best$loglik) best <- fit
   }
+  best$mean <- best$mean %*% back + rep(center, each = components)
+  best$roots[] <- apply(best$roots, 3, function(root) t(back) %*% root)
+  best$loglik <- best$loglik - sum(w) * sum(log(diag(back)))
   best
 }
 

@@ -68,8 +68,9 @@
 #'   * `digest`: the number of `rows` of the data, and two numbers each that tell the `data` and the `condition` from
 #'     others, by which it is seen and said (a warning of class `bijectr_warning_data`) that a training goes on with
 #'     other data;
-#'   * `status`: `"finished"`, `"max_epochs"`, `"converged"`, `"time_limit"`, `"stopped"` (by the callback),
-#'     `"interrupted"`, `"diverged"` or `"failed"` (by an error); `steps`, `epochs`, `seconds`: how long it took;
+#'   * `status`: `"finished"`, `"max_epochs"`, `"converged"`, `"time_limit"` (of a stack: of any of its flows),
+#'     `"stopped"` (by the callback), `"interrupted"`, `"diverged"` or `"failed"` (by an error); `steps`, `epochs`,
+#'     `seconds`: how long it took;
 #'   * `history`: a data frame of `step`, `train` and `validation` loss (mean negative log density in the units of the
 #'     data, or what `loss` says) and learning `rate`;
 #'   * `nobs`, `loglik`, `held_out_loglik`: the number of rows of positive weight, and the sums of their log densities,
@@ -99,8 +100,8 @@
 #'   `base`, `layers` and `params`; its other fields are those of a single flow, and
 #'   * `members`: for each a list of `kind` and `label` (its name in [stack_members()], and in words), `size` (of
 #'     mixtures, `components` and `strength` of the prior), `weight`, `held_out` (mean log density of rows held out) and
-#'     `flows`, which count alike, and of those that were trained the `seeds` and `folds`, one a flow. The weights add
-#'     up to 1; members of less than a thousandth are left out, but for those on t distributions;
+#'     `flows`, with their `shares` in the member, and of those that were trained the `seeds` and `folds`, one a flow.
+#'     The weights add up to 1; members of less than a thousandth are left out, but for those on t distributions;
 #'   * `folds`: of each row the part in which it was held out, 0 if never; `held_out`: the log densities of the rows
 #'     that were, in their order, a column a kind, those of members that were left out too;
 #'   * `left_out`: why there is no member of a kind that was asked for, or that suits the data but for the number of

@@ -160,13 +160,6 @@ announce_budget <- function(seconds, candidates, folds, workers) {
 
 # ---- one fit ---------------------------------------------------------------------------------------------------------
 
-# R's generator at a seed, of the kinds of the session that asks, wherever this runs.
-with_seed_of <- function(seed, kinds, expr) {
-  before <- as.list(RNGkind(kinds[1], kinds[2], kinds[3]))
-  on.exit(do.call(RNGkind, before))
-  with_seed(seed, expr)
-}
-
 # list(density, status, reason, warnings, seconds, names) of rows that are not `training`.
 cv_fit <- function(candidate, data, condition, weights, training, seconds = NULL) {
   start <- proc.time()[[3]]

@@ -7,7 +7,8 @@
 #   sizes        what it may have more or less of, as components of a mixture: a list, in the order in which they are
 #                tried; the best by held-out rows is taken
 #   rows         c(least, most) of the training rows for which it is worth its time
-#   fit          function(problem, rows, size): a list of flows, which count alike; `rows` is list(train, validation)
+#   fit          function(problem, rows, size): a list of flows, which count alike, or by an attribute `shares` with the
+#                sum 1; `rows` is list(train, validation)
 # )
 
 member_kinds <- function() {
@@ -86,15 +87,13 @@ normal_member <- function(problem, rows, size) {
   x <- if (is.null(at$given)) matrix(1, nrow(at$z), 1) else with_intercept(at$given)
   found <- weighted_regression(x, at$z, w)
   free <- n - ncol(x)
-  squares <- crossprod(sqrt(w) * found$residual) / sum(w)
-  diag(squares) <- pmax(diag(squares), 1e-12) * (1 + 1e-9)
+  spread <- triangle_of_spread(found$residual, w, ncol(x)) %||% ridged_triangle(found$residual, w)
   mean <- found$coefficient[1, ]
   if (is.null(at$given)) {
-    root <- t(chol(squares * n / max(free, 1)))
-    return(list(closed_flow(problem, base_mvnormal(), raw_mvnormal(mean, root))))
+    return(list(closed_flow(problem, base_mvnormal(), raw_mvnormal(mean, t(spread) * sqrt(n / max(free, 1))))))
   }
   df <- max(free - problem$d + 1, 1)
-  raw <- raw_mvstudent_t(mean, t(chol(squares * n / df)), df)
+  raw <- raw_mvstudent_t(mean, t(spread) * sqrt(n / df), df)
   list(closed_flow(problem, base_mvstudent_t(), raw, found$coefficient[-1, , drop = FALSE]))
 }
 
@@ -130,13 +129,14 @@ kernel_member <- function(problem, rows, size) {
   at <- closed_rows(problem, rows)
   width <- fit_kernel_widths(at$z, at$w)
   n <- nrow(at$z)
-  pieces <- ceiling(n / 250)
-  lapply(split(seq_len(n), rep_len(seq_len(pieces), n)), function(i) {
+  w <- at$w %||% rep(1, n)
+  pieces <- split(seq_len(n), rep_len(seq_len(ceiling(n / 250)), n))
+  flows <- lapply(pieces, function(i) {
     k <- length(i)
-    weight <- if (is.null(at$w)) numeric(k) else log(pmax(at$w[i], 1e-300))
-    raw <- c(weight, at$z[i, ], rep(inverse_softplus(width), each = k))
+    raw <- c(log(pmax(w[i], 1e-300)), at$z[i, ], rep(inverse_softplus(width), each = k))
     closed_flow(problem, base_mixture(k), raw)
   })
+  structure(flows, shares = vapply(pieces, function(i) sum(w[i]), 0) / sum(w))
 }
 
 # ---- flows -----------------------------------------------------------------------------------------------------------
@@ -161,6 +161,7 @@ train_on <- function(problem, rows, base) {
   setup$seed <- state$seed
   run <- run_training(built$flow, setup, state, control, progress = FALSE, snapshot = NULL)
   if (inherits(run$condition, "condition")) stop(run$condition)
+  if (run$status == "time_limit") signalCondition(structure(class = c("bijectr_late", "condition"), list()))
   flow <- built$flow
   flow["params"] <- list(if (is.finite(run$state$counters[["best_loss"]])) run$state$best else run$state$theta)
   flow[names(problem$plan)] <- list(NULL)
@@ -173,9 +174,13 @@ MANY_ROWS <- 5000
 member_control <- function(problem, rows) {
   default <- default_control(length(rows$train), problem$d)
   default$batch_size <- even_batches(length(rows$train))
-  # the mean of several joint densities needs no perfect ones
-  if (problem$n < MANY_ROWS && problem$d_condition == 0) {
-    default[c("steps", "validate_every")] <- list(default$steps %/% 2L, default$steps %/% 200L)
+  # the mean of several joint densities needs no perfect ones; what conditions say can be very sharp
+  if (problem$d_condition > 0) {
+    default$steps <- default$steps * 3L %/% 2L
+    default$learning_rate <- 2 * default$learning_rate
+  } else if (problem$n < MANY_ROWS) {
+    default$steps <- default$steps %/% 2L
   }
+  default$validate_every <- default$steps %/% 100L
   make_control(NULL, default, c(problem$control, list(validation = rows$validation)))
 }

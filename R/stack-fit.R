@@ -13,8 +13,11 @@ fit_stack <- function(data, condition, weights, rules, members, seconds, progres
   suited <- stack_kinds(problem, folds, members$kinds)
   kinds <- suited$kinds
   jobs <- stack_jobs(kinds, folds)
+  problem$random <- RNGkind()
   run <- run_jobs(jobs, function(job) fit_job(job, problem, folds), seconds, progress)
   found <- collect_jobs(jobs, run$results, kinds)
+  late <- any(vapply(run$results, function(result) isTRUE(result$late), NA))
+  if (late && run$status == "finished") run$status <- "time_limit"
   left_out <- c(suited$left_out, found$errors)
   check_members(found$members, left_out, run$status)
   densities <- chosen_densities(found$members, problem$weights[folds$told])
@@ -75,14 +78,14 @@ stack_kinds <- function(problem, folds, chosen) {
   list(kinds = kinds[why == ""], left_out = why[why != ""])
 }
 
-# What is to be done: a kind that is fitted at once, and soon, is one job, and comes first, so that an interrupt leaves a
-# stack; then the flows.
+# What is to be done: a kind that is fitted at once, and soon, is one job, and comes first, so that an interrupt leaves
+# a stack; then the flows.
 stack_jobs <- function(kinds, folds) {
   trained <- names(kinds)[vapply(kinds, `[[`, NA, "trained")]
   jobs <- c(
     lapply(setdiff(names(kinds), trained), function(name) list(kind = name, fold = 0L)),
     unlist(lapply(trained, function(name) {
-      lapply(rep(seq_len(folds$count), folds$repeats), function(fold) list(kind = name, fold = fold))
+      lapply(rep_len(seq_len(folds$count), folds$fits), function(fold) list(kind = name, fold = fold))
     }), recursive = FALSE)
   )
   lapply(jobs, function(job) c(job, seed = draw_seed()))
@@ -95,13 +98,16 @@ stack_jobs <- function(kinds, folds) {
 fit_job <- function(job, problem, folds) {
   problem$control$seconds <- job$seconds
   kind <- member_kinds()[[job$kind]]
-  with_seed(job$seed, tryCatch(
+  late <- FALSE
+  result <- with_seed_of(job$seed, problem$random, tryCatch(
     withCallingHandlers(
       if (kind$trained) fit_fold(kind, job$fold, problem, folds) else fit_closed(kind, problem, folds),
-      bijectr_message_rollback = function(m) invokeRestart("muffleMessage")
+      bijectr_message_rollback = function(m) invokeRestart("muffleMessage"),
+      bijectr_late = function(condition) late <<- TRUE
     ),
     error = function(e) list(error = brief_reason(e))
   ))
+  c(result, late = late)
 }
 
 fit_fold <- function(kind, fold, problem, folds) {
@@ -152,10 +158,12 @@ fit_closed <- function(kind, problem, folds) {
   list(flows = kind$fit(problem, fold_rows(folds, -1L, FALSE), size), held_out = unname(held_out), size = size)
 }
 
-# Log density of the mean of flows that count alike.
+# Log density of the mean of flows of a kind.
 flows_density <- function(flows, points, condition) {
-  mixed_density(flows, rep(1 / length(flows), length(flows)), points, condition)
+  mixed_density(flows, shares_of(flows), points, condition)
 }
+
+shares_of <- function(flows) attr(flows, "shares") %||% rep(1 / length(flows), length(flows))
 
 NOT_REACHED <- "the training was interrupted"
 
@@ -183,10 +191,11 @@ collect_jobs <- function(jobs, results, kinds) {
     } else {
       of_kind[[1]]$held_out
     }
-    held_out[is.nan(held_out)] <- -Inf
+    flows <- unlist(lapply(of_kind, `[[`, "flows"), recursive = FALSE)
     out[[name]] <- list(
-      kind = name, label = kinds[[name]]$label,
-      flows = unlist(lapply(of_kind, `[[`, "flows"), recursive = FALSE), held_out = held_out, size = of_kind[[1]]$size,
+      kind = name, label = kinds[[name]]$label, flows = flows,
+      shares = if (length(of_kind) == 1) shares_of(of_kind[[1]]$flows) else shares_of(flows),
+      held_out = held_out, size = of_kind[[1]]$size,
       seeds = if (kinds[[name]]$trained) vapply(jobs[names == name], `[[`, 0, "seed"),
       folds = if (kinds[[name]]$trained) vapply(jobs[names == name], `[[`, 0L, "fold")
     )
@@ -201,7 +210,8 @@ evaluate_stack <- function(fit, problem, found, folds) {
   out <- log_likelihoods(density, problem$weights, problem$rows, problem$unit)
   w <- problem$weights[folds$told]
   honest <- honest_densities(found$members, folds$part, w)
-  normal <- if (judges_normal(problem, folds)) found$members$normal$held_out[, 1]
+  # a member may have lost its place by its weight
+  normal <- if (judges_normal(problem, folds) && "normal" %in% colnames(fit$held_out)) fit$held_out[, "normal"]
   compared <- compare_densities(honest, normal %||% rep(NA_real_, length(honest)), w)
   of_train <- fit_reference(
     list(data = problem$data, condition = problem$condition, weight = problem$weights), problem$rows, density

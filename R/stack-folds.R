@@ -1,11 +1,11 @@
 # The folds of a stack: which rows its members are fitted to, and which are held out.
 
-# list(of, told, part, count, repeats, counted, group): `of`, which fold each row is in, 0 for rows that are never held
+# list(of, told, part, count, fits, counted, group): `of`, which fold each row is in, 0 for rows that are never held
 # out; `told`, the rows that are, and `part`, their folds; `counted`, the rows of positive weight, and `group`, numbers
 # of those that are equal, NULL where none are. Few rows are cut into fifths, each of which is held out from two flows
 # of a kind, for what counts is their mean; more rows, and rows with conditions, into tenths, of which some are held
-# out, from one flow each. Many rows are split once. Equal rows are held out together: a copy among the training rows
-# would make a density that peaks at the rows look good.
+# out, from one flow each. Many rows are split once. `fits`: flows of a kind. Equal rows are held out together: a copy
+# among the training rows would make a density that peaks at the rows look good.
 FEW_ROWS <- 500
 MANY_NUMBERS <- 6000 # more make flows expensive
 SPLIT_MOST <- 10000
@@ -15,7 +15,15 @@ stack_folds <- function(problem, parts = NULL, fits = NULL) {
   n <- length(counted)
   few <- n < FEW_ROWS && problem$d_condition == 0
   parts <- min(parts %||% if (few) 5 else 10, n)
-  fits <- fits %||% if (few) 10 else if (n >= MANY_ROWS) 1 else if (n * problem$d > MANY_NUMBERS) 3 else 5
+  fits <- fits %||% if (few) {
+    10
+  } else if (n >= MANY_ROWS) {
+    1
+  } else if (problem$d_condition > 0 || n * problem$d > MANY_NUMBERS) {
+    3
+  } else {
+    5
+  }
   count <- min(fits, parts)
   group <- equal_counted(problem, counted)
   part <- deal_rows(n, parts, group)
@@ -23,13 +31,13 @@ stack_folds <- function(problem, parts = NULL, fits = NULL) {
   if (count == 1 && n > SPLIT_MOST * parts) part[which(part == 1)[-seq_len(SPLIT_MOST)]] <- 0L
   of <- integer(problem$n)
   of[counted] <- part
-  new_folds(of, counted, group, ceiling(fits / parts))
+  new_folds(of, counted, group, fits)
 }
 
-new_folds <- function(of, counted, group, repeats = NULL) {
+new_folds <- function(of, counted, group, fits = NULL) {
   told <- which(of > 0)
   list(
-    of = of, told = told, part = of[told], count = max(of), repeats = repeats, counted = counted, group = group
+    of = of, told = told, part = of[told], count = max(of), fits = fits, counted = counted, group = group
   )
 }
 

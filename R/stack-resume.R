@@ -17,6 +17,9 @@ resume.bijectr_stack <- function(object, data = NULL, condition = NULL, weights 
   check_number(seconds, "seconds", above = 0, null = TRUE)
   if (is.null(steps)) {
     if (object$status == "finished") return(object)
+    if (object$status == "time_limit") {
+      stop_arg("Flows of this stack stopped at their share of {.arg seconds}: {.arg steps} trains all of them further.")
+    }
     stop_arg(c(
       "This stack lacks members that an interrupt has kept it from.",
       i = "{.fn update} makes it anew; {.arg steps} trains those that it has further."
@@ -36,10 +39,11 @@ resume.bijectr_stack <- function(object, data = NULL, condition = NULL, weights 
       c(list(member = m, flow = i, seed = draw_seed()))
     })
   }), recursive = FALSE)
+  random <- RNGkind()
   run <- run_jobs(jobs, function(job) {
     member <- object$members[[job$member]]
-    with_seed(job$seed, train_further(member$flows[[job$flow]], member$folds[job$flow], member$seeds[job$flow],
-      problem, folds, job$seconds
+    with_seed_of(job$seed, random, train_further(
+      member$flows[[job$flow]], member$folds[job$flow], member$seeds[job$flow], problem, folds, job$seconds
     ))
   }, seconds, progress)
   if (run$status == "interrupted") {

@@ -51,13 +51,14 @@ left_out_together <- function(part) {
 
 # Of `log_density`, one named column a kind, of rows that were held out as a `part`.
 stack_weights <- function(log_density, part, w = NULL) {
-  w <- if (is.null(w)) rep(1, nrow(log_density)) else w / mean(w)
+  rows <- effective_rows(nrow(log_density), w)
+  w <- if (is.null(w)) rep(1, nrow(log_density)) else w * rows / sum(w)
   least_free <- colnames(log_density) %in% LEAST_FREE
   further <- least_free / max(1, sum(least_free))
   mode <- function(rows, strength) {
     mixture_mode(log_density[rows, , drop = FALSE], w[rows], STACK_PRIOR_ROWS / ncol(log_density) + strength * further)
   }
-  strengths <- if (nrow(log_density) < LUCKY_ROWS && any(least_free)) PRIOR_STRENGTHS else 0
+  strengths <- if (rows < LUCKY_ROWS && any(least_free)) PRIOR_STRENGTHS else 0
   modes <- vapply(strengths, function(strength) mode(rep(TRUE, length(w)), strength), numeric(ncol(log_density)))
   modes <- matrix(modes, ncol(log_density))
   if (length(strengths) == 1) return(stats::setNames(modes[, 1], colnames(log_density)))

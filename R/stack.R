@@ -1,8 +1,8 @@
-# A stack: a distribution whose density is the weighted mean of its members', each one or several flows, which count
-# alike, over the same columns. It is plain data: the blueprint of a flow (blueprint.R), `d` and `d_condition`, the
+# A stack: a distribution whose density is the weighted mean of its members', each one or several flows over the
+# same columns. It is plain data: the blueprint of a flow (blueprint.R), `d` and `d_condition`, the
 # fields of a fit, `folds`, and
-#   members   lists of kind, label, size, weight, held_out (mean log density of rows held out) and flows, with the seed
-#             and the fold of each flow that was trained
+#   members   lists of kind, label, size, weight, held_out (mean log density of rows held out) and flows, with their
+#             shares, and the seed and the fold of each flow that was trained
 #   held_out  the log density of each row that was held out, a column a kind
 #   left_out  why there is no member of a kind, named by kinds
 # The flows have no blueprint of their own: the stack's lets points in and out.
@@ -24,7 +24,8 @@ new_stack <- function(problem, found, densities, fields) {
   members <- unname(Map(function(member, weight, j) {
     list(
       kind = member$kind, label = member$label, size = member$size, weight = weight,
-      held_out = average(densities[, j]), flows = member$flows, seeds = member$seeds, folds = member$folds
+      held_out = average(densities[, j]), flows = member$flows, shares = member$shares, seeds = member$seeds,
+      folds = member$folds
     )
   }, found$members, weight, seq_along(weight)))
   kept <- vapply(members, function(member) {
@@ -47,7 +48,7 @@ NO_HISTORY <- data.frame(step = numeric(), train = numeric(), validation = numer
 # All flows of a stack with their shares, list(flow, weight).
 weighted_flows <- function(stack) {
   unlist(lapply(stack$members, function(member) {
-    lapply(member$flows, function(flow) list(flow = flow, weight = member$weight / length(member$flows)))
+    Map(function(flow, share) list(flow = flow, weight = member$weight * share), unname(member$flows), member$shares)
   }), recursive = FALSE)
 }
 
@@ -65,7 +66,9 @@ points_density.bijectr_stack <- function(object, points, condition) {
 mixed_density <- function(flows, shares, points, condition) {
   total <- rep(-Inf, n_rows(points))
   for (i in seq_along(flows)) {
-    total <- log_add(total, native_log_density(flows[[i]], points, condition) + log(shares[i]))
+    value <- native_log_density(flows[[i]], points, condition)
+    value[is.nan(value)] <- -Inf # what one flow cannot tell the others do
+    total <- log_add(total, value + log(shares[i]))
   }
   total
 }
@@ -119,14 +122,26 @@ points_quantile.bijectr_stack <- function(object, p, condition, lower_tail, log_
   ))
 }
 
-# Without the members on t distributions, whose exponentials and the like have no mean; if there are others.
+# Without the members on t distributions, whose exponentials and the like have no mean; if there are others. Linear
+# regression, which is on one where its spread is unknown, is taken as normal.
 with_moments <- function(stack) {
+  for (i in seq_along(stack$members)) {
+    if (stack$members[[i]]$kind == "normal") stack$members[[i]]$flows <- lapply(stack$members[[i]]$flows, on_normal)
+  }
   light <- !vapply(stack$members, function(member) member$kind %in% MEMBERS_ON_T, NA)
   if (!any(light)) return(stack)
   stack$members <- stack$members[light]
   total <- sum(member_weights(stack))
   for (i in seq_along(stack$members)) stack$members[[i]]$weight <- stack$members[[i]]$weight / total
   stack
+}
+
+# A flow on a multivariate t distribution on the normal one of the same location and scale.
+on_normal <- function(flow) {
+  if (flow$base$kind != "mvstudent_t") return(flow)
+  out <- with_seed(1, new_flow(flow$layers, flow$d, base_mvnormal(), flow$d_condition))
+  out["params"] <- list(flow$params[-(flow$d + flow$d^2 + 1)]) # the degrees of freedom
+  out
 }
 
 #' @export

@@ -44,6 +44,15 @@ with_seed <- function(seed, expr) {
   expr
 }
 
+# R's generator at a seed, of the kinds of the session that asks, wherever this runs. Setting kinds, even the same,
+# would draw a number.
+with_seed_of <- function(seed, kinds, expr) {
+  if (identical(RNGkind(), kinds)) return(with_seed(seed, expr))
+  before <- as.list(RNGkind(kinds[1], kinds[2], kinds[3]))
+  on.exit(do.call(RNGkind, before))
+  with_seed(seed, expr)
+}
+
 # The value of `expr`, which may be the user's code, or the error or interrupt that ended it. Interrupts are let in.
 guarded <- function(expr) tryCatch(allowInterrupts(expr), error = identity, interrupt = identity)
 

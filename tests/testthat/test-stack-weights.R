@@ -7,7 +7,7 @@ test_that("weights are the mode of the held-out likelihood with its prior", {
   weight <- stack_weights(log_density, rep_len(1:5, 100), w)
   value <- function(free) {
     p <- exp(c(0, free)) / sum(exp(c(0, free)))
-    w <- w / mean(w)
+    w <- w * sum(w) / sum(w^2)
     -sum(w * log(exp(log_density) %*% p)) - STACK_PRIOR_ROWS / 3 * sum(log(p))
   }
   best <- optim(c(0, 0), value, control = list(reltol = 1e-14, maxit = 2000))$par
@@ -22,7 +22,7 @@ test_that("weights of few rows are averaged over priors by the likelihood of row
   w <- runif(n)
   group <- rep_len(1:4, n)
   weight <- stack_weights(log_density, group, w)
-  w <- w / mean(w)
+  w <- w * sum(w) / sum(w^2)
   mode <- function(rows, strength) {
     prior <- STACK_PRIOR_ROWS / 4 + strength / 2 * c(1, 0, 1, 0)
     value <- function(free) {

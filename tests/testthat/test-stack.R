@@ -205,6 +205,68 @@ test_that("weights of cases count, and rows of weight 0 do not", {
   expect_equal(logdensity(scaled, x), logdensity(fit, x), tolerance = 1e-6)
 })
 
+test_that("kernels in several pieces have the weights of their rows", {
+  set.seed(1)
+  w <- rep(c(1, 9), 200)
+  fit <- fit_flow(rnorm(400) + ifelse(w == 9, 50, 0), weights = w, members = "kernel")
+  expect_equal(pflow(25, fit), 0.1)
+  draws <- as.numeric(unlist(sample(fit, 4000)))
+  expect_lt(abs(mean(draws < 25) - 0.1), 0.02)
+})
+
+test_that("rows of next to no weight are no evidence", {
+  set.seed(1)
+  x <- matrix(rnorm(1200), 600)
+  w <- c(rep(1, 30), rep(1e-4, 570))
+  densities <- cbind(normal = rnorm(600), full = rnorm(600))
+  expect_equal(
+    stack_weights(densities, rep_len(1:5, 600), w), stack_weights(densities[1:30, ], rep_len(1:5, 30)),
+    tolerance = 0.02
+  )
+})
+
+test_that("columns that nearly depend on each other have the density that a normal distribution says", {
+  set.seed(1)
+  for (e in c(1e-3, 1e-6)) {
+    a <- rnorm(300)
+    x <- cbind(a = a, b = a + e * rnorm(300))
+    exact <- mean(dnorm(x[, 1], mean(x[, 1]), sd(x[, 1]), log = TRUE)) +
+      mean(dnorm(x[, 2] - x[, 1], mean(x[, 2] - x[, 1]), sd(x[, 2] - x[, 1]), log = TRUE))
+    for (kind in c("normal", "student_t", "shared", "full")) {
+      expect_lt(abs(mean(logdensity(fit_flow(x, members = kind), x)) - exact), 0.1, label = paste(kind, e))
+    }
+  }
+})
+
+test_that("linear regression of logs has the mean of a lognormal distribution", {
+  set.seed(1)
+  d <- data.frame(x = rnorm(40))
+  d$y <- exp(1 + 0.5 * d$x + 0.5 * rnorm(40))
+  fit <- fit_flow(log(y) ~ x, data = d, members = c("normal", "student_t"))
+  line <- lm(log(y) ~ x, data = d)
+  at <- data.frame(x = c(-1, 0, 1))
+  expect_equal(
+    unname(as.numeric(unlist(predict(fit, type = "response", condition = at)))),
+    unname(exp(predict(line, at) + summary(line)$sigma^2 / 2)),
+    tolerance = 0.03
+  )
+})
+
+test_that("flows that a budget stopped early are told by the status, and the session's generator makes the bits", {
+  x <- matrix(rnorm(200), 100)
+  expect_identical(fit_flow(x, members = "affine_t", seconds = 0.1)$status, "time_limit")
+  before <- RNGkind("Wichmann-Hill")
+  on.exit(RNGkind(before[1]))
+  one <- function(fork) {
+    old <- options(bijectr.fork = fork, bijectr.threads = 2L)
+    on.exit(options(old))
+    set.seed(3)
+    fit <- fit_flow(x, members = stack_members(c("normal", "affine_t"), fits = 2))
+    list(logdensity(fit, x[1:5, ]), .Random.seed)
+  }
+  expect_identical(one(TRUE), one(FALSE))
+})
+
 test_that("a row of weight 0 cannot matter, whatever stands in it", {
   x <- faithful[1:60, ]
   w <- c(0, 0, rep(c(1, 2), 29))
