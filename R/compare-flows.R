@@ -4,9 +4,13 @@
 #' fit are mostly hard for all, so that differences are known better than the means.
 #'
 #' Only fits of the same coordinates can be compared: a density of `log(y)` and one of `y` have different units. Rows
-#' that a fit was trained on flatter it; where `data` are those of a fit, which is known by their digest, such rows are
-#' told of (a warning of class `bijectr_warning_training_rows`). [flow_cv()] compares candidates on rows that none of
-#' their fits has seen.
+#' that a fit was trained on flatter it; where `data` are those of a fit, which is known by their digest, or the rows of
+#' these that one of the fits held out and another did not, such rows are told of (a warning of class
+#' `bijectr_warning_training_rows`). Other parts of the data of a fit are not recognised.
+#'
+#' A stack, what [fit_flow()] fits by default, is trained on all rows of its data, each of its members on most of them:
+#' there is no `fit$rows$validation` on which it could be compared. Keep rows aside that no fit is given, as in the
+#' example, or let [flow_cv()] do so, which compares candidates on rows that none of their fits has seen.
 #' @param ... Fits or flows, of any kind, under the names that they shall have; else they are called as they are
 #'   written. One list of them will do, too.
 #' @param data Rows, as [logdensity()] takes them. Rows with a missing value for one of the fits are left out for all.
@@ -49,7 +53,7 @@ compare_flows <- function(..., data, condition = NULL, weights = NULL) {
   })
   density <- matrix(unlist(density), ncol = length(fits), dimnames = list(NULL, names(fits)))
   weights <- check_weights(weights, nrow(density))
-  warn_training_rows(fits, data, condition)
+  warn_training_rows(fits, data, condition, density, weights)
   new_comparison(density, weights)
 }
 
@@ -80,7 +84,7 @@ check_comparable <- function(fit, first, name, first_name) {
   ))
 }
 
-warn_training_rows <- function(fits, data, condition) {
+warn_training_rows <- function(fits, data, condition, density, weights) {
   trained <- vapply(fits, function(fit) {
     side <- take_side(fit, data, "data", gaps = TRUE)
     given <- if (fit$d_condition > 0) quiet_condition(fit, condition, n_rows(side$points), data)
@@ -89,14 +93,40 @@ warn_training_rows <- function(fits, data, condition) {
     rows <- rows_of_fit(fit, all_rows(side$points), if (!is.null(given)) all_rows(given), kept)
     if (rows$used == "given") 0 else length(fit$rows$train)
   }, 0)
+  trained <- pmax(trained, trained_on_held_out(fits, density, weights))
   seen <- trained[trained > 0]
   if (!length(seen)) return(invisible())
+  cure <- if (any(vapply(fits, is_stack, NA))) {
+    "A stack is trained on all rows of its data. Compare on rows that were in the data of no fit; or use {.fn flow_cv}."
+  } else {
+    "Compare on rows that no fit has seen, as {.code data[fit$rows$validation, ]} of fits with the same
+     {.arg validation}; or use {.fn flow_cv}."
+  }
   cli::cli_warn(c(
     "{.arg data} are rows that {.arg {names(seen)}} {?was/were} trained on ({seen[1]} of them), which {?flatters
      it/flatter them}.",
-    i = "Compare on rows that no fit has seen, as {.code data[fit$rows$validation, ]} of fits with the same
-         {.arg validation}; or use {.fn flow_cv}."
+    i = cure
   ), class = "bijectr_warning_training_rows")
+}
+
+# Where the rows are those that one fit held out, which is known by their number and their mean log density: how many of
+# them the others were trained on, that were made from the same data.
+trained_on_held_out <- function(fits, density, weights) {
+  out <- rep(0, length(fits))
+  for (i in seq_along(fits)) {
+    held_out <- fits[[i]]$rows$validation
+    known <- fits[[i]]$reference$flow
+    here <- which(!is.na(density[, i]))
+    if (!length(held_out) || length(here) != length(held_out) || !is.numeric(known) || !is.finite(known)) next
+    of <- density[here, i]
+    means <- c(mean(of), if (!is.null(weights)) sum(weights[here] * of) / sum(weights[here]))
+    if (!any(abs(means - known) <= 1e-9 * max(1, abs(known)), na.rm = TRUE)) next
+    out <- pmax(out, vapply(fits, function(fit) {
+      if (!identical(fit$digest[c("rows", "data")], fits[[i]]$digest[c("rows", "data")])) return(0)
+      length(intersect(fit$rows$train, held_out))
+    }, 0))
+  }
+  out
 }
 
 # The verbs have warned of extrapolation already.

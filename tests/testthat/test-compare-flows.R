@@ -47,6 +47,31 @@ test_that("rows of the training are told, others are not", {
   expect_no_warning(compare_flows(joint, given, data = data.frame(y = rnorm(20), x = seq(-0.9, 0.9, length.out = 20))))
 })
 
+test_that("rows that one fit held out and another was trained on are told", {
+  set.seed(5)
+  table <- data.frame(a = rnorm(80), b = rnorm(80))
+  stack <- fit_flow(table, members = c("normal", "student_t"), progress = FALSE)
+  one <- affine(table)
+  held_out <- table[one$rows$validation, ]
+  expect_warning(compare_flows(stack, one, data = held_out), "stack.*trained on.*stack is trained on all.*flow_cv",
+    class = "bijectr_warning_training_rows"
+  )
+  expect_warning(compare_flows(stack, data = table), "flow_cv", class = "bijectr_warning_training_rows")
+  same <- affine(table, validation = one$rows$validation)
+  other <- affine(table, validation = setdiff(seq_len(80), one$rows$validation)[1:8])
+  expect_no_warning(compare_flows(one, same, data = held_out))
+  expect_warning(compare_flows(one, other, data = held_out), "`other` was trained on.*same `validation`",
+    class = "bijectr_warning_training_rows"
+  )
+  # so many rows, but others
+  expect_no_warning(compare_flows(stack, one, data = held_out + 0.01))
+  weighted <- affine(table, weights = rep(1:2, 40), validation = one$rows$validation)
+  expect_warning(
+    compare_flows(stack, weighted, data = held_out, weights = rep(1:2, 40)[one$rows$validation]), "stack",
+    class = "bijectr_warning_training_rows"
+  )
+})
+
 test_that("rows outside of a support and rows with gaps", {
   set.seed(4)
   x <- rexp(100)
