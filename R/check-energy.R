@@ -9,7 +9,19 @@
 CHECK_CLOUD <- 300
 CHECK_PERMUTATIONS <- 999
 
-energy_distance <- function(places, subject, tolerance) {
+# The smallest p that permutations can give is to be a quarter of the level, as far as they do not take too long.
+MOST_PERMUTATIONS <- 19999
+
+energy_permutations <- function(level) {
+  min(MOST_PERMUTATIONS, max(CHECK_PERMUTATIONS, ceiling(4 / (level * CHECK_SHARES[["energy"]])) - 1))
+}
+
+energy_note <- function(level) {
+  least <- 1 / (1 + energy_permutations(level)) / CHECK_SHARES[["energy"]]
+  if (least >= level) "At so low a level the clouds of rows and draws do not speak: permutations tell too little."
+}
+
+energy_distance <- function(places, subject, tolerance, level) {
   d <- length(subject$labels)
   n <- min(nrow(places$ranks), CHECK_CLOUD)
   i <- sort(sample.int(nrow(places$ranks), n))
@@ -30,9 +42,12 @@ energy_distance <- function(places, subject, tolerance) {
   ratio <- sqrt((2 / n) / (2 / n + 1 / subject$train + places$precision[1]))
   forgiven <- sqrt(0.56 * tolerance^2 / sqrt(ncol(points)))
   found <- max(0, own - forgiven) * ratio
-  # where a tenth of the permutations tell that the clouds are alike, the others are spared
+  # where the first permutations tell that the clouds are alike, the others are spared
   exceed <- made <- 0
-  for (some in c(CHECK_PERMUTATIONS %/% 10, CHECK_PERMUTATIONS - CHECK_PERMUTATIONS %/% 10)) {
+  few <- CHECK_PERMUTATIONS %/% 10
+  batches <- diff(c(0, few, seq(CHECK_PERMUTATIONS, energy_permutations(level), CHECK_PERMUTATIONS)))
+  left <- energy_permutations(level) - sum(batches)
+  for (some in c(batches, if (left > 0) left)) {
     exceed <- exceed + sum(energy(permuted_signs(n, some, paired = !is.null(given))) >= found)
     made <- made + some
     if (exceed >= 10) break
