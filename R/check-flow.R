@@ -13,8 +13,8 @@
 #'   columns, and of columns and conditions, tell of dependence that was missed. The place of the log density is that of
 #'   regions of highest density (Hyndman 1996): overfitted flows have rows of lower density than draws. Clouds are
 #'   compared by the energy distance (Szekely and Rizzo 2013) of normal scores of at most 300 rows and as many draws,
-#'   with 999 permutations; tails by the numbers of rows beyond the points where 1, 3 and 10 are expected, and by the
-#'   furthest row.
+#'   with 999 permutations, or up to 19,999 for a low `level`; tails by the numbers of rows beyond the points where 1, 3
+#'   and 10 are expected, and by the furthest row.
 #'
 #' @section The verdict: A fit to m rows cannot be nearer to the truth than the m rows are. So the rows are asked to
 #'   agree with the draws as well as they would with m further rows, and deviations up to `tolerance`, of the log
@@ -45,7 +45,8 @@
 #'   * `verdict`: `"trust"` or `"do not trust"`;
 #'   * `reasons`: what speaks against the fit, with what to do, one string each; `notes`: what was left out and why;
 #'   * `rows`: a list of `n`, the number of rows looked at, `of`, the number given, `used` (`"given"`, `"held out"` or
-#'     `"training"`), and `train`, the number of rows that the fit was made from (`Inf` for a flow without data);
+#'     `"training"`), and `train`, the number of rows that the fit was made from (`Inf` for a flow without data), of a
+#'     fit with weights the number of equal ones that tell as much, `sum(w)^2 / sum(w^2)`;
 #'   * `draws`: the number of draws;
 #'   * `density`: mean log density of the rows and of draws, in nats: their difference is 0 for a good fit;
 #'   * `uniformity`: a data frame with one row a comparison: `what` was looked at, in which `aspect`, the `effect`
@@ -94,7 +95,7 @@ check_flow <- function(fit, data, condition = NULL, weights = NULL, draws = 2000
   places <- look_at_places(subject, draws)
   found <- list(
     uniformity = uniformity(places, subject, tolerance),
-    energy = energy_distance(places, subject, tolerance),
+    energy = energy_distance(places, subject, tolerance, level),
     tails = look_at_tails(places, subject),
     integral = density_integrals(subject, places),
     map = if (subject$single) look_at_map(subject, places)
@@ -106,7 +107,7 @@ check_flow <- function(fit, data, condition = NULL, weights = NULL, draws = 2000
   structure(
     c(
       list(verdict = if (length(reasons)) "do not trust" else "trust", reasons = reasons,
-        notes = c(subject$notes, attr(found$integral, "note"), found$map$note)
+        notes = c(subject$notes, attr(found$integral, "note"), found$map$note, energy_note(level))
       ),
       list(
         rows = list(n = n_rows(subject$x), of = subject$of, used = subject$used, train = subject$train),
@@ -158,7 +159,7 @@ plain_flow <- function(fit) {
 }
 
 rows_behind <- function(fit) {
-  n <- length(fit$rows$train)
+  n <- fit$rows$effective %||% length(fit$rows$train)
   if (n == 0) n <- fit$nobs %||% Inf
   n
 }

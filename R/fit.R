@@ -63,8 +63,9 @@
 #'   * `standardize`: how the data were standardised, `"auto"` for `TRUE`;
 #'   * `form`: what the data came as, and draws go out as: a list of `kind` (`"vector"`, `"matrix"` or `"frame"`) and,
 #'     for a frame, its `class`;
-#'   * `rows`: `train` and `validation`, row numbers of the data, among those that were used; `na.action`: of a fit by
-#'     formula, the rows that were left out for missing values, as in [lm()];
+#'   * `rows`: `train` and `validation`, row numbers of the data, among those that were used, and with `weights`
+#'     `effective`, the number of training rows of equal weight that tell as much, `sum(w)^2 / sum(w^2)`; `na.action`:
+#'     of a fit by formula, the rows that were left out for missing values, as in [lm()];
 #'   * `digest`: the number of `rows` of the data, and two numbers each that tell the `data` and the `condition` from
 #'     others, by which it is seen and said (a warning of class `bijectr_warning_data`) that a training goes on with
 #'     other data;

@@ -71,7 +71,7 @@ fit_gaps <- function(filled, missing, layers, condition, weights, rules, control
   unit <- weight_unit(weights)
   weights <- if (!is.null(weights)) weights / unit
   condition <- as_fit_condition(condition, n)
-  rows <- split_rows(n, control$validation, weights)
+  rows <- count_effective(split_rows(n, control$validation, weights), weights)
   plan <- blueprint(
     filled, condition, rows$train, by_formula$model, response = by_formula$response, weights = weights,
     extrapolate = rules$extrapolate, form = form, layers = layers

@@ -5,7 +5,7 @@
 #   data, condition   encoded, as points; condition is NULL without any
 #   weights, unit     case weights in units of `unit`, see weight_unit()
 #   n, d, d_condition numbers of rows, coordinates and conditions
-#   rows              list(train, validation), row numbers
+#   rows              list(train, validation), row numbers; see count_effective()
 #   rules             those of column_rules(), with `given`, one support a column
 #   plan              what blueprint() learns
 #   layers, start     what is to be trained: layers, the default ones where none were given, or a flow to start from
@@ -25,7 +25,7 @@ pose_problem <- function(data, layers, condition, weights, rules, split, model, 
   rules$given <- supports_of_kept(rules, all, if (n_columns(all) > d) left$dropped)
   condition <- as_fit_condition(condition, n)
   d_condition <- if (is.null(condition)) 0L else n_columns(condition)
-  rows <- split(n, weights)
+  rows <- count_effective(split(n, weights), weights)
   auto <- is.null(layers) && rules$standardize != "none"
   if (is.null(layers)) {
     layers <- default_layers(length(rows$train), d, d_condition, levels)
