@@ -99,7 +99,7 @@ FIT_FIELDS <- list(
   standardize = null_or(function(x) is.character(x) && isTRUE(x %in% c("auto", STANDARDIZE))),
   rows = null_or(function(x) {
     is.list(x) && is.integer(x[["train"]]) && length(x[["train"]]) > 0 && is.integer(x[["validation"]]) &&
-      are_all_rows(c(x[["train"]], x[["validation"]]))
+      are_all_rows(c(x[["train"]], x[["validation"]])) && null_or(some_count)(x[["effective"]])
   }),
   status = function(x) is.character(x) && length(x) == 1 && x %in% c(COMPLETE, EARLY),
   steps = some_count, epochs = some_count, seconds = some_count,

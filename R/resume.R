@@ -88,7 +88,7 @@ data_again <- function(object, data, condition, weights, envir) {
   data <- as_fit_data(at$data)
   n <- n_rows(data)
   data <- without_dropped(data, object, check_weights(at$weights, n))
-  if (n_columns(data) != object$d || n != sum(lengths(object$rows))) {
+  if (n_columns(data) != object$d || n != sum(lengths(object$rows[c("train", "validation")]))) {
     stop_arg("{.arg data} are not the data of this fit: they have {n} row{?s} and {n_columns(data)} column{?s}.")
   }
   data <- pick_columns(data, object$names, "data")
