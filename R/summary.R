@@ -18,8 +18,9 @@
 #'   is taken. So it is hardly too good; it is rather a little low, as that of members that have seen fewer rows than
 #'   those of the stack. What has seen all rows are the supports, with the powers (of Box and Cox) of columns that have
 #'   one end, the units of the columns, and where the search for larger mixtures ends. Where so little counts, with few
-#'   rows and many columns, [flow_cv()] repeats these too without the rows held out. The figures of mixtures alone are not so, whose size the same rows choose. The standard error is that
-#'   of the mean difference to the normal. There is no figure of the normal without a member of that kind.
+#'   rows and many columns, [flow_cv()] repeats these too without the rows held out. The figures of mixtures alone are
+#'   not so, whose size the same rows choose. The standard error is that of the mean difference to the normal. There is
+#'   no figure of the normal without a member of that kind.
 #' @section Few rows: The normal of maximum likelihood, of single flows and of stacks, has no figure for held-out rows
 #'   where its training rows, less one and one for each condition, do not outnumber the columns by two: the
 #'   mean of its log density at other rows is not finite then. (That of a stack given conditions is a t distribution,
