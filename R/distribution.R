@@ -25,6 +25,8 @@
 #' dflow(c(50, 65, 80), fit)
 #' pflow(60, fit) # share of waits of less than an hour
 #' qflow(c(0.05, 0.5, 0.95), fit)
+#' quantile(fit, c(0.05, 0.95))
+#' median(fit)
 #' rflow(3, fit)
 #'
 #' # quartiles given each of two waits, a column each: rows of probabilities and conditions go together
@@ -63,6 +65,48 @@ rflow <- function(n, object, condition = NULL) {
   check_object(object)
   if (object$d == 1 && is.null(object$dropped)) object["form"] <- list(list(kind = "vector"))
   sample.bijectr_flow(object, check_count(n, "n", min = 0), condition)
+}
+
+#' @rdname dflow
+#' @param probs Probabilities.
+#' @param names Whether the quantiles are named by their probabilities, as those of numbers are.
+#' @param na.rm,... Not used.
+#' @return `quantile()`: as `qflow()` at `probs`, with names; `median()`: the quantile at 1/2, one for each row of
+#'   conditions. Of more than one coordinate both are an error: [summary()][summary.bijectr_fit()] shows quantiles of
+#'   each column, and those of draws, `quantile(sample(fit, 1e5)[, 1])`, are to be had at any probability.
+#' @importFrom stats quantile median
+#' @export
+quantile.bijectr_flow <- function(x, probs = seq(0, 1, 0.25), condition = NULL, names = TRUE, ...) {
+  check_unused(...)
+  check_object(x)
+  check_has_quantiles(x)
+  check_flag(names, "names")
+  value <- flow_quantile(x, probs, condition, "probs")
+  if (names) {
+    p <- as.double(unlist(probs))
+    names(value) <- ifelse(is.na(p), "", paste0(formatC(100 * p, format = "fg", width = 1, digits = 7), "%"))
+  }
+  value
+}
+
+#' @rdname dflow
+#' @export
+median.bijectr_flow <- function(x, na.rm = FALSE, condition = NULL, ...) {
+  check_unused(...)
+  check_object(x)
+  check_has_quantiles(x)
+  # one row of several conditions may be a vector
+  rows <- if (is.null(condition)) 1 else if (is.null(dim(condition)) && x$d_condition != 1) 1 else NROW(condition)
+  flow_quantile(x, rep(0.5, rows), condition, "condition")
+}
+
+check_has_quantiles <- function(flow) {
+  if (flow$d == 1) return(invisible())
+  stop_arg(c(
+    "Quantiles and medians are those of one coordinate; this flow has {flow$d}.",
+    i = "Of one of its columns they can be had from draws: {.code quantile(sample(x, 1e5)[, 1])}; {.fn summary} of a
+         fit shows some of each."
+  ))
 }
 
 # ---- one coordinate --------------------------------------------------------------------------------------------------
