@@ -118,6 +118,14 @@ test_that("fits that the time does not reach are left out by workers, too", {
   expect_match(found$notes, "left out, as the time was up", all = FALSE)
 })
 
+test_that("stacks whose flows stop at their share of the time are noted", {
+  set.seed(8)
+  x <- matrix(rnorm(1600), 800)
+  found <- suppressMessages(flow_cv(x, list(stack = list(members = c("normal", "spline"))), folds = 2, seconds = 0.4))
+  expect_identical(found$fits$status[1], "time_limit")
+  expect_match(found$notes, "stack: . of its fits ended by their share of the time", all = FALSE)
+})
+
 test_that("arguments are looked at before anything is fitted", {
   x <- rnorm(20)
   error <- function(...) expect_error(flow_cv(...), class = "bijectr_error_argument")
