@@ -254,7 +254,7 @@ test_that("linear regression of logs has the mean of a lognormal distribution", 
 
 test_that("flows that a budget stopped early are told by the status, and the session's generator makes the bits", {
   x <- matrix(rnorm(200), 100)
-  expect_identical(fit_flow(x, members = "affine_t", seconds = 0.1)$status, "time_limit")
+  expect_identical(fit_flow(x, members = "affine_t", seconds = 0.002)$status, "time_limit")
   before <- RNGkind("Wichmann-Hill")
   on.exit(RNGkind(before[1]))
   one <- function(fork) {
