@@ -77,7 +77,7 @@
 #'   half the rate.
 #' * `bijectr_message_new_state`: [resume()] goes on with a fit that kept no state, so that its optimiser starts anew.
 #'   Cure: `keep_state = TRUE` in the fit.
-#' * `bijectr_message_budget`: how [flow_cv()] shares its seconds out.
+#' * `bijectr_message_budget`: how [flow_cv()] shares its seconds out, and what a stack of many rows will take.
 #' * `bijectr_message_resume`: [update()][update.bijectr_fit()] hands over to [resume()].
 #' @return Every condition is a list with `message` and `call`, and the fields that are named above.
 #' @seealso [fit_flow()], [suppressWarnings()], [tryCatch()]

@@ -10,10 +10,11 @@ run_jobs <- function(jobs, work, seconds = NULL, progress = FALSE) {
   elapsed <- function() as.double(Sys.time() - started, units = "secs")
   results <- rep(list(NULL), length(jobs))
   side <- side_by_side()
+  remaining <- "?"
   bar <- if (progress) {
     cli::cli_progress_bar(
       total = length(jobs), clear = TRUE, .auto_close = FALSE,
-      format = "Fitting members {cli::pb_bar} {cli::pb_current} of {cli::pb_total} | ETA {cli::pb_eta}"
+      format = "Fitting members {cli::pb_bar} {cli::pb_current} of {cli::pb_total} | {remaining} left"
     )
   }
   status <- "finished"
@@ -32,10 +33,19 @@ run_jobs <- function(jobs, work, seconds = NULL, progress = FALSE) {
     }
     if (inherits(done, "error")) stop(done)
     results[batch] <- done
-    if (progress) cli::cli_progress_update(set = batch[length(batch)], id = bar)
+    if (progress) {
+      at <- batch[length(batch)]
+      remaining <- format_seconds(remaining_seconds(elapsed(), at / length(jobs), seconds))
+      cli::cli_progress_update(set = at, id = bar)
+    }
   }
   if (progress) cli::cli_progress_done(id = bar)
   list(results = results, status = status)
+}
+
+# By the pace of the share that is done, and no more than the budget has left.
+remaining_seconds <- function(elapsed, done, seconds = NULL) {
+  max(0, min(elapsed * (1 - done) / done, (seconds %||% Inf) - elapsed))
 }
 
 # Jobs of a batch, for each that is done at a time.

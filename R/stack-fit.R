@@ -13,6 +13,7 @@ fit_stack <- function(data, condition, weights, rules, members, seconds, progres
   suited <- stack_kinds(problem, folds, members$kinds)
   kinds <- suited$kinds
   jobs <- stack_jobs(kinds, folds)
+  announce_stack(problem, kinds, folds, jobs, seconds)
   problem$random <- RNGkind()
   run <- run_jobs(jobs, function(job) fit_job(job, problem, folds), seconds, progress)
   found <- collect_jobs(jobs, run$results, kinds)
