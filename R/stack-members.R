@@ -33,9 +33,9 @@
 #'   and the flows.
 #' @section Weights:
 #'   The weights of the kinds make the log density of the rows held out largest, with a prior as of two rows: every kind
-#'   keeps a little. Where fewer than 500 rows were held out the kinds of least freedom (`"normal"`, `"shrunk"`,
-#'   `"student_t"`, `"shrunk_t"`) have priors of 0, 5, 20 and 80 rows more, and the weights under these four are
-#'   averaged, each counting as the likelihood of rows that were left out of its weights.
+#'   keeps a little. Where fewer than 500 rows were held out there is a second prior, with ten rows more for the kinds
+#'   of least freedom (`"normal"`, `"shrunk"`, `"student_t"`, `"shrunk_t"`), and the weights under both are averaged,
+#'   each counting as the likelihood of rows that were left out of its weights.
 #' @references Smyth, Wolpert (1998), *Linearly combining density estimators via stacking*, Machine Learning 36, 59-83,
 #'   doi:10.1023/A:1007511322260. Fraley, Raftery (2007), *Bayesian regularization for normal mixture estimation and
 #'   model-based clustering*, Journal of Classification 24, 155-181, doi:10.1007/s00357-007-0004-5.

@@ -7,12 +7,12 @@
 # keeps members with long tails in.
 #
 # Of few rows luck makes weights: a mixture that happens to suit thirty normal rows would be believed. So there are
-# several priors, with further rows for the kinds of least freedom, and the weights of these modes are averaged, each
+# two priors, one with further rows for the kinds of least freedom, and the weights of these modes are averaged, each
 # counting as the likelihood of rows that are left out of its weights in turn.
 
 STACK_PRIOR_ROWS <- 2
 STACK_EM_STEPS <- 2000
-PRIOR_STRENGTHS <- c(0, 5, 20, 80) # further rows, shared by
+PRIOR_STRENGTHS <- c(0, 10) # further rows, shared by
 LEAST_FREE <- c("normal", "shrunk", "student_t", "shrunk_t")
 LUCKY_ROWS <- 500 # of so many rows luck makes nothing
 
