@@ -189,10 +189,4 @@ format_training <- function(x) {
   )
 }
 
-format_seconds <- function(seconds) {
-  if (seconds < 120) return(paste(format(signif(seconds, 2)), "s"))
-  if (seconds < 7200) return(paste(format(round(seconds / 60, 1)), "min"))
-  paste(format(round(seconds / 3600, 1)), "h")
-}
-
 format_nats <- function(x) formatC(x, digits = 3, format = "f")

@@ -19,7 +19,9 @@ stack_folds <- function(problem, parts = NULL, fits = NULL) {
     10
   } else if (n >= MANY_ROWS) {
     1
-  } else if (problem$d_condition > 0 || n * problem$d > MANY_NUMBERS) {
+  } else if (problem$d_condition > 0) {
+    4
+  } else if (n * problem$d > MANY_NUMBERS) {
     3
   } else {
     5

@@ -8,8 +8,8 @@
 #'   without conditions, else 10.
 #' @param fits How many flows of each kind are trained, each without one of these parts; parts beyond that number are
 #'   never held out, and where there are more flows than parts these serve again. By default 10 of fewer than 500 rows
-#'   without conditions, 5 of fewer than 5000 rows (3 of more than 6000 numbers), and 1 of more, with no more than
-#'   10,000 rows held out.
+#'   without conditions, 5 of fewer than 5000 (3 of more than 6000 numbers, 4 given conditions), and 1 of more, with no
+#'   more than 10,000 rows held out.
 #' @return A list of class `bijectr_members`.
 #' @section Kinds:
 #'   * `"normal"`: the normal distribution of maximum likelihood; given conditions, linear regression, as a t
@@ -28,8 +28,9 @@
 #'     trained.
 #'
 #'   Flows are trained on seven eighths of the rows that are not held out, with the others for validation, in the steps
-#'   of [default_control()], half of them for fewer than 5000 rows without conditions, and their densities are
-#'   averaged; the other kinds are fitted to all rows in the end. Given conditions there are `"normal"`, `"student_t"`
+#'   of [default_control()], half of them for fewer than 5000 rows without conditions, one and a half times as many at
+#'   twice the rate given conditions, and their densities are averaged; the other kinds are fitted to all rows in the
+#'   end, of many to some 16,000 (mixtures: 10,000) by weight or at equal steps. Given conditions there are `"normal"`, `"student_t"`
 #'   and the flows.
 #' @section Weights:
 #'   The weights of the kinds make the log density of the rows held out largest, with a prior as of two rows: every kind

@@ -60,3 +60,9 @@ shorten_list <- function(names, at_most = 5) {
   if (length(names) > at_most) names <- c(names[seq_len(at_most - 1)], "...")
   paste(names, collapse = ", ")
 }
+
+format_seconds <- function(seconds) {
+  if (seconds < 120) return(paste(format(signif(seconds, 2)), "s"))
+  if (seconds < 7200) return(paste(format(round(seconds / 60, 1)), "min"))
+  paste(format(round(seconds / 3600, 1)), "h")
+}
