@@ -30,8 +30,8 @@
 #'   Flows are trained on seven eighths of the rows that are not held out, with the others for validation, in the steps
 #'   of [default_control()], half of them for fewer than 5000 rows without conditions, one and a half times as many at
 #'   twice the rate given conditions, and their densities are averaged; the other kinds are fitted to all rows in the
-#'   end, of many to some 16,000 (mixtures: 10,000) by weight or at equal steps. Given conditions there are `"normal"`, `"student_t"`
-#'   and the flows.
+#'   end, of many to some 16,000 (mixtures: 10,000) by weight or at equal steps. Given conditions there are `"normal"`,
+#'   `"student_t"` and the flows.
 #' @section Weights:
 #'   The weights of the kinds make the log density of the rows held out largest, with a prior as of two rows: every kind
 #'   keeps a little. Where fewer than 500 rows were held out there is a second prior, with ten rows more for the kinds
