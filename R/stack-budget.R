@@ -9,7 +9,7 @@ announce_stack <- function(problem, kinds, folds, jobs, seconds, least = ANNOUNC
   if (expected < least) return(invisible())
   rows <- format(problem$n, big.mark = ",", scientific = FALSE)
   cli::cli_inform(c(
-    "A stack of {length(jobs)} fits to {rows} rows: about {format_seconds(expected)} on this machine.",
+    "A stack of {length(jobs)} fits to {rows} rows: up to about {format_seconds(expected)} on this machine.",
     i = if (is.null(seconds)) {
       "{.arg seconds} sets a budget for the whole call."
     } else {
@@ -20,7 +20,7 @@ announce_stack <- function(problem, kinds, folds, jobs, seconds, least = ANNOUNC
 
 # By a few steps of one flow of each kind: what is done once, and so much for each step. Closed forms, which look at
 # some of the rows only, and the densities of all rows in the end are taken to cost half of that again.
-PROBE_STEPS <- c(1L, 11L)
+PROBE_STEPS <- c(1L, 101L)
 
 expected_seconds <- function(problem, kinds, folds, jobs) {
   names <- vapply(jobs, `[[`, "", "kind")
