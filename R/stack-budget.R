@@ -23,7 +23,6 @@ announce_stack <- function(problem, kinds, folds, jobs, seconds, least = ANNOUNC
 PROBE_STEPS <- c(1L, 101L)
 
 expected_seconds <- function(problem, kinds, folds, jobs) {
-  names <- vapply(jobs, `[[`, "", "kind")
   each <- vapply(Filter(function(kind) kind$trained, kinds), function(kind) {
     spent <- vapply(PROBE_STEPS, function(steps) {
       problem$control$steps <- steps
@@ -34,6 +33,6 @@ expected_seconds <- function(problem, kinds, folds, jobs) {
     steps <- member_control(problem, fold_rows(folds, 1L, FALSE))$steps
     spent[1] + max(diff(spent), 0) / diff(PROBE_STEPS) * steps
   }, 0)
-  1.5 * sum(each[intersect(names, names(each))] * table(names)[intersect(names, names(each))]) /
-    min(side_by_side()$count, length(jobs))
+  count <- table(vapply(jobs, `[[`, "", "kind"))[names(each)]
+  1.5 * sum(each * count) / min(side_by_side()$count, length(jobs))
 }

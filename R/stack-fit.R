@@ -145,7 +145,8 @@ fit_closed <- function(kind, problem, folds) {
     for (fold in seq_len(folds$count)) {
       flows <- kind$fit(problem, fold_rows(folds, fold, FALSE), size)
       if (is.null(flows)) break
-      of_size <- ifelse(folds$part == fold, fold_density(flows, fold, problem, folds), of_size)
+      held_out_now <- folds$part == fold
+      of_size[held_out_now] <- fold_density(flows, fold, problem, folds)[held_out_now]
     }
     if (is.null(flows)) next
     value <- held_out_value(of_size, weights)
