@@ -38,7 +38,8 @@ member_kinds <- function() {
     affine_t = trained("affine flow on t", function(problem, rows, size) {
       layers <- affine_layers(problem$d, problem$d_condition, problem$levels)
       trained_member(problem, rows, layers, base_student_t(4, trainable = TRUE))
-    })
+    }),
+    beyond = closed("beyond the supports found", beyond_member, TRUE)
   )
 }
 
@@ -52,6 +53,15 @@ mixture_sizes <- function() {
 }
 
 # ---- closed forms ----------------------------------------------------------------------------------------------------
+
+# Where closed forms work, list(data, center, scale, layer): columns behind their supports, and about what they are.
+line_behind <- function(problem, supports) {
+  layer <- support_layer(supports)
+  line <- on_the_line(problem$data, layer)$data
+  look <- look_at_rows(problem$rows$train, problem$weights, rows_enough(problem$d))
+  moments <- row_moments(line, look$rows, look$weights)
+  list(data = line, center = unname(moments$center), scale = unname(moment_scale(moments)), layer = layer)
+}
 
 # Rows as closed forms see them, list(z, w, given): behind the supports, of about unit scale, no more than are enough.
 closed_rows <- function(problem, rows, most = rows_enough(problem$d)) {
@@ -101,6 +111,12 @@ shrunk_member <- function(problem, rows, size) {
   at <- closed_rows(problem, rows)
   found <- fit_predictive_normal(at$z, at$w)
   list(closed_flow(problem, base_mvstudent_t(), raw_mvstudent_t(found$mean, found$root, found$df)))
+}
+
+# Of the columns as they are, for what lies outside of a support that was only found.
+beyond_member <- function(problem, rows, size) {
+  problem$line <- line_behind(problem, problem$told_supports)
+  if (problem$d_condition > 0) normal_member(problem, rows, size) else shrunk_member(problem, rows, size)
 }
 
 student_member <- function(problem, rows, prior) {

@@ -16,7 +16,7 @@ flow_response <- function(flow, newdata, condition) {
   at <- take_rows(flow, newdata, condition)
   whole <- whole_table(flow) # columns that were left out have means, too
   units <- response_units(whole)
-  if (is_stack(flow) && !all(vapply(units, `[[`, NA, "linear"))) flow <- with_moments(flow)
+  if (is_stack(flow) && !(all(vapply(units, `[[`, NA, "linear")) && keeps_tails(flow))) flow <- with_moments(flow)
   size <- max(1, RESPONSE_CHUNK %/% spread_size(flow))
   mean <- outside <- matrix(0, at$n, whole$d)
   for (start in seq(1, by = size, length.out = ceiling(at$n / size))) {
@@ -37,6 +37,12 @@ flow_response <- function(flow, newdata, condition) {
   labels <- vapply(units, `[[`, "", "label")
   if (whole$d > 1) return(name_columns(mean, if (!is.null(whole$names)) labels))
   if (units[[1]]$linear) decoded(flow, mean, 1) else mean[, 1]
+}
+
+# Whether all that is far out on the line is about as far in the units of the data: no logarithm or power of a support
+# is on the way.
+keeps_tails <- function(flow) {
+  all(vapply(flow_supports(flow), function(support) (support$curve %||% "softplus") == "softplus", NA))
 }
 
 # Rows of conditions, list(condition, n) as take_in() has it, from either argument.

@@ -40,23 +40,22 @@ stack_problem <- function(problem, levels, members) {
   find <- problem$auto || identical(rules$support, "auto")
   rows <- problem$rows$train
   supports <- find_supports(problem$data, rules$given, find, rows, problem$weights, rules$computed)
+  problem$told_supports <- Map(function(support, told) if (is.null(told)) whole_line() else support, supports,
+    rules$given %||% list(NULL)
+  )
   rules$given <- supports
   rules[c("support", "lower", "upper")] <- list(NULL)
   problem$rules <- rules
   problem["levels"] <- list(levels)
   problem["control"] <- list(members$control)
-  layer <- support_layer(supports)
-  line <- on_the_line(problem$data, layer)$data
-  look <- look_at_rows(rows, problem$weights, rows_enough(problem$d))
+  line <- line_behind(problem, supports)
   # linear functions of each other are told here, once
   behind_supports(
-    beyond_drop(center_and_root(line, rows, problem$weights, rules$standardize), problem$data, problem$weights,
+    beyond_drop(center_and_root(line$data, rows, problem$weights, rules$standardize), problem$data, problem$weights,
                 rules$collinear),
     supports, column_labels(problem$data)
   )
-  moments <- row_moments(line, look$rows, look$weights)
-  scale <- moment_scale(moments)
-  problem$line <- list(data = line, center = unname(moments$center), scale = unname(scale), layer = layer)
+  problem$line <- line
   problem
 }
 
@@ -65,9 +64,10 @@ stack_problem <- function(problem, levels, members) {
 stack_kinds <- function(problem, folds, chosen) {
   kinds <- member_kinds()
   if (!is.null(chosen)) {
-    kinds <- kinds[chosen]
-  } else if (problem$d_condition > 0) {
-    kinds <- Filter(function(kind) kind$conditional, kinds)
+    kinds <- kinds[intersect(names(kinds), chosen)]
+  } else {
+    if (problem$d_condition > 0) kinds <- Filter(function(kind) kind$conditional, kinds)
+    if (identical(problem$rules$given, problem$told_supports)) kinds$beyond <- NULL
   }
   n <- effective_rows(length(problem$rows$train), problem$weights[problem$rows$train])
   why <- vapply(names(kinds), function(name) {

@@ -25,13 +25,16 @@
 #'   * `"kernel"`: a product of normal kernels at the rows, with widths by leave-one-out likelihood; up to 1200 rows;
 #'   * `"spline"`, `"spline_t"`: the flow of [default_layers()], on a normal base and on t distributions with 5 degrees
 #'     of freedom; `"affine_t"`: four affine autoregressive layers on t distributions whose degrees of freedom are
-#'     trained.
+#'     trained;
+#'   * `"beyond"`: `"shrunk"`, given conditions `"normal"`, of the columns as they are, where supports were found but
+#'     not given, see [supports]. It has the weight of 1e-4 rows, so that a value beyond such a support is very
+#'     unlikely but not impossible: the support may be wrong.
 #'
 #'   Flows are trained on seven eighths of the rows that are not held out, with the others for validation, in the steps
 #'   of [default_control()], half of them for fewer than 5000 rows without conditions, one and a half times as many at
 #'   twice the rate given conditions, and their densities are averaged; the other kinds are fitted to all rows in the
 #'   end, of many to some 16,000 (mixtures: 10,000) by weight or at equal steps. Given conditions there are `"normal"`,
-#'   `"student_t"` and the flows.
+#'   `"student_t"`, the flows and `"beyond"`.
 #' @section Weights:
 #'   The weights of the kinds make the log density of the rows held out largest, with a prior as of two rows: every kind
 #'   keeps a little. Where fewer than 500 rows were held out there is a second prior, with ten rows more for the kinds

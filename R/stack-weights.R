@@ -9,12 +9,16 @@
 # Of few rows luck makes weights: a mixture that happens to suit thirty normal rows would be believed. So there are
 # two priors, one with further rows for the kinds of least freedom, and the weights of these modes are averaged, each
 # counting as the likelihood of rows that are left out of its weights in turn.
+#
+# A support that was found, not told, may be wrong, but held-out rows cannot say so: it was found in them too. What is
+# beyond it counts as a small part of one row, so that no row is impossible and draws stay inside all the same.
 
 STACK_PRIOR_ROWS <- 2
 STACK_EM_STEPS <- 2000
 PRIOR_STRENGTHS <- c(0, 10) # further rows, shared by
 LEAST_FREE <- c("normal", "shrunk", "student_t", "shrunk_t")
 LUCKY_ROWS <- 500 # of so many rows luck makes nothing
+BEYOND_ROWS <- 1e-4
 
 # log(exp(a) + exp(b))
 log_add <- function(a, b) {
@@ -52,6 +56,12 @@ left_out_together <- function(part) {
 # Of `log_density`, one named column a kind, of rows that were held out as a `part`.
 stack_weights <- function(log_density, part, w = NULL) {
   rows <- effective_rows(nrow(log_density), w)
+  beyond <- colnames(log_density) == "beyond"
+  if (any(beyond) && !all(beyond)) {
+    share <- BEYOND_ROWS / max(1, rows)
+    others <- (1 - share) * stack_weights(log_density[, !beyond, drop = FALSE], part, w)
+    return(c(others, beyond = share)[colnames(log_density)])
+  }
   w <- if (is.null(w)) rep(1, nrow(log_density)) else w * rows / sum(w)
   least_free <- colnames(log_density) %in% LEAST_FREE
   further <- least_free / max(1, sum(least_free))

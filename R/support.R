@@ -17,6 +17,8 @@
 #'     one that is not clearly skewed, as a normal one that happens to have no negative value.
 #'
 #'   Values at an end rule a support out. `print()` of the fit shows what was found; `support = "real"` switches it off.
+#'   What is beyond a support that was found has density 0 in a single flow. In a stack it is only very unlikely, see
+#'   [stack_members()]: rows that are yet to come may prove it wrong.
 #'
 #'   With case weights, shares, quantiles and skewness are weighted, rows of weight 0 count for nothing, and the number
 #'   of rows is the effective one, \eqn{(\sum w)^2 / \sum w^2}. Dates and times are left as they are: their 0 is none.
