@@ -15,13 +15,21 @@ base_distribution.bijectr_base_mixture <- function(base, raw) {
 # Distribution and quantile function of a mixture of normals. Tails stay accurate on the scale of logarithms.
 mixed <- function(weight, mean, scale) {
   log_weight <- weight - max(weight) - log(sum(exp(weight - max(weight))))
-  log_sum <- function(f) {
-    terms <- lapply(seq_along(mean), function(c) log_weight[c] + f(mean[c], scale[c]))
+  # f(z, means, scales) in logs, over the components: point by point, or component by component where these are fewer
+  log_sum <- function(f, z) {
+    if (length(z) < length(mean)) {
+      return(vapply(z, function(point) {
+        terms <- log_weight + f(point, mean, scale)
+        most <- max(terms)
+        if (is.na(most) || most == -Inf) most else most + log(sum(exp(terms - most)))
+      }, 0))
+    }
+    terms <- lapply(seq_along(mean), function(c) log_weight[c] + f(z, mean[c], scale[c]))
     most <- do.call(pmax, terms)
     ifelse(most == -Inf, -Inf, most + log(Reduce(`+`, lapply(terms, function(term) exp(term - most)))))
   }
-  log_cdf <- function(z, lower) log_sum(function(m, s) stats::pnorm(z, m, s, lower, TRUE))
-  log_density <- function(z) log_sum(function(m, s) stats::dnorm(z, m, s, TRUE))
+  log_cdf <- function(z, lower) log_sum(function(z, m, s) stats::pnorm(z, m, s, lower, TRUE), z)
+  log_density <- function(z) log_sum(function(z, m, s) stats::dnorm(z, m, s, TRUE), z)
 
   cdf <- function(z, lower.tail = TRUE, log.p = FALSE) {
     tail <- log_cdf(z, lower.tail)
@@ -32,8 +40,8 @@ mixed <- function(weight, mean, scale) {
   quantile <- function(p, lower.tail = TRUE, log.p = FALSE) {
     mixed_quantile(p, lower.tail, log.p, list(
       ends = function(log_p, lower, i) {
-        members <- lapply(seq_along(mean), function(c) stats::qnorm(log_p, mean[c], scale[c], lower, TRUE))
-        list(low = do.call(pmin, members), high = do.call(pmax, members))
+        each <- vapply(log_p, function(p) range(stats::qnorm(p, mean, scale, lower, TRUE)), c(0, 0))
+        list(low = each[1, ], high = each[2, ])
       },
       log_cdf = function(z, lower, i) log_cdf(z, lower), log_density = function(z, i) log_density(z)
     ))
@@ -50,7 +58,9 @@ mixed_quantile <- function(p, lower_tail, log_p, of) {
     low <- found$low
     high <- found$high
     z <- middle_between(low, high)
-    moving <- which(low < high)
+    none <- log_p == -Inf # no search: the end of all members
+    z[none] <- if (lower) low[none] else high[none]
+    moving <- which(low < high & !none)
     for (step in 1:200) {
       if (length(moving) == 0) break
       at <- z[moving]

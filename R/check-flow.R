@@ -107,7 +107,7 @@ check_flow <- function(fit, data, condition = NULL, weights = NULL, draws = 2000
   structure(
     c(
       list(verdict = if (length(reasons)) "do not trust" else "trust", reasons = reasons,
-        notes = c(subject$notes, attr(found$integral, "note"), found$map$note, energy_note(level))
+        notes = c(subject$notes, if (subject$stacked && length(reasons)) STACK_CURE, attr(found$integral, "note"), found$map$note, energy_note(level))
       ),
       list(
         rows = list(n = n_rows(subject$x), of = subject$of, used = subject$used, train = subject$train),
@@ -123,6 +123,12 @@ check_flow <- function(fit, data, condition = NULL, weights = NULL, draws = 2000
   )
 }
 
+STACK_CURE <- paste(
+  "What the reasons name, in a stack: print(fit) has its members; members = stack_members(kinds) leaves out those on t",
+  "distributions, whose tails are long, or takes others. Settings of training need members = beside them, else they fit",
+  "a single flow."
+)
+
 # ---- what is looked at -----------------------------------------------------------------------------------------------
 
 # At most so many rows, without and with conditions.
@@ -132,12 +138,13 @@ CHECK_ROWS <- c(5000, 1000)
 #   flow        the fit with a blueprint of plain numbers: draws and points are matrices, as are conditions
 #   x, given    the rows, and their conditions or NULL; `off`: rows that have no place in the density whatever it says
 #   train       number of rows that the fit was made from; used, of: see ?check_flow
-#   single      whether it is one map; labels, codecs: of the coordinates; notes)
+#   single      whether it is one map; stacked: whether it is a stack; labels, codecs: of the coordinates; notes)
 check_subject <- function(fit, data, condition, weights) {
   gappy <- inherits(fit, "bijectr_gaps_fit")
   if (gappy) check_gaps_fit(fit) else check_object(fit)
   taken <- rows_to_check(fit, data, condition, weights, gappy)
-  single <- !gappy && !inherits(fit, "bijectr_stack")
+  stacked <- inherits(fit, "bijectr_stack")
+  single <- !gappy && !stacked
   notes <- c(taken$notes, if (!single) {
     paste(
       if (gappy) "A fit with na = \"model\"" else "A stack",
@@ -147,7 +154,7 @@ check_subject <- function(fit, data, condition, weights) {
   given <- taken$given
   list(
     flow = plain_flow(fit), x = taken$x, given = given, off = taken$off, train = rows_behind(fit), of = taken$of,
-    used = taken$used, single = single, gappy = gappy, labels = coordinate_labels(fit),
+    used = taken$used, single = single, stacked = stacked, gappy = gappy, labels = coordinate_labels(fit),
     conditions = if (!is.null(given)) fit$condition$names %||% paste("condition", seq_len(ncol(given))),
     codecs = fit$codecs, notes = notes
   )

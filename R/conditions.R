@@ -53,6 +53,8 @@
 #'   no response can have are left out of a mean, see [predict.bijectr_flow()]. Cure: `support` of [fit_flow()].
 #' * `bijectr_warning_response`: means are in the units of the left side of the formula, which is no function that can
 #'   be inverted here. Cure: `mean(g(sample(fit, 1e4, condition)))` with the inverse, or whatever function, `g`.
+#' * `bijectr_warning_tail_mean`: more than half of a mean is made by values beyond the 99.9 per cent quantile (or below
+#'   the 0.1 per cent one), of which no data tell. Cure: medians, or conditions of less skewness, as in `y ~ log(x)`.
 #' * `bijectr_warning_nan`: a result is not a number, because parameters are too large for doubles. Cure: train again,
 #'   with a lower `learning_rate` or with `clip`.
 #' * `bijectr_warning_training_rows`: [compare_flows()] compares fits on rows that some of them were trained on. Cure:
@@ -113,5 +115,5 @@
 #'   bijectr_warning_duplicates bijectr_warning_evaluation bijectr_warning_extrapolation bijectr_warning_few_rows
 #'   bijectr_warning_interrupted bijectr_warning_large bijectr_warning_members bijectr_warning_names bijectr_warning_nan
 #'   bijectr_warning_no_better bijectr_warning_outside bijectr_warning_plot bijectr_warning_response
-#'   bijectr_warning_ties bijectr_warning_training_rows
+#'   bijectr_warning_tail_mean bijectr_warning_ties bijectr_warning_training_rows
 NULL

@@ -70,8 +70,8 @@ flow_increases <- function(flow, condition) {
 RESPONSE_NODES <- 399L # a lognormal mean of sigma 1 to 1e-6
 RESPONSE_DRAWS <- 2000L
 
-# Points whose weighted means are those of the distribution, list(x, weight): of each of `n` rows of conditions as many
-# points as there are weights, row after row. Of one coordinate they are quantiles, of several draws: see response.R.
+# Points whose weighted means are those of the distribution, list(x, weight, far): of each of `n` rows of conditions as
+# many points as there are weights, row after row; `far` says which are beyond the FAR_SHARE quantiles. Of one coordinate they are quantiles, of several draws: see response.R.
 points_spread <- function(object, n, condition) UseMethod("points_spread")
 
 #' @export
@@ -79,7 +79,8 @@ points_spread.bijectr_flow <- function(object, n, condition) {
   if (object$d > 1) return(drawn_spread(object, n, condition))
   rule <- quantile_rule(object, RESPONSE_NODES)
   given <- if (!is.null(condition)) rows_at(condition, rep(seq_len(n), each = RESPONSE_NODES))
-  list(x = native_map(object, matrix(rep(rule$z, n)), given, inverse = FALSE)$value, weight = rule$weight)
+  x <- native_map(object, matrix(rep(rule$z, n)), given, inverse = FALSE)$value
+  list(x = x, weight = rule$weight, far = rule$far)
 }
 
 # How many points a row.
@@ -91,15 +92,20 @@ spread_size.bijectr_flow <- function(object) if (object$d == 1) RESPONSE_NODES e
 drawn_spread <- function(object, n, condition) {
   m <- RESPONSE_DRAWS
   given <- if (!is.null(condition)) rows_at(condition, rep(seq_len(n), each = m))
-  list(x = points_drawn(object, m * n, given), weight = rep(1 / m, m))
+  list(x = points_drawn(object, m * n, given), weight = rep(1 / m, m), far = rep(FALSE, m))
 }
 
-# Base quantiles and their weights. The upper half is counted from above, where p is 1 to many digits.
+FAR_SHARE <- 1e-3
+
+# Base quantiles, their weights, and which are far out. The upper half is counted from above, where p is 1 to many digits.
 quantile_rule <- function(flow, nodes) {
   u <- (seq_len(nodes) - 0.5) / nodes
   half <- u[u <= 0.5]
   p <- half^3 * (10 - 15 * half + 6 * half^2)
   upper <- rev(p[half < 0.5])
   weight <- (u * (1 - u))^2
-  list(z = c(base_quantile(flow, p), base_quantile(flow, upper, lower.tail = FALSE)), weight = weight / sum(weight))
+  list(
+    z = c(base_quantile(flow, p), base_quantile(flow, upper, lower.tail = FALSE)), weight = weight / sum(weight),
+    far = c(p, upper) < FAR_SHARE
+  )
 }

@@ -71,7 +71,8 @@ rflow <- function(n, object, condition = NULL) {
 #' @param probs Probabilities.
 #' @param names Whether the quantiles are named by their probabilities, as those of numbers are.
 #' @param na.rm,... Not used.
-#' @return `quantile()`: as `qflow()` at `probs`, with names; `median()`: the quantile at 1/2, one for each row of
+#' @return `quantile()`: as `qflow()` at `probs`, with names; for several rows of conditions a matrix, a row for each of
+#'   them and a column for each of `probs`, of plain numbers; `median()`: the quantile at 1/2, one for each row of
 #'   conditions. Of more than one coordinate both are an error: [summary()][summary.bijectr_fit()] shows quantiles of
 #'   each column, and those of draws, `quantile(sample(fit, 1e5)[, 1])`, are to be had at any probability.
 #' @importFrom stats quantile median
@@ -81,12 +82,23 @@ quantile.bijectr_flow <- function(x, probs = seq(0, 1, 0.25), condition = NULL, 
   check_object(x)
   check_has_quantiles(x)
   check_flag(names, "names")
-  value <- flow_quantile(x, probs, condition, "probs")
-  if (names) {
-    p <- as.double(unlist(probs))
-    names(value) <- ifelse(is.na(p), "", paste0(formatC(100 * p, format = "fg", width = 1, digits = 7), "%"))
+  p <- check_probabilities(probs, "probs", FALSE)
+  labels <- ifelse(is.na(p), "", paste0(formatC(100 * p, format = "fg", width = 1, digits = 7), "%"))
+  rows <- condition_rows(x, condition)
+  if (rows == 1) {
+    value <- flow_quantile(x, probs, condition, "probs")
+    if (names) names(value) <- labels
+    return(value)
   }
+  columns <- lapply(p, function(one) as.vector(flow_quantile(x, rep(one, rows), condition, "condition")))
+  value <- matrix(unlist(columns), rows, length(p))
+  if (names) dimnames(value) <- list(NULL, labels)
   value
+}
+
+# How many rows of conditions there are: one row of several conditions may be a vector.
+condition_rows <- function(flow, condition) {
+  if (is.null(condition) || is.null(dim(condition)) && flow$d_condition != 1) 1 else NROW(condition)
 }
 
 #' @rdname dflow
@@ -95,9 +107,7 @@ median.bijectr_flow <- function(x, na.rm = FALSE, condition = NULL, ...) {
   check_unused(...)
   check_object(x)
   check_has_quantiles(x)
-  # one row of several conditions may be a vector
-  rows <- if (is.null(condition)) 1 else if (is.null(dim(condition)) && x$d_condition != 1) 1 else NROW(condition)
-  flow_quantile(x, rep(0.5, rows), condition, "condition")
+  flow_quantile(x, rep(0.5, condition_rows(x, condition)), condition, "condition")
 }
 
 check_has_quantiles <- function(flow) {

@@ -58,6 +58,7 @@ fit_flow.formula <- function(formula, data = NULL, layers = NULL, ..., d = NULL,
   if ("condition" %in% names_of_dots(...)) {
     stop_arg("{.arg condition} was given beside {.arg formula}: conditions stand on its right side.")
   }
+  asked <- members
   members <- wanted_members(members, said, list(...))
   form <- form_of(data)
   data <- formula_data(data)
@@ -77,6 +78,7 @@ fit_flow.formula <- function(formula, data = NULL, layers = NULL, ..., d = NULL,
   rules$computed <- computed_coordinates(parts$response, names(parts$data))
   call <- plain_call(match.call(fit_flow.formula, call))
   if (!is.null(gaps$missing)) {
+    refuse_members(asked)
     fit_block <- block_fitter(base, loss, progress)
     return(fit_gaps(
       y, gaps$missing, layers, parts$condition, parts$weights, rules, control, fit_block, call, form, parts

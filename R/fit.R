@@ -104,9 +104,9 @@
 #'     `flows`, with their `shares` in the member, and of those that were trained the `seeds` and `folds`, one a flow.
 #'     The weights add up to 1; members of less than a thousandth are left out, but for those on t distributions;
 #'   * `folds`: of each row the part in which it was held out, 0 if never; `held_out`: the log densities of the rows
-#'     that were, in their order, a column a kind, those of members that were left out too;
+#'     that were, in their order, a column a kind, those of members of less weight than a thousandth too;
 #'   * `left_out`: why there is no member of a kind that was asked for, or that suits the data but for the number of
-#'     their rows: a character vector named by kinds. A kind that was asked for by name and has failed is a warning of
+#'     their rows or for what it says of rows held out: a character vector named by kinds. A kind that was asked for by name and has failed is a warning of
 #'     class `bijectr_warning_members` too; if all have it is an error.
 #'
 #'   Some fields mean another thing than those of a single flow:
@@ -121,7 +121,7 @@
 #'     `steps` counts those of [resume()]; `state` is `NULL`;
 #'   * `status` is `"finished"`, or `"interrupted"`: the stack has the members that were done.
 #'
-#'   With `na = "model"` each flow is a single one.
+#'   With `na = "model"` each flow is a single one, and `members` other than 1 is an error.
 #' @section Interrupts and errors: nothing that was trained is lost. An interrupt ends the training, not the call: the
 #'   fit so far is returned, with status `"interrupted"` and a warning of class `bijectr_warning_interrupted`. An error
 #'   during training, in a callback or a log density or from a time limit, is raised as an error of class
@@ -181,6 +181,7 @@ fit_flow.data.frame <- function(data, layers = NULL, ..., d = NULL, members = NU
     if (!is.null(layers)) "layers", if (!missing(base)) "base", if (!missing(loss)) "loss",
     if (!is.null(control)) "control"
   )
+  asked <- members
   members <- wanted_members(members, said, list(...))
   form <- form_of(data)
   gaps <- if (check_choice(na, c("fail", "model"), "na") == "model") open_gaps(data, weights)
@@ -193,6 +194,7 @@ fit_flow.data.frame <- function(data, layers = NULL, ..., d = NULL, members = NU
   control <- make_control(control, default_control(n_rows(data), n_columns(data)), list(...))
   rules <- column_rules(standardize, extrapolate, support, lower, upper, collinear)
   if (!is.null(gaps$missing)) {
+    refuse_members(asked)
     fit_block <- block_fitter(base, loss, progress)
     return(fit_gaps(data, gaps$missing, layers, condition, weights, rules, control, fit_block, call, form))
   }

@@ -6,6 +6,7 @@
 #                to all rows at once, and anew when the stack is made
 #   sizes        what it may have more or less of, as components of a mixture: a list, in the order in which they are
 #                tried; the best by held-out rows is taken
+#   decay        of a trained flow: its decoupled weight decay, times the number of rows
 #   rows         c(least, most) of the training rows for which it is worth its time
 #   fit          function(problem, rows, size): a list of flows, which count alike, or by an attribute `shares` with the
 #                sum 1; `rows` is list(train, validation)
@@ -19,8 +20,10 @@ member_kinds <- function() {
     fit <- function(problem, rows, size) mixture_member(problem, rows, shape, size)
     closed(label, fit, sizes = mixture_sizes(), rows = c(8, Inf))
   }
-  trained <- function(label, fit) {
-    list(label = label, conditional = TRUE, trained = TRUE, sizes = list(NULL), rows = c(12, Inf), fit = fit)
+  trained <- function(label, fit, decay) {
+    list(
+      label = label, conditional = TRUE, trained = TRUE, sizes = list(NULL), rows = c(12, Inf), fit = fit, decay = decay
+    )
   }
   list(
     normal = closed("normal", normal_member, TRUE),
@@ -31,14 +34,16 @@ member_kinds <- function() {
     full = mixture("normal mixture", "full"),
     diagonal = mixture("normal mixture (diagonal)", "diagonal"),
     kernel = closed("kernel", kernel_member, rows = c(8, 1200)),
-    spline = trained("spline flow", function(problem, rows, size) spline_member(problem, rows, base_normal())),
+    spline = trained("spline flow", function(problem, rows, size) {
+      spline_member(problem, rows, base_normal())
+    }, SPLINE_DECAY),
     spline_t = trained("spline flow on t", function(problem, rows, size) {
       spline_member(problem, rows, base_student_t(5))
-    }),
+    }, SPLINE_DECAY),
     affine_t = trained("affine flow on t", function(problem, rows, size) {
       layers <- affine_layers(problem$d, problem$d_condition, problem$levels)
       trained_member(problem, rows, layers, base_student_t(4, trainable = TRUE))
-    }),
+    }, decay = 0),
     beyond = closed("beyond the supports found", beyond_member, TRUE)
   )
 }
@@ -184,6 +189,11 @@ train_on <- function(problem, rows, base) {
   flow
 }
 
+# Parameters are drawn towards the identity, as a prior does: the more, the fewer rows speak against it. Affine flows
+# are left as they are: they have little freedom as it is.
+SPLINE_DECAY <- 240
+DECAY_MOST <- 2
+
 # From so many rows on there is one flow of a kind.
 MANY_ROWS <- 5000
 
@@ -198,5 +208,8 @@ member_control <- function(problem, rows) {
     default$steps <- default$steps %/% 2L
   }
   default$validate_every <- default$steps %/% 100L
+  n <- effective_rows(length(rows$train), problem$weights[rows$train])
+  decay <- min(DECAY_MOST, (problem$decay %||% 0) / n)
+  if (decay > 0) default$optimizer <- opt_adamw(decay)
   make_control(NULL, default, c(problem$control, list(validation = rows$validation)))
 }

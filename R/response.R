@@ -9,6 +9,9 @@
 # Points that are mapped in one call at the most: memory does not grow with the rows.
 RESPONSE_CHUNK <- 2e5
 
+# Largest share of a mean that may come from beyond the 0.1 per cent quantiles before this is said.
+RESPONSE_FAR <- 0.5
+
 # Largest share of a row that may lie where the left side has no values before this is said.
 RESPONSE_OUTSIDE <- 1e-3
 
@@ -18,19 +21,21 @@ flow_response <- function(flow, newdata, condition) {
   units <- response_units(whole)
   if (is_stack(flow) && !(all(vapply(units, `[[`, NA, "linear")) && keeps_tails(flow))) flow <- with_moments(flow)
   size <- max(1, RESPONSE_CHUNK %/% spread_size(flow))
-  mean <- outside <- matrix(0, at$n, whole$d)
+  mean <- outside <- far <- matrix(0, at$n, whole$d)
   for (start in seq(1, by = size, length.out = ceiling(at$n / size))) {
     rows <- start:min(at$n, start + size - 1)
     spread <- points_spread(flow, length(rows), rows_at(at$condition, rows))
     x <- tell_nan(spread$x, "The draw")
     x <- with_dropped(x, flow$dropped)
     for (j in seq_len(whole$d)) {
-      part <- mean_within(x[, j], units[[j]]$inverse, spread$weight)
+      part <- mean_within(x[, j], units[[j]]$inverse, spread$weight, spread$far)
       mean[rows, j] <- part$mean
       outside[rows, j] <- part$outside
+      far[rows, j] <- part$far
     }
   }
   warn_response(whole, units, outside)
+  warn_far(far)
   mean <- put_back(mean, at)
   # rows of an unconditional flow are all alike
   if (!is.null(at$repeats)) mean <- mean[rep(1, at$repeats), , drop = FALSE]
@@ -70,14 +75,20 @@ take_rows <- function(flow, newdata, condition) {
   at
 }
 
-# Means of g^-1 for rows of length(weight) values each, over the values that it has one for; the share of the others.
-mean_within <- function(z, inverse, weight) {
+# Means of g^-1 for rows of length(weight) values each, over the values that it has one for; the share of the others,
+# and that of the sum of magnitudes which is `far` out.
+mean_within <- function(z, inverse, weight, far) {
   y <- suppressWarnings(inverse(z)) # logarithms of negative numbers
   gone <- is.nan(y) & !is.nan(z)
   y[gone] <- 0
   sums <- function(v) colSums(matrix(v, length(weight)) * weight)
   outside <- if (any(gone)) sums(gone) else 0
-  list(mean = sums(y) / (1 - outside), outside = outside)
+  size <- abs(y)
+  size[size == Inf] <- .Machine$double.xmax / length(weight)
+  list(
+    mean = sums(y) / (1 - outside), outside = outside,
+    far = sums(size * far) / pmax(sums(size), .Machine$double.xmin)
+  )
 }
 
 # ---- units -----------------------------------------------------------------------------------------------------------
@@ -183,4 +194,16 @@ warn_response <- function(flow, units, outside) {
       i = "{.arg support} of {.fn fit_flow} keeps a flow within an interval."
     ), class = "bijectr_warning_outside")
   }
+}
+
+# A mean that is made where there are no rows.
+warn_far <- function(far) {
+  bad <- which(apply(far, 1, max) > RESPONSE_FAR)
+  if (!length(bad)) return(invisible())
+  cli::cli_warn(c(
+    "{cli::qty(length(bad))}{?The mean of row/Means of} {length(bad)} row{?s}, {?number/the first of them} {bad[1]},
+     {?is/are} made by values beyond the 99.9 per cent quantile, of which the data say nothing.",
+    i = "Take medians, {.code type = \"quantile\"} at 0.5; or fit with conditions of less skewness, as
+         {.code log(y) ~ log(x)}."
+  ), class = "bijectr_warning_tail_mean")
 }

@@ -21,7 +21,14 @@ fit_stack <- function(data, condition, weights, rules, members, seconds, progres
   if (late && run$status == "finished") run$status <- "time_limit"
   left_out <- c(suited$left_out, found$errors)
   check_members(found$members, left_out, run$status)
-  densities <- chosen_densities(found$members, problem$weights[folds$told])
+  w <- problem$weights[folds$told]
+  densities <- chosen_densities(found$members, w)
+  if (is.null(members$kinds)) {
+    hopeless <- hopeless_kinds(densities, folds$part, w, MEMBERS_ON_T)
+    left_out[hopeless] <- "far below the others on rows held out"
+    found$members[hopeless] <- NULL
+    densities <- densities[, setdiff(colnames(densities), hopeless), drop = FALSE]
+  }
   fit <- new_stack(problem, found, densities, list(
     call = call, formula = formula, loss = loss_maximum_likelihood(), control = default_control(problem$n, problem$d),
     standardize = rules$standardize, rows = problem$rows, na.action = na_action,
@@ -104,6 +111,7 @@ fit_job <- function(job, problem, folds) {
     withCallingHandlers(
       if (kind$trained) fit_fold(kind, job$fold, problem, folds) else fit_closed(kind, problem, folds),
       bijectr_message_rollback = function(m) invokeRestart("muffleMessage"),
+      bijectr_warning_counts = function(w) invokeRestart("muffleWarning"), # the stack has said so
       bijectr_late = function(condition) late <<- TRUE
     ),
     error = function(e) list(error = brief_reason(e))
@@ -113,6 +121,7 @@ fit_job <- function(job, problem, folds) {
 
 fit_fold <- function(kind, fold, problem, folds) {
   rows <- fold_rows(folds, fold, TRUE)
+  problem$decay <- kind$decay
   flows <- kind$fit(problem, rows, NULL)
   list(flows = flows, held_out = matrix(fold_density(flows, fold, problem, folds)))
 }

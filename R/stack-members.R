@@ -32,14 +32,23 @@
 #'
 #'   Flows are trained on seven eighths of the rows that are not held out, with the others for validation, in the steps
 #'   of [default_control()], half of them for fewer than 5000 rows without conditions, one and a half times as many at
-#'   twice the rate given conditions, and their densities are averaged; the other kinds are fitted to all rows in the
-#'   end, of many to some 16,000 (mixtures: 10,000) by weight or at equal steps. Given conditions there are `"normal"`,
-#'   `"student_t"`, the flows and `"beyond"`.
+#'   twice the rate given conditions, and their densities are averaged. Spline flows have a decoupled weight decay,
+#'   240 by the number of rows and 2 at the most ([opt_adamw()]), which draws them towards the normal distribution: the
+#'   more, the fewer the rows. The other kinds are fitted to all rows in the end, of many to some 16,000 (mixtures: 10,000) by
+#'   weight or at equal steps. Given conditions there are `"normal"`, `"student_t"`, the flows and `"beyond"`.
 #' @section Weights:
 #'   The weights of the kinds make the log density of the rows held out largest, with a prior as of two rows: every kind
 #'   keeps a little. Where fewer than 500 rows were held out there is a second prior, with ten rows more for the kinds
 #'   of least freedom (`"normal"`, `"shrunk"`, `"student_t"`, `"shrunk_t"`), and the weights under both are averaged,
 #'   each counting as the likelihood of rows that were left out of its weights.
+#'
+#'   A kind that holds its weight by the prior alone (less than a twentieth of a row speaks for it), and is 3 nats or
+#'   more below the best kind on the rows held out, is left out, unless it was named: as a t distribution of fewer rows
+#'   than columns, whose draws would be seen and nothing else. One kind on a t distribution stays.
+#'
+#'   Behind a support by a logarithm the members on t distributions have no mean: means of draws do not settle there,
+#'   those of `predict(type = "response")` do without these members, and `stack_members(c("normal", "shared", "full",
+#'   "diagonal", "kernel", "spline"))` makes a stack that has none of them.
 #' @references Smyth, Wolpert (1998), *Linearly combining density estimators via stacking*, Machine Learning 36, 59-83,
 #'   doi:10.1023/A:1007511322260. Fraley, Raftery (2007), *Bayesian regularization for normal mixture estimation and
 #'   model-based clustering*, Journal of Classification 24, 155-181, doi:10.1007/s00357-007-0004-5.
@@ -87,4 +96,13 @@ wanted_members <- function(members, said, settings) {
   }
   members$control <- settings[setdiff(names(settings), "seconds")]
   members
+}
+
+# With `na = "model"` every flow is a single one.
+refuse_members <- function(members) {
+  if (is.null(members) || isTRUE(members == 1)) return(invisible())
+  stop_arg(c(
+    "{.arg members} is for stacks, and {.code na = \"model\"} fits single flows to patterns of gaps.",
+    i = "Leave it out; or fit a stack to the rows without gaps, {.code na.omit(data)}."
+  ))
 }

@@ -17,7 +17,12 @@ print.bijectr_stack <- function(x, ...) {
     n <- format(sum(x$folds > 0), big.mark = ",")
     held_out <- if (max(x$folds) == 1) paste(n, "held-out rows") else paste0(n, " rows, ", format_held_out(x$folds))
     cat("  mean log density of ", held_out, ": ", format_nats(reference$flow),
-      if (!is.na(reference$normal)) paste0(" (normal: ", format_nats(reference$normal), ")"), "\n",
+      if (!is.na(reference$normal)) {
+        paste0(
+          " (normal: ", format_nats(reference$normal), ")\n  gain over the normal: ",
+          format_nats(reference$flow - reference$normal), ", standard error ", format_nats(reference$error)
+        )
+      }, "\n",
       sep = ""
     )
   }

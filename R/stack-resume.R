@@ -27,7 +27,15 @@ resume.bijectr_stack <- function(object, data = NULL, condition = NULL, weights 
   }
   started <- Sys.time()
   problem <- data_again(object, data, condition, weights, envir)
-  object["digest"] <- list(check_same_data(object, problem$data, problem$condition))
+  withCallingHandlers(
+    check_same_data(object, problem$data, problem$condition),
+    bijectr_warning_data = function(w) {
+      stop_arg(c(
+        "{.arg data} is not what the stack was made from: its weights, and what is held out, are of those rows.",
+        i = "{.code update(object, data = )} makes a stack of other data."
+      ))
+    }
+  )
   problem[c("d", "d_condition")] <- object[c("d", "d_condition")]
   problem$rules <- column_rules(object$standardize %||% "auto", collinear = "error")
   problem$auto <- FALSE
@@ -43,7 +51,7 @@ resume.bijectr_stack <- function(object, data = NULL, condition = NULL, weights 
   run <- run_jobs(jobs, function(job) {
     member <- object$members[[job$member]]
     with_seed_of(job$seed, random, train_further(
-      member$flows[[job$flow]], member$folds[job$flow], member$seeds[job$flow], problem, folds, job$seconds
+      member$flows[[job$flow]], member$kind, member$folds[job$flow], member$seeds[job$flow], problem, folds, job$seconds
     ))
   }, seconds, progress)
   if (run$status == "interrupted") {
@@ -60,12 +68,13 @@ resume.bijectr_stack <- function(object, data = NULL, condition = NULL, weights 
 }
 
 # A flow of a member, on the rows that it had: list(flow, held_out).
-train_further <- function(flow, fold, seed, problem, folds, seconds) {
+train_further <- function(flow, kind, fold, seed, problem, folds, seconds) {
   rows <- with_seed(seed, fold_rows(folds, fold, TRUE))
   problem$start <- flow
   problem$layers <- flow$layers
   problem$plan <- flow[c("names", "codecs", "condition", "response", "form", "dropped")]
   problem$control$seconds <- seconds
+  problem$decay <- member_kinds()[[kind]]$decay
   flow <- train_on(problem, rows, flow$base)
   list(flow = flow, held_out = fold_density(list(flow), fold, problem, folds))
 }

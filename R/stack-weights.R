@@ -83,6 +83,24 @@ stack_weights <- function(log_density, part, w = NULL) {
   stats::setNames(drop(modes %*% (share / sum(share))), colnames(log_density))
 }
 
+# Kinds that hold a weight by the prior alone, and are far below the best: a normal with a prior where columns nearly
+# depend on each other, a t distribution of fewer rows than columns. Their draws would be all that is seen of them.
+# One of `kept`, with long tails, stays.
+HOPELESS_ROWS <- 0.05
+HOPELESS_NATS <- 3
+
+hopeless_kinds <- function(log_density, part, w = NULL, kept = character()) {
+  weight <- stack_weights(log_density, part, w)
+  together <- weighted_density(log_density, weight)
+  spoken <- exp(log_density + rep(log(weight), each = nrow(log_density)) - together)
+  rows <- colSums(spoken * (w %||% 1), na.rm = TRUE)
+  value <- apply(log_density, 2, held_out_value, w)
+  out <- rows < HOPELESS_ROWS & value < max(value) - HOPELESS_NATS & colnames(log_density) != "beyond"
+  long <- colnames(log_density) %in% kept
+  if (any(long) && all(out[long])) out[long][which.max(value[long])] <- FALSE
+  colnames(log_density)[out]
+}
+
 # Weights v that make sum_i w_i log sum_m v_m p_m(i) + sum_m prior_m log v_m largest.
 mixture_mode <- function(log_density, w, prior) {
   most <- do.call(pmax, lapply(seq_len(ncol(log_density)), function(j) log_density[, j]))

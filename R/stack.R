@@ -162,6 +162,7 @@ points_spread.bijectr_stack <- function(object, n, condition) {
     matrix(native_map(part$flow, matrix(rep(rule$z, n)), given, inverse = FALSE)$value, STACK_NODES)
   }, parts, rules)
   list(
-    x = matrix(do.call(rbind, x)), weight = unlist(Map(function(part, rule) part$weight * rule$weight, parts, rules))
+    x = matrix(do.call(rbind, x)), weight = unlist(Map(function(part, rule) part$weight * rule$weight, parts, rules)),
+    far = unlist(lapply(rules, `[[`, "far"))
   )
 }

@@ -57,3 +57,86 @@ test_that("given conditions, and trained further, it stays", {
   means <- predict(fit, d, type = "response")
   expect_lt(max(abs(log(means) - d$x - 0.5)), 2)
 })
+
+test_that("means that hang on tails are announced, and others are not", {
+  set.seed(4)
+  d <- data.frame(x = rnorm(200))
+  d$y <- rlnorm(200, d$x, 0.5)
+  fit <- few(y ~ x, data = d)
+  expect_no_warning(predict(fit, d[1:3, ], type = "response"))
+  wide <- few(log(y) ~ x, data = transform(d, y = y * exp(5 * rnorm(200))), kinds = "normal")
+  expect_warning(predict(wide, d[1:3, ], type = "response"), class = "bijectr_warning_tail_mean")
+  # lognormal of sigma: the share of the mean above the 99.9 per cent quantile is pnorm(sigma - qnorm(0.999))
+  z <- qnorm(ppoints(1e5))
+  share <- function(sigma) {
+    sum(exp(sigma * z)[z > qnorm(0.999)]) / sum(exp(sigma * z))
+  }
+  rule <- quantile_rule(flow(layer_elementwise(scalar_exp()), 1), RESPONSE_NODES)
+  for (sigma in c(0.5, 1, 2)) {
+    part <- mean_within(exp(sigma * rule$z), identity, rule$weight, rule$far & rule$z > 0)
+    expect_equal(part$far, pnorm(sigma - qnorm(0.999)), tolerance = 0.1)
+    expect_equal(share(sigma), part$far, tolerance = 0.1)
+  }
+})
+
+test_that("quantiles at the ends need no search, and those of several conditions are a matrix", {
+  set.seed(5)
+  fit <- few(rlnorm(60), kinds = c("normal", "student_t", "kernel", "beyond"))
+  q <- qflow(c(0, 0.5, 1), fit)
+  expect_identical(q[c(1, 3)], c(-Inf, Inf))
+  expect_equal(pflow(q[2], fit), 0.5)
+  expect_identical(unname(quantile(fit)[c(1, 3, 5)]), q)
+  given <- few(dist ~ speed, data = cars, kinds = c("normal", "student_t"))
+  new <- data.frame(speed = c(5, 10, 15))
+  q <- quantile(given, c(0.1, 0.9), condition = new)
+  expect_identical(dim(q), c(3L, 2L))
+  expect_identical(colnames(q), c("10%", "90%"))
+  expect_identical(q[[2, 2]], qflow(0.9, given, condition = new[2, , drop = FALSE]))
+})
+
+test_that("kinds that no row speaks for are left out, unless they were named", {
+  set.seed(6)
+  near <- transform(trees, S = Girth + rnorm(31) * 1e-6)
+  fit <- fit_flow(near, steps = 20, members = stack_members(folds = 5, fits = 1), progress = FALSE)
+  expect_true(all(c("diagonal", "kernel", "shrunk") %in% names(fit$left_out)))
+  draws <- sample(fit, 5000)
+  expect_lt(max(abs(draws$S - draws$Girth)), 1e-4)
+  named <- few(near, kinds = c("normal", "diagonal"))
+  expect_true(all(c("normal", "diagonal") %in% colnames(named$held_out)))
+  # of fewer rows than columns a t distribution has no spread to speak of
+  wide <- suppressWarnings(few(matrix(rnorm(96), 8)), classes = "bijectr_warning_few_rows")
+  expect_true("student_t" %in% names(wide$left_out))
+  expect_lt(sd(sample(wide, 5000)[, 1]), 3)
+  log_density <- cbind(normal = c(0, 0, 0), full = c(-9, -9, -9), student_t = c(-8, -7, -7), beyond = -20)
+  expect_identical(hopeless_kinds(log_density, 1:3, kept = "student_t"), "full")
+  expect_identical(hopeless_kinds(log_density, 1:3), c("full", "student_t"))
+  log_density[1, ] <- c(-9, -1, -8, -20)
+  expect_identical(hopeless_kinds(log_density, 1:3), "student_t")
+})
+
+test_that("stacks say what is theirs", {
+  set.seed(7)
+  x <- data.frame(a = rnorm(40), b = rnorm(40))
+  fit <- few(x, kinds = c("normal", "spline"))
+  expect_error(resume(fit, transform(x, a = 2 * a), steps = 2), "is not what the stack was made from",
+    class = "bijectr_error_argument"
+  )
+  expect_output(print(fit), "standard error")
+  x$a[3] <- NA
+  expect_error(fit_flow(x, na = "model", members = c("normal", "full")), "`members` is for stacks",
+    class = "bijectr_error_argument"
+  )
+  warned <- character()
+  withCallingHandlers(few(data.frame(n = rpois(60, 3)), support = list(n = counts()), kinds = c("normal", "spline")),
+    warning = function(w) {
+      warned <<- c(warned, class(w)[1])
+      invokeRestart("muffleWarning")
+    }
+  )
+  expect_identical(sum(warned == "bijectr_warning_counts"), 1L)
+  few_rows <- tryCatch(fit_flow(matrix(rnorm(40), 8), steps = 2, members = "normal"), warning = identity)
+  expect_false(grepl("validation = 0", conditionMessage(few_rows)))
+  bad <- check_flow(few(c(rnorm(60), 30), kinds = "normal"), rnorm(200, 5))
+  expect_identical(bad$verdict, "do not trust")
+  expect_match(paste(bad$notes, collapse = " "), "stack_members(kinds)", fixed = TRUE)
+})

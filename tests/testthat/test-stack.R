@@ -383,7 +383,7 @@ test_that("the flows of a stack are trained further, with the same folds", {
   expect_identical(normal(more)$flows, normal(stack)$flows)
   expect_equal(as.numeric(logLik(more)), sum(logdensity(more, faithful)))
   expect_identical(resume(stack), stack)
-  expect_warning(resume(stack, steps = 2, data = faithful * 2), class = "bijectr_warning_data")
+  expect_error(resume(stack, steps = 2, data = faithful * 2), "not what the stack", class = "bijectr_error_argument")
   again <- resume(given, faithful, steps = 5)
   expect_identical(again$steps, 5)
   expect_error(resume(stack, epochs = 2), "single flow", class = "bijectr_error_argument")
