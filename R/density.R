@@ -71,7 +71,8 @@ RESPONSE_NODES <- 399L # a lognormal mean of sigma 1 to 1e-6
 RESPONSE_DRAWS <- 2000L
 
 # Points whose weighted means are those of the distribution, list(x, weight, far): of each of `n` rows of conditions as
-# many points as there are weights, row after row; `far` says which are beyond the FAR_SHARE quantiles. Of one coordinate they are quantiles, of several draws: see response.R.
+# many points as there are weights, row after row; `far` says which are beyond the FAR_SHARE quantiles. Of one
+# coordinate they are quantiles, of several draws: see response.R.
 points_spread <- function(object, n, condition) UseMethod("points_spread")
 
 #' @export
@@ -97,7 +98,8 @@ drawn_spread <- function(object, n, condition) {
 
 FAR_SHARE <- 1e-3
 
-# Base quantiles, their weights, and which are far out. The upper half is counted from above, where p is 1 to many digits.
+# Base quantiles, their weights, and which are far out. The upper half is counted from above, where p is 1 to many
+# digits.
 quantile_rule <- function(flow, nodes) {
   u <- (seq_len(nodes) - 0.5) / nodes
   half <- u[u <= 0.5]

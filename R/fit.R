@@ -106,8 +106,8 @@
 #'   * `folds`: of each row the part in which it was held out, 0 if never; `held_out`: the log densities of the rows
 #'     that were, in their order, a column a kind, those of members of less weight than a thousandth too;
 #'   * `left_out`: why there is no member of a kind that was asked for, or that suits the data but for the number of
-#'     their rows or for what it says of rows held out: a character vector named by kinds. A kind that was asked for by name and has failed is a warning of
-#'     class `bijectr_warning_members` too; if all have it is an error.
+#'     their rows or for what it says of rows held out: a character vector named by kinds. A kind that was asked for by
+#'     name and has failed is a warning of class `bijectr_warning_members` too; if all have it is an error.
 #'
 #'   Some fields mean another thing than those of a single flow:
 #'   * `rows$train` are all rows, and `rows$validation` is empty: each flow has rows of its own, which `folds` and its

@@ -49,7 +49,7 @@ member_kinds <- function() {
 }
 
 # Components and strength of the prior, weaker ones last.
-MIXTURE_COMPONENTS <- c(2L, 3L, 4L, 6L, 9L)
+MIXTURE_COMPONENTS <- c(2L, 3L, 4L, 6L, 9L, 14L, 20L, 30L)
 MIXTURE_STRENGTHS <- c(1, 0.1, 0.01)
 
 mixture_sizes <- function() {

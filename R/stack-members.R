@@ -20,7 +20,7 @@
 #'     evidence (empirical Bayes), a multivariate t: for few rows and many columns;
 #'   * `"student_t"`, `"shrunk_t"`: a multivariate t, by EM; given conditions, linear regression with such errors; the
 #'     latter with the variances of the columns as one row more;
-#'   * `"shared"`, `"full"`, `"diagonal"`: mixtures of 2 to 9 normals with one covariance, one each, or diagonal ones,
+#'   * `"shared"`, `"full"`, `"diagonal"`: mixtures of 2 to 30 normals with one covariance, one each, or diagonal ones,
 #'     by EM with a prior of three strengths; number and strength are those of the best density of rows held out;
 #'   * `"kernel"`: a product of normal kernels at the rows, with widths by leave-one-out likelihood; up to 1200 rows;
 #'   * `"spline"`, `"spline_t"`: the flow of [default_layers()], on a normal base and on t distributions with 5 degrees
@@ -34,8 +34,8 @@
 #'   of [default_control()], half of them for fewer than 5000 rows without conditions, one and a half times as many at
 #'   twice the rate given conditions, and their densities are averaged. Spline flows have a decoupled weight decay,
 #'   240 by the number of rows and 2 at the most ([opt_adamw()]), which draws them towards the normal distribution: the
-#'   more, the fewer the rows. The other kinds are fitted to all rows in the end, of many to some 16,000 (mixtures: 10,000) by
-#'   weight or at equal steps. Given conditions there are `"normal"`, `"student_t"`, the flows and `"beyond"`.
+#'   more, the fewer the rows. The other kinds are fitted to all rows in the end, of many to some 16,000 (mixtures:
+#'   10,000) by weight or at equal steps. Given conditions there are `"normal"`, `"student_t"`, the flows and `"beyond"`.
 #' @section Weights:
 #'   The weights of the kinds make the log density of the rows held out largest, with a prior as of two rows: every kind
 #'   keeps a little. Where fewer than 500 rows were held out there is a second prior, with ten rows more for the kinds
