@@ -181,11 +181,16 @@ advise_rows <- function(d, d_condition, rows, weights) {
   n <- effective_rows(length(rows$train), weights[rows$train])
   k <- d + d_condition
   if (n >= 5 * k) return(invisible())
+  unheld <- if (length(rows$validation)) {
+    "; {.code validation = 0} trains on all rows, but nothing is left to choose by"
+  }
   warn_advice("few_rows",
     "{if (!is.null(weights)) 'By their weights there' else 'There'} are {format(n, digits = 3)} training rows for
      {k} column{?s}{if (d_condition > 0) ', conditions included'}: fewer than five a column.",
-    i = "Of so few rows a flow learns little more than means and covariances, and these are uncertain. Take fewer
-         columns or more rows{if (length(rows$validation)) {'; {.code validation = 0} trains on all rows, but nothing is left to choose by'}}."
+    i = paste0(
+      "Of so few rows a flow learns little more than means and covariances, and these are uncertain. Take fewer
+       columns or more rows", unheld, "."
+    )
   )
 }
 

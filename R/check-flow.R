@@ -107,7 +107,10 @@ check_flow <- function(fit, data, condition = NULL, weights = NULL, draws = 2000
   structure(
     c(
       list(verdict = if (length(reasons)) "do not trust" else "trust", reasons = reasons,
-        notes = c(subject$notes, if (subject$stacked && length(reasons)) STACK_CURE, attr(found$integral, "note"), found$map$note, energy_note(level))
+        notes = c(
+          subject$notes, if (subject$stacked && length(reasons)) STACK_CURE, attr(found$integral, "note"),
+          found$map$note, energy_note(level)
+        )
       ),
       list(
         rows = list(n = n_rows(subject$x), of = subject$of, used = subject$used, train = subject$train),
@@ -125,8 +128,8 @@ check_flow <- function(fit, data, condition = NULL, weights = NULL, draws = 2000
 
 STACK_CURE <- paste(
   "What the reasons name, in a stack: print(fit) has its members; members = stack_members(kinds) leaves out those on t",
-  "distributions, whose tails are long, or takes others. Settings of training need members = beside them, else they fit",
-  "a single flow."
+  "distributions, whose tails are long, or takes others. Settings of training need members = beside them, else they",
+  "fit a single flow."
 )
 
 # ---- what is looked at -----------------------------------------------------------------------------------------------

@@ -35,7 +35,8 @@
 #'   twice the rate given conditions, and their densities are averaged. Spline flows have a decoupled weight decay,
 #'   240 by the number of rows and 2 at the most ([opt_adamw()]), which draws them towards the normal distribution: the
 #'   more, the fewer the rows. The other kinds are fitted to all rows in the end, of many to some 16,000 (mixtures:
-#'   10,000) by weight or at equal steps. Given conditions there are `"normal"`, `"student_t"`, the flows and `"beyond"`.
+#'   10,000) by weight or at equal steps. Given conditions there are `"normal"`, `"student_t"`, the flows and
+#'   `"beyond"`.
 #' @section Weights:
 #'   The weights of the kinds make the log density of the rows held out largest, with a prior as of two rows: every kind
 #'   keeps a little. Where fewer than 500 rows were held out there is a second prior, with ten rows more for the kinds
