@@ -95,8 +95,9 @@ hopeless_kinds <- function(log_density, part, w = NULL, kept = character()) {
   spoken <- exp(log_density + rep(log(weight), each = nrow(log_density)) - together)
   rows <- colSums(spoken * (w %||% 1), na.rm = TRUE)
   value <- apply(log_density, 2, held_out_value, w)
-  out <- rows < HOPELESS_ROWS & value < max(value) - HOPELESS_NATS & colnames(log_density) != "beyond"
-  long <- colnames(log_density) %in% kept
+  beyond <- colnames(log_density) == "beyond"
+  out <- rows < HOPELESS_ROWS & value < max(value) - HOPELESS_NATS & !beyond
+  long <- colnames(log_density) %in% kept & !beyond
   if (any(long) && all(out[long])) out[long][which.max(value[long])] <- FALSE
   colnames(log_density)[out]
 }
