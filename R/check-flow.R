@@ -108,8 +108,8 @@ check_flow <- function(fit, data, condition = NULL, weights = NULL, draws = 2000
     c(
       list(verdict = if (length(reasons)) "do not trust" else "trust", reasons = reasons,
         notes = c(
-          subject$notes, if (subject$stacked && length(reasons)) STACK_CURE, attr(found$integral, "note"),
-          found$map$note, energy_note(level)
+          subject$notes, if (!subject$single && !subject$gappy && length(reasons)) STACK_CURE,
+          attr(found$integral, "note"), found$map$note, energy_note(level)
         )
       ),
       list(
@@ -141,13 +141,12 @@ CHECK_ROWS <- c(5000, 1000)
 #   flow        the fit with a blueprint of plain numbers: draws and points are matrices, as are conditions
 #   x, given    the rows, and their conditions or NULL; `off`: rows that have no place in the density whatever it says
 #   train       number of rows that the fit was made from; used, of: see ?check_flow
-#   single      whether it is one map; stacked: whether it is a stack; labels, codecs: of the coordinates; notes)
+#   single      whether it is one map; labels, codecs: of the coordinates; notes)
 check_subject <- function(fit, data, condition, weights) {
   gappy <- inherits(fit, "bijectr_gaps_fit")
   if (gappy) check_gaps_fit(fit) else check_object(fit)
   taken <- rows_to_check(fit, data, condition, weights, gappy)
-  stacked <- inherits(fit, "bijectr_stack")
-  single <- !gappy && !stacked
+  single <- !gappy && !inherits(fit, "bijectr_stack")
   notes <- c(taken$notes, if (!single) {
     paste(
       if (gappy) "A fit with na = \"model\"" else "A stack",
@@ -157,7 +156,7 @@ check_subject <- function(fit, data, condition, weights) {
   given <- taken$given
   list(
     flow = plain_flow(fit), x = taken$x, given = given, off = taken$off, train = rows_behind(fit), of = taken$of,
-    used = taken$used, single = single, stacked = stacked, gappy = gappy, labels = coordinate_labels(fit),
+    used = taken$used, single = single, gappy = gappy, labels = coordinate_labels(fit),
     conditions = if (!is.null(given)) fit$condition$names %||% paste("condition", seq_len(ncol(given))),
     codecs = fit$codecs, notes = notes
   )
