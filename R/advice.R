@@ -178,7 +178,7 @@ advise_copies <- function(columns, sharpest, i, rows) {
 
 # Fewer than five training rows a variable. Rows of unequal weight count as the number of equal ones with their spread.
 advise_rows <- function(d, d_condition, rows, weights) {
-  n <- effective_rows(length(rows$train), weights[rows$train])
+  n <- effective_number(rows$train, weights)
   k <- d + d_condition
   if (n >= 5 * k) return(invisible())
   unheld <- if (length(rows$validation)) {

@@ -43,6 +43,6 @@ split_rows <- function(n, validation, weights) {
 
 # With weights, how many training rows of equal weight know as much: `effective`. A fit does not keep its weights.
 count_effective <- function(rows, weights) {
-  if (!is.null(weights)) rows$effective <- effective_rows(length(rows$train), weights[rows$train])
+  if (!is.null(weights)) rows$effective <- effective_number(rows$train, weights)
   rows
 }

@@ -120,7 +120,7 @@ shrunk_member <- function(problem, rows, size) {
 
 # Of the columns as they are, for what lies outside of a support that was only found.
 beyond_member <- function(problem, rows, size) {
-  problem$line <- line_behind(problem, problem$told_supports)
+  problem$line <- problem$told_line
   if (problem$d_condition > 0) normal_member(problem, rows, size) else shrunk_member(problem, rows, size)
 }
 
@@ -208,7 +208,7 @@ member_control <- function(problem, rows) {
     default$steps <- default$steps %/% 2L
   }
   default$validate_every <- default$steps %/% 100L
-  n <- effective_rows(length(rows$train), problem$weights[rows$train])
+  n <- effective_number(rows$train, problem$weights)
   decay <- min(DECAY_MOST, (problem$decay %||% 0) / n)
   if (decay > 0) default$optimizer <- opt_adamw(decay)
   make_control(NULL, default, c(problem$control, list(validation = rows$validation)))

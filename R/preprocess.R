@@ -21,6 +21,9 @@ DEPENDENT <- 1e-7
 # Rows of unequal weight count as the number of equal ones whose mean is as uncertain.
 effective_rows <- function(n, weights = NULL) if (is.null(weights)) n else sum(weights)^2 / sum(weights^2)
 
+# So many are `rows` of those with `weights`.
+effective_number <- function(rows, weights) effective_rows(length(rows), weights[rows])
+
 # So many rows are enough to learn from for d columns.
 ROWS_ENOUGH <- 16384
 
@@ -31,7 +34,7 @@ rows_enough <- function(d) max(ROWS_ENOUGH, 25 * d * (d + 3))
 # ratio within each keeps them from falling in with a period of the data. Draws no random numbers.
 look_at_rows <- function(rows, weights, most) {
   if (!is.null(weights)) rows <- rows[weights[rows] > 0]
-  if (effective_rows(length(rows), weights[rows]) <= most) return(list(rows = rows, weights = weights, all = TRUE))
+  if (effective_number(rows, weights) <= most) return(list(rows = rows, weights = weights, all = TRUE))
   step <- (seq_len(most) - 1 + (seq_len(most) * 0.6180339887498949) %% 1) / most
   at <- if (is.null(weights)) {
     floor(step * length(rows))

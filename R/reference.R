@@ -8,7 +8,7 @@ fit_reference <- function(setup, rows, log_density) {
   look <- look_at_rows(rows$train, setup$weight, rows_enough(columns))
   normal <- normal_log_density(setup, look$rows, look$weights, c(rows$validation, look$rows))
   held_out <- seq_along(rows$validation)
-  known <- effective_rows(length(rows$train), setup$weight[rows$train])
+  known <- effective_number(rows$train, setup$weight)
   if (!enough_for_normal(known, n_columns(setup$data), columns - n_columns(setup$data))) normal[held_out] <- NA
   on_held_out <- compare_densities(log_density[rows$validation], normal[held_out], setup$weight[rows$validation])
   on_train <- compare_densities(

@@ -23,13 +23,15 @@ fit_stack <- function(data, condition, weights, rules, members, seconds, progres
   check_members(found$members, left_out, run$status)
   w <- problem$weights[folds$told]
   densities <- chosen_densities(found$members, w)
-  if (is.null(members$kinds)) {
-    hopeless <- hopeless_kinds(densities, folds$part, w, MEMBERS_ON_T)
+  weight <- stack_weights(densities, folds$part, w)
+  hopeless <- if (is.null(members$kinds)) hopeless_kinds(densities, weight, w, MEMBERS_ON_T)
+  if (length(hopeless)) {
     left_out[hopeless] <- "far below the others on rows held out"
     found$members[hopeless] <- NULL
     densities <- densities[, setdiff(colnames(densities), hopeless), drop = FALSE]
+    weight <- stack_weights(densities, folds$part, w)
   }
-  fit <- new_stack(problem, found, densities, list(
+  fit <- new_stack(problem, found$members, weight, densities, list(
     call = call, formula = formula, loss = loss_maximum_likelihood(), control = default_control(problem$n, problem$d),
     standardize = rules$standardize, rows = problem$rows, na.action = na_action,
     digest = data_digest(problem$data, problem$condition, formula), nobs = count_rows(problem$n, problem$weights),
@@ -41,13 +43,14 @@ fit_stack <- function(data, condition, weights, rules, members, seconds, progres
   fit
 }
 
-# What members share: supports found in all rows, and where closed forms work.
+# What members share: supports found in all rows, and where closed forms work, with these supports (`line`) or with
+# those alone that were told (`told_line`).
 stack_problem <- function(problem, levels, members) {
   rules <- problem$rules
   find <- problem$auto || identical(rules$support, "auto")
   rows <- problem$rows$train
   supports <- find_supports(problem$data, rules$given, find, rows, problem$weights, rules$computed)
-  problem$told_supports <- Map(function(support, told) if (is.null(told)) whole_line() else support, supports,
+  told <- Map(function(support, given) if (is.null(given)) whole_line() else support, supports,
     rules$given %||% list(NULL)
   )
   rules$given <- supports
@@ -63,6 +66,8 @@ stack_problem <- function(problem, levels, members) {
     supports, column_labels(problem$data)
   )
   problem$line <- line
+  problem$found_supports <- !identical(supports, told)
+  problem$told_line <- if (problem$found_supports) line_behind(problem, told) else line
   problem
 }
 
@@ -74,9 +79,9 @@ stack_kinds <- function(problem, folds, chosen) {
     kinds <- kinds[intersect(names(kinds), chosen)]
   } else {
     if (problem$d_condition > 0) kinds <- Filter(function(kind) kind$conditional, kinds)
-    if (identical(problem$rules$given, problem$told_supports)) kinds$beyond <- NULL
+    if (!problem$found_supports) kinds$beyond <- NULL
   }
-  n <- effective_rows(length(problem$rows$train), problem$weights[problem$rows$train])
+  n <- effective_number(problem$rows$train, problem$weights)
   why <- vapply(names(kinds), function(name) {
     kind <- kinds[[name]]
     if (!kind$conditional && problem$d_condition > 0) return("it cannot be given conditions")

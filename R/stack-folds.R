@@ -74,8 +74,7 @@ fold_rows <- function(folds, fold, validate) {
 judges_normal <- function(problem, folds) {
   if (problem$d_condition > 0) return(TRUE)
   known <- vapply(seq_len(folds$count), function(fold) {
-    rows <- fold_rows(folds, fold, FALSE)$train
-    effective_rows(length(rows), problem$weights[rows])
+    effective_number(fold_rows(folds, fold, FALSE)$train, problem$weights)
   }, 0)
   enough_for_normal(min(known), problem$d)
 }

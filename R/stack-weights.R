@@ -89,8 +89,7 @@ stack_weights <- function(log_density, part, w = NULL) {
 HOPELESS_ROWS <- 0.05
 HOPELESS_NATS <- 3
 
-hopeless_kinds <- function(log_density, part, w = NULL, kept = character()) {
-  weight <- stack_weights(log_density, part, w)
+hopeless_kinds <- function(log_density, weight, w = NULL, kept = character()) {
   together <- weighted_density(log_density, weight)
   spoken <- exp(log_density + rep(log(weight), each = nrow(log_density)) - together)
   rows <- colSums(spoken * (w %||% 1), na.rm = TRUE)

@@ -14,20 +14,19 @@ MEMBERS_ON_T <- c("shrunk", "student_t", "shrunk_t", "spline_t", "affine_t", "be
 # Members below this weight are left out, but those on t distributions, which know of the far out.
 STACK_LEAST_WEIGHT <- 1e-3
 
-# `densities`: the log densities of the rows that were held out, a column a member.
-new_stack <- function(problem, found, densities, fields) {
+# `found`: members as collect_jobs() gives them. `densities`: the log densities of the rows that were held out, a column
+# a member.
+new_stack <- function(problem, found, weight, densities, fields) {
   plan <- problem$plan
-  told <- fields$folds > 0
-  w <- problem$weights[told]
+  w <- problem$weights[fields$folds > 0]
   average <- function(x) if (is.null(w)) mean(x) else stats::weighted.mean(x, w)
-  weight <- stack_weights(densities, fields$folds[told], w)
   members <- unname(Map(function(member, weight, j) {
     list(
       kind = member$kind, label = member$label, size = member$size, weight = weight,
       held_out = average(densities[, j]), flows = member$flows, shares = member$shares, seeds = member$seeds,
       folds = member$folds
     )
-  }, found$members, weight, seq_along(weight)))
+  }, found, weight, seq_along(weight)))
   kept <- vapply(members, function(member) {
     member$weight >= STACK_LEAST_WEIGHT || member$kind %in% MEMBERS_ON_T
   }, NA)
