@@ -15,6 +15,9 @@
 #'     \eqn{y = b - s \log(1 + e^{-x / s})}{y = b - s log(1 + e^(-x / s))} \cr
 #'   both finite \tab \eqn{y = a + (b - a) / (1 + e^{-x})}
 #' }
+#' With a `reach` the curves `"log"` and `"power"` go on along their tangent from this distance on, so that what is far
+#' out on the line is about as far in the data, and no more its exponential or power.
+#'
 #' `"log"` suits values over several orders of magnitude. `"softplus"` is the identity but for a shift far from the end,
 #' so that the tail away from it stays as it is. `"power"` is between them: `"softplus"` for a power of 1, `"log"` in
 #' the limit of 0. Its powers far out straighten the tails of gamma and Weibull distributions, for which
@@ -34,6 +37,8 @@
 #' @param curve `"log"`, `"softplus"` or `"power"`, where one end alone is finite.
 #' @param scale For `"softplus"` and `"power"`: the distance from the end, in units of the data, at which the map bends.
 #' @param power For `curve = "power"`: from 0.01 to 1.
+#' @param reach For `"log"` and `"power"`: the distance from the end, in units of the data, from which on the map is
+#'   straight; `Inf`: nowhere.
 #' @return A scalar bijection: an object of class `bijectr_scalar`, for [layer_elementwise()], [layer_coupling()],
 #'   [layer_autoregressive()] and others. It is a plain list and prints as the call that makes it.
 #' @references Stan Development Team, *Stan Reference Manual*, Constraint transforms.
@@ -44,12 +49,14 @@
 #' forward(f, rbind(c(-1, -1, -1), c(0, 0, 0), c(50, 50, 50)))$value
 #' inverse(f, rbind(c(1, 50, 0)))
 #' @export
-scalar_support <- function(lower = -Inf, upper = Inf, curve = c("log", "softplus", "power"), scale = 1, power = 0.5) {
+scalar_support <- function(lower = -Inf, upper = Inf, curve = c("log", "softplus", "power"), scale = 1, power = 0.5,
+                           reach = Inf) {
   lower <- check_end(lower, "lower")
   upper <- check_end(upper, "upper")
   curve <- check_choice(curve, c("log", "softplus", "power"), "curve")
   scale <- check_number(scale, "scale", min = 1e-300, max = 1e300)
   power <- check_number(power, "power", min = 0.01, max = 1)
+  if (!identical(reach, Inf)) reach <- check_number(reach, "reach", min = 1e-300, max = 1e300)
   ends <- c(lower, upper)
   if (lower >= upper) stop_arg("{.arg lower} must be below {.arg upper}, but they are {lower} and {upper}.")
   if (all(is.finite(ends)) && !is.finite(upper - lower)) {
@@ -65,6 +72,7 @@ scalar_support <- function(lower = -Inf, upper = Inf, curve = c("log", "softplus
     scale = if (one_sided && curve != "log") scale
   )
   if (one_sided && curve == "power") spec$power <- power
+  if (one_sided && curve != "softplus" && is.finite(reach)) spec$reach <- reach
   spec
 }
 

@@ -47,9 +47,11 @@
 #'   more below the best kind on the rows held out, is left out, unless it was named: as a t distribution of fewer rows
 #'   than columns, whose draws would be seen and nothing else. One kind on a t distribution stays.
 #'
-#'   Behind a support by a logarithm the members on t distributions have no mean: means of draws do not settle there,
-#'   those of `predict(type = "response")` do without these members, and `stack_members(c("normal", "shared", "full",
-#'   "diagonal", "kernel", "spline"))` makes a stack that has none of them.
+#'   Behind a support with `curve = "log"` the members on t distributions have no mean, and means of draws do not
+#'   settle; behind one that was learned, which is straight beyond twice the largest value, they have, but it is
+#'   that of a few draws far out. Means of `predict(type = "response")` do without these members, and
+#'   `stack_members(c("normal", "shared", "full", "diagonal", "kernel", "spline"))` makes a stack that has none of
+#'   them.
 #' @references Smyth, Wolpert (1998), *Linearly combining density estimators via stacking*, Machine Learning 36, 59-83,
 #'   doi:10.1023/A:1007511322260. Fraley, Raftery (2007), *Bayesian regularization for normal mixture estimation and
 #'   model-based clustering*, Journal of Classification 24, 155-181, doi:10.1007/s00357-007-0004-5.

@@ -36,11 +36,18 @@ POWER_ROWS <- 10
 POWER_LITTLE <- 0.1 # less is nearly a logarithm
 POWER_MOST <- 0.75 # more is nearly a softplus
 
-# `support` with its curve, where neither it nor `curve` says so. The scale is the median distance from the end.
-with_curve <- function(support, train, weights = NULL, curve = NULL) {
+# A curve that was learned is straight beyond so many times the largest distance from the end: nothing was learned of
+# what is there, and a t distribution behind a logarithm has neither a mean nor an end.
+REACH <- 2
+
+# `support` with its curve, where neither it nor `curve` says so. The scale is the median distance from the end. `train`
+# are training values, `ends` the smallest and the largest of all.
+with_curve <- function(support, train, ends, weights = NULL, curve = NULL) {
   if (sum(is.finite(c(support$lower, support$upper))) != 1) return(support)
-  distance <- if (is.finite(support$lower)) train - support$lower else support$upper - train
+  from_end <- function(value) if (is.finite(support$lower)) value - support$lower else support$upper - value
+  distance <- from_end(train)
   support$curve <- support$curve %||% curve
+  learned <- is.null(support$curve)
   scale <- weighted_quantile(distance, 0.5, weights)
   if (is.null(support$curve) || support$curve == "power") {
     power <- tail_power(distance, weights, scale) %||% 1
@@ -49,6 +56,7 @@ with_curve <- function(support, train, weights = NULL, curve = NULL) {
     if (support$curve == "power") support$power <- max(0.01, power)
   }
   if (support$curve != "log") support$scale <- scale
+  if (learned && support$curve != "softplus") support$reach <- min(1e300, REACH * max(from_end(ends)))
   support
 }
 

@@ -32,9 +32,11 @@
 #'   most like the half of a normal distribution (the likelihood of Box and Cox, 1964). So draws far out are as far as
 #'   the tail of the data says. `NULL` takes `"softplus"` for a power above 0.75, `"log"` for one below 0.1 and where
 #'   the likelihood ratio does not speak against it at the 5 per cent level and the skewness of the logarithms is less
-#'   than 0.4 times that of the values. For log densities `NULL` is `"log"`, and it is always `"softplus"` for a
-#'   coordinate that a formula computes, as `log1p(y)` in `log1p(y) ~ x`: behind two
-#'   logarithms the means of `y` itself would be those of a few draws far out.
+#'   than 0.4 times that of the values. What is learned holds as far as there are values: beyond twice the largest
+#'   distance from the end the map goes on in a straight line, so that draws do not run off by powers of ten; a curve
+#'   that is named has no such reach ([scalar_support()]). For log densities `NULL` is `"log"`, and it is always
+#'   `"softplus"` for a coordinate that a formula computes, as `log1p(y)` in `log1p(y) ~ x`: behind two logarithms the
+#'   means of `y` itself would be those of a few draws far out.
 #' @references Box, Cox (1964), *An analysis of transformations*, Journal of the Royal Statistical Society B 26(2),
 #'   211-252, \doi{10.1111/j.2517-6161.1964.tb00553.x}.
 #' @return An object of class `bijectr_support`. `real()` is the whole line. `counts()` is for whole numbers from 0 on,
@@ -70,7 +72,8 @@ real <- function() whole_line()
 counts <- function() new_support(-0.5, Inf, whole = TRUE)
 
 # What is there: `lower` and `upper`, as support_end() gives them, of which encode_support() makes numbers; `curve`;
-# `whole`, whether values are whole numbers; from the column `codec`, its codec, and from its values `scale`.
+# `whole`, whether values are whole numbers; from the column `codec`, its codec, and from its values what
+# scalar_support() has of them.
 new_support <- function(lower, upper, curve = NULL, whole = FALSE) {
   n_ends <- sum(!is_far(lower), !is_far(upper))
   if (!is.null(curve)) {
@@ -123,26 +126,26 @@ find_supports <- function(x, given, auto, train, weights = NULL, computed = NULL
     curve <- if (computed[j]) "softplus" # it was bent as far as its author wanted
     if (is.null(support)) {
       if (!auto || ends[1, j] <= 0) return(whole_line())
-      return(found_support(column_at(x, j, all$rows), ends[2, j], learned_from(), w, curve))
+      return(found_support(column_at(x, j, all$rows), ends[, j], learned_from(), w, curve))
     }
     check_inside(support, column(x, j), counted, column_label(x, j))
-    with_curve(support, learned_from(), w$train, curve)
+    with_curve(support, learned_from(), ends[, j], w$train, curve)
   })
 }
 
-# Of values above 0, the largest of which is given. `weights`: those of all values and of the training values; NULL
-# without.
-found_support <- function(value, largest, train, weights = NULL, curve = NULL) {
+# Of values above 0, whose smallest and largest are `ends`. `weights`: those of all values and of the training values;
+# NULL without.
+found_support <- function(value, ends, train, weights = NULL, curve = NULL) {
   n <- effective_rows(length(value), weights$all)
   for (top in c(1, 100)) {
     near <- value >= 0.95 * top
     near <- if (is.null(weights$all)) sum(near) else n * sum(weights$all[near]) / sum(weights$all)
-    if (largest < top && near >= max(5, 0.025 * n)) return(bounded(0, top))
+    if (ends[2] < top && near >= max(5, 0.025 * n)) return(bounded(0, top))
   }
   w <- weights$train
   if (skewness(train, w) > 0.5 + 2 * sqrt(6 / effective_rows(length(train), w))) {
     q <- weighted_quantile(train, c(0.5, 0.05), w)
-    if (q[1] <= 5 * (q[1] - q[2])) return(with_curve(positive(), train, w, curve))
+    if (q[1] <= 5 * (q[1] - q[2])) return(with_curve(positive(), train, ends, w, curve))
   }
   whole_line()
 }
@@ -186,7 +189,8 @@ support_layer <- function(supports) {
   if (all(vapply(supports, is_real, NA))) return(NULL)
   layer_elementwise(lapply(supports, function(support) {
     scalar <- scalar_support(
-      support$lower, support$upper, support$curve %||% "log", support$scale %||% 1, support$power %||% 1
+      support$lower, support$upper, support$curve %||% "log", support$scale %||% 1, support$power %||% 1,
+      support$reach %||% Inf
     )
     if (support$whole) scalar$.whole <- TRUE
     scalar
@@ -210,6 +214,7 @@ flow_supports <- function(flow) {
     support <- new_support(scalar$lower %||% -Inf, scalar$upper %||% Inf, scalar$curve, isTRUE(scalar$.whole))
     support$scale <- scalar$scale
     support$power <- scalar$power
+    support$reach <- scalar$reach
     support$codec <- flow$codecs[[j]]
     support
   })

@@ -14,6 +14,8 @@
  *                inverse: r = log(1 + v / s), q = (exp(p r) - 1) / p, m = s (q + log(1 - exp(-q))),
  *                log slope = -(1 - p) r - log(1 - exp(-q)),
  *                (log slope)' = -t ((1 - p) / (s + v) + exp(-(1 - p) r) / (s (exp(q) - 1)))
+ *     log or power f with a reach r: where v = r, at m = m_r, the curve turns into its tangent,
+ *                v = r + f'(m_r) (m - m_r) for m > m_r;  log f' = log f'(m_r),  (log f')' = 0
  *   two ends, w = b - a, e = exp(-|x|):  y = a + w e / (1 + e) for x < 0, else b - w e / (1 + e)
  *     log f' = log w - |x| - 2 log(1 + e),  (log f')' = -tanh(x / 2)
  *     inverse, l = y - a and h = b - y:  x = log l - log h,  slope w / (l h),  (log slope)' = (l - h) / (l h)
@@ -25,6 +27,8 @@
 
 typedef struct {
   real end, sign, scale, power; /* one end: c, t, s, p */
+  real reach, turn, tangent;    /* r, m_r, f'(m_r) */
+  int by_power;                 /* the curve before the reach */
   real lower, upper, width, log_width;
   real first, last; /* numbers inside the interval */
 } support;
@@ -165,6 +169,38 @@ INLINE fixed_slope support_power_slope(const bj_scalar *scalar, vreal x, vreal y
   return (fixed_slope){vselect(inside, slope, zero), vselect(inside, log_slope, zero)};
 }
 
+/* ---- one end, straight far from it ------------------------------------------------------------------------------- */
+
+/* Where the curve is looked at: x, or the reach if x is beyond it, by `over`. Infinite x is left to the curve. */
+INLINE vreal support_before_reach(const support *self, vreal x, bj_direction direction, vreal *over) {
+  const real from = direction == BJ_FORWARD ? 0 : self->end, to = direction == BJ_FORWARD ? self->turn : self->reach;
+  const vreal distance = self->sign * (x - from);
+  const vint beyond = vlt(vset(to), distance) & vlt(distance, vset(INFINITY));
+  *over = vselect(beyond, distance - to, vset(0));
+  return vselect(beyond, vset(from + self->sign * to), x);
+}
+
+INLINE vreal support_straight_value(const bj_scalar *scalar, vreal x, bj_direction direction, bj_logdet *logdet,
+                                    long at) {
+  const support *self = scalar->self;
+  vreal over;
+  const vreal before = support_before_reach(self, x, direction, &over);
+  const vreal value = self->by_power ? support_power_value(scalar, before, direction, logdet, at)
+                                     : support_log_value(scalar, before, direction, logdet, at);
+  if (direction == BJ_FORWARD) return support_within(self, value + self->sign * self->tangent * over);
+  return value + self->sign * (over / self->tangent);
+}
+
+INLINE fixed_slope support_straight_slope(const bj_scalar *scalar, vreal x, vreal y, bj_direction direction) {
+  vreal over;
+  const vreal before = support_before_reach(scalar->self, x, direction, &over);
+  const support *self = scalar->self;
+  fixed_slope slope = self->by_power ? support_power_slope(scalar, before, y, direction)
+                                     : support_log_slope(scalar, before, y, direction);
+  slope.log_slope = vselect(vlt(vset(0), over), vset(0), slope.log_slope);
+  return slope;
+}
+
 /* ---- two ends ---------------------------------------------------------------------------------------------------- */
 
 /* log(v / w), also where the share itself underflows. */
@@ -217,6 +253,8 @@ FIXED_INSTANCE(support_softplus, forward, BJ_FORWARD)
 FIXED_INSTANCE(support_softplus, inverse, BJ_INVERSE)
 FIXED_INSTANCE(support_power, forward, BJ_FORWARD)
 FIXED_INSTANCE(support_power, inverse, BJ_INVERSE)
+FIXED_INSTANCE(support_straight, forward, BJ_FORWARD)
+FIXED_INSTANCE(support_straight, inverse, BJ_INVERSE)
 FIXED_INSTANCE(support_two, forward, BJ_FORWARD)
 FIXED_INSTANCE(support_two, inverse, BJ_INVERSE)
 
@@ -234,12 +272,26 @@ static const bj_scalar_kind scalar_support = SUPPORT_ROW(support_real);
 static const bj_scalar_kind support_of_log = SUPPORT_ROW(support_log);
 static const bj_scalar_kind support_of_softplus = SUPPORT_ROW(support_softplus);
 static const bj_scalar_kind support_of_power = SUPPORT_ROW(support_power);
+static const bj_scalar_kind support_of_straight = SUPPORT_ROW(support_straight);
 static const bj_scalar_kind support_of_two = SUPPORT_ROW(support_two);
 
 /* The next number in the direction of `to`; from 0 a normal one, whose reciprocal is finite. */
 static real support_next(real from, real to) {
   const real next = BY_REAL(nextafter, nextafterf)(from, to);
   return from == 0 ? (to > 0 ? REAL_MIN_NORMAL : -REAL_MIN_NORMAL) : next;
+}
+
+/* Where the curve turns into its tangent. */
+static void support_turn(support *self) {
+  if (!self->by_power) {
+    self->turn = log(self->reach);
+    self->tangent = self->reach;
+    return;
+  }
+  const double p = self->power, s = self->scale, r = log1p(self->reach / s), q = expm1(p * r) / p;
+  const double log_rest = log(-expm1(-q));
+  self->turn = s * (q + log_rest);
+  self->tangent = exp((1 - p) * r + log_rest);
 }
 
 static bj_status support_build(bj_scalar *scalar, const bj_spec *spec, bj_build *build) {
@@ -264,6 +316,12 @@ static bj_status support_build(bj_scalar *scalar, const bj_spec *spec, bj_build 
     if (curve > 0) self->scale = spec_real(build, spec, "scale", REAL_TINY, REAL_HUGE);
     if (curve == 2) self->power = spec_real(build, spec, "power", BY_REAL(0.01, 0.01f), 1);
     scalar->kind = curves[curve];
+    if (curve != 1 && spec_length(spec, "reach") > 0) {
+      self->reach = spec_real(build, spec, "reach", REAL_TINY, REAL_HUGE);
+      self->by_power = curve == 2;
+      scalar->kind = &support_of_straight;
+      if (build->status == BJ_OK) support_turn(self);
+    }
   }
   return build->status;
 }

@@ -58,6 +58,14 @@ test_that("given conditions, and trained further, it stays", {
   expect_lt(max(abs(log(means) - d$x - 0.5)), 2)
 })
 
+test_that("draws behind a logarithm that was found stay near the rows", {
+  set.seed(4)
+  x <- rgamma(400, 2)
+  fit <- few(data.frame(x = x), kinds = c("normal", "student_t", "affine_t"))
+  expect_identical(flow_supports(fit)[[1]]$curve, "log")
+  expect_lt(max(sample(fit, 2e5)$x), 60 * max(x)) # without the reach 10^10 times
+})
+
 test_that("means that hang on tails are announced, and others are not", {
   set.seed(4)
   d <- data.frame(x = rnorm(200))

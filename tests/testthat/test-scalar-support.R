@@ -9,6 +9,10 @@ test_that("support conforms", {
   expect_scalar_ok(scalar_support(upper = -1, curve = "softplus", scale = 3), x, range = c(-Inf, -1))
   expect_scalar_ok(scalar_support(0, curve = "power", scale = 0.7, power = 0.3), x, range = c(0, Inf))
   expect_scalar_ok(scalar_support(upper = -1, curve = "power", scale = 3, power = 0.8), x, range = c(-Inf, -1))
+  expect_scalar_ok(scalar_support(0, reach = 2.5), x, range = c(0, Inf))
+  expect_scalar_ok(scalar_support(upper = 2, reach = 1.5), x, range = c(-Inf, 2))
+  expect_scalar_ok(scalar_support(-1, curve = "power", scale = 0.7, power = 0.3, reach = 2), x, range = c(-1, Inf))
+  expect_scalar_ok(scalar_support(upper = 0, curve = "power", power = 0.3, reach = 2), x, range = c(-Inf, 0))
   expect_scalar_ok(scalar_support(0, 1), x, range = c(0, 1))
   expect_scalar_ok(scalar_support(-2, 3), x, range = c(-2, 3))
   expect_scalar_ok(scalar_support(-7, 0), x, range = c(-7, 0))
@@ -54,6 +58,33 @@ test_that("support is its formulas, at every scale", {
     expect_lt(max(abs(back$value - z)) / max(abs(z)), 1e-9)
     expect_lt(max(abs(back$logdet + out$logdet)), 1e-9)
   }
+})
+
+test_that("beyond its reach a curve is its tangent", {
+  for (unit in c(1e-8, 1, 1e8)) for (curve in c("log", "power")) for (side in c(1, -1)) {
+    from <- function(...) at(if (side > 0) 3 * unit else -Inf, if (side < 0) 3 * unit else Inf, curve, unit, 0.3, ...)
+    curved <- from()
+    straight <- from(reach = 5 * unit)
+    turn <- c(inverse(curved, (3 + side * 5) * unit)$value)
+    slope <- exp(forward(curved, turn)$logdet)
+    size <- if (curve == "log") 1 else unit
+    before <- turn - side * c(0.001, 1, 3, 20) * size
+    expect_identical(forward(straight, before), forward(curved, before))
+    expect_identical(
+      inverse(straight, forward(curved, before)$value), inverse(curved, forward(curved, before)$value)
+    )
+    beyond <- turn + side * c(0, 1e-3, 1, 20, 1e6) * size
+    out <- forward(straight, beyond)
+    expect_equal(c(out$value) / unit, 3 + side * 5 + slope * (beyond - turn) / unit, tolerance = 1e-12)
+    expect_equal(out$logdet, rep(log(slope), 5), tolerance = 1e-12)
+    back <- inverse(straight, out$value)
+    expect_equal(c(back$value), beyond, tolerance = 1e-12)
+    expect_equal(back$logdet, -out$logdet, tolerance = 1e-12)
+  }
+  f <- at(0, reach = 10)
+  expect_identical(logdensity(f, c(-1, 0)), c(-Inf, -Inf))
+  whole <- stats::integrate(function(y) exp(logdensity(f, y)), 0, 200, subdivisions = 500)
+  expect_equal(whole$value, 1, tolerance = 1e-6)
 })
 
 test_that("power is between log and softplus", {
@@ -161,6 +192,9 @@ test_that("support prints what counts, and checks its arguments", {
   expect_error(scalar_support(0, curve = "exp"), "curve", class = "bijectr_error_argument")
   expect_error(scalar_support(0, scale = 0), "scale", class = "bijectr_error_argument")
   expect_error(scalar_support(0, curve = "power", power = 2), "power", class = "bijectr_error_argument")
+  expect_error(scalar_support(0, reach = 0), "reach", class = "bijectr_error_argument")
+  expect_identical(format(scalar_support(0, reach = 9)), "scalar_support(lower = 0, curve = \"log\", reach = 9)")
+  expect_identical(format(scalar_support(0, 1, reach = 9)), "scalar_support(lower = 0, upper = 1)")
   expect_identical(format(scalar_support(0, curve = "power", power = 0.3)),
     "scalar_support(lower = 0, curve = \"power\", scale = 1, power = 0.3)")
   f <- at(0, 1)

@@ -73,7 +73,7 @@ test_that("supports that are found", {
 test_that("a wrong guess is not made of few rows or of rows without weight", {
   wrong <- vapply(1:200, function(seed) {
     set.seed(seed)
-    !is_real(found_support(x <- abs(rnorm(30, 2)), max(x), x))
+    !is_real(found_support(x <- abs(rnorm(30, 2)), range(x), x))
   }, NA)
   expect_lt(mean(wrong), 0.05)
   set.seed(5)
@@ -182,10 +182,10 @@ test_that("case weights count as repeated rows, and rows without weight not at a
   y <- c(runif(400), rep(0.5, 400))
   expect_identical(found(y, 1e-9 + late), "(-Inf, Inf)")
   expect_identical(found(y, rep(2, 800)), found(y))
-  curve <- function(weights) with_curve(positive(), x, weights)
+  curve <- function(weights) with_curve(positive(), x, range(x), weights)
   expect_identical(curve(1 - late + 1e-9 * late)$curve, "log")
-  expect_identical(curve(1e-9 + late)$curve, with_curve(positive(), x[late == 1])$curve)
-  scale <- with_curve(positive(curve = "softplus"), x, 1e-9 + late)$scale
+  expect_identical(curve(1e-9 + late)$curve, with_curve(positive(), x[late == 1], range(x))$curve)
+  scale <- with_curve(positive(curve = "softplus"), x, range(x), 1e-9 + late)$scale
   expect_equal(scale, median(x[late == 1]), tolerance = 0.01)
   # the number of rows is the effective one: five near the end, of which one has all the weight, are not five
   z <- c(seq(0.01, 0.5, length.out = 45), rep(0.97, 5))
@@ -270,7 +270,7 @@ test_that("log densities have supports too", {
 
 test_that("the curve is what the tail of the data says, and draws stay near them", {
   set.seed(21)
-  curve <- function(x, ...) with_curve(positive(...), x)
+  curve <- function(x, ...) with_curve(positive(...), x, range(x))
   expect_identical(curve(rlnorm(3000, 0, 2))$curve, "log")
   tails <- list(list(rweibull(3000, 0.5), 0.25), list(rweibull(3000, 0.7), 0.35), list(rgamma(3000, 0.5), 0.5))
   for (tail in tails) {
@@ -283,6 +283,12 @@ test_that("the curve is what the tail of the data says, and draws stay near them
   expect_identical(curve(rnorm(3000, 4))$curve, "softplus")
   expect_identical(curve(1:5)$curve, "softplus")
   expect_gt(curve(rexp(500), curve = "power")$power, 0.2)
+
+  # no further than their tangent where nothing was seen, unless the user has chosen
+  expect_identical(curve(c(1, exp(-(1:50) / 5), 9))$reach, 2 * 9)
+  expect_null(curve(rlnorm(50, 0, 2), curve = "log")$reach)
+  below <- rev(-exp(seq(-4, 4, length.out = 50)))
+  expect_equal(with_curve(bounded(-Inf, 0), below, range(below))$reach, 2 * exp(4))
 
   x <- rweibull(3000, 0.7)
   fit <- fit_flow(x, steps = 400)
