@@ -194,7 +194,7 @@ train_on <- function(problem, rows, base) {
 SPLINE_DECAY <- 240
 DECAY_MOST <- 2
 
-# From so many rows on there is one flow of a kind.
+# From so many rows on there are fewer flows of a kind.
 MANY_ROWS <- 5000
 
 member_control <- function(problem, rows) {

@@ -4,7 +4,7 @@
 # out; `told`, the rows that are, and `part`, their folds; `counted`, the rows of positive weight, and `group`, numbers
 # of those that are equal, NULL where none are. Few rows are cut into fifths, each of which is held out from two flows
 # of a kind, for what counts is their mean; more rows, and rows with conditions, into tenths, of which some are held
-# out, from one flow each. Many rows are split once. `fits`: flows of a kind. Equal rows are held out together: a copy
+# out, from one flow each. Many rows are split once, with conditions from 20,000 on. `fits`: flows of a kind. Equal rows are held out together: a copy
 # among the training rows would make a density that peaks at the rows look good.
 FEW_ROWS <- 500
 MANY_NUMBERS <- 6000 # more make flows expensive
@@ -18,7 +18,7 @@ stack_folds <- function(problem, parts = NULL, fits = NULL) {
   fits <- fits %||% if (few) {
     10
   } else if (n >= MANY_ROWS) {
-    1
+    if (problem$d_condition > 0 && n < 4 * MANY_ROWS) 3 else 1
   } else if (problem$d_condition > 0) {
     4
   } else if (n * problem$d > MANY_NUMBERS) {

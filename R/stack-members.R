@@ -8,8 +8,8 @@
 #'   without conditions, else 10.
 #' @param fits How many flows of each kind are trained, each without one of these parts; parts beyond that number are
 #'   never held out, and where there are more flows than parts these serve again. By default 10 of fewer than 500 rows
-#'   without conditions, 5 of fewer than 5000 (3 of more than 6000 numbers, 4 given conditions), and 1 of more, with no
-#'   more than 10,000 rows held out.
+#'   without conditions, 5 of fewer than 5000 (3 of more than 6000 numbers, 4 given conditions), and 1 of more (3 of
+#'   fewer than 20,000 given conditions), with no more than 10,000 rows held out.
 #' @return A list of class `bijectr_members`.
 #' @section Kinds:
 #'   * `"normal"`: the normal distribution of maximum likelihood; given conditions, linear regression, as a t

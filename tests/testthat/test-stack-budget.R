@@ -27,3 +27,18 @@ test_that("a bar's remaining time is that of the pace, or of the budget", {
   expect_equal(remaining_seconds(10, 0.25, 15), 5)
   expect_identical(remaining_seconds(10, 0.25, 9), 0)
 })
+
+test_that("many rows have fewer flows of a kind", {
+  fits <- function(n, k) {
+    given <- if (k > 0) matrix(seq_len(n) + 0)
+    folds <- stack_folds(list(data = matrix(seq_len(n) + 0), condition = given, weights = NULL, n = n, d = 1,
+                              d_condition = k))
+    c(folds$fits, folds$count)
+  }
+  expect_equal(fits(400, 0), c(10, 5))
+  expect_equal(fits(600, 0), c(5, 5))
+  expect_equal(fits(6000, 0), c(1, 1))
+  expect_equal(fits(600, 1), c(4, 4))
+  expect_equal(fits(6000, 1), c(3, 3))
+  expect_equal(fits(20000, 1), c(1, 1))
+})
