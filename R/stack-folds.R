@@ -1,11 +1,12 @@
 # The folds of a stack: which rows its members are fitted to, and which are held out.
 
 # list(of, told, part, count, fits, counted, group): `of`, which fold each row is in, 0 for rows that are never held
-# out; `told`, the rows that are, and `part`, their folds; `counted`, the rows of positive weight, and `group`, numbers
-# of those that are equal, NULL where none are. Few rows are cut into fifths, each of which is held out from two flows
-# of a kind, for what counts is their mean; more rows, and rows with conditions, into tenths, of which some are held
-# out, from one flow each. Many rows are split once, with conditions from 20,000 on. `fits`: flows of a kind. Equal rows are held out together: a copy
-# among the training rows would make a density that peaks at the rows look good.
+# out; `told`, the rows that are, and `part`, their folds; `counted`, the rows of positive weight, and `group`,
+# numbers of those that are equal, NULL where none are. Few rows are cut into fifths, each of which is held out from
+# two flows of a kind, for what counts is their mean; more rows, and rows with conditions, into tenths, of which some
+# are held out, from one flow each. Many rows are split once, with conditions from 20,000 on. `fits`: flows of a kind.
+# Equal rows are held out together: a copy among the training rows would make a density that peaks at the rows look
+# good.
 FEW_ROWS <- 500
 MANY_NUMBERS <- 6000 # more make flows expensive
 SPLIT_MOST <- 10000
