@@ -56,7 +56,7 @@ with_curve <- function(support, train, ends, weights = NULL, curve = NULL) {
     if (support$curve == "power") support$power <- max(0.01, power)
   }
   if (support$curve != "log") support$scale <- scale
-  if (learned && support$curve != "softplus") support$reach <- min(1e300, REACH * max(from_end(ends)))
+  if (learned && support$curve != "softplus") support$reach <- min(1e300, max(1e-300, REACH * max(from_end(ends))))
   support
 }
 
