@@ -231,11 +231,22 @@ disagreements <- function(found, places, subject, level) {
 
 # ---- what cannot be right, whatever the level ------------------------------------------------------------------------
 
+# Rows outside of the supports of a fit, in a stack also of those that are not impossible there.
+rows_beyond_supports <- function(subject) {
+  supports <- if (!subject$gappy) flow_supports(subject$flow)
+  outside <- Map(function(support, j) {
+    x <- column(subject$x, j)
+    x <= support$lower | x >= support$upper
+  }, supports, seq_along(supports))
+  sum(Reduce(`|`, outside, FALSE))
+}
+
 broken_reasons <- function(places, subject) {
   n <- length(places$log_density)
   nan <- sum(is.na(places$log_density))
   zero <- sum(places$log_density == -Inf, na.rm = TRUE)
   lost <- places$broken
+  beyond <- rows_beyond_supports(subject) - zero
   c(
     if (lost > 0) {
       paste0(
@@ -252,6 +263,12 @@ broken_reasons <- function(places, subject) {
       paste0(
         zero, " of ", n, " rows have density 0: they lie outside of the support of the fit. ",
         "Look whether they are in the units of its data; else give the support that the column has (support =)."
+      )
+    },
+    if (beyond > 0) {
+      paste0(
+        beyond, " of ", n, " rows lie outside of the support that the fit has found in its data. Look whether they ",
+        "are in the units of these; else give the support that the column has (support =)."
       )
     },
     if (!is.null(places$no_inverse)) {

@@ -39,8 +39,8 @@
 #'   by hand.
 #' * `bijectr_warning_checkpoint`: a checkpoint could not be written; the training goes on and tries again. Cure: make
 #'   room on the disk, or the folder anew.
-#' * `bijectr_warning_data`: a training goes on with other data than the fit was made from. Cure: give [resume()] the
-#'   same data; to learn from others, `fit_flow(data, fit)`.
+#' * `bijectr_warning_data`: the training of a single flow goes on with other data than it was made from. Cure: give
+#'   [resume()] the same data; to learn from others, `fit_flow(data, fit)`. For stacks it is an error.
 #'
 #' @section Warnings about the use of a fit:
 #' * `bijectr_warning_names`: no column of a matrix has a name that the flow knows, so columns are taken in order. Cure:

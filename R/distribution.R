@@ -29,10 +29,10 @@
 #' median(fit)
 #' rflow(3, fit)
 #'
-#' # quartiles given each of two waits, a column each: rows of probabilities and conditions go together
+#' # quartiles given each of two waits, a row each; in qflow() rows of probabilities and conditions go together
 #' fit <- fit_flow(eruptions ~ waiting, data = faithful, steps = 200)
-#' grid <- expand.grid(p = c(0.25, 0.5, 0.75), waiting = c(50, 80))
-#' matrix(qflow(grid$p, fit, condition = grid["waiting"]), 3)
+#' quantile(fit, c(0.25, 0.5, 0.75), condition = data.frame(waiting = c(50, 80)))
+#' qflow(c(0.25, 0.75), fit, condition = data.frame(waiting = c(50, 80)))
 #' @export
 dflow <- function(x, object, condition = NULL, log = FALSE) {
   check_given("x", "object")
@@ -74,7 +74,8 @@ rflow <- function(n, object, condition = NULL) {
 #' @return `quantile()`: as `qflow()` at `probs`, with names; for several rows of conditions a matrix, a row for each of
 #'   them and a column for each of `probs`, of plain numbers; `median()`: the quantile at 1/2, one for each row of
 #'   conditions. Of more than one coordinate both are an error: [summary()][summary.bijectr_fit()] shows quantiles of
-#'   each column, and those of draws, `quantile(sample(fit, 1e5)[, 1])`, are to be had at any probability.
+#'   each column, and those of draws, `quantile(sample(fit, 1e5)[, 1])`, are to be had at any probability. Of a stack
+#'   with a support that was found, not given, the quantiles at 0 and 1 are infinite: it may be wrong, see [supports].
 #' @importFrom stats quantile median
 #' @export
 quantile.bijectr_flow <- function(x, probs = seq(0, 1, 0.25), condition = NULL, names = TRUE, ...) {
@@ -91,13 +92,14 @@ quantile.bijectr_flow <- function(x, probs = seq(0, 1, 0.25), condition = NULL, 
     return(value)
   }
   columns <- lapply(p, function(one) as.vector(flow_quantile(x, rep(one, rows), condition, "condition")))
-  value <- matrix(unlist(columns), rows, length(p))
+  value <- matrix(as.double(unlist(columns)), rows, length(p))
   if (names) dimnames(value) <- list(NULL, labels)
   value
 }
 
 # How many rows of conditions there are: one row of several conditions may be a vector.
 condition_rows <- function(flow, condition) {
+  if (is.list(condition) && length(condition)) return(NROW(condition[[1]]))
   if (is.null(condition) || is.null(dim(condition)) && flow$d_condition != 1) 1 else NROW(condition)
 }
 

@@ -67,8 +67,8 @@
 #'     `effective`, the number of training rows of equal weight that tell as much, `sum(w)^2 / sum(w^2)`; `na.action`:
 #'     of a fit by formula, the rows that were left out for missing values, as in [lm()];
 #'   * `digest`: the number of `rows` of the data, and two numbers each that tell the `data` and the `condition` from
-#'     others, by which it is seen and said (a warning of class `bijectr_warning_data`) that a training goes on with
-#'     other data;
+#'     others, by which it is seen and said (a warning of class `bijectr_warning_data`; an error for stacks) that a
+#'     training goes on with other data;
 #'   * `status`: `"finished"`, `"max_epochs"`, `"converged"`, `"time_limit"` (of a stack: of any of its flows),
 #'     `"stopped"` (by the callback), `"interrupted"`, `"diverged"` or `"failed"` (by an error); `steps`, `epochs`,
 #'     `seconds`: how long it took;

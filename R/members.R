@@ -189,8 +189,9 @@ train_on <- function(problem, rows, base) {
   flow
 }
 
-# Parameters are drawn towards the identity, as a prior does: the more, the fewer rows speak against it. Affine flows
-# are left as they are: they have little freedom as it is.
+# Raw parameters are drawn to 0, as a prior does: the more, the fewer rows speak against it. There a flow is its base,
+# but for one column without conditions, where slopes are then a little above 1. Affine flows are left as they are:
+# they have little freedom as it is.
 SPLINE_DECAY <- 240
 DECAY_MOST <- 2
 

@@ -35,7 +35,7 @@ flow_response <- function(flow, newdata, condition) {
     }
   }
   warn_response(whole, units, outside)
-  warn_far(far)
+  warn_far(put_back(far, at), flow$d_condition > 0)
   mean <- put_back(mean, at)
   # rows of an unconditional flow are all alike
   if (!is.null(at$repeats)) mean <- mean[rep(1, at$repeats), , drop = FALSE]
@@ -197,13 +197,19 @@ warn_response <- function(flow, units, outside) {
 }
 
 # A mean that is made where there are no rows.
-warn_far <- function(far) {
+warn_far <- function(far, given) {
   bad <- which(apply(far, 1, max) > RESPONSE_FAR)
   if (!length(bad)) return(invisible())
+  what <- if (!given) {
+    "The mean is"
+  } else if (length(bad) == 1) {
+    paste("The mean of row", bad, "is")
+  } else {
+    paste0("Means of ", length(bad), " rows, the first of them row ", bad[1], ", are")
+  }
   cli::cli_warn(c(
-    "{cli::qty(length(bad))}{?The mean of row/Means of} {length(bad)} row{?s}, {?number/the first of them} {bad[1]},
-     {?is/are} made by values beyond the 99.9 per cent quantile, of which the data say nothing.",
-    i = "Take medians, {.code type = \"quantile\"} at 0.5; or fit with conditions of less skewness, as
-         {.code log(y) ~ log(x)}."
+    "{what} made by values beyond the 99.9 per cent quantile, of which the data say nothing.",
+    i = "Take medians, {.code type = \"quantile\"} at 0.5{if (given) '; or fit with conditions of less skewness, as
+         log(y) ~ log(x)'}."
   ), class = "bijectr_warning_tail_mean")
 }

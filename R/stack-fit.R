@@ -28,8 +28,7 @@ fit_stack <- function(data, condition, weights, rules, members, seconds, progres
   if (length(hopeless)) {
     left_out[hopeless] <- "far below the others on rows held out"
     found$members[hopeless] <- NULL
-    densities <- densities[, setdiff(colnames(densities), hopeless), drop = FALSE]
-    weight <- stack_weights(densities, folds$part, w)
+    weight <- stack_weights(densities[, names(found$members), drop = FALSE], folds$part, w)
   }
   fit <- new_stack(problem, found$members, weight, densities, list(
     call = call, formula = formula, loss = loss_maximum_likelihood(), control = default_control(problem$n, problem$d),
@@ -226,7 +225,6 @@ evaluate_stack <- function(fit, problem, found, folds) {
   out <- log_likelihoods(density, problem$weights, problem$rows, problem$unit)
   w <- problem$weights[folds$told]
   honest <- honest_densities(found$members, folds$part, w)
-  # a member may have lost its place by its weight
   normal <- if (judges_normal(problem, folds) && "normal" %in% colnames(fit$held_out)) fit$held_out[, "normal"]
   compared <- compare_densities(honest, normal %||% rep(NA_real_, length(honest)), w)
   of_train <- fit_reference(

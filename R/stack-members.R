@@ -33,10 +33,10 @@
 #'   Flows are trained on seven eighths of the rows that are not held out, with the others for validation, in the steps
 #'   of [default_control()], half of them for fewer than 5000 rows without conditions, one and a half times as many at
 #'   twice the rate given conditions, and their densities are averaged. Spline flows have a decoupled weight decay,
-#'   240 by the number of rows and 2 at the most ([opt_adamw()]), which draws them towards the normal distribution: the
-#'   more, the fewer the rows. The other kinds are fitted to all rows in the end, of many to some 16,000 (mixtures:
-#'   10,000) by weight or at equal steps. Given conditions there are `"normal"`, `"student_t"`, the flows and
-#'   `"beyond"`.
+#'   240 by the (effective) number of rows that they are trained on, and 2 at the most ([opt_adamw()]), which draws them
+#'   towards their base distribution: the more, the fewer the rows. The other kinds are fitted to all rows in the end,
+#'   of many to some 16,000 (mixtures: 10,000) by weight or at equal steps. Given conditions there are `"normal"`,
+#'   `"student_t"`, the flows and `"beyond"`.
 #' @section Weights:
 #'   The weights of the kinds make the log density of the rows held out largest, with a prior as of two rows: every kind
 #'   keeps a little. Where fewer than 500 rows were held out there is a second prior, with ten rows more for the kinds
@@ -51,7 +51,7 @@
 #'   settle; behind one that was learned, which is straight beyond twice the largest value, they have, but it is
 #'   that of a few draws far out. Means of `predict(type = "response")` do without these members, and
 #'   `stack_members(c("normal", "shared", "full", "diagonal", "kernel", "spline"))` makes a stack that has none of
-#'   them.
+#'   them; given conditions `stack_members("spline")` does, as linear regression is a t distribution, too.
 #' @references Smyth, Wolpert (1998), *Linearly combining density estimators via stacking*, Machine Learning 36, 59-83,
 #'   doi:10.1023/A:1007511322260. Fraley, Raftery (2007), *Bayesian regularization for normal mixture estimation and
 #'   model-based clustering*, Journal of Classification 24, 155-181, doi:10.1007/s00357-007-0004-5.
@@ -81,8 +81,7 @@ stack_members <- function(kinds = NULL, folds = NULL, fits = NULL) {
 # What `members =` asks for: NULL for a single flow, else as stack_members() gives it. `said` names what was said of one
 # flow or its training, which has its own way then; `settings` are those of fit_control() that were given.
 wanted_members <- function(members, said, settings) {
-  one <- is.numeric(members) && length(members) == 1 && isTRUE(members == 1)
-  if (one || is.null(members) && (length(said) || length(setdiff(names(settings), "seconds")))) return(NULL)
+  if (is_one(members) || is.null(members) && (length(said) || length(setdiff(names(settings), "seconds")))) return(NULL)
   if (length(said)) {
     stop_arg(c(
       "{.arg members} was given beside {.arg {said[1]}}, which is of one flow.",
@@ -101,9 +100,11 @@ wanted_members <- function(members, said, settings) {
   members
 }
 
+is_one <- function(members) is.numeric(members) && length(members) == 1 && isTRUE(members == 1)
+
 # With `na = "model"` every flow is a single one.
 refuse_members <- function(members) {
-  if (is.null(members) || isTRUE(members == 1)) return(invisible())
+  if (is.null(members) || is_one(members)) return(invisible())
   stop_arg(c(
     "{.arg members} is for stacks, and {.code na = \"model\"} fits single flows to patterns of gaps.",
     i = "Leave it out; or fit a stack to the rows without gaps, {.code na.omit(data)}."

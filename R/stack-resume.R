@@ -30,12 +30,11 @@ resume.bijectr_stack <- function(object, data = NULL, condition = NULL, weights 
   withCallingHandlers(
     check_same_data(object, problem$data, problem$condition),
     bijectr_warning_data = function(w) {
-      stop_arg(c(
-        "{.arg data} is not what the stack was made from: its weights, and what is held out, are of those rows.",
-        i = "{.code update(object, data = )} makes a stack of other data."
-      ))
+      stop_other_data(if (is.null(object$formula)) "{.arg data} or {.arg condition}" else "{.arg data}")
     }
   )
+  effective <- count_effective(object$rows, problem$weights)$effective
+  if (!isTRUE(all.equal(effective, object$rows$effective))) stop_other_data("{.arg weights}")
   problem[c("d", "d_condition")] <- object[c("d", "d_condition")]
   problem$rules <- column_rules(object$standardize %||% "auto", collinear = "error")
   problem$auto <- FALSE
@@ -65,6 +64,14 @@ resume.bijectr_stack <- function(object, data = NULL, condition = NULL, weights 
   object$steps <- object$steps + steps
   object$seconds <- object$seconds + as.double(Sys.time() - started, units = "secs")
   weigh_again(object, problem, folds)
+}
+
+stop_other_data <- function(what) {
+  stop_arg(c(
+    paste(what, "is not what the stack was made from: the weights of its members, and what is held out, are of those
+                 rows."),
+    i = "{.fn update} makes a stack of other data."
+  ))
 }
 
 # A flow of a member, on the rows that it had: list(flow, held_out).

@@ -92,7 +92,7 @@ HOPELESS_NATS <- 3
 hopeless_kinds <- function(log_density, weight, w = NULL, kept = character()) {
   together <- weighted_density(log_density, weight)
   spoken <- exp(log_density + rep(log(weight), each = nrow(log_density)) - together)
-  rows <- colSums(spoken * (w %||% 1), na.rm = TRUE)
+  rows <- colSums(spoken * if (is.null(w)) 1 else w * effective_rows(0, w) / sum(w), na.rm = TRUE)
   value <- apply(log_density, 2, held_out_value, w)
   beyond <- colnames(log_density) == "beyond"
   out <- rows < HOPELESS_ROWS & value < max(value) - HOPELESS_NATS & !beyond

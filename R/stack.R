@@ -3,7 +3,7 @@
 # fields of a fit, `folds`, and
 #   members   lists of kind, label, size, weight, held_out (mean log density of rows held out) and flows, with their
 #             shares, and the seed and the fold of each flow that was trained
-#   held_out  the log density of each row that was held out, a column a kind
+#   held_out  the log density of each row that was held out, a column a kind, of kinds that were left out for it, too
 #   left_out  why there is no member of a kind, named by kinds
 # The flows have no blueprint of their own: the stack's lets points in and out.
 
@@ -14,19 +14,19 @@ MEMBERS_ON_T <- c("shrunk", "student_t", "shrunk_t", "spline_t", "affine_t", "be
 # Members below this weight are left out, but those on t distributions, which know of the far out.
 STACK_LEAST_WEIGHT <- 1e-3
 
-# `found`: members as collect_jobs() gives them. `densities`: the log densities of the rows that were held out, a column
-# a member.
+# `found`: members as collect_jobs() gives them, named by kinds. `densities`: the log densities of the rows that were
+# held out, a column a kind.
 new_stack <- function(problem, found, weight, densities, fields) {
   plan <- problem$plan
   w <- problem$weights[fields$folds > 0]
   average <- function(x) if (is.null(w)) mean(x) else stats::weighted.mean(x, w)
-  members <- unname(Map(function(member, weight, j) {
+  members <- unname(Map(function(member, weight) {
     list(
       kind = member$kind, label = member$label, size = member$size, weight = weight,
-      held_out = average(densities[, j]), flows = member$flows, shares = member$shares, seeds = member$seeds,
+      held_out = average(densities[, member$kind]), flows = member$flows, shares = member$shares, seeds = member$seeds,
       folds = member$folds
     )
-  }, found, weight, seq_along(weight)))
+  }, found, weight))
   kept <- vapply(members, function(member) {
     member$weight >= STACK_LEAST_WEIGHT || member$kind %in% MEMBERS_ON_T
   }, NA)

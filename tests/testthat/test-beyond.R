@@ -149,3 +149,41 @@ test_that("stacks say what is theirs", {
   expect_identical(bad$verdict, "do not trust")
   expect_match(paste(bad$notes, collapse = " "), "stack_members(kinds)", fixed = TRUE)
 })
+
+test_that("what a second reader found stays mended", {
+  set.seed(7)
+  y <- rlnorm(300)
+  fit <- few(y, kinds = c("spline", "beyond"))
+  check <- check_flow(fit, c(rlnorm(300), -0.5), draws = 2000)
+  expect_match(check$reasons, "1 of 301 rows lie outside of the support that the fit has found", all = FALSE)
+
+  # the normal is compared with, though it is no member
+  z <- data.frame(a = c(rnorm(100, 0, 1e-3), rnorm(100, 100, 1e-3)))
+  z$b <- c(rnorm(100, 0, 1e-3), rnorm(100, 50, 1e-3))
+  apart <- fit_flow(z, members = stack_members(folds = 2, fits = 1), steps = 50, progress = FALSE)
+  expect_true("normal" %in% names(apart$left_out))
+  expect_gt(apart$reference$flow, apart$reference$normal + 3)
+  expect_output(print(apart), "gain over the normal")
+
+  gaps <- data.frame(a = c(NA, rnorm(39)), b = rnorm(40))
+  expect_error(fit_flow(gaps, na = "model", members = stack_members()), "stacks", class = "bijectr_error_argument")
+
+  e <- data.frame(x = rnorm(80))
+  e$y <- exp(6 * rnorm(80))
+  r <- few(log(y) ~ x, data = e, kinds = "normal")
+  expect_warning(predict(r, data.frame(x = c(NA, NA, 0)), type = "response"), "The mean of row 3 is made")
+  expect_warning(
+    predict(r, data.frame(x = c(NA, 1, 0)), type = "response"), "Means of 2 rows, the first of them row 2, are"
+  )
+  expect_identical(dim(quantile(r, numeric(), condition = e[1:2, "x", drop = FALSE])), c(2L, 0L))
+  expect_identical(
+    quantile(r, c(0.1, 0.9), condition = list(x = 1:2)), quantile(r, c(0.1, 0.9), condition = cbind(x = 1:2))
+  )
+  expect_error(resume(r, e, weights = runif(80), steps = 2), "`weights` is not what", class = "bijectr_error_argument")
+  expect_error(resume(r, e[80:1, ], steps = 2), "`data` is not what", class = "bijectr_error_argument")
+
+  # rows of a weight that says nothing do not keep a hopeless kind
+  log_density <- cbind(normal = rnorm(500, -1, 0.1), full = rnorm(500, -4.5, 0.1), spline = rnorm(500, -1, 0.1))
+  w <- c(rep(24, 20), rep(0.01, 480))
+  expect_identical(hopeless_kinds(log_density, stack_weights(log_density, rep(1:2, 250), w), w), "full")
+})
