@@ -69,6 +69,7 @@ build_flow <- function(problem, base) {
   layers <- problem$layers
   if (!is.null(start)) {
     layers <- start$layers
+    layers$layers <- further_reach(layers$layers, data, weights)
     base <- start$base
   }
   flow <- new_flow(

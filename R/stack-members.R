@@ -48,7 +48,7 @@
 #'   than columns, whose draws would be seen and nothing else. One kind on a t distribution stays.
 #'
 #'   Behind a support with `curve = "log"` the members on t distributions have no mean, and means of draws do not
-#'   settle; behind one that was learned, which is straight beyond twice the largest value, they have, but it is
+#'   settle; behind one that was learned, straight beyond twice the largest value, they have, but it is
 #'   that of a few draws far out. Means of `predict(type = "response")` do without these members, and
 #'   `stack_members(c("normal", "shared", "full", "diagonal", "kernel", "spline"))` makes a stack that has none of
 #'   them; given conditions `stack_members("spline")` does, as linear regression is a t distribution, too.

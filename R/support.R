@@ -32,11 +32,11 @@
 #'   most like the half of a normal distribution (the likelihood of Box and Cox, 1964). So draws far out are as far as
 #'   the tail of the data says. `NULL` takes `"softplus"` for a power above 0.75, `"log"` for one below 0.1 and where
 #'   the likelihood ratio does not speak against it at the 5 per cent level and the skewness of the logarithms is less
-#'   than 0.4 times that of the values. What is learned holds as far as there are values: beyond twice the largest
-#'   distance from the end the map goes on in a straight line, so that draws do not run off by powers of ten; a curve
-#'   that is named has no such reach ([scalar_support()]). For log densities `NULL` is `"log"`, and it is always
-#'   `"softplus"` for a coordinate that a formula computes, as `log1p(y)` in `log1p(y) ~ x`: behind two logarithms the
-#'   means of `y` itself would be those of a few draws far out.
+#'   than 0.4 times that of the values. What is learned holds as far as there are values of any weight: beyond twice
+#'   the largest distance from the end the map goes on in a straight line, so that draws do not run off by powers of
+#'   ten; a curve that is named has no such reach ([scalar_support()]). For log densities `NULL` is `"log"`, and it is
+#'   always `"softplus"` for a coordinate that a formula computes, as `log1p(y)` in `log1p(y) ~ x`: behind two
+#'   logarithms the means of `y` itself would be those of a few draws far out.
 #' @references Box, Cox (1964), *An analysis of transformations*, Journal of the Royal Statistical Society B 26(2),
 #'   211-252, \doi{10.1111/j.2517-6161.1964.tb00553.x}.
 #' @return An object of class `bijectr_support`. `real()` is the whole line. `counts()` is for whole numbers from 0 on,
@@ -225,6 +225,21 @@ check_inside_flow <- function(flow, data, weights) {
   counted <- if (!is.null(weights)) which(weights > 0)
   supports <- flow_supports(flow)
   for (j in seq_along(supports)) check_outside(supports[[j]], column(data, j), counted, column_label(data, j))
+}
+
+# The support layer of a flow whose training starts with other data, list(layers): where its curves were learned, they
+# reach as far as these go. Nothing changes up to where they reached.
+further_reach <- function(layers, data, weights) {
+  at <- length(layers)
+  if (is.null(last_support_layer(layers))) return(layers)
+  ends <- native_ranges(data, if (!is.null(weights)) which(weights > 0))
+  layers[[at]]$scalar <- Map(function(scalar, j) {
+    if (is.null(scalar$reach)) return(scalar)
+    furthest <- if (is.null(scalar$lower)) scalar$upper - ends[1, j] else ends[2, j] - scalar$lower
+    scalar$reach <- min(1e300, max(scalar$reach, REACH * furthest))
+    scalar
+  }, layers[[at]]$scalar, seq_along(layers[[at]]$scalar))
+  layers
 }
 
 last_support_layer <- function(layers) {

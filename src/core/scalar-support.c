@@ -321,6 +321,9 @@ static bj_status support_build(bj_scalar *scalar, const bj_spec *spec, bj_build 
       self->by_power = curve == 2;
       scalar->kind = &support_of_straight;
       if (build->status == BJ_OK) support_turn(self);
+      if (!(fabs(self->turn) <= REAL_MAX && self->tangent > 0 && self->tangent <= REAL_MAX)) {
+        spec_error(build, "`reach` of scalar_support() is too far from its `scale`");
+      }
     }
   }
   return build->status;

@@ -193,6 +193,7 @@ test_that("support prints what counts, and checks its arguments", {
   expect_error(scalar_support(0, scale = 0), "scale", class = "bijectr_error_argument")
   expect_error(scalar_support(0, curve = "power", power = 2), "power", class = "bijectr_error_argument")
   expect_error(scalar_support(0, reach = 0), "reach", class = "bijectr_error_argument")
+  expect_error(forward(at(0, curve = "power", scale = 1e300, reach = 1e-300), 1), "too far from its `scale`")
   expect_identical(format(scalar_support(0, reach = 9)), "scalar_support(lower = 0, curve = \"log\", reach = 9)")
   expect_identical(format(scalar_support(0, 1, reach = 9)), "scalar_support(lower = 0, upper = 1)")
   expect_identical(format(scalar_support(0, curve = "power", power = 0.3)),

@@ -284,6 +284,15 @@ test_that("the curve is what the tail of the data says, and draws stay near them
   expect_identical(curve(1:5)$curve, "softplus")
   expect_gt(curve(rexp(500), curve = "power")$power, 0.2)
 
+  # from a fit to data that go further the reach does, too
+  start <- fit_flow(rlnorm(200, 0, 2), members = 1, steps = 20, progress = FALSE)
+  before <- flow_supports(start)[[1]]
+  expect_identical(before$curve, "log")
+  larger <- c(rlnorm(200, 0, 2), 1e5)
+  after <- flow_supports(fit_flow(larger, start, steps = 1, progress = FALSE))[[1]]
+  expect_identical(after$reach, 2e5)
+  expect_identical(flow_supports(fit_flow(rlnorm(50), start, steps = 1, progress = FALSE))[[1]]$reach, before$reach)
+
   # no further than their tangent where nothing was seen, unless the user has chosen
   expect_identical(curve(c(1, exp(-(1:50) / 5), 9))$reach, 2 * 9)
   expect_null(curve(rlnorm(50, 0, 2), curve = "log")$reach)
