@@ -56,13 +56,14 @@ train_setup <- function(control, steps, ...) {
   c(setup[setdiff(names(setup), names(more))], more)
 }
 
-# For a loss over rows of data, in the space that training_space() gives: `flow` and `shift` may be NULL.
+# For a loss over rows of data, in the space that training_space() gives: `flow` and `shift` may be NULL, and `ends`
+# and `loss` are there for intervals alone, see in_intervals().
 data_setup <- function(space, condition, weights, rows, control, noise_root, loss) {
   batch_size <- min(control$batch_size, length(rows$train))
   train_setup(control, data_steps(control, rows),
     data = space$data, condition = condition, weight = weights, train_row = rows$train - 1L,
     validation_row = rows$validation - 1L, batch_size = batch_size, noise = control$noise, noise_root = noise_root,
-    loss = loss, flow = space$flow, shift = space$shift
+    loss = space$loss %||% loss, ends = space$ends, flow = space$flow, shift = space$shift
   )
 }
 

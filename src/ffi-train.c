@@ -113,6 +113,9 @@ static void read_rows(SEXP list, const ffi_built *built, bj_train_setup *setup) 
     if (setup->condition.n != setup->data.n) ffi_fail("`condition` must have as many rows as `data`");
   }
   const long n_row = setup->data.n;
+  SEXP ends = ffi_list_get(list, "ends");
+  if (ends != R_NilValue) setup->ends = ffi_rows(ends, 3, "ends");
+  if (setup->ends.n > 0 && setup->ends.n != n_row) ffi_fail("`ends` must have as many rows as `data`");
   if (weight != R_NilValue) setup->weight = need_numbers(list, "settings of a training", "weight", n_row);
   setup->train_row = need_rows(list, "train_row", n_row, &setup->n);
   setup->validation_row = need_rows(list, "validation_row", n_row, &setup->n_validation);

@@ -24,6 +24,13 @@ INLINE void base_draw_pairs(const bj_base *base, uint64_t seed, uint64_t first_r
   }
 }
 
+/* Both tails at a point that has P(X > x) at most one half or else P(X <= x): the logarithm of that one. */
+INLINE void base_tails(vreal tail, vint above_half, vreal *below, vreal *above) {
+  const vreal other = vlog1p(-vexp(tail));
+  *below = vselect(above_half, other, tail);
+  *above = vselect(above_half, tail, other);
+}
+
 #define BASE_LEAST BY_REAL(1e-130, 1e-16f)
 
 /* softplus(raw), kept where 1 / s^2 is finite, and the derivative of its logarithm */

@@ -4,7 +4,8 @@
  *   vjp: gx = gp shape'(u) / s;  gloc = -gx;  glog s = -gp (1 + u shape'(u))
  *   prep, a coordinate: loc, 1 / s, -log s; gprep: gradient of loc and of log s
  *
- * A kind writes NAME_shape(u, slope) = log density and its derivative and NAME_quantile(u) of a uniform u.
+ * A kind writes NAME_shape(u, slope) = log density and its derivative, NAME_tails(u, below, above) = the logarithms of
+ * the distribution function and of its complement, and NAME_quantile(u) of a uniform u.
  * LOC_SCALE_KIND(NAME) makes the table.
  */
 #ifndef BJ_BASE_LOC_SCALE_H
@@ -57,6 +58,17 @@ INLINE void loc_scale_log_density_vjp(const bj_base *base, const bj_base_pass *p
   }
 }
 
+INLINE void loc_scale_log_tails(const bj_base *base, const bj_base_pass *pass, real *below, real *above,
+                                void (*tails)(vreal u, vreal *below, vreal *above)) {
+  const vreal loc = vset(pass->prep[0]), inverse = vset(pass->prep[1]);
+  FOR_BASE_ROWS(base, pass, 0, at, row) {
+    vreal log_below, log_above;
+    tails((vload(pass->x + at) - loc) * inverse, &log_below, &log_above);
+    vstore(below + row, log_below);
+    vstore(above + row, log_above);
+  }
+}
+
 INLINE void loc_scale_draw(const bj_base *base, const real *prep, uint64_t seed, uint64_t first_row, int nb, real *x,
                            vreal (*quantile)(vreal u)) {
   base_draw_pairs(base, seed, first_row, nb, x, random_uniform2);
@@ -68,29 +80,33 @@ INLINE void loc_scale_draw(const bj_base *base, const real *prep, uint64_t seed,
   }
 }
 
-#define LOC_SCALE_KIND(kind_name)                                                                       \
-  NOINLINE void kind_name##_log_density(const bj_base *base, const bj_base_pass *pass) {                \
-    loc_scale_log_density(base, pass, kind_name##_shape);                                               \
-  }                                                                                                     \
-  NOINLINE void kind_name##_log_density_vjp(const bj_base *base, const bj_base_pass *pass) {            \
-    loc_scale_log_density_vjp(base, pass, kind_name##_shape);                                           \
-  }                                                                                                     \
-  static void kind_name##_draw(const bj_base *base, const real *theta, const real *prep, uint64_t seed, \
-                               uint64_t first_row, int nb, real *x) {                                   \
-    (void)theta;                                                                                        \
-    loc_scale_draw(base, prep, seed, first_row, nb, x, kind_name##_quantile);                           \
-  }                                                                                                     \
-  static const bj_base_kind base_##kind_name = {                                                        \
-      .name = #kind_name,                                                                               \
-      .build = loc_scale_build,                                                                         \
-      .describe = loc_scale_describe,                                                                   \
-      .init = loc_scale_init,                                                                           \
-      .prepare = loc_scale_prepare,                                                                     \
-      .prepare_vjp = loc_scale_prepare_vjp,                                                             \
-      .log_density = kind_name##_log_density,                                                           \
-      .log_density_vjp = kind_name##_log_density_vjp,                                                   \
-      .draw = kind_name##_draw,                                                                         \
-      .draw_vjp = loc_scale_draw_vjp,                                                                   \
+#define LOC_SCALE_KIND(kind_name)                                                                                \
+  NOINLINE void kind_name##_log_density(const bj_base *base, const bj_base_pass *pass) {                         \
+    loc_scale_log_density(base, pass, kind_name##_shape);                                                        \
+  }                                                                                                              \
+  NOINLINE void kind_name##_log_density_vjp(const bj_base *base, const bj_base_pass *pass) {                     \
+    loc_scale_log_density_vjp(base, pass, kind_name##_shape);                                                    \
+  }                                                                                                              \
+  NOINLINE void kind_name##_log_tails(const bj_base *base, const bj_base_pass *pass, real *below, real *above) { \
+    loc_scale_log_tails(base, pass, below, above, kind_name##_tails);                                            \
+  }                                                                                                              \
+  static void kind_name##_draw(const bj_base *base, const real *theta, const real *prep, uint64_t seed,          \
+                               uint64_t first_row, int nb, real *x) {                                            \
+    (void)theta;                                                                                                 \
+    loc_scale_draw(base, prep, seed, first_row, nb, x, kind_name##_quantile);                                    \
+  }                                                                                                              \
+  static const bj_base_kind base_##kind_name = {                                                                 \
+      .name = #kind_name,                                                                                        \
+      .build = loc_scale_build,                                                                                  \
+      .describe = loc_scale_describe,                                                                            \
+      .init = loc_scale_init,                                                                                    \
+      .prepare = loc_scale_prepare,                                                                              \
+      .prepare_vjp = loc_scale_prepare_vjp,                                                                      \
+      .log_density = kind_name##_log_density,                                                                    \
+      .log_density_vjp = kind_name##_log_density_vjp,                                                            \
+      .log_tails = kind_name##_log_tails,                                                                        \
+      .draw = kind_name##_draw,                                                                                  \
+      .draw_vjp = loc_scale_draw_vjp,                                                                            \
   }
 
 #endif

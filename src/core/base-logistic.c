@@ -1,6 +1,7 @@
 /* logistic: independent standard logistic coordinates.
  *
  *   log p = -softplus(x) - softplus(-x) = -|x| - 2 log(1 + e^-|x|);  vjp: gx = gp (1 - 2 sigmoid(x)) = -gp tanh(x / 2)
+ *   P(X <= x) = 1 / (1 + e^-x)
  *   draw: log(u) - log(1 - u)
  */
 #include "base-common.h"
@@ -20,6 +21,14 @@ static void logistic_log_density_vjp(const bj_base *base, const bj_base_pass *pa
       const vreal slope = vtanh(vset(0.5) * vload(pass->x + at));
       vstore(pass->gx + at, vload(pass->gx + at) - vload(pass->gp + row) * slope);
     }
+  }
+}
+
+static void logistic_log_tails(const bj_base *base, const bj_base_pass *pass, real *below, real *above) {
+  FOR_BASE_ROWS(base, pass, 0, at, row) {
+    const vreal x = vload(pass->x + at);
+    vstore(below + row, -vsoftplus(-x));
+    vstore(above + row, -vsoftplus(x));
   }
 }
 
@@ -46,5 +55,6 @@ static const bj_base_kind base_logistic = {
     .build = logistic_build,
     .log_density = logistic_log_density,
     .log_density_vjp = logistic_log_density_vjp,
+    .log_tails = logistic_log_tails,
     .draw = logistic_draw,
 };

@@ -3,10 +3,12 @@
  *   log p = -u^2 / 2 - log s - log(2 pi) / 2,  u = (x - mean) / s,  s = softplus(scale)
  *   ("variance": s^2 = softplus(variance), as the RealNVP tutorial has it)
  *   vjp: gx = -gp u / s;  gmean = gp u / s;  gs = gp (u^2 - 1) / s
+ *   P(X > x) = erfc(u / sqrt 2) / 2, P(X <= x) the same of -u
  *   draws x = mean + s e: gmean = gx;  glog_s = gx (x - mean)
  *   prep, a coordinate: mean, 1 / s, -log s - log(2 pi) / 2; gprep: gradient of mean and of log s
  */
 #include "base-common.h"
+#include "num-special.h"
 
 typedef struct {
   int trainable, variance;
@@ -36,6 +38,18 @@ static void normal_log_density_vjp(const bj_base *base, const bj_base_pass *pass
     if (!self->trainable) continue;
     pass->gprep[3 * i] += vsum(sum_mean);
     pass->gprep[3 * i + 1] += vsum(sum_log_s);
+  }
+}
+
+static void normal_log_tails(const bj_base *base, const bj_base_pass *pass, real *below, real *above) {
+  const vreal mean = vset(pass->prep[0]), inverse = vset(pass->prep[1]);
+  FOR_BASE_ROWS(base, pass, 0, at, row) {
+    const vreal u = (vload(pass->x + at) - mean) * inverse, size = vabs(u);
+    vreal log_below, log_above;
+    const vreal tail = -normal_tail_at(vmin(vset(REAL_SQUARE), size)).e - vset(LN2);
+    base_tails(vselect(vlt(size, vset(INFINITY)), tail, -size), vlt(vset(0), u), &log_below, &log_above);
+    vstore(below + row, log_below);
+    vstore(above + row, log_above);
   }
 }
 
@@ -121,6 +135,7 @@ static const bj_base_kind base_normal = {
     .prepare_vjp = normal_prepare_vjp,
     .log_density = normal_log_density,
     .log_density_vjp = normal_log_density_vjp,
+    .log_tails = normal_log_tails,
     .draw = normal_draw,
     .draw_vjp = normal_draw_vjp,
 };

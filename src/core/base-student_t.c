@@ -3,10 +3,12 @@
  *   log p = c(v) - (v + 1) / 2 log(1 + x^2 / v),  c(v) = lgamma((v + 1) / 2) - lgamma(v / 2) - log(v pi) / 2
  *   vjp: gx = -gp (v + 1) x / (v + x^2)
  *        gv = gp (c'(v) - log(1 + x^2 / v) / 2 + (v + 1) x^2 / (2 v (v + x^2)))
+ *   P(|X| > a) = I(v / (v + a^2); v / 2, 1/2), the regularised incomplete beta function, by its continued fraction
  *   draw (Bailey 1994): sqrt(v (u1^(-2 / v) - 1)) cos(2 pi u2)
  *   prep, a coordinate: v, c(v), c'(v); gprep: gradient of v
  */
 #include "base-common.h"
+#include "num-special.h"
 
 typedef struct {
   int trainable;
@@ -42,6 +44,63 @@ static void student_t_log_density_vjp(const bj_base *base, const bj_base_pass *p
       }
     }
     if (self->trainable) pass->gprep[3 * i] += vsum(sum);
+  }
+}
+
+/* The continued fraction of I(x; a, b), by the method of Lentz, for x < (a + 1) / (a + b + 2): it takes some sqrt(a)
+ * steps. */
+static double incomplete_beta_fraction(double a, double b, double x) {
+  const double least = REAL_MIN_NORMAL;
+  double c = 1, d = 1 - (a + b) * x / (a + 1);
+  d = 1 / (fabs(d) < least ? least : d);
+  double value = d;
+  for (int m = 1; m <= 20000; m++) {
+    for (int odd = 0; odd < 2; odd++) {
+      const double top = odd ? -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
+                             : m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
+      d = 1 + top * d;
+      c = 1 + top / c;
+      d = 1 / (fabs(d) < least ? least : d);
+      if (fabs(c) < least) c = least;
+      value *= d * c;
+    }
+    if (fabs(d * c - 1) < 1e-16 * 4) break;
+  }
+  return value;
+}
+
+/* With so many degrees of freedom the distribution function is the normal one at a (1 - 1 / (4 v)) / sqrt(1 + a^2 /
+ * (2 v)), to terms of 1 / v^2. */
+#define STUDENT_T_NORMAL 1e8
+
+/* log P(X > a) for a >= 0, with c = c(v). */
+static double student_t_log_tail(double v, double c, double a) {
+  if (a == 0) return -LN2;
+  if (!(a < INFINITY)) return -a;
+  if (v > STUDENT_T_NORMAL) {
+    const double u = a * (1 - 0.25 / v) / sqrt(1 + 0.5 * a / v * a);
+    return -(double)vfirst(normal_tail_at(vset(fmin(u, REAL_SQUARE))).e) - LN2;
+  }
+  const double t = a / sqrt(v), square = t * t;
+  const double log_x = t > 1e8 ? -2 * log(t) : -log1p(square), x = t > 1e8 ? 1 / t / t : 1 / (1 + square);
+  const double y = t > 1e8 ? 1 : square / (1 + square);
+  /* x^(v/2) y^(1/2) / B(v/2, 1/2), where -log B = c(v) + log(v) / 2 */
+  const double log_power = 0.5 * v * log_x + 0.5 * log(y) + c + 0.5 * log(v);
+  if (x < (0.5 * v + 1) / (0.5 * v + 2.5)) {
+    return log_power - log(0.5 * v) + log(incomplete_beta_fraction(0.5 * v, 0.5, x)) - LN2;
+  }
+  return log1p(-2 * exp(log_power) * incomplete_beta_fraction(0.5, 0.5 * v, y)) - LN2;
+}
+
+static void student_t_log_tails(const bj_base *base, const bj_base_pass *pass, real *below, real *above) {
+  const real v = pass->prep[0], c = pass->prep[1];
+  FOR_BASE_ROWS(base, pass, 0, at, row) {
+    real tail[BJ_LANES];
+    for (int r = 0; r < BJ_LANES; r++) tail[r] = student_t_log_tail(v, c, fabs(pass->x[at + r]));
+    vreal log_below, log_above;
+    base_tails(vload(tail), vlt(vset(0), vload(pass->x + at)), &log_below, &log_above);
+    vstore(below + row, log_below);
+    vstore(above + row, log_above);
   }
 }
 
@@ -109,5 +168,6 @@ static const bj_base_kind base_student_t = {
     .prepare_vjp = student_t_prepare_vjp,
     .log_density = student_t_log_density,
     .log_density_vjp = student_t_log_density_vjp,
+    .log_tails = student_t_log_tails,
     .draw = student_t_draw,
 };

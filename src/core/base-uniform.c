@@ -23,6 +23,16 @@ static void uniform_log_density_vjp(const bj_base *base, const bj_base_pass *pas
   (void)pass;
 }
 
+static void uniform_log_tails(const bj_base *base, const bj_base_pass *pass, real *below, real *above) {
+  const uniform *self = base->self;
+  const vreal min = vset(self->min), max = vset(self->max), width = vset(self->max - self->min);
+  FOR_BASE_ROWS(base, pass, 0, at, row) {
+    const vreal x = vmin(max, vmax(min, vload(pass->x + at)));
+    vstore(below + row, vlog((x - min) / width));
+    vstore(above + row, vlog((max - x) / width));
+  }
+}
+
 static void uniform_draw(const bj_base *base, const real *theta, const real *prep, uint64_t seed, uint64_t first_row,
                          int nb, real *x) {
   const uniform *self = base->self;
@@ -47,5 +57,6 @@ static const bj_base_kind base_uniform = {
     .build = uniform_build,
     .log_density = uniform_log_density,
     .log_density_vjp = uniform_log_density_vjp,
+    .log_tails = uniform_log_tails,
     .draw = uniform_draw,
 };

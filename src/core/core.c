@@ -107,6 +107,7 @@
 
 #include "loss-maximum_likelihood.c"
 #include "loss-flow_matching.c"
+#include "loss-interval_likelihood.c"
 
 #include "kinds.c"
 #include "rows.c"

@@ -170,6 +170,7 @@ typedef struct {
   const bj_objective *objective; /* NULL: `loss` over the rows below, which an objective does without */
   const bj_spec *loss;
   bj_rows data, condition; /* d and n_condition columns */
+  bj_rows ends;            /* of losses of intervals: three columns, see loss-interval_likelihood.c; else none */
   const double *weight;    /* one a row, or NULL */
   long n, n_validation;
   const int *train_row; /* n row numbers from 0 */

@@ -82,6 +82,8 @@ static void space_carve(flow_space *space, const bj_flow *flow, int gradient, ca
   space->gpenalty = carve_rows(from, 1);
   space->weight_row = carve_rows(from, 1);
   space->loss_row = carve_rows(from, 1);
+  space->ends = carve_rows(from, FLOW_ENDS);
+  space->tails = carve_rows(from, 2);
 }
 
 /* Buffers of its own for each space but the first. */

@@ -18,12 +18,15 @@ typedef struct {
   real *gy, *gx, *gl, *gp, *gcondition;
   real *penalty, *gpenalty;
   real *weight_row, *loss_row; /* training: case weights, and the loss of each row */
+  real *ends, *tails;          /* of losses of intervals: FLOW_ENDS further columns, and room for two */
   real *cache, *work, *base_work;
   real *gtheta, *gprep; /* gradient of the slot: n_param + n_prep, contiguous */
   real loss, weight;    /* sums of the slot: weight_row * loss_row, weight_row */
   bj_status status;
   bj_error error;
 } flow_space;
+
+#define FLOW_ENDS 3
 
 /* Slots share the chunks of a call between them in a fixed way, each with its own gradient, whatever the number of
  * threads: that makes sums the same for any number. */

@@ -93,6 +93,7 @@ static const bj_schedule_kind *const schedule_kinds[] = {
 static const bj_loss_kind *const loss_kinds[] = {
     &loss_maximum_likelihood,
     &loss_flow_matching,
+    &loss_interval_likelihood,
 };
 /* clang-format on */
 

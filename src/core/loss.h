@@ -19,6 +19,7 @@ typedef struct {
 struct bj_loss {
   const bj_loss_kind *kind;
   int velocity; /* only velocities of layers are asked for, see bj_run */
+  int n_end;    /* further columns that it needs of every row, in space->ends */
   void *self;
 };
 

@@ -358,6 +358,9 @@ typedef struct {
   void (*prepare_vjp)(const bj_base *base, const real *theta, const real *prep, real *gprep, real *gtheta);
   void (*log_density)(const bj_base *base, const bj_base_pass *pass);
   void (*log_density_vjp)(const bj_base *base, const bj_base_pass *pass);
+  /* Of one coordinate: the logarithms of P(X <= x) and P(X > x), written over, each with the digits of a small one. x
+   * may be infinite. NULL: not known. */
+  void (*log_tails)(const bj_base *base, const bj_base_pass *pass, real *below, real *above);
   /* Draws rows first_row ... of the stream `seed` into x ([block][d][BJ_BLOCK], nb blocks). */
   void (*draw)(const bj_base *base, const real *theta, const real *prep, uint64_t seed, uint64_t first_row, int nb,
                real *x);

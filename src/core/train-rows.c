@@ -24,6 +24,23 @@ static void add_noise(const trainer *t, real *x, long first, int nb) {
   }
 }
 
+/* Noise for a chunk; all ends of an interval move alike. */
+static void move_rows(const trainer *t, flow_space *space, long first, int nb) {
+  const int n_end = t->loss->n_end;
+  if (n_end == 0) {
+    add_noise(t, space->x, first, nb);
+    return;
+  }
+  real *moves = space->tails;
+  memset(moves, 0, sizeof(real) * (size_t)nb * BJ_BLOCK);
+  add_noise(t, moves, first, nb);
+  for (int i = 0; i < nb * BJ_BLOCK; i++) {
+    real *ends = space->ends + (long)(i / BJ_BLOCK) * n_end * BJ_BLOCK + i % BJ_BLOCK;
+    space->x[i] += moves[i];
+    for (int k = 0; k < n_end; k++) ends[k * BJ_BLOCK] += moves[i];
+  }
+}
+
 /* Adds the chunk's weighted loss, its weight, and the gradient of the loss. `first` is its first row in the batch. */
 static void rows_chunk(const trainer *t, flow_space *space, long first, int n) {
   const int *rows = t->rows + first;
@@ -34,7 +51,9 @@ static void rows_chunk(const trainer *t, flow_space *space, long first, int n) {
   if (space->status != BJ_OK) return;
   space->status = pack_rows(&setup->condition, flow->n_condition, rows, 0, n, nb, space->condition);
   if (space->status != BJ_OK) return;
-  if (t->params.run.purpose == RUN_TRAIN && setup->noise > 0) add_noise(t, space->x, first, nb);
+  if (t->loss->n_end > 0) space->status = pack_rows(&setup->ends, t->loss->n_end, rows, 0, n, nb, space->ends);
+  if (space->status != BJ_OK) return;
+  if (t->params.run.purpose == RUN_TRAIN && setup->noise > 0) move_rows(t, space, first, nb);
   for (int i = 0; i < nb * BJ_BLOCK; i++) {
     space->weight_row[i] = i < n ? (setup->weight ? setup->weight[rows[i]] : 1) : 0;
   }

@@ -205,6 +205,7 @@ static bj_status train_build(trainer *t, const bj_memory *memory, bj_error *erro
   status = loss_build(&build, setup->loss, t->params.flow, &loss);
   if (status != BJ_OK) return status;
   t->loss = loss;
+  if (loss->n_end > 0 && setup->ends.n != setup->data.n) return spec_error(&build, "a loss of intervals needs `ends`");
   rows_begin(t, memory);
   return BJ_OK;
 }

@@ -22,9 +22,10 @@ test_that("every kind has a constructor that says its name", {
     columns = 1, levels = 3
   )
   kinds <- native_kinds()
+  unseen <- "loss_interval_likelihood" # rows have ends that fits alone give it
   for (i in seq_len(nrow(kinds))) {
     name <- paste0(kinds[i, "family"], "_", kinds[i, "name"])
-    expect_true(name %in% getNamespaceExports("bijectr"), info = name)
+    expect_identical(name %in% getNamespaceExports("bijectr"), !name %in% unseen, info = name)
     constructor <- get(name, asNamespace("bijectr"))
     missing <- Filter(function(argument) is.symbol(argument) && !nzchar(as.character(argument)), formals(constructor))
     dots <- list(scalar_chain = list(scalar_affine()), net_separate = list(net_mlp()))

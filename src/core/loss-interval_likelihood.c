@@ -1,0 +1,173 @@
+/* Interval likelihood of one coordinate: a row says that it lies in (l, u], where l < u, or at l = u, and that it would
+ * not have been seen outside of (a, b]. Each end may be infinite. With F the distribution function of the flow, G that
+ * of the base, z the inverse of a point and s = 1 or -1 as the map increases or falls:
+ *
+ *   loss = log(F(b) - F(a)) - log(F(u) - F(l)), with log p(l) for the latter where l = u
+ *   F(x) = G(z) or 1 - G(z)
+ *   log(F(u) - F(l)) = log F(u) + log(1 - F(l) / F(u)), or by the other tail, with 1 - F(l) for F(u) and 1 - F(u) for
+ *                      F(l), whichever of the two, F(u) or 1 - F(l), is smaller: that one has the digits
+ *   vjp: d log(F(u) - F(l)) / dz(u) = s g(z(u)) / (F(u) - F(l)), and the same with a minus sign for z(l)
+ *
+ * An interval so narrow that the difference has no digits counts as its density at u times its width. The points are
+ * put through the layers one after the other, and back in the opposite order; a point that no row of a chunk has costs
+ * nothing.
+ */
+#include "loss.h"
+
+typedef struct {
+  real sign;
+} interval;
+
+enum { LOWER, UPPER, FROM, TO, N_POINT };
+
+/* A row, and what became of its points. */
+typedef struct {
+  real point[N_POINT], log_p[N_POINT], log_g[N_POINT], below[N_POINT], above[N_POINT]; /* log F, log(1 - F) */
+} interval_row;
+
+/* Of this much the difference of two tails, in parts of the larger one, has no digits. */
+#define INTERVAL_NARROW BY_REAL(1e-9, 1e-4f)
+
+/* log(F(high) - F(low)) and what its derivatives by log F or log(1 - F) are multiplied by; narrow ones have none. */
+static real interval_log_probability(const interval_row *at, int low, int high, int *narrow) {
+  const int by_above = at->above[low] < at->below[high];
+  const real large = by_above ? at->above[low] : at->below[high], small = by_above ? at->above[high] : at->below[low];
+  const real share = -expm1(small - large); /* 1 - small / large */
+  *narrow = !(share > INTERVAL_NARROW);
+  return large + log(share);
+}
+
+/* Whether a row has this point: where l = u one is enough. */
+static int interval_has(const interval_row *at, int which) {
+  return fabs(at->point[which]) < INFINITY && !(which == UPPER && at->point[UPPER] == at->point[LOWER]);
+}
+
+/* In the place of an end that is infinite stands one that is not. */
+static real interval_stand_in(const interval_row *at, int which) {
+  for (int k = 0; k < N_POINT; k++) {
+    const int point = (which + k) % N_POINT;
+    if (interval_has(at, point)) return at->point[point];
+  }
+  return 0;
+}
+
+/* Puts point `which` of every row through the layers; 0 where no row has it. */
+static bj_status interval_run(const interval *self, const flow_params *params, flow_space *space, interval_row *rows,
+                              int which, uint64_t row, int nb, int *any) {
+  const int n = nb * BJ_BLOCK;
+  *any = 0;
+  for (int i = 0; i < n; i++) *any |= interval_has(rows + i, which) && space->weight_row[i] != 0;
+  if (!*any) {
+    for (int i = 0; i < n; i++) {
+      const real end = rows[i].point[which];
+      rows[i].below[which] = end < 0 ? -INFINITY : 0;
+      rows[i].above[which] = end < 0 ? 0 : -INFINITY;
+    }
+    return BJ_OK;
+  }
+  for (int i = 0; i < n; i++) space->x[i] = interval_stand_in(rows + i, which);
+  const bj_status status = chunk_run(params, space, row, nb);
+  if (status != BJ_OK) return status;
+  const bj_base *base = params->flow->base;
+  const bj_base_pass pass = {
+      .nb = nb, .theta = params->theta, .prep = params->prep, .x = space->y, .work = space->base_work};
+  base->kind->log_tails(base, &pass, space->tails, space->tails + n);
+  for (int i = 0; i < n; i++) {
+    interval_row *at = rows + i;
+    const int falls = self->sign < 0, infinite = !interval_has(at, which), low = at->point[which] < 0;
+    const real below = space->tails[falls ? n + i : i], above = space->tails[falls ? i : n + i];
+    at->log_p[which] = space->log_density[i];
+    at->log_g[which] = space->log_density[i] - space->sum[i];
+    at->below[which] = !infinite ? below : low ? -INFINITY : 0;
+    at->above[which] = !infinite ? above : low ? 0 : -INFINITY;
+  }
+  return BJ_OK;
+}
+
+/* The loss of a row, and the cotangents of its z and of log p at each point, times its weight. */
+static real interval_loss(const interval *self, const interval_row *at, real weight, real *gz, real *gp) {
+  real loss = 0;
+  for (int k = 0; k < N_POINT; k++) gz[k] = gp[k] = 0;
+  for (int pair = 0; pair < 2; pair++) {
+    const int low = pair ? FROM : LOWER, high = pair ? TO : UPPER;
+    const real factor = pair ? 1 : -1; /* of the loss */
+    int narrow = 1;
+    real log_p = at->log_p[low];
+    if (at->point[low] == at->point[high]) {
+      gp[low] += factor * weight;
+    } else {
+      log_p = interval_log_probability(at, low, high, &narrow);
+      if (narrow && interval_has(at, low) && interval_has(at, high)) {
+        log_p = at->log_p[high] + log(at->point[high] - at->point[low]);
+        gp[high] += factor * weight;
+      } else {
+        const real by_log = factor * weight * self->sign;
+        if (interval_has(at, high)) gz[high] += by_log * exp(at->log_g[high] - log_p);
+        if (interval_has(at, low)) gz[low] -= by_log * exp(at->log_g[low] - log_p);
+      }
+    }
+    loss += factor * log_p;
+  }
+  return loss;
+}
+
+static bj_status interval_chunk(const bj_loss *loss, const flow_params *params, flow_space *space, uint64_t row,
+                                int nb) {
+  const interval *self = loss->self;
+  const int training = params->run.purpose == RUN_TRAIN, n = nb * BJ_BLOCK;
+  interval_row rows[BJ_CHUNK * BJ_BLOCK];
+  real gz[BJ_CHUNK * BJ_BLOCK][N_POINT], gp[BJ_CHUNK * BJ_BLOCK][N_POINT];
+  int any[N_POINT], last = -1, ran = 0;
+  for (int i = 0; i < n; i++) {
+    const real *ends = space->ends + (long)(i / BJ_BLOCK) * FLOW_ENDS * BJ_BLOCK + i % BJ_BLOCK;
+    rows[i].point[LOWER] = space->x[i];
+    for (int k = 0; k < FLOW_ENDS; k++) rows[i].point[UPPER + k] = ends[k * BJ_BLOCK];
+  }
+  for (int k = 0; k < N_POINT; k++) {
+    const bj_status status = interval_run(self, params, space, rows, k, row, nb, any + k);
+    if (status != BJ_OK) return status;
+    if (any[k]) last = k;
+    for (int i = 0; i < n && any[k] && !ran; i++) space->loss_row[i] = training ? space->penalty[i] : 0;
+    ran |= any[k];
+  }
+  for (int i = 0; i < n; i++) {
+    space->loss_row[i] =
+        (ran ? space->loss_row[i] : 0) + interval_loss(self, rows + i, space->weight_row[i], gz[i], gp[i]);
+  }
+  if (!training) return BJ_OK;
+  for (int k = last, first = last; k >= 0; k--) {
+    if (!any[k]) continue;
+    int unused;
+    bj_status status = k == first ? BJ_OK : interval_run(self, params, space, rows, k, row, nb, &unused);
+    if (status != BJ_OK) return status;
+    ran = 0; /* whether a point before this one was put through: it has the penalty */
+    for (int j = 0; j < k; j++) ran |= any[j];
+    for (int i = 0; i < n; i++) {
+      space->gpenalty[i] = ran ? 0 : space->weight_row[i];
+      space->gy[i] = gz[i][k];
+      space->gp[i] = gp[i][k];
+      space->gl[i] = 0;
+    }
+    status = chunk_vjp(params, space, row, nb);
+    if (status != BJ_OK) return status;
+  }
+  return BJ_OK;
+}
+
+static bj_status interval_build(bj_loss *loss, const bj_spec *spec, const bj_flow *flow, bj_build *build) {
+  interval *self = loss->self = build_alloc(build, sizeof(interval));
+  self->sign = spec_bool(build, spec, "increasing") ? 1 : -1;
+  loss->n_end = FLOW_ENDS;
+  if (flow->d != 1) return spec_error(build, "intervals are of one coordinate");
+  if (!flow->base->kind->log_tails || flow->base->n_param > 0) {
+    return spec_error(build,
+                      "intervals need a base of one coordinate that has a distribution function and no parameters");
+  }
+  return build->status;
+}
+
+static const bj_loss_kind loss_interval_likelihood = {
+    .name = "interval_likelihood",
+    .build = interval_build,
+    .chunk = interval_chunk,
+};
