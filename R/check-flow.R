@@ -154,6 +154,11 @@ check_subject <- function(fit, data, condition, weights) {
     )
   })
   given <- taken$given
+  if (!gappy && is_whole(fit)) {
+    taken$off <- taken$off | taken$x[, 1] != round(taken$x[, 1])
+    taken$x <- matrix(drawn_within(plain_flow(fit), round(taken$x[, 1]), given))
+    notes <- c(notes, "Whole numbers are looked at by points of the line, drawn within their intervals by the fit.")
+  }
   list(
     flow = plain_flow(fit), x = taken$x, given = given, off = taken$off, train = rows_behind(fit), of = taken$of,
     used = taken$used, single = single, gappy = gappy, labels = coordinate_labels(fit),

@@ -16,8 +16,9 @@
 #'   numbers, or make the column a condition.
 #' * `bijectr_warning_atom`: many rows have one value, as zeros among amounts. Cure: fit the other rows alone, and the
 #'   share of this value beside them.
-#' * `bijectr_warning_counts`: a column that was given as [counts()] is fitted as numbers above -1/2, with densities and
-#'   not probabilities. Cure: round draws; the probability of a count is the integral over its step, [pflow()].
+#' * `bijectr_warning_counts`: a single column of whole numbers with few values is fitted by their probabilities. Cure:
+#'   say so, `support = counts()`, or `support = "real"` for a density. Or whole numbers stand beside other columns,
+#'   where they are fitted with densities. Cure: round draws.
 #' * `bijectr_warning_duplicates`: held-out rows are training rows too, so that validation cannot tell learning from
 #'   remembering. Cure: drop the copies, count them in `weights`, or name `validation` rows without copies.
 #' * `bijectr_warning_few_rows`: fewer than five training rows a column. Cure: fewer columns or more rows.

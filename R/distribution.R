@@ -139,6 +139,7 @@ flow_cdf <- function(flow, q, condition, name, lower_tail = TRUE, log_p = FALSE)
     here <- if (is.null(at$kept)) ends else match(ends, at$kept) # none where the condition is missing
     points[here[!is.na(here)]] <- end_value[!is.na(here)]
   }
+  if (is_whole(flow)) points <- floor(points) + 0.5
   value <- points_cdf(flow, matrix(points), at$condition, lower_tail, log_p)
   # not at an end of the line either, see take_response()
   nowhere <- !is.null(flow$response) & at$off & column(at$points, 1) == 0

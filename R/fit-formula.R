@@ -75,6 +75,7 @@ fit_flow.formula <- function(formula, data = NULL, layers = NULL, ..., d = NULL,
   }
   control <- make_control(control, default_control(n_rows(y), n_columns(y)), list(...))
   rules <- column_rules(standardize, extrapolate, support, lower, upper, collinear)
+  rules$whole <- identical(loss$kind, "maximum_likelihood") && is.null(gaps$missing)
   rules$computed <- computed_coordinates(parts$response, names(parts$data))
   call <- plain_call(match.call(fit_flow.formula, call))
   if (!is.null(gaps$missing)) {

@@ -193,6 +193,7 @@ fit_flow.data.frame <- function(data, layers = NULL, ..., d = NULL, members = NU
   }
   control <- make_control(control, default_control(n_rows(data), n_columns(data)), list(...))
   rules <- column_rules(standardize, extrapolate, support, lower, upper, collinear)
+  rules$whole <- identical(loss$kind, "maximum_likelihood") && is.null(gaps$missing)
   if (!is.null(gaps$missing)) {
     refuse_members(asked)
     fit_block <- block_fitter(base, loss, progress)

@@ -42,7 +42,7 @@ member_kinds <- function() {
     }, SPLINE_DECAY),
     affine_t = trained("affine flow on t", function(problem, rows, size) {
       layers <- affine_layers(problem$d, problem$d_condition, problem$levels)
-      trained_member(problem, rows, layers, base_student_t(4, trainable = TRUE))
+      trained_member(problem, rows, layers, base_student_t(4, trainable = !problem$whole))
     }, decay = 0),
     beyond = closed("beyond the supports found", beyond_member, TRUE)
   )

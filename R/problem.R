@@ -9,7 +9,7 @@
 #   rules             those of column_rules(), with `given`, one support a column
 #   plan              what blueprint() learns
 #   layers, start     what is to be trained: layers, the default ones where none were given, or a flow to start from
-#   auto)             whether tails and supports are looked for
+#   auto, whole)      whether tails and supports are looked for; whether rows are whole numbers, see whole-numbers.R
 # `data` comes from as_fit_data(), `condition` from the user, `rules` from column_rules(); `split(n, weights)` gives the
 # rows; `form` is what the data came as; `levels` says which conditions are codes, see coded_levels(); `model` and
 # `response` are those of a formula.
@@ -48,11 +48,17 @@ pose_problem <- function(data, layers, condition, weights, rules, split, model, 
   }
   rules$given <- rules$given %||%
     given_supports(rules$support, rules$lower, rules$upper, d, column_names(data), plan$codecs)
-  advise_data(data, condition, rows, weights, which(vapply(rules$given, function(one) isTRUE(one$whole), NA)))
+  whole <- FALSE
+  if (d == 1 && isTRUE(rules$whole) && (is.null(start) && is.null(plan$codecs[[1]]) || is_whole(start))) {
+    rules$given <- list(support_of_whole(rules$given[[1]], data, rows, weights, auto))
+    whole <- if (is.null(start)) isTRUE(rules$given[[1]]$exact) else TRUE
+    if (whole) plan$codecs <- list(codec_whole())
+  }
+  advise_data(data, condition, rows, weights, which(whole | vapply(rules$given, function(one) isTRUE(one$whole), NA)))
   collect_garbage(data)
   list(
     data = data, condition = condition, weights = weights, unit = unit, n = n, d = d, d_condition = d_condition,
-    rows = rows, rules = rules, plan = plan, layers = layers, start = start, auto = auto
+    rows = rows, rules = rules, plan = plan, layers = layers, start = start, auto = auto, whole = whole
   )
 }
 
@@ -96,6 +102,7 @@ flow_setup <- function(problem, built, control, loss) {
     noise_leaves_support(space$flow %||% built$flow, space$data, problem$condition, control$noise * root)) {
     control$noise <- 0
   }
+  if (problem$whole) space <- in_intervals(space, built$flow, problem$data, problem$condition)
   data_setup(space, problem$condition, problem$weights, problem$rows, control, root, loss)
 }
 

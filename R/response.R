@@ -26,6 +26,7 @@ flow_response <- function(flow, newdata, condition) {
     rows <- start:min(at$n, start + size - 1)
     spread <- points_spread(flow, length(rows), rows_at(at$condition, rows))
     x <- tell_nan(spread$x, "The draw")
+    if (is_whole(flow)) x <- to_whole(x)
     x <- with_dropped(x, flow$dropped)
     for (j in seq_len(whole$d)) {
       part <- mean_within(x[, j], units[[j]]$inverse, spread$weight, spread$far)
@@ -41,7 +42,7 @@ flow_response <- function(flow, newdata, condition) {
   if (!is.null(at$repeats)) mean <- mean[rep(1, at$repeats), , drop = FALSE]
   labels <- vapply(units, `[[`, "", "label")
   if (whole$d > 1) return(name_columns(mean, if (!is.null(whole$names)) labels))
-  if (units[[1]]$linear) decoded(flow, mean, 1) else mean[, 1]
+  if (units[[1]]$linear && !is_whole(flow)) decoded(flow, mean, 1) else mean[, 1]
 }
 
 # Whether all that is far out on the line is about as far in the units of the data: no logarithm or power of a support

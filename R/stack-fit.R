@@ -135,7 +135,9 @@ fold_density <- function(flows, fold, problem, folds) {
   out <- rep(NA_real_, length(folds$told))
   held_out <- folds$part == fold
   at <- folds$told[held_out]
-  out[held_out] <- flows_density(flows, rows_at(problem$data, at), rows_at(problem$condition, at))
+  out[held_out] <- flows_density(
+    flows, rows_at(problem$data, at), rows_at(problem$condition, at), problem$whole
+  )
   out
 }
 
@@ -173,9 +175,9 @@ fit_closed <- function(kind, problem, folds) {
   list(flows = kind$fit(problem, fold_rows(folds, -1L, FALSE), size), held_out = unname(held_out), size = size)
 }
 
-# Log density of the mean of flows of a kind.
-flows_density <- function(flows, points, condition) {
-  mixed_density(flows, shares_of(flows), points, condition)
+# Log density of the mean of flows of a kind, or log probability of `whole` numbers.
+flows_density <- function(flows, points, condition, whole) {
+  mixed_density(flows, shares_of(flows), points, condition, if (whole) whole_density else native_log_density)
 }
 
 shares_of <- function(flows) attr(flows, "shares") %||% rep(1 / length(flows), length(flows))
@@ -221,14 +223,15 @@ collect_jobs <- function(jobs, results, kinds) {
 # ---- the fit ---------------------------------------------------------------------------------------------------------
 
 evaluate_stack <- function(fit, problem, found, folds) {
-  density <- points_density(fit, problem$data, problem$condition)
+  density <- rows_density(fit, problem$data, problem$condition)
   out <- log_likelihoods(density, problem$weights, problem$rows, problem$unit)
   w <- problem$weights[folds$told]
   honest <- honest_densities(found$members, folds$part, w)
   normal <- if (judges_normal(problem, folds) && "normal" %in% colnames(fit$held_out)) fit$held_out[, "normal"]
   compared <- compare_densities(honest, normal %||% rep(NA_real_, length(honest)), w)
   of_train <- fit_reference(
-    list(data = problem$data, condition = problem$condition, weight = problem$weights), problem$rows, density
+    list(data = problem$data, condition = problem$condition, weight = problem$weights, whole = problem$whole),
+    problem$rows, density
   )
   out$held_out_loglik <- sum(if (is.null(w)) honest else w * honest) * problem$unit
   out$reference <- list(

@@ -38,6 +38,7 @@ resume.bijectr_stack <- function(object, data = NULL, condition = NULL, weights 
   problem[c("d", "d_condition")] <- object[c("d", "d_condition")]
   problem$rules <- column_rules(object$standardize %||% "auto", collinear = "error")
   problem$auto <- FALSE
+  problem$whole <- is_whole(object)
   problem$control <- list(steps = steps)
   folds <- folds_again(object, problem)
   trained <- which(vapply(object$members, function(member) length(member$seeds) > 0, NA))

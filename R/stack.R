@@ -61,11 +61,11 @@ points_density.bijectr_stack <- function(object, points, condition) {
   mixed_density(lapply(parts, `[[`, "flow"), flow_shares(parts), points, condition)
 }
 
-# Log density of a weighted mean of flows.
-mixed_density <- function(flows, shares, points, condition) {
+# Log density of a weighted mean of flows, by that of each.
+mixed_density <- function(flows, shares, points, condition, log_density = native_log_density) {
   total <- rep(-Inf, n_rows(points))
   for (i in seq_along(flows)) {
-    value <- native_log_density(flows[[i]], points, condition)
+    value <- log_density(flows[[i]], points, condition)
     value[is.nan(value)] <- -Inf # what one flow cannot tell the others do
     total <- log_add(total, value + log(shares[i]))
   }

@@ -136,7 +136,8 @@ test_that("stacks say what is theirs", {
     class = "bijectr_error_argument"
   )
   warned <- character()
-  withCallingHandlers(few(data.frame(n = rpois(60, 3)), support = list(n = counts()), kinds = c("normal", "spline")),
+  table <- data.frame(n = rpois(60, 3), z = rnorm(60))
+  withCallingHandlers(few(table, support = list(n = counts()), kinds = c("normal", "spline")),
     warning = function(w) {
       warned <<- c(warned, class(w)[1])
       invokeRestart("muffleWarning")

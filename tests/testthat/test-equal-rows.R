@@ -30,7 +30,7 @@ test_that("a fold's rows have no copies among those for training, nor those for 
   set.seed(3)
   x <- matrix(rnorm(120), 60)
   x <- rbind(x, x, x)
-  folds <- stack_folds(list(data = x, condition = NULL, weights = NULL, n = 180, d = 2, d_condition = 0))
+  folds <- stack_folds(list(data = x, condition = NULL, weights = NULL, n = 180, d = 2, d_condition = 0, whole = FALSE))
   for (fold in seq_len(folds$count)) {
     rows <- fold_rows(folds, fold, TRUE)
     expect_false(any(x[folds$of == fold, 1] %in% x[c(rows$train, rows$validation), 1]))

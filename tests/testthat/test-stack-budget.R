@@ -32,7 +32,7 @@ test_that("many rows have fewer flows of a kind", {
   fits <- function(n, k) {
     given <- if (k > 0) matrix(seq_len(n) + 0)
     folds <- stack_folds(list(data = matrix(seq_len(n) + 0), condition = given, weights = NULL, n = n, d = 1,
-                              d_condition = k))
+                              d_condition = k, whole = FALSE))
     c(folds$fits, folds$count)
   }
   expect_equal(fits(400, 0), c(10, 5))

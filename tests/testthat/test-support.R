@@ -237,8 +237,11 @@ test_that("what cannot be is an error that says where", {
 test_that("counts are checked and announced", {
   set.seed(8)
   x <- rpois(200, 2)
-  expect_warning(fit <- fit_flow(x, support = counts(), steps = 30), "counts", class = "bijectr_warning_counts")
-  expect_true(all(round(sample(fit, 2000)) >= 0))
+  two <- data.frame(n = x, z = rnorm(200))
+  expect_warning(
+    fit <- fit_flow(two, support = list(n = counts()), steps = 30), "whole", class = "bijectr_warning_counts"
+  )
+  expect_true(all(round(sample(fit, 2000)$n) >= 0))
 })
 
 test_that("a fit brings its support along, and noise stays inside", {
