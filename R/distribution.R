@@ -29,9 +29,10 @@
 #' median(fit)
 #' rflow(3, fit)
 #'
-#' # quartiles given each of two waits, a row each; in qflow() rows of probabilities and conditions go together
+#' # quartiles given each of two waits, a row each
 #' fit <- fit_flow(eruptions ~ waiting, data = faithful, steps = 200)
 #' quantile(fit, c(0.25, 0.5, 0.75), condition = data.frame(waiting = c(50, 80)))
+#' # in qflow() rows of probabilities and of conditions go together
 #' qflow(c(0.25, 0.75), fit, condition = data.frame(waiting = c(50, 80)))
 #' @export
 dflow <- function(x, object, condition = NULL, log = FALSE) {

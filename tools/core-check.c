@@ -676,6 +676,7 @@ int main(int n_argument, char **arguments) {
     int wanted = n_argument == 1;
     for (int a = 1; a < n_argument; a++) wanted |= strcmp(arguments[a], sections[s].name) == 0;
     if (!wanted) continue;
+    case_state = 1; /* no section hangs on what another draws */
     printf("%s\n", sections[s].name);
     sections[s].run();
   }

@@ -16,7 +16,7 @@
 
 typedef struct {
   real sign;
-} interval;
+} interval_likelihood;
 
 enum { LOWER, UPPER, FROM, TO, N_POINT };
 
@@ -52,8 +52,8 @@ static real interval_stand_in(const interval_row *at, int which) {
 }
 
 /* Puts point `which` of every row through the layers; 0 where no row has it. */
-static bj_status interval_run(const interval *self, const flow_params *params, flow_space *space, interval_row *rows,
-                              int which, uint64_t row, int nb, int *any) {
+static bj_status interval_run(const interval_likelihood *self, const flow_params *params, flow_space *space,
+                              interval_row *rows, int which, uint64_t row, int nb, int *any) {
   const int n = nb * BJ_BLOCK;
   *any = 0;
   for (int i = 0; i < n; i++) *any |= interval_has(rows + i, which) && space->weight_row[i] != 0;
@@ -85,7 +85,7 @@ static bj_status interval_run(const interval *self, const flow_params *params, f
 }
 
 /* The loss of a row, and the cotangents of its z and of log p at each point, times its weight. */
-static real interval_loss(const interval *self, const interval_row *at, real weight, real *gz, real *gp) {
+static real interval_loss(const interval_likelihood *self, const interval_row *at, real weight, real *gz, real *gp) {
   real loss = 0;
   for (int k = 0; k < N_POINT; k++) gz[k] = gp[k] = 0;
   for (int pair = 0; pair < 2; pair++) {
@@ -113,7 +113,7 @@ static real interval_loss(const interval *self, const interval_row *at, real wei
 
 static bj_status interval_chunk(const bj_loss *loss, const flow_params *params, flow_space *space, uint64_t row,
                                 int nb) {
-  const interval *self = loss->self;
+  const interval_likelihood *self = loss->self;
   const int training = params->run.purpose == RUN_TRAIN, n = nb * BJ_BLOCK;
   interval_row rows[BJ_CHUNK * BJ_BLOCK];
   real gz[BJ_CHUNK * BJ_BLOCK][N_POINT], gp[BJ_CHUNK * BJ_BLOCK][N_POINT];
@@ -155,7 +155,7 @@ static bj_status interval_chunk(const bj_loss *loss, const flow_params *params, 
 }
 
 static bj_status interval_build(bj_loss *loss, const bj_spec *spec, const bj_flow *flow, bj_build *build) {
-  interval *self = loss->self = build_alloc(build, sizeof(interval));
+  interval_likelihood *self = loss->self = build_alloc(build, sizeof(interval_likelihood));
   self->sign = spec_bool(build, spec, "increasing") ? 1 : -1;
   loss->n_end = FLOW_ENDS;
   if (flow->d != 1) return spec_error(build, "intervals are of one coordinate");
