@@ -28,7 +28,8 @@ test_that("measurements are fitted without a word", {
 
 test_that("ties and integers are announced, whatever their units", {
   set.seed(1)
-  expect_identical(advice(fit_flow(round(rnorm(1000)), steps = 5)), "ties")
+  expect_identical(advice(fit_flow(round(rnorm(1000)), steps = 5)), "counts") # alone they are fitted as such
+  expect_identical(advice(fit_flow(round(rnorm(1000)), support = "real", steps = 5)), "ties")
   for (x in list(rpois(500, 2), rbinom(500, 1, 0.05), sample(5, 200, TRUE), rgeom(1000, 0.5), 1e4 * rpois(200, 2))) {
     expect_identical(advice_on(x), "ties")
     expect_identical(advice_on(1e-12 * x), "ties")
