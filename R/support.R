@@ -47,9 +47,9 @@
 #'   give (logarithms of) probabilities, which sum to 1, and 0 for other numbers; draws, quantiles and medians are
 #'   whole, [pflow()] has steps, means are those of the whole numbers. With the default layers a single column of
 #'   whole numbers is found to be such where ties are many (two rows agree with a probability above 8 per cent, as
-#'   rounded to more than 0.28 standard deviations), with a warning of class `bijectr_warning_counts`; from 0 on where
-#'   none is below 0 and the median as near to 0 as `positive()` demands. Beside other columns whole numbers are
-#'   fitted as numbers, with densities.
+#'   rounded to more than 0.28 standard deviations) and some values are 1 apart, with a warning of class
+#'   `bijectr_warning_counts`; from 0 on where none is below 0 and the median as near to 0 as `positive()` demands.
+#'   Beside other columns whole numbers are fitted as numbers, with densities.
 #' @return An object of class `bijectr_support`. `real()` is the whole line.
 #' @family training
 #' @examples

@@ -42,9 +42,9 @@ is_whole <- function(flow) flow$d == 1 && inherits(flow$codecs[[1]], "bijectr_co
 # ---- what is found ---------------------------------------------------------------------------------------------------
 
 # The support of the one column of a problem, with `exact` where it is fitted as whole numbers: it was given as such, or
-# has none, is whole, and ties are many, see advise_values(). Its support ends at -1/2 where no value is below 0, and
-# that end is no further from the median than five times the distance from there to the 5 per cent quantile, see
-# ?supports.
+# has none, is whole in steps of 1, and ties are many, see advise_values(). Its support ends at -1/2 where no value is
+# below 0, and that end is no further from the median than five times the distance from there to the 5 per cent
+# quantile, see ?supports.
 support_of_whole <- function(given, x, rows, weights, find) {
   if (is.null(given) && find) given <- found_whole(x, rows, weights)
   if (!is.null(given) && given$whole) given$exact <- TRUE
@@ -57,7 +57,9 @@ found_whole <- function(x, rows, weights) {
   if (!all(value == round(value))) return(NULL)
   look <- look_at_rows(rows$train, weights, ROWS_ENOUGH)
   train <- column_at(x, 1, look$rows)
-  if (agreement(count_values(train)$count) <= TIES) return(NULL)
+  values <- count_values(train)
+  # amounts that are rounded to thousands have steps of their own
+  if (agreement(values$count) <= TIES || !any(diff(values$value) == 1)) return(NULL)
   w <- look$weights[look$rows]
   q <- weighted_quantile(train, c(0.5, 0.05), w) + 0.5
   near_0 <- min(value) >= 0 && q[1] <= 5 * max(0.5, q[1] - q[2])

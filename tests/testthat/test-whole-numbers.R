@@ -81,6 +81,7 @@ test_that("columns of whole numbers are found, where ties are many and nothing e
   expect_true(found(round(rnorm(300))))
   expect_false(found(round(rnorm(300, sd = 20))))
   expect_false(suppressWarnings(found(rpois(300, 3) / 2)))
+  expect_false(suppressWarnings(found(1000 * rpois(300, 3))))
   expect_false(suppressWarnings(found(rpois(300, 3), support = "real")))
   expect_false(suppressWarnings(found(rpois(300, 3), layers = layer_elementwise(scalar_affine()))))
   expect_true(found(rpois(300, 3), support = counts(), layers = layer_elementwise(scalar_affine())))
