@@ -6,8 +6,12 @@
 fit_reference <- function(setup, rows, log_density) {
   columns <- n_columns(setup$data) + if (is.null(setup$condition)) 0 else n_columns(setup$condition)
   look <- look_at_rows(rows$train, setup$weight, rows_enough(columns))
-  normal <- normal_log_density(setup, look$rows, look$weights, c(rows$validation, look$rows))
-  if (isTRUE(setup$whole)) normal[] <- NA # a density is no probability
+  at <- c(rows$validation, look$rows)
+  normal <- if (isTRUE(setup$whole)) {
+    rep(NA_real_, length(at)) # a density is no probability
+  } else {
+    normal_log_density(setup, look$rows, look$weights, at)
+  }
   held_out <- seq_along(rows$validation)
   known <- effective_number(rows$train, setup$weight)
   if (!enough_for_normal(known, n_columns(setup$data), columns - n_columns(setup$data))) normal[held_out] <- NA

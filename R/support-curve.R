@@ -40,6 +40,8 @@ POWER_MOST <- 0.75 # more is nearly a softplus
 # what is there, and a t distribution behind a logarithm has neither a mean nor an end.
 REACH <- 2
 
+reach_of <- function(furthest) min(1e300, max(1e-300, REACH * furthest))
+
 # `support` with its curve, where neither it nor `curve` says so. The scale is the median distance from the end. `train`
 # are training values, `ends` the smallest and the largest of all.
 with_curve <- function(support, train, ends, weights = NULL, curve = NULL) {
@@ -56,7 +58,7 @@ with_curve <- function(support, train, ends, weights = NULL, curve = NULL) {
     if (support$curve == "power") support$power <- max(0.01, power)
   }
   if (support$curve != "log") support$scale <- scale
-  if (learned && support$curve != "softplus") support$reach <- min(1e300, max(1e-300, REACH * max(from_end(ends))))
+  if (learned && support$curve != "softplus") support$reach <- reach_of(max(from_end(ends)))
   support
 }
 

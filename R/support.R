@@ -242,7 +242,7 @@ further_reach <- function(layers, data, weights) {
   layers[[at]]$scalar <- Map(function(scalar, j) {
     if (is.null(scalar$reach)) return(scalar)
     furthest <- if (is.null(scalar$lower)) scalar$upper - ends[1, j] else ends[2, j] - scalar$lower
-    scalar$reach <- min(1e300, max(scalar$reach, REACH * furthest))
+    scalar$reach <- max(scalar$reach, reach_of(furthest))
     scalar
   }, layers[[at]]$scalar, seq_along(layers[[at]]$scalar))
   layers

@@ -86,14 +86,14 @@ whole_density <- function(object, points, condition) {
 
 # log(F(upper) - F(lower)) by the tail that has the digits: of F(upper) and 1 - F(lower) the smaller one.
 log_interval <- function(object, lower, upper, condition) {
-  tails <- function(x, below) points_cdf(object, matrix(x), condition, below, TRUE)
+  tails <- function(x, below, i = seq_along(x)) points_cdf(object, matrix(x[i]), rows_at(condition, i), below, TRUE)
   above <- tails(lower, FALSE)
   below <- tails(upper, TRUE)
   by_above <- above < below
   large <- pmin(above, below)
   small <- large
-  if (any(by_above)) small[by_above] <- tails(upper, FALSE)[by_above]
-  if (!all(by_above)) small[!by_above] <- tails(lower, TRUE)[!by_above]
+  if (any(by_above)) small[by_above] <- tails(upper, FALSE, which(by_above))
+  if (!all(by_above)) small[!by_above] <- tails(lower, TRUE, which(!by_above))
   value <- large + log(-expm1(small - large))
   value[large == -Inf] <- -Inf
   value

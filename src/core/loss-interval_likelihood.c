@@ -28,7 +28,7 @@ typedef struct {
 /* Of this much the difference of two tails, in parts of the larger one, has no digits. */
 #define INTERVAL_NARROW BY_REAL(1e-9, 1e-4f)
 
-/* log(F(high) - F(low)) and what its derivatives by log F or log(1 - F) are multiplied by; narrow ones have none. */
+/* log(F(high) - F(low)), and whether that is too narrow to have digits. */
 static real interval_log_probability(const interval_row *at, int low, int high, int *narrow) {
   const int by_above = at->above[low] < at->below[high];
   const real large = by_above ? at->above[low] : at->below[high], small = by_above ? at->above[high] : at->below[low];
@@ -51,37 +51,36 @@ static real interval_stand_in(const interval_row *at, int which) {
   return 0;
 }
 
-/* Puts point `which` of every row through the layers; 0 where no row has it. */
-static bj_status interval_run(const interval_likelihood *self, const flow_params *params, flow_space *space,
-                              interval_row *rows, int which, uint64_t row, int nb, int *any) {
-  const int n = nb * BJ_BLOCK;
-  *any = 0;
-  for (int i = 0; i < n; i++) *any |= interval_has(rows + i, which) && space->weight_row[i] != 0;
-  if (!*any) {
-    for (int i = 0; i < n; i++) {
-      const real end = rows[i].point[which];
-      rows[i].below[which] = end < 0 ? -INFINITY : 0;
-      rows[i].above[which] = end < 0 ? 0 : -INFINITY;
-    }
-    return BJ_OK;
+static int interval_any(const interval_row *rows, const real *weight, int n, int which) {
+  for (int i = 0; i < n; i++) {
+    if (interval_has(rows + i, which) && weight[i] != 0) return 1;
   }
-  for (int i = 0; i < n; i++) space->x[i] = interval_stand_in(rows + i, which);
-  const bj_status status = chunk_run(params, space, row, nb);
-  if (status != BJ_OK) return status;
+  return 0;
+}
+
+/* Puts point `which` of every row through the layers. */
+static bj_status interval_put(const flow_params *params, flow_space *space, const interval_row *rows, int which,
+                              uint64_t row, int nb) {
+  for (int i = 0; i < nb * BJ_BLOCK; i++) space->x[i] = interval_stand_in(rows + i, which);
+  return chunk_run(params, space, row, nb);
+}
+
+/* What the rows that have this point, which was just put through, need of it. */
+static void interval_read(const interval_likelihood *self, const flow_params *params, flow_space *space,
+                          interval_row *rows, int which, int nb) {
+  const int n = nb * BJ_BLOCK, falls = self->sign < 0;
   const bj_base *base = params->flow->base;
   const bj_base_pass pass = {
       .nb = nb, .theta = params->theta, .prep = params->prep, .x = space->y, .work = space->base_work};
   base->kind->log_tails(base, &pass, space->tails, space->tails + n);
   for (int i = 0; i < n; i++) {
     interval_row *at = rows + i;
-    const int falls = self->sign < 0, infinite = !interval_has(at, which), low = at->point[which] < 0;
-    const real below = space->tails[falls ? n + i : i], above = space->tails[falls ? i : n + i];
     at->log_p[which] = space->log_density[i];
     at->log_g[which] = space->log_density[i] - space->sum[i];
-    at->below[which] = !infinite ? below : low ? -INFINITY : 0;
-    at->above[which] = !infinite ? above : low ? 0 : -INFINITY;
+    if (!interval_has(at, which)) continue;
+    at->below[which] = space->tails[falls ? n + i : i];
+    at->above[which] = space->tails[falls ? i : n + i];
   }
-  return BJ_OK;
 }
 
 /* The loss of a row, and the cotangents of its z and of log p at each point, times its weight. */
@@ -117,35 +116,35 @@ static bj_status interval_chunk(const bj_loss *loss, const flow_params *params, 
   const int training = params->run.purpose == RUN_TRAIN, n = nb * BJ_BLOCK;
   interval_row rows[BJ_CHUNK * BJ_BLOCK];
   real gz[BJ_CHUNK * BJ_BLOCK][N_POINT], gp[BJ_CHUNK * BJ_BLOCK][N_POINT];
-  int any[N_POINT], last = -1, ran = 0;
+  int put[N_POINT], n_put = 0; /* the points that are put through */
   for (int i = 0; i < n; i++) {
     const real *ends = space->ends + (long)(i / BJ_BLOCK) * FLOW_ENDS * BJ_BLOCK + i % BJ_BLOCK;
     rows[i].point[LOWER] = space->x[i];
     for (int k = 0; k < FLOW_ENDS; k++) rows[i].point[UPPER + k] = ends[k * BJ_BLOCK];
+    for (int k = 0; k < N_POINT; k++) { /* of an infinite end */
+      rows[i].below[k] = rows[i].point[k] < 0 ? -INFINITY : 0;
+      rows[i].above[k] = rows[i].point[k] < 0 ? 0 : -INFINITY;
+    }
+    space->loss_row[i] = 0;
   }
   for (int k = 0; k < N_POINT; k++) {
-    const bj_status status = interval_run(self, params, space, rows, k, row, nb, any + k);
+    if (!interval_any(rows, space->weight_row, n, k)) continue;
+    const bj_status status = interval_put(params, space, rows, k, row, nb);
     if (status != BJ_OK) return status;
-    if (any[k]) last = k;
-    for (int i = 0; i < n && any[k] && !ran; i++) space->loss_row[i] = training ? space->penalty[i] : 0;
-    ran |= any[k];
+    interval_read(self, params, space, rows, k, nb);
+    for (int i = 0; i < n && training && n_put == 0; i++) space->loss_row[i] = space->penalty[i];
+    put[n_put++] = k;
   }
   for (int i = 0; i < n; i++) {
-    space->loss_row[i] =
-        (ran ? space->loss_row[i] : 0) + interval_loss(self, rows + i, space->weight_row[i], gz[i], gp[i]);
+    space->loss_row[i] += interval_loss(self, rows + i, space->weight_row[i], gz[i], gp[i]);
   }
-  if (!training) return BJ_OK;
-  for (int k = last, first = last; k >= 0; k--) {
-    if (!any[k]) continue;
-    int unused;
-    bj_status status = k == first ? BJ_OK : interval_run(self, params, space, rows, k, row, nb, &unused);
+  for (int j = n_put - 1; j >= 0 && training; j--) {
+    bj_status status = j < n_put - 1 ? interval_put(params, space, rows, put[j], row, nb) : BJ_OK;
     if (status != BJ_OK) return status;
-    ran = 0; /* whether a point before this one was put through: it has the penalty */
-    for (int j = 0; j < k; j++) ran |= any[j];
     for (int i = 0; i < n; i++) {
-      space->gpenalty[i] = ran ? 0 : space->weight_row[i];
-      space->gy[i] = gz[i][k];
-      space->gp[i] = gp[i][k];
+      space->gpenalty[i] = j == 0 ? space->weight_row[i] : 0; /* of the first point, as in the loss */
+      space->gy[i] = gz[i][put[j]];
+      space->gp[i] = gp[i][put[j]];
       space->gl[i] = 0;
     }
     status = chunk_vjp(params, space, row, nb);
