@@ -156,11 +156,12 @@ take_coordinates <- function(flow, x, name, gaps = FALSE) {
 take_points <- function(x, d, names, codecs, name, each = "", gaps = FALSE, largest = LARGEST) {
   x <- open_data(x, name)
   if (gaps) x <- blanks_to_numbers(x)
-  if (d == 1) x <- as_column(x, names)
+  if (d == 1) x <- if (has_levels(x)) list2DF(stats::setNames(list(x), names)) else as_column(x, names)
   check_once(x, names, name)
   if (is.list(x) && is.data.frame(x)) {
     x <- as_table(pick_columns(x, names, name), name, names)
     check_columns(x, if (n_columns(x) == d) codecs, name)
+    if (n_columns(x) == d) x <- codes_of_levels(x, codecs, name)
   } else {
     if (length(x) == d && d > 1 && is.null(dim(x)) && is.numeric(x)) {
       x <- matrix(x, 1, dimnames = if (!is.null(names(x))) list(NULL, names(x)))

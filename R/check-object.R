@@ -12,6 +12,8 @@ check_object <- function(object) {
     ))
   }
   if (is_stack(object)) return(check_stack(object))
+  if (is_table(object)) return(check_table(object))
+  if (is_part(object)) return(check_part(object))
   if (!inherits(object, "bijectr_flow")) {
     stop_arg("{.arg object} must be a flow or a fit, not {.obj_type_friendly {object}}.")
   }
@@ -120,7 +122,7 @@ FIT_FIELDS <- list(
 # As check_object(), for verbs that read what is a fit's alone, or the insides of layers: the core builds the flow.
 check_fit <- function(object) {
   check_object(object)
-  if (!is_stack(object)) native_describe(object)
+  if (!is_stack(object) && !is_table(object)) native_describe(object)
   for (field in names(FIT_FIELDS)) if (!FIT_FIELDS[[field]](object[[field]])) stop_damaged(field)
   known <- object[["quantiles"]]
   if (!is.null(known) && length(known$reach) != object$d) stop_damaged("quantiles")
@@ -161,17 +163,25 @@ check_stack <- function(object) {
       length(member[["flows"]]) > 0
     if (!isTRUE(whole)) stop_damaged("members")
     for (flow in member$flows) {
-      if (!inherits(flow, "bijectr_flow") || inherits(flow, "bijectr_stack")) stop_damaged("members")
-      native_check_flow(flow)
-      if (!identical(as.numeric(flow$d), as.numeric(d)) ||
-        !identical(as.numeric(flow$d_condition), as.numeric(d_condition))) {
-        stop_damaged("members")
+      if (is_categories(flow)) {
+        check_categories(flow, d_condition)
+        next
       }
+      if (is_cells(flow)) check_cells(flow, d, d_condition) else check_member_flow(flow, d, d_condition)
     }
   }
   if (abs(sum(member_weights(object)) - 1) > 1e-6) stop_damaged("members")
   if (!is.character(object[["left_out"]])) stop_damaged("left_out")
   check_blueprint(object)
+}
+
+check_member_flow <- function(flow, d, d_condition) {
+  if (!inherits(flow, "bijectr_flow") || inherits(flow, c("bijectr_stack", "bijectr_table"))) stop_damaged("members")
+  native_check_flow(flow)
+  if (!identical(as.numeric(flow$d), as.numeric(d)) ||
+    !identical(as.numeric(flow$d_condition), as.numeric(d_condition))) {
+    stop_damaged("members")
+  }
 }
 
 is_stack <- function(object) inherits(object, "bijectr_stack")
@@ -186,11 +196,25 @@ check_one_flow <- function(object, verb) {
            {.fn pflow}, {.fn summary} and {.fn plot} work on stacks."
     ))
   }
+  if (is_table(object)) {
+    verb <- cli::format_inline(verb)
+    stop_arg(c(
+      "A table of mixed columns is a chain of fits, which have no map and no training in common; {verb} needs one flow.",
+      i = "The fits are {.code object$blocks[[1]]$fit} and so on; {.fn logdensity}, {.fn sample}, {.fn predict},
+           {.fn summary} and {.fn plot} work on tables."
+    ))
+  }
+  if (is_part(object)) {
+    verb <- cli::format_inline(verb)
+    stop_arg("A conditional or marginal distribution has no map of its own; {verb} needs one flow.")
+  }
   check_object(object)
 }
 
-# Parameters of a flow, or of all flows of a stack.
+# Parameters of a flow, or of all flows of a stack or a table.
 count_parameters <- function(object) {
+  if (is_part(object)) return(count_parameters(object$of))
+  if (is_table(object)) return(sum(vapply(object$blocks, function(block) count_parameters(block$fit), 0)))
   if (!is_stack(object)) return(length(object$params))
   sum(vapply(object$members, function(member) sum(lengths(lapply(member$flows, `[[`, "params"))), 0))
 }

@@ -78,9 +78,23 @@ points_spread <- function(object, n, condition) UseMethod("points_spread")
 #' @export
 points_spread.bijectr_flow <- function(object, n, condition) {
   if (object$d > 1) return(drawn_spread(object, n, condition))
-  rule <- quantile_rule(object, RESPONSE_NODES)
-  given <- if (!is.null(condition)) rows_at(condition, rep(seq_len(n), each = RESPONSE_NODES))
-  x <- native_map(object, matrix(rep(rule$z, n)), given, inverse = FALSE)$value
+  spread_of_one(object, n, condition, RESPONSE_NODES)
+}
+
+# The same of what is no stack, of one coordinate, by so many nodes.
+spread_of_one <- function(object, n, condition, nodes) {
+  rule <- quantile_rule(nodes)
+  given <- if (!is.null(condition)) rows_at(condition, rep(seq_len(n), each = nodes))
+  x <- if (is_categories(object)) {
+    low <- rep(rule$low, n)
+    at <- function(below, i) points_quantile(object, rep(rule$p, n)[i], rows_at(given, i), below, FALSE)
+    out <- numeric(length(low))
+    for (below in c(TRUE, FALSE)) out[low == below] <- at(below, which(low == below))
+    matrix(out)
+  } else {
+    z <- c(base_quantile(object, rule$p[rule$low]), base_quantile(object, rule$p[!rule$low], lower.tail = FALSE))
+    native_map(object, matrix(rep(z, n)), given, inverse = FALSE)$value
+  }
   list(x = x, weight = rule$weight, far = rule$far)
 }
 
@@ -98,16 +112,16 @@ drawn_spread <- function(object, n, condition) {
 
 FAR_SHARE <- 1e-3
 
-# Base quantiles, their weights, and which are far out. The upper half is counted from above, where p is 1 to many
-# digits.
-quantile_rule <- function(flow, nodes) {
+# Probabilities, of the lower tail where they are `low`, their weights, and which are far out. The upper half is counted
+# from above, where p is 1 to many digits.
+quantile_rule <- function(nodes) {
   u <- (seq_len(nodes) - 0.5) / nodes
   half <- u[u <= 0.5]
   p <- half^3 * (10 - 15 * half + 6 * half^2)
   upper <- rev(p[half < 0.5])
   weight <- (u * (1 - u))^2
   list(
-    z = c(base_quantile(flow, p), base_quantile(flow, upper, lower.tail = FALSE)), weight = weight / sum(weight),
+    p = c(p, upper), low = rep(c(TRUE, FALSE), c(length(p), length(upper))), weight = weight / sum(weight),
     far = c(p, upper) < FAR_SHARE
   )
 }

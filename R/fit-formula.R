@@ -69,7 +69,8 @@ fit_flow.formula <- function(formula, data = NULL, layers = NULL, ..., d = NULL,
     layers, gappy
   )
   gaps <- if (gappy) open_gaps(parts$data, parts$weights)
-  y <- as_fit_data(if (is.null(gaps)) parts$data else gaps$data)
+  mixed <- if (!gappy) open_levels(parts$data)
+  y <- if (is.null(mixed)) as_fit_data(if (is.null(gaps)) parts$data else gaps$data) else mixed$z
   if (!is.null(d) && check_count(d, "d") != n_columns(y)) {
     stop_arg("{.arg d} is {d}, but the left side of {.arg formula} has {n_columns(y)} column{?s}.")
   }
@@ -83,6 +84,14 @@ fit_flow.formula <- function(formula, data = NULL, layers = NULL, ..., d = NULL,
     fit_block <- block_fitter(base, loss, progress)
     return(fit_gaps(
       y, gaps$missing, layers, parts$condition, parts$weights, rules, control, fit_block, call, form, parts
+    ))
+  }
+  if (is.null(mixed) && !is.null(members)) mixed <- open_numbers(y)
+  found <- if (!is.null(mixed)) table_roles(mixed, parts$weights, rules, !is.null(members))
+  if (!is.null(found)) {
+    fit_block <- table_fitter(members, layers, base, loss, control, progress)
+    return(fit_table(
+      mixed, found, parts$condition, parts$weights, rules, control$seconds, fit_block, call, form, parts
     ))
   }
   if (!is.null(members)) {

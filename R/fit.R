@@ -185,9 +185,14 @@ fit_flow.data.frame <- function(data, layers = NULL, ..., d = NULL, members = NU
   members <- wanted_members(members, said, list(...))
   form <- form_of(data)
   gaps <- if (check_choice(na, c("fail", "model"), "na") == "model") open_gaps(data, weights)
-  data <- as_fit_data(if (is.null(gaps)) data else gaps$data,
-    cure = "{.code na.omit(data)} leaves such rows out; {.code na = \"model\"} learns from them."
-  )
+  mixed <- if (na == "fail") open_levels(data)
+  if (is.null(mixed)) {
+    data <- as_fit_data(if (is.null(gaps)) data else gaps$data,
+      cure = "{.code na.omit(data)} leaves such rows out; {.code na = \"model\"} learns from them."
+    )
+  } else {
+    data <- mixed$z
+  }
   if (!is.null(d) && check_count(d, "d") != n_columns(data)) {
     stop_arg("{.arg d} is {d}, but {.arg data} has {n_columns(data)} column{?s}.")
   }
@@ -198,6 +203,12 @@ fit_flow.data.frame <- function(data, layers = NULL, ..., d = NULL, members = NU
     refuse_members(asked)
     fit_block <- block_fitter(base, loss, progress)
     return(fit_gaps(data, gaps$missing, layers, condition, weights, rules, control, fit_block, call, form))
+  }
+  if (is.null(mixed) && !is.null(members)) mixed <- open_numbers(data)
+  found <- if (!is.null(mixed)) table_roles(mixed, weights, rules, !is.null(members))
+  if (!is.null(found)) {
+    fit_block <- table_fitter(members, layers, base, loss, control, progress)
+    return(fit_table(mixed, found, condition, weights, rules, control$seconds, fit_block, call, form))
   }
   if (!is.null(members)) {
     return(fit_stack(data, condition, weights, rules, members, control$seconds, progress, call, form = form))
@@ -222,6 +233,26 @@ fit_flow.default <- fit_flow.data.frame
 block_fitter <- function(base, loss, progress) {
   function(data, layers, condition, weights, control, rules, levels) {
     fit_matrix(data, layers, base, condition, weights, rules, loss, control, progress, levels = levels)
+  }
+}
+
+# How fit_table() fits a block. What is said of one flow is said of the last; `members` NULL: of it alone.
+table_fitter <- function(members, layers, base, loss, control, progress) {
+  own <- names(Filter(function(kind) !kind$values, member_kinds()))
+  function(kind, points, condition, weights, rules, levels, seconds) {
+    control["seconds"] <- list(seconds)
+    if (is.null(members) && kind %in% c("rest", "line")) {
+      layers <- if (kind == "line") layers
+      return(fit_matrix(points, layers, base, condition, weights, rules, loss, control, progress, levels = levels))
+    }
+    members <- members %||% stack_members()
+    # kinds that were named are those of numbers with densities, unless they are of few values
+    if (!is.null(members$kinds)) {
+      suited <- if (kind %in% c("rest", "line")) intersect(members$kinds, own) else if (kind == "whole") members$kinds
+      else setdiff(members$kinds, own)
+      members["kinds"] <- list(if (length(suited)) suited)
+    }
+    fit_stack(points, condition, weights, rules, members, seconds, progress, levels = levels)
   }
 }
 

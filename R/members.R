@@ -5,16 +5,24 @@
 #   trained      whether it is a flow that is trained, on some of the rows with others for validation; else it is fitted
 #                to all rows at once, and anew when the stack is made
 #   sizes        what it may have more or less of, as components of a mixture: a list, in the order in which they are
-#                tried; the best by held-out rows is taken
+#                tried, or a function of the problem that gives one, empty where the kind has nothing to go by; the best
+#                by held-out rows is taken
 #   decay        of a trained flow: its decoupled weight decay, times the number of rows
 #   rows         c(least, most) of the training rows for which it is worth its time
+#   values       whether it is a distribution over a few values, see categories.R, which needs problem$values; others
+#                are of the line, and not for factors
 #   fit          function(problem, rows, size): a list of flows, which count alike, or by an attribute `shares` with the
 #                sum 1; `rows` is list(train, validation)
 # )
 
 member_kinds <- function() {
   closed <- function(label, fit, conditional = FALSE, sizes = list(NULL), rows = c(2, Inf)) {
-    list(label = label, conditional = conditional, trained = FALSE, sizes = sizes, rows = rows, fit = fit)
+    list(
+      label = label, conditional = conditional, trained = FALSE, sizes = sizes, rows = rows, values = FALSE, fit = fit
+    )
+  }
+  over_values <- function(label, fit, sizes = list(NULL), rows = c(2, Inf)) {
+    replace(closed(label, fit, TRUE, sizes, rows), "values", TRUE)
   }
   mixture <- function(label, shape) {
     fit <- function(problem, rows, size) mixture_member(problem, rows, shape, size)
@@ -22,7 +30,8 @@ member_kinds <- function() {
   }
   trained <- function(label, fit, decay) {
     list(
-      label = label, conditional = TRUE, trained = TRUE, sizes = list(NULL), rows = c(12, Inf), fit = fit, decay = decay
+      label = label, conditional = TRUE, trained = TRUE, sizes = list(NULL), rows = c(12, Inf), values = FALSE,
+      fit = fit, decay = decay
     )
   }
   list(
@@ -44,7 +53,11 @@ member_kinds <- function() {
       layers <- affine_layers(problem$d, problem$d_condition, problem$levels)
       trained_member(problem, rows, layers, base_student_t(4, trainable = !problem$whole))
     }, decay = 0),
-    beyond = closed("beyond the supports found", beyond_member, TRUE)
+    cells = closed("normal by cell", cells_member, TRUE, cell_sizes),
+    beyond = closed("beyond the supports found", beyond_member, TRUE),
+    frequencies = over_values("frequencies", frequencies_member),
+    linear = over_values("multinomial regression", linear_member, linear_sizes(), rows = c(8, Inf)),
+    local = over_values("rows nearby", local_member, local_sizes(), rows = c(8, 20000))
   )
 }
 

@@ -1,7 +1,7 @@
 # How a stack comes about: members of several kinds, fitted to folds of the rows side by side, and weighed by what they
 # say of rows that they have not seen, see stack-weights.R.
 
-fit_stack <- function(data, condition, weights, rules, members, seconds, progress, call, formula = NULL, model = NULL,
+fit_stack <- function(data, condition, weights, rules, members, seconds, progress, call = NULL, formula = NULL, model = NULL,
                       response = NULL, na_action = NULL, form = NULL,
                       levels = coded_levels(model, column_names(condition))) {
   started <- Sys.time()
@@ -57,6 +57,8 @@ stack_problem <- function(problem, levels, members) {
   problem$rules <- rules
   problem["levels"] <- list(levels)
   problem["control"] <- list(members$control)
+  problem["values"] <- list(if (problem$whole) few_values(problem))
+  problem$nominal <- isTRUE(rules$nominal)
   line <- line_behind(problem, supports)
   # linear functions of each other are told here, once
   behind_supports(
@@ -70,6 +72,9 @@ stack_problem <- function(problem, levels, members) {
   problem
 }
 
+# Of so few values others say enough.
+FEW_LEVELS <- 12
+
 # The kinds that suit a problem, of all or of those that were `chosen`, and why others do not: list(kinds, left_out),
 # see stack.R. That some kinds cannot be given conditions is told only of those that were asked for.
 stack_kinds <- function(problem, folds, chosen) {
@@ -79,16 +84,25 @@ stack_kinds <- function(problem, folds, chosen) {
   } else {
     if (problem$d_condition > 0) kinds <- Filter(function(kind) kind$conditional, kinds)
     if (!problem$found_supports) kinds$beyond <- NULL
+    if (!length(cell_sizes(problem))) kinds$cells <- NULL
+    if (length(problem$values) %in% seq_len(FEW_LEVELS)) kinds[c("spline", "spline_t", "affine_t", "cells")] <- NULL
+    if (is.null(problem$values)) kinds <- Filter(function(kind) !kind$values, kinds)
+    if (problem$d_condition == 0) kinds[c("linear", "local")] <- NULL # frequencies are all there is
   }
+  if (problem$nominal) kinds <- Filter(function(kind) kind$values, kinds)
   n <- effective_number(problem$rows$train, problem$weights)
   why <- vapply(names(kinds), function(name) {
     kind <- kinds[[name]]
     if (!kind$conditional && problem$d_condition > 0) return("it cannot be given conditions")
+    if (kind$values && is.null(problem$values)) return("it is for a few whole numbers or levels")
+    if (!length(kind_sizes(kind, problem))) return("there are no conditions of few values")
     few <- n < kind$rows[1] || name == "normal" && is.null(chosen) && !judges_normal(problem, folds)
     if (few) "too few rows" else if (n > kind$rows[2]) "too many rows" else ""
   }, "")
   list(kinds = kinds[why == ""], left_out = why[why != ""])
 }
+
+kind_sizes <- function(kind, problem) if (is.function(kind$sizes)) kind$sizes(problem) else kind$sizes
 
 # What is to be done: a kind that is fitted at once, and soon, is one job, and comes first, so that an interrupt leaves
 # a stack; then the flows.
@@ -109,6 +123,7 @@ stack_jobs <- function(kinds, folds) {
 # is held out from some job, NA where it was not from this one. What cannot be fitted is `error`.
 fit_job <- function(job, problem, folds) {
   problem$control$seconds <- job$seconds
+  problem$memo <- new.env(parent = emptyenv()) # of what sizes of one kind have in common, by rows
   kind <- member_kinds()[[job$kind]]
   late <- FALSE
   result <- with_seed_of(job$seed, problem$random, tryCatch(
@@ -150,7 +165,7 @@ fit_closed <- function(kind, problem, folds) {
   best <- -Inf
   stale <- 0
   strength <- NULL
-  for (size in kind$sizes) {
+  for (size in kind_sizes(kind, problem)) {
     if (!identical(size$strength, strength)) stale <- 0
     strength <- size$strength
     if (stale >= 2) next
@@ -177,7 +192,7 @@ fit_closed <- function(kind, problem, folds) {
 
 # Log density of the mean of flows of a kind, or log probability of `whole` numbers.
 flows_density <- function(flows, points, condition, whole) {
-  mixed_density(flows, shares_of(flows), points, condition, if (whole) whole_density else native_log_density)
+  mixed_density(flows, shares_of(flows), points, condition, if (whole) whole_density else points_density)
 }
 
 shares_of <- function(flows) attr(flows, "shares") %||% rep(1 / length(flows), length(flows))

@@ -18,6 +18,8 @@ stack_folds <- function(problem, parts = NULL, fits = NULL) {
   parts <- min(parts %||% if (few) 5 else 10, n)
   fits <- fits %||% if (few) {
     10
+  } else if (length(problem$values) %in% seq_len(FEW_LEVELS) && n < MANY_ROWS) {
+    parts # whose members are no flows, and soon fitted
   } else if (n >= MANY_ROWS) {
     if (problem$d_condition > 0 && n < 4 * MANY_ROWS) 3 else 1
   } else if (problem$d_condition > 0) {

@@ -9,7 +9,7 @@
 
 STACK_FIELDS <- c("format", "d", "d_condition", "names", "codecs", "condition", "response", "form", "dropped")
 
-MEMBERS_ON_T <- c("shrunk", "student_t", "shrunk_t", "spline_t", "affine_t", "beyond")
+MEMBERS_ON_T <- c("shrunk", "student_t", "shrunk_t", "spline_t", "affine_t", "cells", "beyond")
 
 # Members below this weight are left out, but those on t distributions, which know of the far out.
 STACK_LEAST_WEIGHT <- 1e-3
@@ -51,6 +51,12 @@ weighted_flows <- function(stack) {
   }), recursive = FALSE)
 }
 
+# The first flow that there is, whose supports are those of all; NULL where all members are over a few values.
+first_flow <- function(stack) {
+  flows <- unlist(lapply(stack$members, `[[`, "flows"), recursive = FALSE)
+  Find(Negate(is_categories), flows)
+}
+
 flow_shares <- function(parts) vapply(parts, `[[`, 0, "weight")
 
 # ---- what a distribution does with points ----------------------------------------------------------------------------
@@ -62,7 +68,7 @@ points_density.bijectr_stack <- function(object, points, condition) {
 }
 
 # Log density of a weighted mean of flows, by that of each.
-mixed_density <- function(flows, shares, points, condition, log_density = native_log_density) {
+mixed_density <- function(flows, shares, points, condition, log_density = points_density) {
   total <- rep(-Inf, n_rows(points))
   for (i in seq_along(flows)) {
     value <- log_density(flows[[i]], points, condition)
@@ -155,13 +161,10 @@ STACK_NODES <- 99L
 points_spread.bijectr_stack <- function(object, n, condition) {
   if (object$d > 1) return(drawn_spread(object, n, condition))
   parts <- weighted_flows(object)
-  rules <- lapply(parts, function(part) quantile_rule(part$flow, STACK_NODES))
-  given <- if (!is.null(condition)) rows_at(condition, rep(seq_len(n), each = STACK_NODES))
-  x <- Map(function(part, rule) {
-    matrix(native_map(part$flow, matrix(rep(rule$z, n)), given, inverse = FALSE)$value, STACK_NODES)
-  }, parts, rules)
+  each <- lapply(parts, function(part) spread_of_one(part$flow, n, condition, STACK_NODES))
   list(
-    x = matrix(do.call(rbind, x)), weight = unlist(Map(function(part, rule) part$weight * rule$weight, parts, rules)),
-    far = unlist(lapply(rules, `[[`, "far"))
+    x = matrix(do.call(rbind, lapply(each, function(one) matrix(one$x, STACK_NODES)))),
+    weight = unlist(Map(function(part, one) part$weight * one$weight, parts, each)),
+    far = unlist(lapply(each, `[[`, "far"))
   )
 }

@@ -211,8 +211,7 @@ is_column_layer <- function(layer, kinds = c("support", "tail")) {
 
 # The supports of a flow that ends in such a layer; NULL where it does not.
 flow_supports <- function(flow) {
-  # all flows of a stack have the supports of the first
-  layers <- if (is_stack(flow)) flow$members[[1]]$flows[[1]]$layers else flow$layers
+  layers <- if (is_stack(flow)) first_flow(flow)$layers else flow$layers
   scalars <- last_support_layer(layers$layers)$scalar
   if (is.null(scalars)) return(NULL)
   lapply(seq_along(scalars), function(j) {

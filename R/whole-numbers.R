@@ -70,14 +70,30 @@ found_whole <- function(x, rows, weights) {
   if (near_0) counts() else counts(-Inf)
 }
 
+# The values of a problem in whole numbers that are few, all between the ends of its support where it has two, else
+# between the smallest and the largest; NULL where they are many.
+FEW_VALUES <- 30
+
+few_values <- function(problem) {
+  support <- problem$rules$given[[1]]
+  x <- column(problem$data, 1)
+  if (!is.null(problem$weights)) x <- x[problem$weights > 0]
+  ends <- ifelse(is.finite(c(support$lower, support$upper)), c(support$lower + 0.5, support$upper - 0.5), range(x))
+  if (isTRUE(problem$rules$nominal) || diff(ends) < FEW_VALUES) seq(ends[1], ends[2])
+}
+
 # ---- densities -------------------------------------------------------------------------------------------------------
 
 # Log densities of rows as a fit says them: of whole numbers, their log probabilities.
 rows_density <- function(object, points, condition) {
-  if (is_whole(object)) whole_density(object, points, condition) else points_density(object, points, condition)
+  if (!is_whole(object)) return(points_density(object, points, condition))
+  if (!is_stack(object)) return(whole_density(object, points, condition))
+  parts <- weighted_flows(object)
+  mixed_density(lapply(parts, `[[`, "flow"), flow_shares(parts), points, condition, whole_density)
 }
 
 whole_density <- function(object, points, condition) {
+  if (is_categories(object)) return(points_density(object, points, condition))
   x <- column(points, 1)
   value <- log_interval(object, x - 0.5, x + 0.5, condition)
   value[x != round(x)] <- -Inf

@@ -1,0 +1,148 @@
+# The kinds of distributions over a few values, see categories.R, and how they are fitted. With j a value and c the
+# conditions,
+#
+#   frequencies  p_j = (n_j + a_j) / (n + 1/2), a_j = 1 / (2 L): half a row more, spread over all L values
+#   linear       p_j = exp(eta_j) / sum_k exp(eta_k), eta_j = b_0j + b_j' c; the mode of
+#                sum_i w_i log p_y(i) - ridge / 2 sum_j |b_j|^2, by L-BFGS (multinomial logistic regression)
+#   local        p_j = (sum_i K(c, c_i) [y_i = j] + s q_j(c)) / (sum_i K(c, c_i) + s), with q of the linear kind and
+#                K = exp(-r / h), r^2 = mean_k (c_k - c_ik)^2: rows nearby count as rows, the linear kind as s of them
+#
+# Sources: Agresti (2013), Categorical Data Analysis, 3rd edition, sections 8.1 and 16.2 (multinomial logits and their
+# smoothing); Aitchison, Aitken (1976), Multivariate binary discrimination by the kernel method, Biometrika 63, 413-420.
+
+# ---- frequencies -----------------------------------------------------------------------------------------------------
+
+HALF_ROW <- 0.5
+
+frequencies_member <- function(problem, rows, size) {
+  at <- category_rows(problem, rows)
+  count <- colSums(at$y) + HALF_ROW / ncol(at$y)
+  list(new_categories("frequencies", problem$values, problem$d_condition, log(count / sum(count))))
+}
+
+#' @export
+log_shares.bijectr_frequencies <- function(object, condition, n) matrix(object$params, n, length(object$values), TRUE)
+
+#' @export
+intact_categories.bijectr_frequencies <- function(object) length(object$params) == length(object$values)
+
+# Training rows as these kinds see them, list(y, given, w): `y` has the weight of a row in the column of its value.
+category_rows <- function(problem, rows) {
+  i <- rows$train
+  w <- problem$weights[i]
+  if (!is.null(w)) {
+    i <- i[w > 0]
+    w <- w[w > 0] / mean(w[w > 0])
+  }
+  x <- column_at(problem$data, 1, i)
+  list(y = indicate_values(x, problem$values, w), given = unname(rows_at(problem$condition, i)))
+}
+
+# ---- linear ----------------------------------------------------------------------------------------------------------
+
+LINEAR_RIDGES <- c(0.1, 0.4, 1.6, 6, 25, 100)
+
+linear_sizes <- function() lapply(LINEAR_RIDGES, function(ridge) list(ridge = ridge))
+
+linear_member <- function(problem, rows, size) {
+  at <- category_rows(problem, rows)
+  list(new_categories(
+    "linear", problem$values, problem$d_condition, as.vector(fit_logits(at$y, at$given, size$ridge))
+  ))
+}
+
+#' @export
+log_shares.bijectr_linear <- function(object, condition, n) {
+  coefficient <- matrix(object$params, object$d_condition + 1)
+  normalize_logits(with_intercept(all_rows(condition)) %*% coefficient)
+}
+
+#' @export
+intact_categories.bijectr_linear <- function(object) {
+  length(object$params) == length(object$values) * (object$d_condition + 1)
+}
+
+# Coefficients, one column a value, by steps of limited memory BFGS on the ridged likelihood. Frequencies have half a
+# row more, as those of the other kinds; so the intercepts, which are not ridged, are finite.
+fit_logits <- function(y, given, ridge) {
+  x <- with_intercept(given)
+  prior <- HALF_ROW / ncol(y)
+  size <- rowSums(y)
+  free <- rep(c(0, rep(1, ncol(x) - 1)), ncol(y))
+  total <- sum(y)
+  start <- matrix(0, ncol(x), ncol(y))
+  start[1, ] <- log((colSums(y) + prior) / (total + HALF_ROW))
+  last <- NULL
+  at <- function(b) {
+    if (!identical(b, last$b)) {
+      coefficient <- matrix(b, ncol(x))
+      last <<- list(b = b, share = normalize_logits(x %*% coefficient), center = normalize_logits(coefficient[1, , drop = FALSE]))
+    }
+    last
+  }
+  loss <- function(b) {
+    now <- at(b)
+    (ridge / 2 * sum(free * b^2) - sum(y * now$share) - prior * sum(now$center)) / total
+  }
+  gradient <- function(b) {
+    now <- at(b)
+    slope <- crossprod(x, size * exp(now$share) - y)
+    slope[1, ] <- slope[1, ] + HALF_ROW * exp(now$center) - prior
+    (ridge * free * b + as.vector(slope)) / total
+  }
+  found <- stats::optim(as.vector(start), loss, gradient, method = "L-BFGS-B", control = list(maxit = 200, factr = 1e8))
+  matrix(found$par, ncol(x))
+}
+
+# ---- local -----------------------------------------------------------------------------------------------------------
+
+LOCAL_WIDTHS <- c(0.03, 0.06, 0.1, 0.15, 0.25, 0.4)
+LOCAL_STRENGTHS <- c(3, 1, 0.3)
+LOCAL_RIDGE <- 3
+
+local_sizes <- function() {
+  sizes <- expand.grid(width = LOCAL_WIDTHS, strength = LOCAL_STRENGTHS)
+  lapply(seq_len(nrow(sizes)), function(i) as.list(sizes[i, ]))
+}
+
+local_member <- function(problem, rows, size) {
+  key <- rlang::hash(rows$train)
+  if (is.null(problem$memo[[key]])) {
+    at <- category_rows(problem, rows)
+    problem$memo[[key]] <- c(at, list(params = as.vector(fit_logits(at$y, at$given, LOCAL_RIDGE))))
+  }
+  at <- problem$memo[[key]]
+  list(new_categories("local", problem$values, problem$d_condition,
+    params = at$params, given = at$given, y = at$y, width = size$width, strength = size$strength
+  ))
+}
+
+# Numbers in a table of distances at the most: memory does not grow with the rows.
+LOCAL_CHUNK <- 4e6
+
+#' @export
+log_shares.bijectr_local <- function(object, condition, n) {
+  linear <- log_shares.bijectr_linear(object, condition, n)
+  out <- linear
+  size <- max(1, LOCAL_CHUNK %/% nrow(object$given))
+  q <- ncol(object$given)
+  square <- rowSums(object$given^2)
+  mass <- rowSums(object$y)
+  for (start in seq(1, by = size, length.out = ceiling(n / size))) {
+    i <- start:min(n, start + size - 1)
+    here <- rows_at(condition, i)
+    distance <- outer(rowSums(here^2), square, `+`) - 2 * tcrossprod(here, object$given)
+    near <- exp(-sqrt(pmax(distance, 0) / q) / object$width)
+    out[i, ] <- log(near %*% object$y + object$strength * exp(linear[i, , drop = FALSE])) -
+      log(drop(near %*% mass) + object$strength)
+  }
+  out
+}
+
+#' @export
+intact_categories.bijectr_local <- function(object) {
+  is.matrix(object[["given"]]) && is.numeric(object$given) && ncol(object$given) == object$d_condition &&
+    is.matrix(object[["y"]]) && is.numeric(object$y) && ncol(object$y) == length(object$values) &&
+    nrow(object$y) == nrow(object$given) && one_number(object[["width"]]) && object$width > 0 &&
+    one_number(object[["strength"]]) && object$strength > 0 && intact_categories.bijectr_linear(object)
+}

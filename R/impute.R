@@ -1,0 +1,118 @@
+#' Fill the gaps of a table
+#'
+#' Draws for missing values from the conditional distribution, under a fit, of what is missing in a row given what is
+#' there: multiple imputation.
+#'
+#' @param fit A fit of a joint density, or a flow, of columns without gaps: `fit_flow(na.omit(data))`.
+#' @param data A data frame or matrix with the columns of the fit, and others, which stay as they are; `NA` is missing.
+#' @param m Number of completed tables.
+#' @param condition For a fit that is itself conditional: its conditioning variables, one row or one a row of `data`;
+#'   fits by formula find them in `data`.
+#' @param draws How many weighted draws there are for a row, where they are not exact, see [conditional()].
+#' @param type `"mids"`, a `mids` object of the mice package, for its `complete()`, `with()` and `pool()`; `"list"`, a
+#'   list of `m` tables; `NULL`: a `mids` object where mice is installed and `data` is a data frame, else a list.
+#' @param ... Not used.
+#' @return A list of `m` tables like `data` without gaps in the columns of the fit, or a `mids` object; with attribute
+#'   `"ess"`: for each row with gaps the effective number of draws from which its values were taken (`draws` where these
+#'   are exact). Below 50 there is a warning of class `bijectr_warning_ess`.
+#' @references Rubin (1987), *Multiple imputation for nonresponse in surveys*, doi:10.1002/9780470316696. van Buuren,
+#'   Groothuis-Oudshoorn (2011), *mice: multivariate imputation by chained equations in R*, Journal of Statistical
+#'   Software 45(3), doi:10.18637/jss.v045.i03.
+#' @family methods
+#' @examples
+#' set.seed(1)
+#' fit <- fit_flow(iris, members = c("normal", "cells"))
+#' gappy <- iris[c(1, 51, 101), ]
+#' gappy$Petal.Width[1] <- NA
+#' gappy$Species[3] <- NA
+#' impute(fit, gappy, m = 2, type = "list")
+#' @export
+impute <- function(fit, data, m = 5, condition = NULL, draws = 500, type = NULL, ...) {
+  check_unused(...)
+  check_given("fit", "data")
+  check_object(fit)
+  m <- check_count(m, "m")
+  draws <- check_count(draws, "draws", min = 100)
+  if (!is.null(type)) type <- check_choice(type, c("mids", "list"), "type")
+  if (!is.data.frame(data) && !is.matrix(data)) stop_arg("{.arg data} must be a data frame or a matrix.")
+  has_mice <- requireNamespace("mice", quietly = TRUE)
+  if (is.null(type)) type <- if (has_mice && is.data.frame(data)) "mids" else "list"
+  if (type == "mids" && !(has_mice && is.data.frame(data))) {
+    stop_arg("{.code type = \"mids\"} needs a data frame and the package {.pkg mice}.")
+  }
+  whole_and_fixed(fit, one_of(condition, fit, data))
+  labels <- coordinate_labels(fit)
+  if (is.null(colnames(data)) && ncol(data) == fit$d) colnames(data) <- labels
+  z <- all_rows(take_points(data, fit$d, labels, fit$codecs, "data", gaps = TRUE))
+  given <- if (fit$d_condition > 0) all_rows(take_condition(fit, condition, nrow(z), if (is.data.frame(data)) data))
+  filled <- fill_rows(fit, z, given, m, draws)
+  if (any(filled$ess < LEAST_ESS)) {
+    cli::cli_warn(c(
+      "The draws of {sum(filled$ess < LEAST_ESS)} row{?s} of {.arg data} are worth less than {LEAST_ESS}: what is there
+       is far from draws of the fit, or nearly determines what is missing.",
+      i = "More {.arg draws} help."
+    ), class = "bijectr_warning_ess")
+  }
+  missing <- is.na(z)
+  values <- lapply(seq_len(fit$d), function(j) {
+    i <- which(missing[, j])
+    list(rows = i, value = decode(fit$codecs[[j]], as.vector(filled$z[i, j, ])))
+  })
+  out <- if (type == "mids") {
+    as_imputed(data, labels, values, m)
+  } else {
+    lapply(seq_len(m), function(k) {
+      for (j in seq_along(values)) {
+        i <- values[[j]]$rows
+        if (length(i)) data[i, labels[j]] <- values[[j]]$value[(k - 1) * length(i) + seq_along(i)]
+      }
+      data
+    })
+  }
+  structure(out, ess = filled$ess)
+}
+
+# One row of conditions, for what only looks whether there are some.
+one_of <- function(condition, fit, data) {
+  if (fit$d_condition == 0) return(NULL)
+  if (is.null(condition)) data[1, , drop = FALSE] else if (is.null(dim(condition))) condition[1] else
+    condition[1, , drop = FALSE]
+}
+
+# list(z, ess): an array of rows, columns and `m` completions, and of each row the effective number of draws.
+fill_rows <- function(fit, z, condition, m, draws) {
+  out <- array(z, c(dim(z), m))
+  ess <- rep(NA_real_, nrow(z))
+  missing <- is.na(z)
+  gaps <- which(rowSums(missing) > 0)
+  proposal <- NULL
+  for (i in split(gaps, pattern_key(missing[gaps, , drop = FALSE]))) {
+    known <- which(!missing[i[1], ])
+    exact <- is_exact_given(fit, known)
+    if (!exact && is.null(proposal)) proposal <- make_proposal(fit, known, condition)
+    each <- if (exact) m else draws
+    for (part in split(i, (seq_along(i) - 1) %/% max(1, PART_CHUNK %/% each))) {
+      here <- if (!is.null(condition)) rows_at(condition, if (n_rows(condition) == 1) 1L else part)
+      found <- weighted_rows(fit, z[part, , drop = FALSE], known, proposal, here, each)
+      weight <- matrix(found$log_weight, each)
+      ess[part] <- if (exact) draws else weigh_columns(weight)$ess
+      for (r in seq_along(part)) {
+        w <- weight[, r]
+        chosen <- if (exact) seq_len(m) else sample.int(each, m, TRUE, if (any(w > -Inf)) exp(w - max(w)))
+        out[part[r], , ] <- t(found$z[(r - 1) * each + chosen, , drop = FALSE])
+      }
+    }
+  }
+  list(z = out, ess = ess[gaps])
+}
+
+# A mids object with these values.
+as_imputed <- function(data, labels, values, m) {
+  out <- suppressWarnings(mice::mice(as.data.frame(data), m = m, maxit = 0, printFlag = FALSE))
+  for (j in seq_along(values)) {
+    i <- values[[j]]$rows
+    if (!length(i)) next
+    for (k in seq_len(m)) out$imp[[labels[j]]][[k]] <- values[[j]]$value[(k - 1) * length(i) + seq_along(i)]
+  }
+  out
+}

@@ -1,0 +1,119 @@
+# What the columns of a table are, and in which blocks they are fitted, see table.R. A role is list(
+#   kind      "levels", of codes; "whole", of whole numbers with few values; "atoms", of amounts of which many have one
+#             value, as 0; "line", of other numbers
+#   count     of levels: their number, and `ordered`, whether they have an order
+#   support   of whole numbers
+#   atoms)    the values of atoms, ascending
+# A block is list(
+#   kind      "levels", "whole", "atoms" (which of the atoms a value is, or none), "rest" (values that are no atoms), "line"
+#   columns   numbers of the columns that it is of, one of all kinds but "line"
+#   given     numbers of the columns before it, which it is conditioned on beside the user's conditions
+#   fit)
+
+# Of encoded columns `z`. `supports` are those that the user gave, `find` says whether whole numbers and atoms are looked
+# for.
+column_roles <- function(z, codecs, supports, weights, rows, find) {
+  lapply(seq_len(n_columns(z)), function(j) {
+    codec <- codecs[[j]]
+    if (is_levels(codec)) {
+      return(list(kind = "levels", count = length(codec$levels), ordered = codec$as == "ordered"))
+    }
+    given <- supports[[j]]
+    if (!is.null(given) && given$whole) return(list(kind = "whole", support = given))
+    if (!find || !is.null(codec) && is_time(codec)) return(list(kind = "line"))
+    one <- keep_columns(z, j)
+    whole <- if (is.null(given)) found_whole(one, rows, weights)
+    if (!is.null(whole)) return(list(kind = "whole", support = whole))
+    atoms <- found_atoms(column(one, 1), rows, weights)
+    if (length(atoms)) list(kind = "atoms", atoms = atoms) else list(kind = "line")
+  })
+}
+
+# Values that many rows have, see find_atoms(), of a column that is fitted by densities else: the others must be many, and
+# rarely agree.
+ATOMS_REST <- 30
+
+found_atoms <- function(x, rows, weights) {
+  if (!is.null(weights)) x <- x[weights > 0]
+  values <- count_values(x)
+  at <- find_atoms(values)
+  rest <- if (length(at)) values$count[-at] else integer()
+  if (sum(rest) < ATOMS_REST || agreement(rest) > TIES) return(numeric())
+  values$value[at]
+}
+
+# Whether a table needs blocks: one flow of all columns, or one of whole numbers, is a fit by itself.
+needs_blocks <- function(roles) {
+  kinds <- vapply(roles, `[[`, "", "kind")
+  any(kinds %in% c("levels", "atoms")) || any(kinds == "whole") && length(kinds) > 1
+}
+
+# Few values first; then columns with atoms; then all others together.
+table_blocks <- function(roles, z) {
+  kinds <- vapply(roles, `[[`, "", "kind")
+  count <- function(j) if (kinds[j] == "levels") roles[[j]]$count else length(unique(column(z, j)))
+  of_kind <- function(kind) {
+    j <- which(kinds == kind)
+    if (kind %in% c("levels", "whole")) j[order(vapply(j, count, 0L))] else j
+  }
+  blocks <- list()
+  given <- integer()
+  add <- function(kind, columns, last = TRUE) {
+    blocks[[length(blocks) + 1]] <<- list(kind = kind, columns = columns, given = given, fit = NULL)
+    if (last) given <<- c(given, columns)
+  }
+  for (j in of_kind("levels")) add("levels", j)
+  for (j in of_kind("whole")) add("whole", j)
+  for (j in of_kind("atoms")) {
+    add("atoms", j, last = FALSE)
+    add("rest", j)
+  }
+  if (length(of_kind("line"))) add("line", of_kind("line"))
+  blocks
+}
+
+# ---- rows of a block -------------------------------------------------------------------------------------------------
+
+# The rows of which a block speaks, of `n` in all.
+block_rows <- function(block, roles, z) {
+  if (block$kind != "rest") return(seq_len(n_rows(z)))
+  which(!(column(z, block$columns) %in% roles[[block$columns]]$atoms))
+}
+
+# What it is a distribution of there, as columns.
+block_points <- function(block, roles, z, i) {
+  points <- columns_at(keep_columns(z, block$columns), i)
+  if (block$kind == "atoms") points[[1]] <- match(points[[1]], roles[[block$columns]]$atoms, nomatch = 0) + 0
+  points
+}
+
+# And what it is given, list(columns, levels, groups), with names; `levels` as coded_levels() says, `groups` which of
+# them are of one column. NULL where that is nothing. `given` are the user's conditions, of which `user_levels` speaks.
+block_condition <- function(block, roles, z, labels, given, user_levels, i) {
+  parts <- lapply(block$given, function(j) role_columns(roles[[j]], column_at(z, j, i), labels[j]))
+  columns <- c(columns_at(given, i), unlist(lapply(parts, `[[`, "columns"), recursive = FALSE))
+  if (!length(columns)) return(NULL)
+  names(columns) <- make.unique(c(
+    column_names(given) %||% sprintf("condition%d", seq_len(n_columns(given) %||% 0L)),
+    unlist(lapply(parts, function(part) names(part$columns)))
+  ))
+  levels <- c(user_levels %||% integer(length(columns_at(given, 1))), unlist(lapply(parts, `[[`, "levels")))
+  groups <- c(-seq_along(columns_at(given, 1)), rep(block$given, vapply(parts, function(part) length(part$columns), 0L)))
+  list(columns = columns, levels = if (any(levels > 0)) levels, groups = groups)
+}
+
+# A column as what others are given: indicators of all levels but the first, codes where these are many, which nets look
+# up, and where they have an order; of a column with atoms its value and indicators of these.
+role_columns <- function(role, x, label) {
+  indicators <- function(values, names) {
+    stats::setNames(lapply(values, function(value) as.double(x == value)), paste(label, "is", names))
+  }
+  one <- stats::setNames(list(x), label)
+  columns <- switch(role$kind,
+    levels = if (role$ordered || role$count > MANY_LEVELS) one else indicators(seq_len(role$count - 1), role$names[-1]),
+    atoms = c(one, indicators(role$atoms, role$atoms)),
+    one
+  )
+  coded <- role$kind == "levels" && !role$ordered && role$count > MANY_LEVELS
+  list(columns = columns, levels = if (coded) role$count else integer(length(columns)))
+}

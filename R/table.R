@@ -1,0 +1,198 @@
+# Tables of columns that are not all numbers with densities: a chain of blocks, each a fit given the columns before it,
+#
+#   p(x) = prod_k p(x_k | x_1, ..., x_(k-1), c)
+#
+# with probabilities of levels, whole numbers and atoms, and densities of all other columns, which are the last block and
+# see all that is before them: exact, with respect to counting and Lebesgue measure. Columns with atoms, as amounts of
+# which many are 0, are two blocks: which of the atoms a value is, or none, and the values that are none.
+#
+# A table is plain data: the blueprint of a flow (blueprint.R), `d` and `d_condition`, the fields of a fit, and `roles`
+# and `blocks`, see table-blocks.R. The fits of blocks are by numbers, and have no blueprint but for their conditions.
+
+#' @rdname fit_flow
+#' @order 7
+#' @section Tables of mixed columns: Factors, ordered or not, logical values and text are columns of `data`, and left
+#'   sides of formulas, as numbers are: `fit_flow(iris)`, `fit_flow(Species ~ ., data = iris)`. Where stacks are
+#'   fitted, so are columns of whole numbers that few values have (see `counts()` in [supports]) and columns of which
+#'   many rows have one value, 0 among amounts or a bound (5 per cent of the rows at least). The distribution of such a
+#'   table is a chain of blocks: first columns of levels, the fewest levels first, then whole numbers, then columns with
+#'   atoms, then all others together, each block a fit of its own, given the columns before it and the conditions.
+#'   Log densities are exact: of probabilities for levels, whole numbers and atoms, of densities for other values; that
+#'   is, with respect to counting measure for the former and Lebesgue measure for the latter. Draws have the classes and
+#'   levels of the columns. A level that no row has is unlikely but possible where the factor knows it; others are
+#'   refused in points to evaluate. `layers`, `base`, `control` and settings of the training are those of the last
+#'   block; the others are stacks ([stack_members()]) in any case.
+#'
+#'   Such a fit is of class `bijectr_table`, with the fields of a stack but `members`, `folds`, `held_out`, `left_out`,
+#'   and: `roles`, of each column a list of `kind` (`"levels"`, `"whole"`, `"atoms"` or `"line"`) and what belongs to it;
+#'   `blocks`, lists of `kind`, `columns` and `given` (numbers of columns) and `fit`, an ordinary fit of the codes and
+#'   numbers of the block. `held_out_loglik` and `reference$flow` are sums of those of the blocks.
+#'   [conditional()] and [marginal()] make distributions of it, [impute()] fills gaps.
+#' @name fit_flow
+NULL
+
+# list(z, codecs, names): columns of data to fit as numbers, those of levels as codes; of other columns what
+# as_fit_data() says. NULL where there is no column of levels.
+open_levels <- function(data) {
+  if (has_levels(data)) data <- list2DF(list(data))
+  if (!is.list(data) || !inherits(data, "data.frame") && is.object(data)) return(NULL)
+  data <- open_data(data, "data")
+  of_levels <- vapply(data, has_levels, NA)
+  if (!any(of_levels)) return(NULL)
+  if (nrow(data) < 2) stop_arg("{.arg data} must have at least two rows, not {nrow(data)}.")
+  codecs <- rep(list(NULL), length(data))
+  names <- if (all(nzchar(names(data) %||% ""))) names(data)
+  columns <- as.list(data)
+  for (j in which(of_levels)) {
+    x <- columns[[j]]
+    label <- names[j] %||% as.character(j)
+    if (anyNA(x)) {
+      stop_arg(c(
+        "{.arg data} has a value that cannot be used: row {which(is.na(x))[1]}, column {.field {label}} is NA.",
+        i = "{.code na.omit(data)} leaves such rows out; {.code addNA()} makes a level of what is missing."
+      ))
+    }
+    if (length(unique(x)) < 2) {
+      stop_arg("Column {.field {label}} of {.arg data} has one level in these rows: leave it out.")
+    }
+    codecs[[j]] <- codec_levels(x)
+    columns[[j]] <- encode(codecs[[j]], x)
+  }
+  numbers <- which(!of_levels)
+  if (length(numbers)) {
+    rest <- as_fit_data(data[numbers], cure = "{.code na.omit(data)} leaves such rows out.")
+    found <- column_codecs(rest, "data")
+    for (k in seq_along(numbers)) {
+      codecs[[numbers[k]]] <- found[[k]] %||% CODEC_NUMBER
+      columns[[numbers[k]]] <- encode(found[[k]], column(rest, k))
+    }
+  }
+  list(z = stats::setNames(columns, names), codecs = codecs, names = names)
+}
+
+# The same of data without such columns, as as_fit_data() gives them.
+open_numbers <- function(data) {
+  codecs <- column_codecs(data, "data")
+  list(z = encode_columns(data, codecs), codecs = codecs, names = column_names(data))
+}
+
+# The roles of the columns of opened data; NULL where no blocks are needed. `find`: whether they are looked for, as in
+# stacks.
+table_roles <- function(opened, weights, rules, find) {
+  z <- opened$z
+  n <- n_rows(z)
+  weights <- check_weights(weights, n)
+  supports <- given_supports(rules$support, rules$lower, rules$upper, n_columns(z), opened$names, opened$codecs)
+  told <- character()
+  roles <- withCallingHandlers(
+    column_roles(z, opened$codecs, supports, weights, list(train = seq_len(n)), find && rules$whole),
+    bijectr_warning_counts = function(w) {
+      told <<- c(told, "one")
+      invokeRestart("muffleWarning")
+    }
+  )
+  if (!needs_blocks(roles)) return(NULL)
+  for (j in seq_along(roles)) if (roles[[j]]$kind == "levels") roles[[j]]$names <- opened$codecs[[j]]$levels
+  if (length(told)) tell_whole(roles, column_labels(z), supports)
+  list(roles = roles, supports = supports)
+}
+
+tell_whole <- function(roles, labels, supports) {
+  found <- which(vapply(roles, `[[`, "", "kind") == "whole" & vapply(supports, is.null, NA))
+  cli::cli_warn(c(
+    "{cli::qty(length(found))}Column{?s} {.field {labels[found]}} {?is/are} whole numbers with few values: {?it is/they
+     are} fitted by {?its/their} probabilities.",
+    i = "{.code support = list({labels[found][1]} = counts())} says so; {.fn real} fits a density."
+  ), class = "bijectr_warning_counts")
+}
+
+# `fit_block(kind, points, condition, weights, rules, levels, seconds)` fits one block; `by_formula` is what
+# formula_parts() says.
+fit_table <- function(opened, found, condition, weights, rules, seconds, fit_block, call, form, by_formula = NULL) {
+  started <- Sys.time()
+  elapsed <- function() as.double(Sys.time() - started, units = "secs")
+  if (rules$collinear == "drop") stop_arg("{.code collinear = \"drop\"} is for tables of numbers with densities.")
+  z <- opened$z
+  n <- n_rows(z)
+  weights <- check_weights(weights, n)
+  unit <- weight_unit(weights)
+  counted <- if (is.null(weights)) seq_len(n) else which(weights > 0)
+  rows <- count_effective(list(train = seq_len(n), validation = integer()), weights)
+  condition <- as_fit_condition(condition, n)
+  levels <- coded_levels(by_formula$model, column_names(condition))
+  side <- table_side(z, condition, rows$train, weights, rules, by_formula, levels)
+  given <- if (!is.null(condition)) encode_columns(condition, side$codecs)
+  roles <- found$roles
+  blocks <- table_blocks(roles, z)
+  auto <- identical(rules$support, "auto")
+  rules[c("support", "lower", "upper")] <- list(if (auto) "auto", NULL, NULL)
+  for (k in seq_along(blocks)) {
+    block <- blocks[[k]]
+    i <- intersect(block_rows(block, roles, z), counted)
+    at <- block_condition(block, roles, z, column_labels(z), given, levels, i)
+    points <- stats::setNames(block_points(block, roles, z, i), column_labels(z)[block$columns])
+    left <- if (!is.null(seconds)) max(seconds - elapsed(), 1e-3) * length(block$columns) /
+      sum(lengths(lapply(blocks[k:length(blocks)], `[[`, "columns")))
+    blocks[[k]]$fit <- keep_blocks(blocks[seq_len(k - 1)], within_blocks(fit_block(
+      block$kind, points, if (!is.null(at)) list2DF(at$columns), weights[i],
+      c(block_rules(block, roles, rules, found$supports), list(groups = at$groups)), at$levels, left
+    )))
+    blocks[[k]]$share <- sum_of_weights(i, weights) / sum_of_weights(counted, weights)
+  }
+  plan <- list(
+    names = opened$names, codecs = opened$codecs, condition = side, response = by_formula$response, form = form,
+    dropped = NULL
+  )
+  fit <- new_table(blocks, roles, plan, rows, n_columns(z), length(side$codecs), list(
+    call = call, formula = if (!is.null(by_formula)) bare_formula(by_formula$formula), standardize = rules$standardize,
+    na.action = by_formula$na_action, digest = data_digest(z, given, by_formula$formula),
+    nobs = count_rows(n, weights), seconds = elapsed()
+  ), sum_of_weights(counted, weights))
+  density <- points_density(fit, z, given)
+  add_evaluation(fit, list(loglik = log_likelihoods(density, weights, rows)$loglik))
+}
+
+sum_of_weights <- function(i, weights) if (is.null(weights)) length(i) else sum(weights[i])
+
+# The user's conditions, as a blueprint has them; NULL without any.
+table_side <- function(z, condition, train, weights, rules, by_formula, levels) {
+  if (is.null(condition)) return(NULL)
+  side <- blueprint(
+    list(seq_len(n_rows(z)) + 0), condition, train, by_formula$model, weights = weights, extrapolate = rules$extrapolate
+  )$condition
+  if (!is.null(levels)) side$levels <- levels
+  side
+}
+
+block_rules <- function(block, roles, rules, supports) {
+  role <- roles[[block$columns[1]]]
+  codes <- switch(block$kind, levels = role$count, atoms = length(role$atoms) + 1)
+  rules$whole <- block$kind %in% c("levels", "whole", "atoms")
+  rules$nominal <- block$kind == "atoms" || block$kind == "levels" && !role$ordered
+  rules["given"] <- list(
+    if (!is.null(codes)) list(counts(0, codes - 1))
+    else if (block$kind == "whole") list(role$support)
+    else unname(supports[block$columns])
+  )
+  rules
+}
+
+# `total`: the weight of all rows, of which the blocks speak of shares.
+new_table <- function(blocks, roles, plan, rows, d, d_condition, fields, total) {
+  fits <- lapply(blocks, `[[`, "fit")
+  share <- vapply(blocks, `[[`, 0, "share")
+  worst <- which.max(match(vapply(fits, `[[`, "", "status"), c(COMPLETE, EARLY)))
+  out <- lapply(FIT_FIELDS, function(is) NULL)
+  flow <- sum(share * vapply(fits, function(fit) fit$reference$flow %||% NA_real_, 0))
+  of_normal <- stats::setNames(rep(list(NA_real_), length(REFERENCE_FIELDS)), REFERENCE_FIELDS)
+  known <- c(fields, list(
+    loss = loss_maximum_likelihood(), control = fits[[length(fits)]]$control, rows = rows,
+    status = fits[[worst]]$status, steps = sum(vapply(fits, `[[`, 0, "steps")), epochs = 0, history = NO_HISTORY,
+    held_out_loglik = flow * total, reference = replace(of_normal, "flow", flow)
+  ))
+  out[names(known)] <- known
+  structure(
+    c(list(format = FORMAT_VERSION, d = d, d_condition = d_condition), plan, out, list(roles = roles, blocks = blocks)),
+    class = c("bijectr_table", "bijectr_fit", "bijectr_flow")
+  )
+}
