@@ -141,27 +141,37 @@ CHECK_ROWS <- c(5000, 1000)
 #   flow        the fit with a blueprint of plain numbers: draws and points are matrices, as are conditions
 #   x, given    the rows, and their conditions or NULL; `off`: rows that have no place in the density whatever it says
 #   train       number of rows that the fit was made from; used, of: see ?check_flow
+#   lebesgue    whether its densities are with respect to Lebesgue measure
 #   single      whether it is one map; labels, codecs: of the coordinates; notes)
 check_subject <- function(fit, data, condition, weights) {
   gappy <- inherits(fit, "bijectr_gaps_fit")
   if (gappy) check_gaps_fit(fit) else check_object(fit)
   taken <- rows_to_check(fit, data, condition, weights, gappy)
-  single <- !gappy && !inherits(fit, "bijectr_stack")
+  what <- if (gappy) {
+    "A fit with na = \"model\""
+  } else if (is_stack(fit)) {
+    "A stack"
+  } else if (is_table(fit)) {
+    "A table of mixed columns"
+  } else if (is_part(fit) || is_whole(fit)) {
+    "Such a distribution"
+  }
+  single <- is.null(what)
   notes <- c(taken$notes, if (!single) {
     paste(
-      if (gappy) "A fit with na = \"model\"" else "A stack",
-      "has no single map: latent coordinates, round trip and Jacobian are left out."
+      what, "has no single map: latent coordinates, round trip and Jacobian are left out."
     )
   })
   given <- taken$given
   if (!gappy && is_whole(fit)) {
-    taken$off <- taken$off | taken$x[, 1] != round(taken$x[, 1])
-    taken$x <- matrix(drawn_within(plain_flow(fit), round(taken$x[, 1]), given))
-    notes <- c(notes, "Whole numbers are looked at by points of the line, drawn within their intervals by the fit.")
+    notes <- c(notes, "Whole numbers have places at random between those of the numbers next to them.")
   }
+  flow <- plain_flow(fit)
+  if (!gappy && is_whole(fit)) flow$codecs <- fit$codecs
   list(
-    flow = plain_flow(fit), x = taken$x, given = given, off = taken$off, train = rows_behind(fit), of = taken$of,
-    used = taken$used, single = single, gappy = gappy, labels = coordinate_labels(fit),
+    flow = flow, x = taken$x, given = given, off = taken$off, train = rows_behind(fit), of = taken$of,
+    used = taken$used, single = single, gappy = gappy,
+    lebesgue = !gappy && !is_whole(fit) && !is_table(fit) && !(is_part(fit) && is_table(fit$of)), labels = coordinate_labels(fit),
     conditions = if (!is.null(given)) fit$condition$names %||% paste("condition", seq_len(ncol(given))),
     codecs = fit$codecs, notes = notes
   )

@@ -5,7 +5,7 @@ INTEGRAL_ERROR <- 0.02
 # With conditions at three rows of them: the first, the middle and the last.
 density_integrals <- function(subject, places) {
   d <- length(subject$labels)
-  if (d > 2 || subject$gappy || places$broken > 0) return(NULL)
+  if (d > 2 || !subject$lebesgue || places$broken > 0) return(NULL)
   given <- subject$given
   rows <- if (is.null(given)) NA else unique(round(seq(1, nrow(given), length.out = 3)))
   found <- lapply(rows, function(i) {

@@ -96,10 +96,14 @@ places_among <- function(x, reference, own = NULL) {
 
 # Of one coordinate, by the distribution function; NULL where the fit has none, or gives no number.
 exact_places <- function(flow, x, subject, rows = seq_len(nrow(x))) {
-  if (flow$d > 1 || subject$gappy) return(NULL)
+  if (flow$d > 1 || subject$gappy || is_table(flow)) return(NULL)
   given <- if (!is.null(subject$given)) subject$given[rows, , drop = FALSE]
-  p <- tryCatch(quietly(pflow(x[, 1], flow, given)), bijectr_error = function(e) NULL)
-  if (is.null(p) || anyNA(p)) NULL else p
+  at <- function(x) tryCatch(quietly(pflow(x, flow, given)), bijectr_error = function(e) NULL)
+  p <- at(x[, 1])
+  if (is.null(p) || anyNA(p)) return(NULL)
+  if (!is_whole(flow)) return(p)
+  below <- at(x[, 1] - 1)
+  below + stats::runif(length(p)) * (p - below)
 }
 
 # Of the points on the base side, among draws from the base.

@@ -101,20 +101,42 @@ hopeless_kinds <- function(log_density, weight, w = NULL, kept = character()) {
   colnames(log_density)[out]
 }
 
-# Weights v that make sum_i w_i log sum_m v_m p_m(i) + sum_m prior_m log v_m largest.
+# Weights v that make sum_i w_i log sum_m v_m p_m(i) + sum_m prior_m log v_m largest: by EM, whose steps are extrapolated
+# where that leads upwards (Varadhan and Roland 2008, Scandinavian Journal of Statistics 35, 335-353,
+# doi:10.1111/j.1467-9469.2007.00585.x). Where the prior is 0 a weight may end at 0, which no extrapolation passes.
 mixture_mode <- function(log_density, w, prior) {
   most <- do.call(pmax, lapply(seq_len(ncol(log_density)), function(j) log_density[, j]))
   density <- exp(log_density - ifelse(is.finite(most), most, 0))
   possible <- rowSums(density) > 0
-  weight <- rep(1 / ncol(log_density), ncol(log_density))
-  for (step in seq_len(STACK_EM_STEPS)) {
-    share <- ifelse(possible, w / drop(density %*% weight), 0)
-    new <- (weight * drop(crossprod(density, share)) + prior) / (sum(w[possible]) + sum(prior))
-    done <- max(abs(new - weight)) < 1e-7
-    weight <- new
-    if (done) break
+  density <- density[possible, , drop = FALSE]
+  w <- w[possible]
+  total <- sum(w) + sum(prior)
+  step <- function(weight) {
+    mixed <- drop(density %*% weight)
+    list(
+      weight = (weight * drop(crossprod(density, w / mixed)) + prior) / total,
+      value = sum(w * log(mixed)) + sum(prior[prior > 0] * log(weight[prior > 0]))
+    )
   }
-  weight / sum(weight)
+  weight <- rep(1 / ncol(log_density), ncol(log_density))
+  at <- step(weight)
+  for (round in seq_len(STACK_EM_STEPS)) {
+    first <- at$weight - weight
+    if (max(abs(first)) < 1e-9) break
+    second <- step(at$weight)
+    bend <- second$weight - at$weight - first
+    far <- sqrt(sum(first^2) / max(sum(bend^2), 1e-300))
+    new <- weight + 2 * far * first + far^2 * bend
+    ahead <- if (far > 1 && all(new > 0)) step(new / sum(new))
+    if (!is.null(ahead) && ahead$value >= second$value) {
+      weight <- new / sum(new)
+      at <- ahead
+    } else {
+      weight <- second$weight
+      at <- step(weight)
+    }
+  }
+  at$weight / sum(at$weight)
 }
 
 # The log density of every row that was held out, by weights and sizes that were found without its group.
@@ -132,5 +154,7 @@ honest_densities <- function(members, part, w) {
 }
 
 weighted_density <- function(log_density, weight) {
-  Reduce(log_add, lapply(seq_along(weight), function(j) log_density[, j] + log(weight[j])))
+  most <- do.call(pmax, lapply(seq_along(weight), function(j) log_density[, j]))
+  most <- ifelse(is.finite(most), most, 0)
+  most + log(drop(exp(log_density - most) %*% weight))
 }

@@ -81,7 +81,7 @@ block_rows <- function(block, roles, z) {
 }
 
 # What it is a distribution of there, as columns.
-block_points <- function(block, roles, z, i) {
+points_of_block <- function(block, roles, z, i) {
   points <- columns_at(keep_columns(z, block$columns), i)
   if (block$kind == "atoms") points[[1]] <- match(points[[1]], roles[[block$columns]]$atoms, nomatch = 0) + 0
   points
@@ -89,7 +89,7 @@ block_points <- function(block, roles, z, i) {
 
 # And what it is given, list(columns, levels, groups), with names; `levels` as coded_levels() says, `groups` which of
 # them are of one column. NULL where that is nothing. `given` are the user's conditions, of which `user_levels` speaks.
-block_condition <- function(block, roles, z, labels, given, user_levels, i) {
+condition_of_block <- function(block, roles, z, labels, given, user_levels, i) {
   parts <- lapply(block$given, function(j) role_columns(roles[[j]], column_at(z, j, i), labels[j]))
   columns <- c(columns_at(given, i), unlist(lapply(parts, `[[`, "columns"), recursive = FALSE))
   if (!length(columns)) return(NULL)

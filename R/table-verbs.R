@@ -37,7 +37,7 @@ is_role <- function(role) {
 
 # Conditions of a block for rows `i`, as its fit has them encoded.
 block_given <- function(table, block, z, given, i) {
-  at <- block_condition(block, table$roles, z, coordinate_labels(table), given, table$condition$levels, i)
+  at <- condition_of_block(block, table$roles, z, coordinate_labels(table), given, table$condition$levels, i)
   if (!is.null(at)) encode_columns(at$columns, block$fit$condition$codecs)
 }
 
@@ -53,7 +53,7 @@ block_density <- function(table, block, points, condition) {
   i <- block_rows(block, table$roles, points)
   out <- numeric(n_rows(points))
   if (!length(i)) return(out)
-  at <- block_points(block, table$roles, points, i)
+  at <- points_of_block(block, table$roles, points, i)
   out[i] <- rows_density(block$fit, at, block_given(table, block, points, condition, i))
   out
 }

@@ -129,8 +129,8 @@ fit_table <- function(opened, found, condition, weights, rules, seconds, fit_blo
   for (k in seq_along(blocks)) {
     block <- blocks[[k]]
     i <- intersect(block_rows(block, roles, z), counted)
-    at <- block_condition(block, roles, z, column_labels(z), given, levels, i)
-    points <- stats::setNames(block_points(block, roles, z, i), column_labels(z)[block$columns])
+    at <- condition_of_block(block, roles, z, column_labels(z), given, levels, i)
+    points <- stats::setNames(points_of_block(block, roles, z, i), column_labels(z)[block$columns])
     left <- if (!is.null(seconds)) max(seconds - elapsed(), 1e-3) * length(block$columns) /
       sum(lengths(lapply(blocks[k:length(blocks)], `[[`, "columns")))
     blocks[[k]]$fit <- keep_blocks(blocks[seq_len(k - 1)], within_blocks(fit_block(

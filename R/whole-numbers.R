@@ -115,26 +115,6 @@ log_interval <- function(object, lower, upper, condition) {
   value
 }
 
-# Points of the line within the intervals of whole numbers, drawn from a flow of the line: where the fit is right, their
-# distribution is that of the flow.
-drawn_within <- function(flow, k, condition) {
-  ends <- function(below) {
-    at <- function(x) points_cdf(flow, matrix(x), condition, below, FALSE)
-    cbind(at(k - 0.5), at(k + 0.5))
-  }
-  below <- ends(TRUE)
-  above <- ends(FALSE)
-  share <- stats::runif(length(k))
-  lower <- below[, 1] < 0.5 # by the tail that has the digits
-  p <- ifelse(lower, below[, 1] + share * (below[, 2] - below[, 1]), above[, 2] + share * (above[, 1] - above[, 2]))
-  out <- numeric(length(k))
-  for (tail in c(TRUE, FALSE)) {
-    i <- which(lower == tail)
-    if (length(i)) out[i] <- points_quantile(flow, p[i], rows_at(condition, i), tail, FALSE)
-  }
-  out
-}
-
 # ---- training --------------------------------------------------------------------------------------------------------
 
 # The space of training_space() for the loss of intervals.
