@@ -156,7 +156,8 @@ check_subject <- function(fit, data, condition, weights) {
   given <- taken$given
   if (!gappy && is_whole(fit)) {
     taken$off <- taken$off | taken$x[, 1] != round(taken$x[, 1])
-    taken$x <- matrix(drawn_within(plain_flow(fit), round(taken$x[, 1]), given))
+    k <- round(taken$x[, 1])
+    taken$x <- matrix(drawn_within(plain_flow(fit), k - 0.5, k + 0.5, given))
     notes <- c(notes, "Whole numbers are looked at by points of the line, drawn within their intervals by the fit.")
   }
   list(

@@ -88,12 +88,12 @@ fit_flow.formula <- function(formula, data = NULL, layers = NULL, ..., d = NULL,
   if (!is.null(members)) {
     return(fit_stack(
       y, parts$condition, parts$weights, rules, members, control$seconds, progress, call,
-      bare_formula(parts$formula), parts$model, parts$response, parts$na_action, form
+      bare_formula(parts$formula), parts$model, parts$response, parts$na_action, form, observed = parts$observed
     ))
   }
   fit_matrix(y, layers, base, parts$condition, parts$weights, rules, loss, control, progress,
     call = call, formula = bare_formula(parts$formula), model = parts$model, response = parts$response,
-    na_action = parts$na_action, form = form
+    na_action = parts$na_action, form = form, observed = parts$observed
   )
 }
 
@@ -115,7 +115,7 @@ in_columns <- function(expr, value, data, envir, name) {
 }
 
 # What a formula makes of data, NULL or a data frame: list(
-#   data, condition, weights  as fit_matrix() takes them; condition is NULL without any
+#   data, observed, condition, weights  as fit_matrix() takes them; observed and condition are NULL without any
 #   kept        row numbers in the user's data; NULL: all
 #   na_action   the rows that were left out for missing values, as of lm()
 #   formula     without dots
@@ -137,7 +137,12 @@ formula_parts <- function(formula, data, weights = NULL, subset = NULL, na_actio
   check_sides(sides$left, variables, data, envir)
   start <- if (inherits(layers, "bijectr_flow")) layers
   left <- if (is.null(start$response)) sides$left else left_again(sides$left, start)
-  values <- lapply(left, function(part) evaluate_formula(without_nan(eval(part, data, envir))))
+  left <- lapply(left, with_known_status, data, envir)
+  values <- lapply(left, function(part) evaluate_formula(without_nan(eval(part, data, times_env(part, envir)))))
+  times <- left_times(values)
+  if (gappy) refuse_times(times)
+  told <- values
+  if (!is.null(times)) values[[1]] <- times$value
   value_of <- function(name) if (name %in% names(data)) data[[name]] else get0(name, envir)
   y <- left_columns(values, left, function(name, part) {
     if (name %in% names(data) || name %in% all.vars(part)) value_of(name)
@@ -148,7 +153,9 @@ formula_parts <- function(formula, data, weights = NULL, subset = NULL, na_actio
   # what else is missing leaves a row out, whatever its left side
   whole <- which(are_there(as.list(right), NROW(y[[1]])))
   check_left(values, left, value_of, intersect(kept %||% seq_len(NROW(y[[1]])), whole))
-  rows <- used_rows(c(y, as.list(right)), kept, weights, na_action, length(y), gappy)
+  observed <- times$rows
+  if (!is.null(observed)) names(observed) <- sprintf("(%s)", names(observed))
+  rows <- used_rows(c(y, as.list(right), observed), kept, weights, na_action, length(y), gappy)
   y <- rows$table[seq_along(y)]
   model <- start$condition$model
   if (is.null(model)) {
@@ -165,11 +172,12 @@ formula_parts <- function(formula, data, weights = NULL, subset = NULL, na_actio
   }
   response <- start$response
   if (is.null(response)) {
-    response <- response_model(sides$left, values, data, envir)
-    check_rowwise(response, values, value_of, envir)
+    response <- response_model(left, told, data, envir)
+    check_rowwise(response, told, value_of, envir)
   }
+  if (!is.null(observed)) observed <- stats::setNames(rows$table[names(observed)], names(times$rows))
   list(
-    data = list2DF(y), condition = condition, weights = rows$weights, kept = rows$kept,
+    data = list2DF(y), observed = observed, condition = condition, weights = rows$weights, kept = rows$kept,
     na_action = rows$na_action, formula = formula, model = model,
     response = response
   )

@@ -183,10 +183,15 @@ fit_flow.data.frame <- function(data, layers = NULL, ..., d = NULL, members = NU
   )
   asked <- members
   members <- wanted_members(members, said, list(...))
+  opened <- open_times(data)
+  data <- opened$data
   form <- form_of(data)
-  gaps <- if (check_choice(na, c("fail", "model"), "na") == "model") open_gaps(data, weights)
+  if (check_choice(na, c("fail", "model"), "na") == "model") refuse_times(opened$observed)
+  gaps <- if (na[1] == "model") open_gaps(data, weights)
   data <- as_fit_data(if (is.null(gaps)) data else gaps$data,
-    cure = "{.code na.omit(data)} leaves such rows out; {.code na = \"model\"} learns from them."
+    cure = paste0("{.code na.omit(data)} leaves such rows out", if (is.null(opened$observed)) {
+      "; {.code na = \"model\"} learns from them"
+    }, ".")
   )
   if (!is.null(d) && check_count(d, "d") != n_columns(data)) {
     stop_arg("{.arg d} is {d}, but {.arg data} has {n_columns(data)} column{?s}.")
@@ -200,9 +205,13 @@ fit_flow.data.frame <- function(data, layers = NULL, ..., d = NULL, members = NU
     return(fit_gaps(data, gaps$missing, layers, condition, weights, rules, control, fit_block, call, form))
   }
   if (!is.null(members)) {
-    return(fit_stack(data, condition, weights, rules, members, control$seconds, progress, call, form = form))
+    return(fit_stack(data, condition, weights, rules, members, control$seconds, progress, call,
+      form = form, observed = opened$observed
+    ))
   }
-  fit_matrix(data, layers, base, condition, weights, rules, loss, control, progress, call, form = form)
+  fit_matrix(data, layers, base, condition, weights, rules, loss, control, progress, call,
+    form = form, observed = opened$observed
+  )
 }
 
 #' @rdname fit_flow
@@ -228,20 +237,22 @@ block_fitter <- function(base, loss, progress) {
 # One flow. The arguments are those of pose_problem(), and what a fit keeps of its call.
 fit_matrix <- function(data, layers, base, condition, weights, rules, loss, control, progress, call = NULL,
                        formula = NULL, model = NULL, response = NULL, na_action = NULL, form = NULL,
-                       levels = coded_levels(model, column_names(condition))) {
+                       levels = coded_levels(model, column_names(condition)), observed = NULL) {
   loss <- check_data_loss(loss)
   split <- function(n, weights) split_rows(n, control$validation, weights)
-  problem <- pose_problem(data, layers, condition, weights, rules, split, model, response, form, levels)
+  problem <- pose_problem(data, layers, condition, weights, rules, split, model, response, form, levels, observed)
   built <- build_flow(problem, base)
   check_loss(loss, built$flow)
   advise_size(built$flow, problem$data, problem$condition, problem$rows, control)
   setup <- flow_setup(problem, built, control, loss)
   origin <- list(
     call = call, formula = formula, loss = loss, standardize = rules$standardize, rows = problem$rows,
-    na.action = na_action, digest = data_digest(problem$data, problem$condition, formula),
-    nobs = count_rows(problem$n, problem$weights)
+    na.action = na_action, digest = data_digest(told_by(problem$data, problem$observed), problem$condition, formula),
+    nobs = count_rows(problem$n, problem$weights),
+    censoring = if (!is.null(observed)) count_censoring(observed, problem$weights)
   )
   control$noise <- setup$noise
-  evaluate <- evaluate_data(replace(setup, "data", list(problem$data)), problem$rows, problem$unit)
+  read <- c(replace(setup, "data", list(problem$data)), list(observed = problem$observed))
+  evaluate <- evaluate_data(read, problem$rows, problem$unit)
   finish_fit(built$flow, setup, new_state(built$flow, control), control, progress, origin, evaluate)
 }
