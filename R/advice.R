@@ -4,16 +4,17 @@
 ADVICE_ROWS <- 8192
 
 # Before the training. Data and conditions are numbers already, as the core takes them.
-# `counts`: the columns that the user knows to be whole numbers.
-advise_data <- function(data, condition, rows, weights, counts = NULL) {
-  i <- unique(look_at_rows(seq_len(n_rows(data)), weights, ADVICE_ROWS)$rows)
+# `counts`: the columns that the user knows to be whole numbers; `exact`: the rows that lie at a point, NULL if all do.
+advise_data <- function(data, condition, rows, weights, counts = NULL, exact = NULL) {
+  i <- unique(look_at_rows(exact %||% seq_len(n_rows(data)), weights, ADVICE_ROWS)$rows)
   labels <- column_labels(data)
   advise_rows(n_columns(data), if (is.null(condition)) 0 else n_columns(condition), rows, weights)
+  if (!length(i)) return(invisible())
   x <- columns_at(data, i)
   values <- lapply(x, count_values)
   fine <- advise_values(values, labels, counts)
   given <- columns_at(condition, i)
-  if (any(fine)) {
+  if (any(fine) && is.null(exact)) {
     sharpest <- which(fine)[which.min(vapply(values[fine], occupancy, 0))]
     if (length(i) < n_rows(data)) {
       i <- rows_of_like_value(data, sharpest, x[[sharpest]], weights)

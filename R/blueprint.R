@@ -62,31 +62,10 @@ take_in <- function(flow, x, name, condition = NULL, latent = FALSE, gaps = FALS
   given <- if (flow$d_condition > 0 || !is.null(condition)) take_condition(flow, condition, n, x, gaps)
   at <- if (gaps) leave_gaps_out(points, given, n) else list(points = points, condition = given, n = n)
   if (!is.null(side$off)) at$off <- if (is.null(at$kept)) side$off else side$off[at$kept]
-  at
-}
-
-leave_gaps_out <- function(points, condition, n) {
-  at <- list(points = points, condition = condition, n = n)
-  whole <- native_all_within(points, LARGEST) && (is.null(condition) || native_all_within(condition, LARGEST))
-  if (whole) return(at)
-  gone <- rows_with_gaps(points) | rows_with_gaps(condition)
-  if (!any(gone)) return(at)
-  kept <- which(!gone)
-  given <- if (!is.null(condition)) keep_rows(condition, kept)
-  list(points = keep_rows(points, kept), condition = given, n = length(kept), rows = n, kept = kept)
-}
-
-# One value, or one row of a matrix, for each row that came in.
-put_back <- function(value, at) {
-  if (is.null(at$kept)) return(value)
-  if (is.matrix(value)) {
-    all <- matrix(NA_real_, at$rows, ncol(value))
-    all[at$kept, ] <- value
-  } else {
-    all <- rep(NA_real_, at$rows)
-    all[at$kept] <- value
+  if (!is.null(side$observed)) {
+    at$observed <- if (is.null(at$kept)) side$observed else keep_rows(side$observed, at$kept)
   }
-  all
+  at
 }
 
 # Conditions alone, n rows, or as many as there are if `n` is NULL; NULL where the flow has none. For a fit by formula
@@ -136,13 +115,21 @@ conditions_of_model <- function(given, model, names, name, gaps) {
   out
 }
 
-# Points on the data side, list(points, off): `off` says which rows the flow gives no density, as they do not fulfil the
-# relations or have no place on the left side of a formula; NULL where all have one.
+# Points on the data side, list(points, off, observed): `off` says which rows the flow gives no density, as they do not
+# fulfil the relations or have no place on the left side of a formula; NULL where all have one. `observed` is what is
+# known of censored times, see times.R; NULL elsewhere.
 take_side <- function(flow, x, name, gaps) {
-  if (is.null(flow$response)) return(take_coordinates(flow, x, name, gaps))
-  taken <- take_response(open_data(x, name), flow, name)
+  times <- if (flow$d == 1) find_times(x, flow$names)
+  if (is.null(flow$response) && is.null(times)) return(take_coordinates(flow, x, name, gaps))
+  taken <- if (is.null(times)) {
+    take_response(open_data(x, name), flow, name)
+  } else {
+    read <- read_times(times, name)
+    list(points = read$value, observed = read$rows)
+  }
   side <- take_coordinates(flow, taken$points, name, gaps)
   if (!is.null(taken$off)) side$off <- taken$off | (side$off %||% FALSE)
+  side$observed <- taken$observed
   side
 }
 
@@ -156,7 +143,9 @@ take_coordinates <- function(flow, x, name, gaps = FALSE) {
 take_points <- function(x, d, names, codecs, name, each = "", gaps = FALSE, largest = LARGEST) {
   x <- open_data(x, name)
   if (gaps) x <- blanks_to_numbers(x)
-  if (d == 1) x <- if (has_levels(x)) list2DF(stats::setNames(list(x), names)) else as_column(x, names)
+  if (d == 1) {
+    x <- if (has_levels(x) && is_levels(codecs[[1]])) list2DF(stats::setNames(list(x), names)) else as_column(x, names)
+  }
   check_once(x, names, name)
   if (is.list(x) && is.data.frame(x)) {
     x <- as_table(pick_columns(x, names, name), name, names)

@@ -83,6 +83,9 @@ is_quantiles <- function(x) {
     some_count(x[["n"]]) && some_count(x[["drawn"]]) && some_count(x[["broken"]])
 }
 
+# See count_censoring() in times.R.
+CENSORING_COUNTS <- c("events", "right", "left", "interval", "truncated")
+
 REFERENCE_FIELDS <- c("normal", "flow", "normal_train", "flow_train", "error", "error_train")
 
 # The fields of a fit beside those of its flow, in the words of ?fit_flow; all are always there. Each with what it may
@@ -116,6 +119,7 @@ FIT_FIELDS <- list(
   evaluation = null_or(numbers_called("elbo", "elbo_se", "log_z", "log_z_se", "ess", "pareto_k", "n")),
   rounds = null_or(is.list),
   observed = null_or(is.numeric),
+  censoring = null_or(function(x) is.numeric(x) && setequal(names(x), CENSORING_COUNTS) && !anyNA(x)),
   state = null_or(function(x) is.list(x) && some_count(x[["seed"]]) && is.numeric(x[["counters"]]))
 )
 

@@ -85,7 +85,7 @@ quantile.bijectr_flow <- function(x, probs = seq(0, 1, 0.25), condition = NULL, 
   check_has_quantiles(x)
   check_flag(names, "names")
   p <- check_probabilities(probs, "probs", FALSE)
-  labels <- ifelse(is.na(p), "", paste0(formatC(100 * p, format = "fg", width = 1, digits = 7), "%"))
+  labels <- percent_labels(p)
   rows <- condition_rows(x, condition)
   if (rows == 1) {
     value <- flow_quantile(x, probs, condition, "probs")
@@ -96,6 +96,10 @@ quantile.bijectr_flow <- function(x, probs = seq(0, 1, 0.25), condition = NULL, 
   value <- matrix(as.double(unlist(columns)), rows, length(p))
   if (names) dimnames(value) <- list(NULL, labels)
   value
+}
+
+percent_labels <- function(p) {
+  ifelse(is.na(p), "", paste0(formatC(100 * p, format = "fg", width = 1, digits = 7), "%"))
 }
 
 # How many rows of conditions there are: one row of several conditions may be a vector.

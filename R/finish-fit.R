@@ -70,12 +70,13 @@ count_rows <- function(n, weights) if (is.null(weights)) n else sum(weights > 0)
 # Fields of a fit to data. `unit`: that of the weights, see weight_unit().
 evaluate_data <- function(setup, rows, unit = 1) {
   function(fit) {
-    setup$whole <- is_whole(fit)
     collect_garbage(setup$data)
-    density <- rows_density(fit, setup$data, setup$condition)
+    density <- rows_density(fit, setup$data, setup$condition, setup$observed)
     c(log_likelihoods(density, setup$weight, rows, unit), list(
       reference = fit_reference(setup, rows, density),
-      quantiles = fit_quantiles(fit, setup$data, setup$condition, setup$weight, rows$train)
+      quantiles = if (is.null(fit$censoring)) {
+        fit_quantiles(fit, setup$data, setup$condition, setup$weight, rows$train)
+      }
     ))
   }
 }

@@ -58,51 +58,21 @@ fit_flow.formula <- function(formula, data = NULL, layers = NULL, ..., d = NULL,
   if ("condition" %in% names_of_dots(...)) {
     stop_arg("{.arg condition} was given beside {.arg formula}: conditions stand on its right side.")
   }
-  asked <- members
-  members <- wanted_members(members, said, list(...))
+  settings <- list(...)
+  members_wanted <- wanted_members(members, said, settings)
   form <- form_of(data)
   data <- formula_data(data)
-  gappy <- check_choice(na, c("fail", "model"), "na") == "model"
   find <- function(expr, value, name) in_columns(expr, value, data, environment(formula), name)
   parts <- formula_parts(
     formula, data, find(substitute(weights), weights, "weights"), find(substitute(subset), subset, "subset"), na.action,
-    layers, gappy
+    layers, identical(na, "model")
   )
-  gaps <- if (gappy) open_gaps(parts$data, parts$weights)
-  mixed <- if (!gappy) open_levels(parts$data)
-  y <- if (is.null(mixed)) as_fit_data(if (is.null(gaps)) parts$data else gaps$data) else mixed$z
-  if (!is.null(d) && check_count(d, "d") != n_columns(y)) {
-    stop_arg("{.arg d} is {d}, but the left side of {.arg formula} has {n_columns(y)} column{?s}.")
-  }
-  control <- make_control(control, default_control(n_rows(y), n_columns(y)), list(...))
-  rules <- column_rules(standardize, extrapolate, support, lower, upper, collinear)
-  rules$whole <- identical(loss$kind, "maximum_likelihood") && is.null(gaps$missing)
-  rules$computed <- computed_coordinates(parts$response, names(parts$data))
-  call <- plain_call(match.call(fit_flow.formula, call))
-  if (!is.null(gaps$missing)) {
-    refuse_members(asked)
-    fit_block <- block_fitter(base, loss, progress)
-    return(fit_gaps(
-      y, gaps$missing, layers, parts$condition, parts$weights, rules, control, fit_block, call, form, parts
-    ))
-  }
-  if (is.null(mixed) && !is.null(members)) mixed <- open_numbers(y)
-  found <- if (!is.null(mixed)) table_roles(mixed, parts$weights, rules, !is.null(members))
-  if (!is.null(found)) {
-    fit_block <- table_fitter(members, layers, base, loss, control, progress)
-    return(fit_table(
-      mixed, found, parts$condition, parts$weights, rules, control$seconds, fit_block, call, form, parts
-    ))
-  }
-  if (!is.null(members)) {
-    return(fit_stack(
-      y, parts$condition, parts$weights, rules, members, control$seconds, progress, call,
-      bare_formula(parts$formula), parts$model, parts$response, parts$na_action, form
-    ))
-  }
-  fit_matrix(y, layers, base, parts$condition, parts$weights, rules, loss, control, progress,
-    call = call, formula = bare_formula(parts$formula), model = parts$model, response = parts$response,
-    na_action = parts$na_action, form = form
+  from <- list(
+    data = parts$data, observed = parts$observed, condition = parts$condition, weights = parts$weights, form = form,
+    call = plain_call(match.call(fit_flow.formula, call)), what = "the left side of {.arg formula}", by_formula = parts
+  )
+  fit_data(from, layers, members_wanted, is.null(members) || is_one(members), base,
+    column_rules(standardize, extrapolate, support, lower, upper, collinear), na, loss, control, settings, progress, d
   )
 }
 
@@ -124,7 +94,7 @@ in_columns <- function(expr, value, data, envir, name) {
 }
 
 # What a formula makes of data, NULL or a data frame: list(
-#   data, condition, weights  as fit_matrix() takes them; condition is NULL without any
+#   data, observed, condition, weights  as fit_matrix() takes them; observed and condition are NULL without any
 #   kept        row numbers in the user's data; NULL: all
 #   na_action   the rows that were left out for missing values, as of lm()
 #   formula     without dots
@@ -146,7 +116,12 @@ formula_parts <- function(formula, data, weights = NULL, subset = NULL, na_actio
   check_sides(sides$left, variables, data, envir)
   start <- if (inherits(layers, "bijectr_flow")) layers
   left <- if (is.null(start$response)) sides$left else left_again(sides$left, start)
-  values <- lapply(left, function(part) evaluate_formula(without_nan(eval(part, data, envir))))
+  left <- lapply(left, with_known_status, data, envir)
+  values <- lapply(left, function(part) evaluate_formula(without_nan(eval(part, data, times_env(part, envir)))))
+  times <- left_times(values)
+  if (gappy) refuse_times(times)
+  told <- values
+  if (!is.null(times)) values[[1]] <- times$value
   value_of <- function(name) if (name %in% names(data)) data[[name]] else get0(name, envir)
   y <- left_columns(values, left, function(name, part) {
     if (name %in% names(data) || name %in% all.vars(part)) value_of(name)
@@ -157,7 +132,9 @@ formula_parts <- function(formula, data, weights = NULL, subset = NULL, na_actio
   # what else is missing leaves a row out, whatever its left side
   whole <- which(are_there(as.list(right), NROW(y[[1]])))
   check_left(values, left, value_of, intersect(kept %||% seq_len(NROW(y[[1]])), whole))
-  rows <- used_rows(c(y, as.list(right)), kept, weights, na_action, length(y), gappy)
+  observed <- times$rows
+  if (!is.null(observed)) names(observed) <- sprintf("(%s)", names(observed))
+  rows <- used_rows(c(y, as.list(right), observed), kept, weights, na_action, length(y), gappy)
   y <- rows$table[seq_along(y)]
   model <- start$condition$model
   if (is.null(model)) {
@@ -174,11 +151,12 @@ formula_parts <- function(formula, data, weights = NULL, subset = NULL, na_actio
   }
   response <- start$response
   if (is.null(response)) {
-    response <- response_model(sides$left, values, data, envir)
-    check_rowwise(response, values, value_of, envir)
+    response <- response_model(left, told, data, envir)
+    check_rowwise(response, told, value_of, envir)
   }
+  if (!is.null(observed)) observed <- stats::setNames(rows$table[names(observed)], names(times$rows))
   list(
-    data = list2DF(y), condition = condition, weights = rows$weights, kept = rows$kept,
+    data = list2DF(y), observed = observed, condition = condition, weights = rows$weights, kept = rows$kept,
     na_action = rows$na_action, formula = formula, model = model,
     response = response
   )

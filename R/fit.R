@@ -181,39 +181,15 @@ fit_flow.data.frame <- function(data, layers = NULL, ..., d = NULL, members = NU
     if (!is.null(layers)) "layers", if (!missing(base)) "base", if (!missing(loss)) "loss",
     if (!is.null(control)) "control"
   )
-  asked <- members
-  members <- wanted_members(members, said, list(...))
-  form <- form_of(data)
-  gaps <- if (check_choice(na, c("fail", "model"), "na") == "model") open_gaps(data, weights)
-  mixed <- if (na == "fail") open_levels(data)
-  if (is.null(mixed)) {
-    data <- as_fit_data(if (is.null(gaps)) data else gaps$data,
-      cure = "{.code na.omit(data)} leaves such rows out; {.code na = \"model\"} learns from them."
-    )
-  } else {
-    data <- mixed$z
-  }
-  if (!is.null(d) && check_count(d, "d") != n_columns(data)) {
-    stop_arg("{.arg d} is {d}, but {.arg data} has {n_columns(data)} column{?s}.")
-  }
-  control <- make_control(control, default_control(n_rows(data), n_columns(data)), list(...))
-  rules <- column_rules(standardize, extrapolate, support, lower, upper, collinear)
-  rules$whole <- identical(loss$kind, "maximum_likelihood") && is.null(gaps$missing)
-  if (!is.null(gaps$missing)) {
-    refuse_members(asked)
-    fit_block <- block_fitter(base, loss, progress)
-    return(fit_gaps(data, gaps$missing, layers, condition, weights, rules, control, fit_block, call, form))
-  }
-  if (is.null(mixed) && !is.null(members)) mixed <- open_numbers(data)
-  found <- if (!is.null(mixed)) table_roles(mixed, weights, rules, !is.null(members))
-  if (!is.null(found)) {
-    fit_block <- table_fitter(members, layers, base, loss, control, progress)
-    return(fit_table(mixed, found, condition, weights, rules, control$seconds, fit_block, call, form))
-  }
-  if (!is.null(members)) {
-    return(fit_stack(data, condition, weights, rules, members, control$seconds, progress, call, form = form))
-  }
-  fit_matrix(data, layers, base, condition, weights, rules, loss, control, progress, call, form = form)
+  opened <- open_times(data)
+  from <- list(
+    data = opened$data, observed = opened$observed, condition = condition, weights = weights, form = form_of(opened$data),
+    call = call, what = "{.arg data}"
+  )
+  settings <- list(...)
+  fit_data(from, layers, wanted_members(members, said, settings), is.null(members) || is_one(members), base,
+    column_rules(standardize, extrapolate, support, lower, upper, collinear), na, loss, control, settings, progress, d
+  )
 }
 
 #' @rdname fit_flow
@@ -228,51 +204,3 @@ fit_flow.numeric <- fit_flow.data.frame
 
 #' @export
 fit_flow.default <- fit_flow.data.frame
-
-# How fit_gaps() fits a block.
-block_fitter <- function(base, loss, progress) {
-  function(data, layers, condition, weights, control, rules, levels) {
-    fit_matrix(data, layers, base, condition, weights, rules, loss, control, progress, levels = levels)
-  }
-}
-
-# How fit_table() fits a block. What is said of one flow is said of the last; `members` NULL: of it alone.
-table_fitter <- function(members, layers, base, loss, control, progress) {
-  own <- names(Filter(function(kind) !kind$values, member_kinds()))
-  function(kind, points, condition, weights, rules, levels, seconds) {
-    control["seconds"] <- list(seconds)
-    if (is.null(members) && kind %in% c("rest", "line")) {
-      layers <- if (kind == "line") layers
-      return(fit_matrix(points, layers, base, condition, weights, rules, loss, control, progress, levels = levels))
-    }
-    members <- members %||% stack_members()
-    # kinds that were named are those of numbers with densities, unless they are of few values
-    if (!is.null(members$kinds)) {
-      suited <- if (kind %in% c("rest", "line")) intersect(members$kinds, own) else if (kind == "whole") members$kinds
-      else setdiff(members$kinds, own)
-      members["kinds"] <- list(if (length(suited)) suited)
-    }
-    fit_stack(points, condition, weights, rules, members, seconds, progress, levels = levels)
-  }
-}
-
-# One flow. The arguments are those of pose_problem(), and what a fit keeps of its call.
-fit_matrix <- function(data, layers, base, condition, weights, rules, loss, control, progress, call = NULL,
-                       formula = NULL, model = NULL, response = NULL, na_action = NULL, form = NULL,
-                       levels = coded_levels(model, column_names(condition))) {
-  loss <- check_data_loss(loss)
-  split <- function(n, weights) split_rows(n, control$validation, weights)
-  problem <- pose_problem(data, layers, condition, weights, rules, split, model, response, form, levels)
-  built <- build_flow(problem, base)
-  check_loss(loss, built$flow)
-  advise_size(built$flow, problem$data, problem$condition, problem$rows, control)
-  setup <- flow_setup(problem, built, control, loss)
-  origin <- list(
-    call = call, formula = formula, loss = loss, standardize = rules$standardize, rows = problem$rows,
-    na.action = na_action, digest = data_digest(problem$data, problem$condition, formula),
-    nobs = count_rows(problem$n, problem$weights)
-  )
-  control$noise <- setup$noise
-  evaluate <- evaluate_data(replace(setup, "data", list(problem$data)), problem$rows, problem$unit)
-  finish_fit(built$flow, setup, new_state(built$flow, control), control, progress, origin, evaluate)
-}

@@ -59,7 +59,7 @@ stop_unusable <- function(x, name) {
   } else if (inherits(x, c("table", "ftable"))) {
     "A table holds counts: give the observations that were counted."
   } else if (inherits(x, "Surv")) {
-    "Censored times are not fitted."
+    "Censored times are one coordinate, and stand alone."
   } else {
     "Turn it into a matrix, a data frame or a vector first."
   }

@@ -70,7 +70,7 @@ check_complete <- function(table, kept, looked, n_left) {
     what <- if (is.numeric(value) && !is.matrix(value) && is.nan(value[at])) "NaN" else "NA"
     stop_arg(c(
       "{.arg data} has a value that cannot be used: row {row}, column {.field {name}} is {what}.",
-      i = if (j <= n_left) {
+      i = if (j <= n_left && !("(lower)" %in% names(table))) {
         "{.code na.action = na.omit} leaves such rows out; {.code na = \"model\"} learns from them."
       } else {
         "{.code na.action = na.omit} leaves such rows out{if (looked[1] > 1) ': only the left side may have gaps'}."

@@ -9,6 +9,7 @@ formula_sides <- function(formula) {
   if (length(formula) == 3) {
     y <- formula[[2]]
     left <- if (is.call(y) && identical(y[[1]], quote(cbind))) as.list(y)[-1] else list(y)
+    if (is_times_call(y)) names(left) <- times_label(y)
     return(list(left = left, right = stats::as.formula(call("~", formula[[3]]), envir)))
   }
   terms <- evaluate_formula(stats::terms(formula))
@@ -51,8 +52,8 @@ left_columns <- function(values, parts, known = function(name, part) NULL) {
   out
 }
 
-# list(parts, variables): the expressions of a left side and the columns that they are computed from, as plain data.
-# NULL where the coordinates are columns.
+# list(parts, variables): the expressions of a left side and the columns that they are computed from, as plain data, and
+# `times`, TRUE where these are censored times. NULL where the coordinates are columns.
 response_model <- function(parts, values, data, envir) {
   labels <- part_labels(parts)
   # a matrix in one column of the data becomes several coordinates
@@ -68,7 +69,8 @@ response_model <- function(parts, values, data, envir) {
   constant <- Filter(function(x) is.atomic(x) && length(x) == 1 && n > 1, mget(outside, envir, inherits = TRUE))
   variables <- setdiff(names, names(constant))
   parts <- unname(Map(function(part, value) with_basis(part, value, constant, data, envir), parts, values))
-  clash <- labels %in% variables & !(vapply(parts, is.name, NA) & labels == vapply(parts, deparse1, ""))
+  times <- any(vapply(values, is_times, NA)) # whose label is that of the column of the time
+  clash <- !times & labels %in% variables & !(vapply(parts, is.name, NA) & labels == vapply(parts, deparse1, ""))
   if (any(clash)) {
     stop_arg(c(
       "{.arg formula} gives the name {.field {labels[clash][1]}} to {.code {deparse1(parts[[which(clash)[1]]])}}, but
@@ -76,7 +78,9 @@ response_model <- function(parts, values, data, envir) {
       i = "In other data frames one could not be told from the other: use another name."
     ))
   }
-  list(parts = stats::setNames(parts, labels), variables = variables)
+  response <- list(parts = stats::setNames(parts, labels), variables = variables)
+  if (times) response$times <- TRUE
+  response
 }
 
 # Of the coordinates of a left side, those that are no columns of the data.
@@ -188,8 +192,9 @@ check_rowwise <- function(response, values, value_of, envir) {
     there <- which(are_there(columns, n))
     first <- seq_along(there) <= PART_OF_ROWS * length(there)
     for (rows in list(there[first], there[!first], there[1], there[length(there)])) {
+      some <- lapply(columns, some_rows, rows)
       alone <- tryCatch(
-        with_seed(1, suppressWarnings(eval(part, lapply(columns, some_rows, rows), envir))), error = function(e) NULL
+        with_seed(1, suppressWarnings(eval(part, some, times_env(part, envir)))), error = function(e) NULL
       )
       if (is.null(alone) || is_same(alone, some_rows(value, rows), value)) next
       stop_arg(c(
@@ -218,9 +223,14 @@ is_same <- function(x, y, all) {
 
 # Points in the form of the left side, list(points, off): computed, if `x` has the columns that it needs and not the
 # coordinates. `off` says which rows have no place there; numbers stand in for these, the largest where it is infinite.
+# Censored times have a record, `observed`, too; where what became of the rows is not there, a column of the time is one
+# of times at which something happened.
 take_response <- function(x, flow, name) {
   response <- flow$response
-  if (is.null(response) || !is.null(flow$names) && has_columns(x, flow$names)) return(list(points = x))
+  by_name <- !is.null(flow$names) && has_columns(x, flow$names)
+  if (is.null(response) || by_name && !(isTRUE(response$times) && has_columns(x, response$variables))) {
+    return(list(points = x))
+  }
   check_once(x, response$variables, name)
   if (!has_columns(x, response$variables)) {
     missing <- setdiff(response$variables, names(x))
@@ -235,9 +245,12 @@ take_response <- function(x, flow, name) {
   table <- (if (is.null(dim(x))) as.list(x) else as.data.frame(x))[response$variables]
   frame <- as_plain_frame(as.list(table), NROW(table[[1]]))
   off <- logical(nrow(frame))
+  times <- NULL
   out <- tryCatch(
     {
       values <- lapply(response$parts, part_values, frame)
+      times <- left_times(values)
+      if (!is.null(times)) values[[1]] <- times$value
       for (i in seq_along(values)) {
         beyond <- rows_beyond(values[[i]], are_there(frame[all.vars(response$parts[[i]])], nrow(frame)))
         if (any(beyond)) values[[i]] <- stand_in(values[[i]], beyond)
@@ -252,11 +265,13 @@ take_response <- function(x, flow, name) {
   )
   all <- whole_table(flow)
   if (length(out) == all$d && !setequal(names(out), all$names)) names(out) <- all$names
-  list(points = out, off = if (any(off)) off)
+  list(points = out, off = if (any(off)) off, observed = times$rows)
 }
 
-# Values of a part of the left side; NA where a value is missing that it needs: some functions fail there.
+# Values of a part of the left side; NA where a value is missing that it needs: some functions fail there. A missing end
+# of a time says that it is not known.
 part_values <- function(part, frame) {
+  if (is_times_call(part)) return(eval(part, frame, times_env(part, globalenv())))
   used <- frame[all.vars(part)]
   whole <- if (length(used)) stats::complete.cases(used) else rep(TRUE, nrow(frame))
   value <- without_nan(eval(part, if (all(whole)) frame else frame[whole, , drop = FALSE], globalenv()))

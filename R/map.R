@@ -127,6 +127,6 @@ logdensity.bijectr_flow <- function(object, newdata, condition = NULL, ...) {
 # Of a flow that has been checked.
 log_density <- function(flow, x, name, condition) {
   at <- take_in(flow, x, name, condition, gaps = TRUE)
-  value <- density_at(rows_density(flow, at$points, at$condition), at)
+  value <- density_at(rows_density(flow, at$points, at$condition, at$observed), at)
   put_back(tell_nan(value, "The log density"), at)
 }

@@ -9,20 +9,22 @@
 #                by held-out rows is taken
 #   decay        of a trained flow: its decoupled weight decay, times the number of rows
 #   rows         c(least, most) of the training rows for which it is worth its time
-#   values       whether it is a distribution over a few values, see categories.R, which needs problem$values; others
-#                are of the line, and not for factors
+#   of           what rows it can be fitted to: "points", numbers with a density; "whole" numbers; "levels", the codes of
+#                factors; censored "times". Those of levels are over a few values, problem$values, see categories.R
 #   fit          function(problem, rows, size): a list of flows, which count alike, or by an attribute `shares` with the
 #                sum 1; `rows` is list(train, validation)
 # )
 
 member_kinds <- function() {
-  closed <- function(label, fit, conditional = FALSE, sizes = list(NULL), rows = c(2, Inf)) {
-    list(
-      label = label, conditional = conditional, trained = FALSE, sizes = sizes, rows = rows, values = FALSE, fit = fit
-    )
+  closed <- function(label, fit, conditional = FALSE, sizes = list(NULL), rows = c(2, Inf), of = c("points", "whole")) {
+    list(label = label, conditional = conditional, trained = FALSE, sizes = sizes, rows = rows, fit = fit, of = of)
+  }
+  times <- function(label, shape) {
+    fit <- function(problem, rows, size) times_member(problem, rows, shape, size)
+    closed(label, fit, TRUE, lapply(TIMES_PENALTIES, function(penalty) list(penalty = penalty)), of = "times")
   }
   over_values <- function(label, fit, sizes = list(NULL), rows = c(2, Inf)) {
-    replace(closed(label, fit, TRUE, sizes, rows), "values", TRUE)
+    closed(label, fit, TRUE, sizes, rows, c("whole", "levels"))
   }
   mixture <- function(label, shape) {
     fit <- function(problem, rows, size) mixture_member(problem, rows, shape, size)
@@ -30,8 +32,8 @@ member_kinds <- function() {
   }
   trained <- function(label, fit, decay) {
     list(
-      label = label, conditional = TRUE, trained = TRUE, sizes = list(NULL), rows = c(12, Inf), values = FALSE,
-      fit = fit, decay = decay
+      label = label, conditional = TRUE, trained = TRUE, sizes = list(NULL), rows = c(12, Inf), fit = fit,
+      decay = decay, of = c("points", "whole", "times")
     )
   }
   list(
@@ -51,10 +53,13 @@ member_kinds <- function() {
     }, SPLINE_DECAY),
     affine_t = trained("affine flow on t", function(problem, rows, size) {
       layers <- affine_layers(problem$d, problem$d_condition, problem$levels)
-      trained_member(problem, rows, layers, base_student_t(4, trainable = !problem$whole))
+      trained_member(problem, rows, layers, base_student_t(4, trainable = is.null(problem$observed)))
     }, decay = 0),
-    cells = closed("normal by cell", cells_member, TRUE, cell_sizes),
+    cells = closed("normal by cell", cells_member, TRUE, cell_sizes, of = "points"),
     beyond = closed("beyond the supports found", beyond_member, TRUE),
+    weibull = times("Weibull", "minimum"),
+    lognormal = times("lognormal", "normal"),
+    loglogistic = times("log-logistic", "logistic"),
     frequencies = over_values("frequencies", frequencies_member),
     linear = over_values("multinomial regression", linear_member, linear_sizes(), rows = c(8, Inf)),
     local = over_values("rows nearby", local_member, local_sizes(), rows = c(8, 20000))
@@ -91,21 +96,6 @@ closed_rows <- function(problem, rows, most = rows_enough(problem$d)) {
     given = unname(rows_at(problem$condition, look$rows))
   )
 }
-
-# A flow without trained layers: a base with raw parameters `raw`, moved by `slope` times the conditions (columns by
-# coordinates), in the units of the data.
-closed_flow <- function(problem, base, raw, slope = NULL) {
-  line <- problem$line
-  layers <- list(
-    if (!is.null(slope)) layer_additive_condition(), layer_standardize(line$center, line$scale), line$layer
-  )
-  # initial parameters, which draw random numbers, are not used
-  flow <- with_seed(1, new_flow(layer_chain(Filter(Negate(is.null), layers)), problem$d, base, problem$d_condition))
-  flow["params"] <- list(c(raw, if (!is.null(slope)) as.vector(t(slope))))
-  flow
-}
-
-with_intercept <- function(given) cbind(1, given)
 
 # Of maximum likelihood; given conditions what linear regression predicts, a t distribution: its spread is unknown too.
 normal_member <- function(problem, rows, size) {

@@ -42,12 +42,14 @@ print.bijectr_fit <- function(x, ...) {
   cat(layers, sep = "\n")
   print_supports(x)
   print_dropped(x)
+  print_censoring(x)
   cat("  trained: ", format_training(x), "\n", sep = "")
   reference <- x$reference
   if (!is.null(reference)) {
     held_out <- !is.na(reference$flow)
     shown <- if (held_out) c(reference$flow, reference$normal) else c(reference$flow_train, reference$normal_train)
-    cat("  mean log density ", if (held_out) "of held-out rows" else "of training rows", ": ", format_nats(shown[1]),
+    of <- if (held_out) "of held-out rows" else "of training rows"
+    cat("  mean ", likelihood_words(x), " ", of, ": ", format_nats(shown[1]),
       if (!is.na(shown[2])) paste0(" (normal: ", format_nats(shown[2]), ")"), "\n",
       sep = ""
     )
@@ -111,6 +113,7 @@ model.frame.bijectr_fit <- function(formula, data = NULL, ...) {
   of <- stats::as.formula(formula.bijectr_fit(formula), envir)
   data <- formula_data(if (is.null(data)) call_value(formula, "data", envir) else data)
   parts <- parts_again(formula, data, NULL, envir)
+  environment(of) <- times_env(of[[2]], envir)
   frame <- stats::model.frame(of, data, na.action = stats::na.pass)
   if (!is.null(parts$kept)) {
     terms <- attr(frame, "terms")
@@ -180,6 +183,16 @@ print_supports <- function(x, supports = flow_supports(x)) {
   if (is.null(text)) return(invisible())
   cat(strwrap(text, initial = "  support: ", prefix = strrep(" ", 11), width = getOption("width")), sep = "\n")
 }
+
+# Of censored times, how many rows are what.
+print_censoring <- function(x) {
+  if (is.null(x$censoring)) return(invisible())
+  text <- format_censoring(x$censoring)
+  cat(strwrap(text, initial = "  rows:    ", prefix = strrep(" ", 11), width = getOption("width")), sep = "\n")
+}
+
+# What the figures of rows are: those of censored times are probabilities, too.
+likelihood_words <- function(x) if (is.null(x$censoring)) "log density" else "log likelihood"
 
 format_training <- function(x) {
   count <- function(n, one) paste0(format(n, big.mark = ","), " ", one, if (n != 1) "s")

@@ -47,6 +47,31 @@ keep_columns <- function(x, j) if (is.list(x)) x[j] else x[, j, drop = FALSE]
 # Some rows in the form that the points have.
 keep_rows <- function(x, i) if (is.list(x)) lapply(x, `[`, i) else x[i, , drop = FALSE]
 
+# Points and conditions without the rows that have missing values, as take_in() gives them.
+leave_gaps_out <- function(points, condition, n) {
+  at <- list(points = points, condition = condition, n = n)
+  whole <- native_all_within(points, LARGEST) && (is.null(condition) || native_all_within(condition, LARGEST))
+  if (whole) return(at)
+  gone <- rows_with_gaps(points) | rows_with_gaps(condition)
+  if (!any(gone)) return(at)
+  kept <- which(!gone)
+  given <- if (!is.null(condition)) keep_rows(condition, kept)
+  list(points = keep_rows(points, kept), condition = given, n = length(kept), rows = n, kept = kept)
+}
+
+# One value, or one row of a matrix, for each row that came in.
+put_back <- function(value, at) {
+  if (is.null(at$kept)) return(value)
+  if (is.matrix(value)) {
+    all <- matrix(NA_real_, at$rows, ncol(value))
+    all[at$kept, ] <- value
+  } else {
+    all <- rep(NA_real_, at$rows)
+    all[at$kept] <- value
+  }
+  all
+}
+
 # One row for all of n.
 repeat_row <- function(x, n) if (is.list(x)) lapply(x, rep, n) else x[rep(1L, n), , drop = FALSE]
 

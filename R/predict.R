@@ -1,14 +1,14 @@
 #' Predictions of a flow
 #'
 #' One door to what a flow says of points: its log density or density, where they come from on the base side, and for
-#' one coordinate its distribution and quantile functions; and the mean of the response.
+#' one coordinate its distribution, quantile and survival functions and its hazard; and the mean of the response.
 #'
 #' @param object A flow or a fit.
 #' @param newdata Points in the units of the data: a matrix or data frame with one column a coordinate (columns are
 #'   found by name if both sides have names); for one coordinate a vector. For `type = "quantile"` a vector of
 #'   probabilities. For `type = "response"` the conditions: a data frame of the variables on the right side of the
-#'   formula, or what else `condition` takes. A fit does not keep its data, so there is no default; only the mean of a
-#'   flow without conditions needs no `newdata`.
+#'   formula, or what else `condition` takes; so too for survival functions and hazards, and for quantiles at `p`. A fit
+#'   does not keep its data, so there is no default; only these of a flow without conditions need no `newdata`.
 #' @param type What to predict:
 #'   * `"logdensity"`: log density in nats, in the units of the data, as [logdensity()];
 #'   * `"density"`: its exponential;
@@ -16,15 +16,23 @@
 #'     stack has none;
 #'   * `"distribution"`: \eqn{P(X \le x)}, for one coordinate, as [pflow()];
 #'   * `"quantile"`: the inverse of that, as [qflow()], in the units of the coordinate: for `log(y) ~ x` of `log(y)`,
-#'     and `exp()` of it is the quantile of `y`;
-#'   * `"response"`: the mean of the response given each row of conditions, see below.
+#'     and `exp()` of it is the quantile of `y`. With `p`, at all of these for each row of conditions;
+#'   * `"response"`: the mean of the response given each row of conditions, see below;
+#'   * `"survival"`: \eqn{P(T > t)}, for one coordinate, at each of `times` for each row of conditions; `"cumhazard"`:
+#'     minus its logarithm; `"hazard"`: the density divided by it, the rate of events among those without one so far. Of
+#'     whole numbers ([supports]) the hazard is the probability of `t` where no smaller number was.
 #' @param condition Values of the conditioning variables: one row for all points or probabilities, or one row for each.
 #'   For several probabilities at several rows, repeat both: see the examples.
+#' @param times Times, or whatever the coordinate is, for survival functions and hazards: in the units and of the class
+#'   of the data.
+#' @param p Probabilities of quantiles, with the conditions as `newdata`.
 #' @param ... Not used.
 #' @return A numeric vector with one value a row of `newdata`, `NA` for a row with missing values; for `type = "latent"`
 #'   a matrix with one column a coordinate, `NA` for a row outside the support of the flow, with a warning of class
 #'   `bijectr_warning_outside`; quantiles have the class of the data. For `type = "response"` a vector with one mean a
-#'   row of conditions, for several coordinates a matrix with one column each.
+#'   row of conditions, for several coordinates a matrix with one column each. Survival functions, hazards and quantiles
+#'   at `p`: a matrix of plain numbers, one row a row of conditions and one column a time or probability, of which it
+#'   has the names; `NA` for a row with missing conditions.
 #' @section The mean of the response: Where a coordinate on the left side of the formula is an invertible function of
 #'   one column, means are in the units of that column: for `log(y) ~ x` they are means of `y`, that is of the
 #'   exponential of what the flow draws, not the exponential of its mean. `log`, `log1p`, `log2`, `log10`, `sqrt`,
@@ -57,6 +65,10 @@
 #' at <- function(p) predict(fit, rep(p, nrow(new)), "quantile", condition = new)
 #' cbind(new, sapply(p, at))
 #'
+#' # the same as a matrix, and the probability to wait longer than 3 and 4 minutes
+#' predict(fit, new, "quantile", p = p)
+#' predict(fit, new, "survival", times = c(3, 4))
+#'
 #' # of log(y) and back: the formula is of log(y), means are of y; quantiles go through exp()
 #' fit <- fit_flow(log(dist) ~ speed, data = cars, steps = 200)
 #' new <- data.frame(speed = c(10, 20))
@@ -64,13 +76,24 @@
 #' @importFrom stats predict
 #' @export
 predict.bijectr_flow <- function(object, newdata,
-                                 type = c("logdensity", "density", "latent", "distribution", "quantile", "response"),
-                                 condition = NULL, ...) {
+                                 type = c(
+                                   "logdensity", "density", "latent", "distribution", "quantile", "response",
+                                   "survival", "hazard", "cumhazard"
+                                 ),
+                                 condition = NULL, times = NULL, p = NULL, ...) {
   check_unused(...)
   check_object(object)
-  type <- check_choice(type, c("logdensity", "density", "latent", "distribution", "quantile", "response"), "type")
+  type <- check_choice(type, PREDICT_TYPES, "type")
   if (type == "latent") check_one_flow(object, "{.code type = \"latent\"}")
-  if (type == "response") return(flow_response(object, if (!missing(newdata)) newdata, condition))
+  at_times <- type %in% c("survival", "hazard", "cumhazard")
+  if (!is.null(times) && !at_times) {
+    stop_arg("{.arg times} is for survival functions and hazards, not for {.val {type}}.")
+  }
+  if (!is.null(p) && type != "quantile") stop_arg("{.arg p} is for {.code type = \"quantile\"}, not for {.val {type}}.")
+  rows <- if (!missing(newdata)) newdata
+  if (type == "response") return(flow_response(object, rows, condition))
+  if (at_times) return(flow_survival(object, rows, condition, times, type))
+  if (!is.null(p)) return(flow_quantiles(object, rows, condition, p))
   if (missing(newdata)) {
     stop_arg(c("{.arg newdata} is missing.", i = "A fit does not keep its data: give the points to predict at."))
   }
@@ -82,6 +105,10 @@ predict.bijectr_flow <- function(object, newdata,
     quantile = flow_quantile(object, newdata, condition, "newdata")
   )
 }
+
+PREDICT_TYPES <- c(
+  "logdensity", "density", "latent", "distribution", "quantile", "response", "survival", "hazard", "cumhazard"
+)
 
 latent_points <- function(flow, newdata, condition) {
   at <- take_in(flow, newdata, "newdata", condition, gaps = TRUE)

@@ -9,11 +9,13 @@
 #   rules             those of column_rules(), with `given`, one support a column
 #   plan              what blueprint() learns
 #   layers, start     what is to be trained: layers, the default ones where none were given, or a flow to start from
-#   auto, whole)      whether tails and supports are looked for; whether rows are whole numbers, see whole-numbers.R
-# `data` comes from as_fit_data(), `condition` from the user, `rules` from column_rules(); `split(n, weights)` gives the
-# rows; `form` is what the data came as; `levels` says which conditions are codes, see coded_levels(); `model` and
-# `response` are those of a formula.
-pose_problem <- function(data, layers, condition, weights, rules, split, model, response, form, levels) {
+#   auto              whether tails and supports are looked for
+#   observed)         of one coordinate, what is known of rows that are no points, see observed.R; NULL where all are
+# `data` comes from as_fit_data(), `observed` beside it where these are times, `condition` from the user, `rules` from
+# column_rules(); `split(n, weights)` gives the rows; `form` is what the data came as; `levels` says which conditions
+# are codes, see coded_levels(); `model` and `response` are those of a formula.
+pose_problem <- function(data, layers, condition, weights, rules, split, model, response, form, levels,
+                         observed = NULL) {
   n <- n_rows(data)
   weights <- check_weights(weights, n)
   unit <- weight_unit(weights)
@@ -48,18 +50,48 @@ pose_problem <- function(data, layers, condition, weights, rules, split, model, 
   }
   rules$given <- rules$given %||%
     given_supports(rules$support, rules$lower, rules$upper, d, column_names(data), plan$codecs)
-  whole <- FALSE
-  if (d == 1 && isTRUE(rules$whole) && (is.null(start) && is.null(plan$codecs[[1]]) || is_whole(start))) {
+  known <- vapply(rules$given, function(one) isTRUE(one$whole), NA)
+  exact <- NULL
+  if (!is.null(observed)) {
+    exact <- which(observed$lower == observed$upper)
+    times <- pose_times(observed, data, start, rules, weights)
+    data <- times$data
+    rules <- times$rules
+  } else if (d == 1 && isTRUE(rules$whole) && (is.null(start) && is.null(plan$codecs[[1]]) || is_whole(start))) {
     rules$given <- list(support_of_whole(rules$given[[1]], data, rows, weights, auto))
-    whole <- if (is.null(start)) isTRUE(rules$given[[1]]$exact) else TRUE
-    if (whole) plan$codecs <- list(codec_whole())
+    known <- if (is.null(start)) isTRUE(rules$given[[1]]$exact) else TRUE
+    if (known) {
+      plan$codecs <- list(codec_whole())
+      observed <- observed_whole(data)
+    }
   }
-  advise_data(data, condition, rows, weights, which(whole | vapply(rules$given, function(one) isTRUE(one$whole), NA)))
+  advise_data(data, condition, rows, weights, which(known), exact)
   collect_garbage(data)
   list(
     data = data, condition = condition, weights = weights, unit = unit, n = n, d = d, d_condition = d_condition,
-    rows = rows, rules = rules, plan = plan, layers = layers, start = start, auto = auto, whole = whole
+    rows = rows, rules = rules, plan = plan, layers = layers, start = start, auto = auto,
+    observed = observed
   )
+}
+
+# Times of a problem, list(data, rules): with numbers that stand for the rows, and a support. That of times is positive,
+# behind a logarithm, where nothing else was said.
+pose_times <- function(observed, data, start, rules, weights) {
+  if (!is.null(start) && is_whole(start)) {
+    stop_arg("{.arg layers} is a fit of whole numbers, and {.arg data} has censored times.")
+  }
+  if (!isTRUE(rules$whole)) stop_arg("Censored times are fitted by {.fn loss_maximum_likelihood} alone.")
+  if (is.null(start)) {
+    if (is.null(rules$given[[1]])) rules$given <- list(positive(curve = "log"))
+    if (rules$given[[1]]$whole) stop_arg("{.arg support} has {.fn counts}, which are not for censored times.")
+    rules["computed"] <- list(NULL)
+    support <- rules$given[[1]]
+  } else {
+    support <- flow_supports(start)[[1]] %||% whole_line()
+  }
+  check_times(observed, support, weights, column_label(data, 1))
+  value <- representatives(observed, support, weights)
+  list(data = name_columns(matrix(value), column_names(data)), rules = rules)
 }
 
 # The flow of a problem before its training, list(flow, end): with its data end, see data_end(), and initial parameters.
@@ -102,7 +134,11 @@ flow_setup <- function(problem, built, control, loss) {
     noise_leaves_support(space$flow %||% built$flow, space$data, problem$condition, control$noise * root)) {
     control$noise <- 0
   }
-  if (problem$whole) space <- in_intervals(space, built$flow, problem$data, problem$condition)
+  if (!is.null(problem$observed)) {
+    space <- in_intervals(
+      space, built$flow, problem$observed, problem$condition, problem$rows, problem$weights
+    )
+  }
   data_setup(space, problem$condition, problem$weights, problem$rows, control, root, loss)
 }
 

@@ -100,6 +100,7 @@ response_units <- function(flow) {
   labels <- coordinate_labels(flow)
   as_is <- lapply(labels, function(label) list(inverse = identity, label = label, linear = TRUE, known = TRUE))
   parts <- flow$response$parts
+  if (isTRUE(flow$response$times)) return(as_is)
   if (is.null(parts)) {
     if (is.null(flow[["formula"]])) return(as_is)
     parts <- formula_sides(stats::as.formula(flow[["formula"]]))$left

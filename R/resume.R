@@ -60,12 +60,12 @@ resume.bijectr_fit <- function(object, data = NULL, condition = NULL, weights = 
   if (is.null(control) && !is.null(object$loglik)) return(object)
   at <- data_again(object, data, condition, weights, envir)
   rows <- object$rows
-  object["digest"] <- list(check_same_data(object, at$data, at$condition))
+  object["digest"] <- list(check_same_data(object, told_by(at$data, at$observed), at$condition))
   space <- training_space(object, at$data, rows, at$weights, object$loss)
   root <- noise_root(center_and_root(space$data, rows$train, at$weights, object$standardize %||% "auto"))
-  if (is_whole(object)) space <- in_intervals(space, object, at$data, at$condition)
+  if (!is.null(at$observed)) space <- in_intervals(space, object, at$observed, at$condition, rows, at$weights)
   setup <- data_setup(space, at$condition, at$weights, rows, control %||% object$control, root, object$loss)
-  evaluate <- evaluate_data(replace(setup, "data", list(at$data)), rows, at$unit)
+  evaluate <- evaluate_data(c(replace(setup, "data", list(at$data)), list(observed = at$observed)), rows, at$unit)
   if (is.null(control)) return(evaluated(object, evaluate))
   finish_fit(
     as_flow(object), setup, resumed_state(object, control, space$shift), control, progress, continued_origin(object),
@@ -78,8 +78,9 @@ resume.bijectr_fit <- function(object, data = NULL, condition = NULL, weights = 
 data_again <- function(object, data, condition, weights, envir) {
   at <- if (is.null(object$formula)) {
     from_call <- function(given, name) if (is.null(given)) call_value(object, name, envir) else given
+    opened <- open_times(from_call(data, "data"))
     list(
-      data = from_call(data, "data"), condition = from_call(condition, "condition"),
+      data = opened$data, observed = opened$observed, condition = from_call(condition, "condition"),
       weights = from_call(weights, "weights")
     )
   } else {
@@ -109,8 +110,14 @@ data_again <- function(object, data, condition, weights, envir) {
   }
   check_columns(data, object$codecs, "data")
   data <- encode_columns(data, object$codecs)
+  observed <- at$observed
+  if (!is.null(observed)) {
+    data <- pose_times(observed, data, object, list(whole = TRUE), weights)$data
+  } else if (is_whole(object)) {
+    observed <- observed_whole(data)
+  }
   check_inside_flow(object, data, weights)
-  list(data = data, condition = condition, weights = weights, unit = unit, n = n)
+  list(data = data, observed = observed, condition = condition, weights = weights, unit = unit, n = n)
 }
 
 # Data, conditions and weights of a fit by formula, from a data frame or as its call found them.
@@ -164,6 +171,7 @@ ended_early <- function(fit) !(fit$status %in% COMPLETE)
 # What a continuation takes over from the fit.
 continued_origin <- function(fit) {
   unclass(fit)[c(
-    "call", "formula", "loss", "options", "standardize", "rows", "na.action", "digest", "nobs", "history", "seconds"
+    "call", "formula", "loss", "options", "standardize", "rows", "na.action", "digest", "nobs", "censoring", "history",
+    "seconds"
   )]
 }

@@ -3,11 +3,16 @@
 
 fit_stack <- function(data, condition, weights, rules, members, seconds, progress, call = NULL, formula = NULL, model = NULL,
                       response = NULL, na_action = NULL, form = NULL,
-                      levels = coded_levels(model, column_names(condition))) {
+                      levels = coded_levels(model, column_names(condition)), observed = NULL) {
   started <- Sys.time()
   check_flag(progress, "progress")
   whole <- function(n, weights) list(train = seq_len(n), validation = integer())
-  problem <- pose_problem(data, NULL, condition, weights, rules, whole, model, response, form, levels)
+  problem <- pose_problem(data, NULL, condition, weights, rules, whole, model, response, form, levels, observed)
+  problem$rows_are <- if (!is.null(observed)) {
+    "times"
+  } else if (isTRUE(rules$nominal)) {
+    "levels"
+  } else if (is.null(problem$observed)) "points" else "whole"
   problem <- stack_problem(problem, levels, members)
   folds <- stack_folds(problem, members$folds, members$fits)
   suited <- stack_kinds(problem, folds, members$kinds)
@@ -33,9 +38,11 @@ fit_stack <- function(data, condition, weights, rules, members, seconds, progres
   fit <- new_stack(problem, found$members, weight, densities, list(
     call = call, formula = formula, loss = loss_maximum_likelihood(), control = default_control(problem$n, problem$d),
     standardize = rules$standardize, rows = problem$rows, na.action = na_action,
-    digest = data_digest(problem$data, problem$condition, formula), nobs = count_rows(problem$n, problem$weights),
+    digest = data_digest(told_by(problem$data, problem$observed), problem$condition, formula),
+    nobs = count_rows(problem$n, problem$weights),
     status = run$status, steps = 0, epochs = 0, seconds = as.double(Sys.time() - started, units = "secs"),
-    folds = folds$of, left_out = left_out
+    folds = folds$of, left_out = left_out,
+    censoring = if (!is.null(observed)) count_censoring(observed, problem$weights)
   ))
   fit <- add_evaluation(fit, guarded(evaluate_stack(fit, problem, found, folds)))
   tell_stack(fit, members$kinds)
@@ -57,8 +64,7 @@ stack_problem <- function(problem, levels, members) {
   problem$rules <- rules
   problem["levels"] <- list(levels)
   problem["control"] <- list(members$control)
-  problem["values"] <- list(if (problem$whole) few_values(problem))
-  problem$nominal <- isTRUE(rules$nominal)
+  problem["values"] <- list(if (problem$rows_are %in% c("whole", "levels")) few_values(problem))
   line <- line_behind(problem, supports)
   # linear functions of each other are told here, once
   behind_supports(
@@ -76,7 +82,12 @@ stack_problem <- function(problem, levels, members) {
 FEW_LEVELS <- 12
 
 # The kinds that suit a problem, of all or of those that were `chosen`, and why others do not: list(kinds, left_out),
-# see stack.R. That some kinds cannot be given conditions is told only of those that were asked for.
+# see stack.R. That some kinds cannot be given conditions, or are for other rows, is told only of those that were asked
+# for.
+ROWS_ARE <- c(
+  points = "numbers with a density", whole = "whole numbers", levels = "levels", times = "censored times"
+)
+
 stack_kinds <- function(problem, folds, chosen) {
   kinds <- member_kinds()
   if (!is.null(chosen)) {
@@ -84,17 +95,18 @@ stack_kinds <- function(problem, folds, chosen) {
   } else {
     if (problem$d_condition > 0) kinds <- Filter(function(kind) kind$conditional, kinds)
     if (!problem$found_supports) kinds$beyond <- NULL
-    if (!length(cell_sizes(problem))) kinds$cells <- NULL
-    if (length(problem$values) %in% seq_len(FEW_LEVELS)) kinds[c("spline", "spline_t", "affine_t", "cells")] <- NULL
-    if (is.null(problem$values)) kinds <- Filter(function(kind) !kind$values, kinds)
-    if (problem$d_condition == 0) kinds[c("linear", "local")] <- NULL # frequencies are all there is
+    if (!length(kind_sizes(kinds$cells, problem))) kinds$cells <- NULL
+    if (length(problem$values) %in% seq_len(FEW_LEVELS)) kinds[c("spline", "spline_t", "affine_t")] <- NULL
+    if (is.null(problem$values) || problem$d_condition == 0) kinds[c("linear", "local")] <- NULL
+    if (is.null(problem$values)) kinds$frequencies <- NULL
+    kinds <- Filter(function(kind) problem$rows_are %in% kind$of, kinds)
   }
-  if (problem$nominal) kinds <- Filter(function(kind) kind$values, kinds)
   n <- effective_number(problem$rows$train, problem$weights)
   why <- vapply(names(kinds), function(name) {
     kind <- kinds[[name]]
     if (!kind$conditional && problem$d_condition > 0) return("it cannot be given conditions")
-    if (kind$values && is.null(problem$values)) return("it is for a few whole numbers or levels")
+    if (!problem$rows_are %in% kind$of) return(paste("it is not for", ROWS_ARE[[problem$rows_are]]))
+    if ("levels" %in% kind$of && is.null(problem$values)) return("it is for few values")
     if (!length(kind_sizes(kind, problem))) return("there are no conditions of few values")
     few <- n < kind$rows[1] || name == "normal" && is.null(chosen) && !judges_normal(problem, folds)
     if (few) "too few rows" else if (n > kind$rows[2]) "too many rows" else ""
@@ -151,7 +163,7 @@ fold_density <- function(flows, fold, problem, folds) {
   held_out <- folds$part == fold
   at <- folds$told[held_out]
   out[held_out] <- flows_density(
-    flows, rows_at(problem$data, at), rows_at(problem$condition, at), problem$whole
+    flows, rows_at(problem$data, at), rows_at(problem$condition, at), observed_at(problem$observed, at)
   )
   out
 }
@@ -190,9 +202,12 @@ fit_closed <- function(kind, problem, folds) {
   list(flows = kind$fit(problem, fold_rows(folds, -1L, FALSE), size), held_out = unname(held_out), size = size)
 }
 
-# Log density of the mean of flows of a kind, or log probability of `whole` numbers.
-flows_density <- function(flows, points, condition, whole) {
-  mixed_density(flows, shares_of(flows), points, condition, if (whole) whole_density else points_density)
+# Log likelihoods of the mean of flows of a kind; of rows that would not have been seen everywhere, of the mean of what
+# each flow says of them there.
+flows_density <- function(flows, points, condition, observed) {
+  mixed_density(flows, shares_of(flows), points, condition, function(flow, points, condition) {
+    rows_density(flow, points, condition, observed)
+  })
 }
 
 shares_of <- function(flows) attr(flows, "shares") %||% rep(1 / length(flows), length(flows))
@@ -238,14 +253,14 @@ collect_jobs <- function(jobs, results, kinds) {
 # ---- the fit ---------------------------------------------------------------------------------------------------------
 
 evaluate_stack <- function(fit, problem, found, folds) {
-  density <- rows_density(fit, problem$data, problem$condition)
+  density <- rows_density(fit, problem$data, problem$condition, problem$observed)
   out <- log_likelihoods(density, problem$weights, problem$rows, problem$unit)
   w <- problem$weights[folds$told]
   honest <- honest_densities(found$members, folds$part, w)
   normal <- if (judges_normal(problem, folds) && "normal" %in% colnames(fit$held_out)) fit$held_out[, "normal"]
   compared <- compare_densities(honest, normal %||% rep(NA_real_, length(honest)), w)
   of_train <- fit_reference(
-    list(data = problem$data, condition = problem$condition, weight = problem$weights, whole = problem$whole),
+    list(data = problem$data, condition = problem$condition, weight = problem$weights, observed = problem$observed),
     problem$rows, density
   )
   out$held_out_loglik <- sum(if (is.null(w)) honest else w * honest) * problem$unit
@@ -253,9 +268,9 @@ evaluate_stack <- function(fit, problem, found, folds) {
     normal = compared$normal, flow = compared$flow, normal_train = of_train$normal_train,
     flow_train = of_train$flow_train, error = compared$error, error_train = of_train$error_train
   )
-  out["quantiles"] <- list(
+  out["quantiles"] <- list(if (is.null(fit$censoring)) {
     fit_quantiles(fit, problem$data, problem$condition, problem$weights, problem$rows$train)
-  )
+  })
   out
 }
 

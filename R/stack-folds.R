@@ -4,7 +4,8 @@
 # out; `told`, the rows that are, and `part`, their folds; `counted`, the rows of positive weight, and `group`,
 # numbers of those that are equal, NULL where none are. Few rows are cut into fifths, each of which is held out from
 # two flows of a kind, for what counts is their mean; more rows, and rows with conditions, into tenths, of which some
-# are held out, from one flow each. Many rows are split once, with conditions from 20,000 on. `fits`: flows of a kind.
+# are held out, from one flow each. Censored times say less each: few of them are all held out, from one flow of a kind.
+# Many rows are split once, with conditions from 20,000 on. `fits`: flows of a kind.
 # Equal rows are held out together: a copy among the training rows would make a density that peaks at the rows look
 # good.
 FEW_ROWS <- 500
@@ -14,9 +15,12 @@ SPLIT_MOST <- 10000
 stack_folds <- function(problem, parts = NULL, fits = NULL) {
   counted <- counted_rows(problem$data, problem$weights)
   n <- length(counted)
+  times <- n < FEW_ROWS && identical(problem$rows_are, "times")
   few <- n < FEW_ROWS && problem$d_condition == 0
-  parts <- min(parts %||% if (few) 5 else 10, n)
-  fits <- fits %||% if (few) {
+  parts <- min(parts %||% if (few || times) 5 else 10, n)
+  fits <- fits %||% if (times) {
+    5
+  } else if (few) {
     10
   } else if (length(problem$values) %in% seq_len(FEW_LEVELS) && n < MANY_ROWS) {
     parts # whose members are no flows, and soon fitted
@@ -52,10 +56,11 @@ folds_again <- function(stack, problem) {
   new_folds(stack$folds, counted, equal_counted(problem, counted))
 }
 
-# Whole numbers agree by their nature, and a probability does not grow without bound at them.
+# Rows that lie in intervals, as whole numbers do, agree by their nature, and a probability does not grow without bound.
 equal_counted <- function(problem, counted) {
-  if (problem$whole) return(NULL)
-  equal_rows(c(columns_at(problem$data, counted), columns_at(problem$condition, counted)))
+  rows <- observed_at(problem$observed, counted)
+  if (!is.null(rows) && all(rows$lower < rows$upper)) return(NULL)
+  equal_rows(c(rows %||% columns_at(problem$data, counted), columns_at(problem$condition, counted)))
 }
 
 # Rows that a flow is trained on and validated by, without those of a fold.

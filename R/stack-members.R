@@ -103,8 +103,7 @@ wanted_members <- function(members, said, settings) {
 is_one <- function(members) is.numeric(members) && length(members) == 1 && isTRUE(members == 1)
 
 # With `na = "model"` every flow is a single one.
-refuse_members <- function(members) {
-  if (is.null(members) || is_one(members)) return(invisible())
+refuse_members <- function() {
   stop_arg(c(
     "{.arg members} is for stacks, and {.code na = \"model\"} fits single flows to patterns of gaps.",
     i = "Leave it out; or fit a stack to the rows without gaps, {.code na.omit(data)}."

@@ -11,12 +11,13 @@ print.bijectr_stack <- function(x, ...) {
   cat(strwrap(paste(shares, collapse = ", "), initial = "  members: ", prefix = strrep(" ", 11)), sep = "\n")
   print_supports(x)
   print_dropped(x)
+  print_censoring(x)
   cat("  fitted:  ", format_seconds(x$seconds), ", status \"", x$status, "\"\n", sep = "")
   reference <- x$reference
   if (!is.null(reference) && !is.na(reference$flow)) {
     n <- format(sum(x$folds > 0), big.mark = ",")
     held_out <- if (max(x$folds) == 1) paste(n, "held-out rows") else paste0(n, " rows, ", format_held_out(x$folds))
-    cat("  mean log density of ", held_out, ": ", format_nats(reference$flow),
+    cat("  mean ", likelihood_words(x), " of ", held_out, ": ", format_nats(reference$flow),
       if (!is.na(reference$normal)) {
         paste0(
           " (normal: ", format_nats(reference$normal), ")\n  gain over the normal: ",
@@ -61,7 +62,7 @@ summary.bijectr_stack <- function(object, ...) {
       held_out = paste0(
         if (some < object$nobs) paste(format(some, big.mark = ","), "of them "), format_held_out(object$folds)
       ),
-      na.action = object$na.action, left_out = object$left_out,
+      na.action = object$na.action, left_out = object$left_out, censoring = object$censoring,
       status = object$status, seconds = object$seconds, reference = reference, loglik = object$loglik,
       held_out_loglik = object$held_out_loglik, quantiles = summary_quantiles(object)
     ),
@@ -80,11 +81,12 @@ print.summary.bijectr_stack <- function(x, digits = 3, ...) {
   if ("support" %in% names(x$description)) wrap("Support:", x$description[["support"]])
   left_out <- if (length(x$na.action)) paste0(", ", stats::naprint(x$na.action))
   wrap("Rows:", paste0(format(x$nobs, big.mark = ","), ", ", x$held_out, left_out))
+  if (!is.null(x$censoring)) wrap("", format_censoring(x$censoring))
   wrap("Time:", paste0(format_seconds(x$seconds), ", status \"", x$status, "\""))
   shown <- x$members
   gains <- !all(is.na(shown$gain))
   if (!gains) shown$gain <- NULL
-  cat("\nMembers, with their mean log density of held-out rows in nats",
+  cat("\nMembers, with their mean ", likelihood_words(x), " of held-out rows in nats",
     if (gains) ", and the gain over the normal", ":\n",
     sep = ""
   )

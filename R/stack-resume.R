@@ -28,7 +28,7 @@ resume.bijectr_stack <- function(object, data = NULL, condition = NULL, weights 
   started <- Sys.time()
   problem <- data_again(object, data, condition, weights, envir)
   withCallingHandlers(
-    check_same_data(object, problem$data, problem$condition),
+    check_same_data(object, told_by(problem$data, problem$observed), problem$condition),
     bijectr_warning_data = function(w) {
       stop_other_data(if (is.null(object$formula)) "{.arg data} or {.arg condition}" else "{.arg data}")
     }
@@ -38,7 +38,6 @@ resume.bijectr_stack <- function(object, data = NULL, condition = NULL, weights 
   problem[c("d", "d_condition")] <- object[c("d", "d_condition")]
   problem$rules <- column_rules(object$standardize %||% "auto", collinear = "error")
   problem$auto <- FALSE
-  problem$whole <- is_whole(object)
   problem$control <- list(steps = steps)
   folds <- folds_again(object, problem)
   trained <- which(vapply(object$members, function(member) length(member$seeds) > 0, NA))

@@ -38,7 +38,8 @@
 #' @param digits Digits after the decimal point of log densities.
 #' @param ... Not used.
 #' @return A list of class `summary.bijectr_fit`: `call`, `description` (coordinates, layers and supports in words),
-#'   `n_parameter`, `nobs`, `rows` (numbers of training and held-out rows), `na.action`, `status`, `steps`, `epochs`,
+#'   `n_parameter`, `nobs`, `rows` (numbers of training and held-out rows), `na.action`, `censoring` (of censored times,
+#'   see [fit_flow()], else `NULL`, as in that of a stack), `status`, `steps`, `epochs`,
 #'   `seconds`, `best_step` (of the best validation, `NA` without one), `density` (a matrix of mean log densities in
 #'   nats a row, in the units of the data, with rows `flow` and `normal` and columns `training` and `held out`),
 #'   `loglik`, and `quantiles`: `NULL`, or a list of
@@ -77,6 +78,7 @@ summary.bijectr_fit <- function(object, ...) {
       nobs = object$nobs,
       rows = lengths(object$rows[c("train", "validation")]),
       na.action = object$na.action,
+      censoring = object$censoring,
       status = object$status,
       steps = object$steps,
       epochs = object$epochs,
@@ -116,13 +118,18 @@ print.summary.bijectr_fit <- function(x, digits = 3, ...) {
     left_out <- if (length(x$na.action)) paste0(", ", stats::naprint(x$na.action))
     wrap("Rows:", paste0(rows[["train"]], " for training, ", rows[["validation"]], " held out", left_out))
   }
+  if (!is.null(x$censoring)) wrap("", format_censoring(x$censoring))
   wrap("Training:", format_training(x))
   if (x$status %in% names(STATUS_MEANING)) wrap("", STATUS_MEANING[[x$status]])
   if (!is.na(x$best_step)) wrap("", paste("best validation at step", format(x$best_step, big.mark = ",")))
   if (!is.null(x$density)) {
-    cat("\nMean log density, in nats a row:\n")
+    cat("\nMean ", likelihood_words(x), ", in nats a row:\n", sep = "")
     shown <- x$density[, !is.na(x$density["flow", ]), drop = FALSE]
-    shown <- rbind(shown, gain = shown["flow", ] - shown["normal", ])
+    if (is.null(x$censoring)) {
+      shown <- rbind(shown, gain = shown["flow", ] - shown["normal", ])
+    } else {
+      shown <- shown["flow", , drop = FALSE] # there is no normal beside it
+    }
     print(formatC(shown, digits = digits, format = "f"), quote = FALSE, right = TRUE)
   }
   print_quantiles(x$quantiles)

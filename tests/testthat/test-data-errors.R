@@ -18,11 +18,11 @@ with_value <- function(value, row = 3, column = "waiting") {
 }
 
 test_that("data of the wrong type", {
-  expect_argument_error(fit_flow(iris), "Column Species of `data` must be numeric, not ")
   expect_argument_error(
-    fit_flow(data.frame(a = 1:3, b = letters[1:3], c = TRUE)),
-    "Column b of `data` must be numeric, not ", "The same holds for c."
+    fit_flow(data.frame(a = 1:3, b = complex(3), c = list2DF(list(u = 1:3)))),
+    "Column b of `data` must be numeric, not "
   )
+  expect_argument_error(fit_flow(data.frame(a = 1:3, c = TRUE)), "Column c of `data` has one level in these rows")
   expect_argument_error(fit_flow(data.frame(a = 1:3, b = I(list(1, 2, 3)))), "Column b of `data` must be numeric, not ")
   expect_argument_error(
     fit_flow(data.frame(a = 1:3, b = I(matrix(1:6, 3)))),

@@ -321,8 +321,6 @@ test_that("what cannot be used is named", {
   refused(few(cbind(y1, y2) ~ x + f, gap), "row 4, column f is NA")
   gap$x[5] <- Inf
   refused(few(cbind(y1, y2) ~ x, gap), "row 5, column x is Inf")
-  refused(few(cbind(y1, f) ~ x, table), "Column f of `data` must be numeric")
-  refused(few(f ~ x, table), "Column f of `data` must be numeric")
   refused(few(~ x * y1, table), "no interactions")
   refused(few(~1, table), "no coordinates on either side")
   refused(few(y1 ~ ., NULL), "`data`, which must be given")

@@ -12,10 +12,6 @@ test_that("one fit of iris needs no argument but the data", {
   expect_equal(fit$steps, 30)
 })
 
-test_that("a column that is not numeric is a clear error", {
-  expect_error(fit_flow(iris), "Species", class = "bijectr_error_argument")
-})
-
 test_that("vectors, matrices and data frames give the same fit", {
   x <- faithful$waiting
   fit_of <- function(data) {

@@ -123,3 +123,12 @@ test_that("fits of whole numbers go on, start others, are saved and weighed", {
   expect_error(counts(0.5), "`lower` must be a whole number", class = "bijectr_error_argument")
   expect_error(counts(3, 1), "below", class = "bijectr_error_argument")
 })
+
+test_that("points within intervals have the distribution of the flow", {
+  f <- flow(layer_elementwise(scalar_affine()), 1)
+  set.seed(7)
+  k <- round(rnorm(4000))
+  expect_gt(stats::ks.test(drawn_within(f, k - 0.5, k + 0.5, NULL), "pnorm")$p.value, 0.01)
+  far <- drawn_within(f, c(-12.5, 11.5), c(-11.5, 12.5), NULL)
+  expect_true(all(abs(far - c(-12, 12)) <= 0.5))
+})
