@@ -314,9 +314,21 @@ test_that("survival functions are drawn beside the estimate of Kaplan and Meier"
   mean <- plot(fit, "survival", data = d)
   each <- predict(fit, d, "survival", times = mean$x)
   expect_equal(mean$survival[1, ], unname(colMeans(each)), tolerance = 1e-12)
-  expect_lt(max(abs(stats::approx(mean$x, mean$survival, theirs$time[1:50])$y - theirs$surv[1:50])), 0.1)
+  early <- 1:50
+  at <- stats::approx(mean$x, mean$survival, theirs$time[early])$y
+  expect_lt(max(abs(at - theirs$surv[early])), 0.1)
   expect_error(plot(fit, "survival"), "condition` is missing", class = "bijectr_error_argument")
-  expect_error(plot(fit, newdata = new, condition = new[1, , drop = FALSE]), "`newdata` is for", class = "bijectr_error_argument")
+  expect_error(plot(fit, newdata = new), "`newdata` is for", class = "bijectr_error_argument")
   plain <- fit_flow(faithful$waiting, steps = 40, progress = FALSE)
   expect_equal(plot(plain, "survival", data = faithful$waiting)$data$survival[2], 1 - 1 / 272)
+})
+
+test_that("a check draws censored times where they can be, and knows the rows of a fit", {
+  set.seed(11)
+  d <- weibull_times(600)
+  fit <- quiet_times(Surv(time, status) ~ x + g, data = d, members = times_stack("weibull"))
+  expect_match(paste(check_flow(fit, d)$notes, collapse = " "), "trained on")
+  new <- suppressWarnings(check_flow(fit, weibull_times(600)))
+  expect_identical(new$verdict, "trust")
+  expect_match(paste(new$notes, collapse = " "), "Censored times are looked at")
 })
