@@ -165,13 +165,22 @@ check_subject <- function(fit, data, condition, weights) {
   given <- taken$given
   if (!gappy && is_whole(fit)) {
     notes <- c(notes, "Whole numbers have places at random between those of the numbers next to them.")
+  } else if (!is.null(taken$observed)) {
+    rows <- taken$observed
+    if (any(rows$from > -Inf | rows$to < Inf)) {
+      stop_arg("{.arg data} has entry times: rows that were not seen are missing from what would be looked at.")
+    }
+    notes <- c(notes, "Censored times are looked at by times that the fit draws where they can be.")
+    drawn <- matrix(drawn_within(plain_flow(fit), rows$lower, rows$upper, given))
+    taken$x <- name_columns(drawn, colnames(taken$x))
   }
   flow <- plain_flow(fit)
   if (!gappy && is_whole(fit)) flow$codecs <- fit$codecs
   list(
     flow = flow, x = taken$x, given = given, off = taken$off, train = rows_behind(fit), of = taken$of,
     used = taken$used, single = single, gappy = gappy,
-    lebesgue = !gappy && !is_whole(fit) && !is_table(fit) && !(is_part(fit) && is_table(fit$of)), labels = coordinate_labels(fit),
+    lebesgue = !gappy && !is_whole(fit) && !is_table(fit) && !(is_part(fit) && is_table(fit$of)),
+    labels = coordinate_labels(fit),
     conditions = if (!is.null(given)) fit$condition$names %||% paste("condition", seq_len(ncol(given))),
     codecs = fit$codecs, notes = notes
   )
@@ -198,7 +207,8 @@ rows_to_check <- function(fit, data, condition, weights, gappy) {
   weights <- check_weights(weights, of)
   kept <- which(!rows_with_gaps(given) & (gappy | !rows_with_gaps(x)))
   notes <- if (length(kept) < of) paste(of - length(kept), "rows with missing values are left out.")
-  rows <- rows_of_fit(fit, x, given, kept)
+  observed <- side$observed %||% if (!gappy && is_whole(fit)) around_whole(x[, 1])
+  rows <- rows_of_fit(fit, x, given, kept, observed)
   if (rows$used == "training") {
     notes <- c(notes, "These are rows that the fit was trained on, which flatter it: rows that it never saw say more.")
   }
@@ -216,16 +226,17 @@ rows_to_check <- function(fit, data, condition, weights, gappy) {
   list(
     x = named_rows(x[i, , drop = FALSE], fit$names),
     given = if (!is.null(given)) named_rows(given[i, , drop = FALSE], fit$condition$names),
-    off = off[i], of = of, used = rows$used, notes = notes
+    observed = observed_at(side$observed, i), off = off[i], of = of, used = rows$used, notes = notes
   )
 }
 
 # Whether these are the rows of the fit, and which of them to look at.
-rows_of_fit <- function(fit, x, given, kept) {
+rows_of_fit <- function(fit, x, given, kept, observed = NULL) {
   before <- fit$digest
   other <- list(rows = kept, used = "given")
   if (is.null(before) || before$rows != length(kept)) return(other)
-  now <- data_digest(x[kept, , drop = FALSE], if (!is.null(given)) given[kept, , drop = FALSE], fit$formula)
+  told <- told_by(x[kept, , drop = FALSE], observed_at(observed, kept))
+  now <- data_digest(told, if (!is.null(given)) given[kept, , drop = FALSE], fit$formula)
   if (!identical(before$data, now$data)) return(other)
   held_out <- kept[fit$rows$validation]
   if (length(held_out) >= 10) list(rows = held_out, used = "held out") else list(rows = kept, used = "training")

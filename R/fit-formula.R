@@ -31,11 +31,33 @@
 #'   its first level, which the default layers look up in a trained table of 2 to 8 columns, see [net_embedding()]. With
 #'   `layers` that have no such net it has indicators as other factors, up to 50 levels; beyond that it is an error.
 #'
+#'   A left side `Surv(time, status)` is one of censored times, see the section on these.
+#'
 #'   The fit remembers levels and transformations as plain data. [logdensity()], [sample()], [predict()] and the others
 #'   then take a data frame of the variables on the right side as `condition`; without `condition` they find these
 #'   variables in `newdata`, if it has them. [formula()], [terms()] and [model.frame()] work as for other models, and
 #'   [update()][update.bijectr_fit] fits anew with another formula. A training that starts from a fit by formula
 #'   (`layers = fit`) makes its coordinates and conditions with the levels and transformations of that fit.
+#' @section Censored times: `fit_flow(Surv(time, status) ~ age, data = table)`, with `Surv()` of the survival package
+#'   (which need not be attached), is the distribution of the time given the conditions. Of right-, left- and
+#'   interval-censored rows the likelihood has the probability of what is known, \eqn{P(T > t)} for a row that is
+#'   right-censored at t; with entry times, `Surv(start, stop, event)`, it is that given \eqn{T > start}. These are
+#'   exact. A `Surv` object is taken as `data`, too, with `condition =`. Times are those of one kind of event; several
+#'   (multistate objects) are an error. Rows with a missing time or status are missing values as others are; `weights`
+#'   and `subset` work as elsewhere, `na = "model"` does not.
+#'
+#'   The coordinate is the time, under the name of its expression (`time`; that of the stop; `"time"` where rows are
+#'   intervals), and positive by `positive(curve = "log")` where `support` says nothing else: an event at 0 or before is
+#'   an error. A stack has Weibull, lognormal and log-logistic regressions beside its flows, see [stack_members()], and
+#'   all its figures, also those of rows held out, are of these likelihoods. With entry times its weights and its
+#'   held-out figures, and the averages of flows of a kind in these, are those of the distributions given the entry;
+#'   `loglik` and [logdensity()] are of the mean of the members itself. There is no normal distribution to compare with.
+#'
+#'   [logdensity()] of rows that have the variables of the left side, or of `Surv` objects, is their log likelihood; of
+#'   a column of the time alone, without status, it is the log density. [sample()] draws times without censoring.
+#'   [predict()][predict.bijectr_flow] has survival functions, hazards and quantiles, `plot(fit, "survival")` draws the
+#'   first. `print()` says how many rows are censored, as does the field `censoring`: numbers of rows of positive
+#'   weight, `events`, `right`, `left`, `interval` and `truncated`; `NULL` in other fits.
 #' @export
 fit_flow.formula <- function(formula, data = NULL, layers = NULL, ..., d = NULL, members = NULL, base = base_normal(),
                              weights = NULL, subset = NULL, na.action = stats::na.fail, support = NULL,

@@ -80,6 +80,7 @@
 #'   * `quantiles`: of training rows and of draws, in the numbers that stand for the columns, see
 #'     [summary.bijectr_fit()]: a list of `data` and `draws`, matrices of the quantiles 0, 1, 25, 50, 75, 99 and 100 per
 #'     cent (rows) of the coordinates (columns), `reach`, `n`, `drawn` and `broken`;
+#'   * `censoring`: of censored times, how many rows are what, see there;
 #'   * `evaluation`: of a fit to a log density, see [fit_flow.function()]; `rounds`, `observed`: of a fit in rounds, see
 #'     [fit_rounds()];
 #'   * `state`: what `resume()` needs to go on exactly where the training ended: kept with `keep_state = TRUE`, and
@@ -149,6 +150,17 @@
 #' # flower sizes given the species
 #' fit <- fit_flow(cbind(Sepal.Length, Sepal.Width) ~ Species, data = iris, steps = 200)
 #' sample(fit, 3, condition = data.frame(Species = "setosa"))
+#'
+#' # censored times: survival of lung cancer given age and sex, as a Weibull and a lognormal regression
+#' if (requireNamespace("survival", quietly = TRUE)) {
+#'   lung <- survival::lung
+#'   fit <- fit_flow(Surv(time, status) ~ age + sex, data = lung, members = c("weibull", "lognormal"))
+#'   print(fit)
+#'   new <- data.frame(age = 60, sex = 1:2)
+#'   print(predict(fit, new, "survival", times = c(100, 365)))
+#'   print(predict(fit, new, "quantile", p = c(0.25, 0.5)))
+#'   plot(fit, "survival", newdata = new, data = lung)
+#' }
 #' @order 1
 #' @export
 fit_flow <- function(data, ..., d) { # `d` stands here, else `d =` would be taken for an abbreviated `data =`

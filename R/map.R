@@ -100,10 +100,12 @@ flow_vjp <- function(flow, x, inverse = TRUE, cotangents, condition = NULL) {
 #' @param newdata Points in the units of the data: a matrix or data frame with one column a coordinate (columns are
 #'   found by name if both sides have names); for one coordinate a vector. Names of a matrix that have nothing to do
 #'   with those of the flow are not used, with a warning of class `bijectr_warning_names`. Any finite numbers will do,
-#'   beyond 1e150 too, up to which data can be fitted: draws from long tails may be so far out.
+#'   beyond 1e150 too, up to which data can be fitted: draws from long tails may be so far out. Of flows of one
+#'   coordinate also censored times, objects of `survival::Surv()`; of fits to such, a data frame with their variables.
 #' @inheritParams forward
 #' @return A numeric vector, one log density (in nats) a row, with respect to the units of the data. `-Inf` outside the
-#'   support, `NA` for a row with missing values.
+#'   support, `NA` for a row with missing values. Of censored times log likelihoods, see the section on these of
+#'   [fit_flow()].
 #' @seealso [predict.bijectr_flow()], [dflow()], [sample()]
 #' @examples
 #' f <- flow(layer_elementwise(scalar_affine()), d = 2)

@@ -12,6 +12,10 @@ observed_whole <- function(data) {
     stop_arg("Column {.field {column_label(data, 1)}} of {.arg data} must be whole numbers: row {odd[1]} is
               {x[odd[1]]}.")
   }
+  around_whole(x)
+}
+
+around_whole <- function(x) {
   n <- length(x)
   list(lower = x - 0.5, upper = x + 0.5, from = rep(-Inf, n), to = rep(Inf, n))
 }

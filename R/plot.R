@@ -11,16 +11,20 @@
 #'   * `"pairs"`: all pairs of coordinates: draws below the diagonal, histograms on it, densities of the draws above it;
 #'   * `"layers"`: how draws from the base move through the layers, one panel for each layer that is not a permutation;
 #'     each point keeps its colour, that of its first coordinate in the base; not for stacks;
+#'   * `"survival"`: for one coordinate, \eqn{P(T > t)} at each row of `newdata`, or at `condition`; without either, for
+#'     a conditional flow, its mean over (up to 500) rows of `data`. Of `data`, censored times among them, the estimate
+#'     of Kaplan and Meier is drawn too (Turnbull's for intervals), by the survival package;
 #'   * `"loss"`: for fits, training and validation loss against optimiser steps; the dashed line is the best validation.
 #'     Not for stacks, which have no training of their own.
 #' @param data Data to draw into the picture, as in [fit_flow()]: points, or a histogram for one coordinate. A fit does
 #'   not keep its data; without them the picture covers the range of draws.
 #' @param condition Values of the conditioning variables: one row.
+#' @param newdata For `"survival"`: rows of the conditioning variables, one curve each.
 #' @param n Number of draws.
 #' @param coordinates For `"pairs"` and `"layers"`: names or numbers of the coordinates to show; by default the first 5
 #'   and the first 2.
 #' @param grid Number of points along each axis at which densities are evaluated.
-#' @param xlim,ylim Ranges of the axes of `"density"` and `"samples"`.
+#' @param xlim,ylim Ranges of the axes of `"density"`, `"samples"` and `"survival"`.
 #' @param asp Aspect ratio of maps and scatter plots. `NULL` takes 1 if both axes span similar lengths, and else fills
 #'   the plot.
 #' @param colors Colours of densities, from low to high.
@@ -28,7 +32,8 @@
 #' @param ... Not used.
 #' @return What is shown, invisibly. `"density"`: a data frame of `x` and `density`, or a list `x`, `y`, `density` (a
 #'   matrix with one row a value of `x`). `"samples"` and `"pairs"`: the matrix of draws. `"layers"`: a list of
-#'   matrices, one a panel. `"loss"`: the `history` of the fit.
+#'   matrices, one a panel. `"survival"`: a list of `x`, `survival` (a matrix with one row a curve) and `data` (a data
+#'   frame of `time` and `survival`, or `NULL`). `"loss"`: the `history` of the fit.
 #' @family methods
 #' @examples
 #' set.seed(1)
@@ -37,15 +42,27 @@
 #' plot(fit, "loss")
 #' plot(fit, "layers")
 #' plot(fit_flow(faithful$waiting, steps = 200), data = faithful$waiting)
+#'
+#' # the probability of an eruption longer than so many minutes, after waits of 50 and 80
+#' fit <- fit_flow(eruptions ~ waiting, data = faithful, steps = 200)
+#' plot(fit, "survival", newdata = data.frame(waiting = c(50, 80)))
 #' @export
-plot.bijectr_flow <- function(x, type = c("density", "samples", "pairs", "layers"), data = NULL, condition = NULL,
-                              n = 1000, coordinates = NULL, grid = 151, xlim = NULL, ylim = NULL, asp = NULL,
-                              colors = grDevices::hcl.colors(64, "YlGnBu", rev = TRUE), main = NULL, ...) {
+plot.bijectr_flow <- function(x, type = c("density", "samples", "pairs", "layers", "survival"), data = NULL,
+                              condition = NULL, newdata = NULL, n = 1000, coordinates = NULL, grid = 151, xlim = NULL,
+                              ylim = NULL, asp = NULL, colors = grDevices::hcl.colors(64, "YlGnBu", rev = TRUE),
+                              main = NULL, ...) {
   check_unused(...)
   check_object(x)
-  type <- check_choice(type, c("density", "samples", "pairs", "layers"), "type")
+  type <- check_choice(type, c("density", "samples", "pairs", "layers", "survival"), "type")
+  if (!is.null(newdata) && type != "survival") stop_arg("{.arg newdata} is for {.code type = \"survival\"}.")
   n <- check_count(n, "n", min = 10)
   grid <- check_count(grid, "grid", min = 2)
+  if (type == "survival") {
+    check_one_coordinate(x)
+    steps <- if (!is.null(data)) kaplan_meier(x, data)
+    curves <- survival_rows(x, newdata, condition, data)
+    data <- NULL
+  }
   if (!is.null(data)) data <- picture_data(x, data)
   if (!is.null(data) && nrow(data) == 0) stop_arg("{.arg data} has no rows.")
   if (x$d > 2 && type %in% c("density", "samples")) type <- "pairs"
@@ -56,7 +73,7 @@ plot.bijectr_flow <- function(x, type = c("density", "samples", "pairs", "layers
   )
   x[c("codecs", "form")] <- list(NULL) # draws, too, stay numbers
   shown <- extrapolation_once({
-    draws <- if (type != "layers") draws_to_show(x, n, condition)
+    draws <- if (!type %in% c("layers", "survival")) draws_to_show(x, n, condition)
     with_room(switch(type,
       density = if (x$d == 1) {
         plot_density_1d(x, draws, data, condition, grid, window)
@@ -65,7 +82,8 @@ plot.bijectr_flow <- function(x, type = c("density", "samples", "pairs", "layers
       },
       samples = if (x$d == 1) plot_samples_1d(x, draws, data, window) else plot_samples_2d(x, draws, data, window),
       pairs = plot_pairs(x, draws, data, pick_coordinates(coordinates, x, 5), colors, main),
-      layers = plot_layers(x, n, condition, pick_coordinates(coordinates, x, 2), main)
+      layers = plot_layers(x, n, condition, pick_coordinates(coordinates, x, 2), main),
+      survival = plot_survival(x, curves$rows, curves$together, curves$labels, steps, grid, window)
     ))
   })
   invisible(shown)
@@ -73,8 +91,8 @@ plot.bijectr_flow <- function(x, type = c("density", "samples", "pairs", "layers
 
 #' @rdname plot.bijectr_flow
 #' @export
-plot.bijectr_fit <- function(x, type = c("density", "samples", "pairs", "layers", "loss"), ...) {
-  type <- check_choice(type, c("density", "samples", "pairs", "layers", "loss"), "type")
+plot.bijectr_fit <- function(x, type = c("density", "samples", "pairs", "layers", "survival", "loss"), ...) {
+  type <- check_choice(type, c("density", "samples", "pairs", "layers", "survival", "loss"), "type")
   if (type %in% c("layers", "loss")) check_one_flow(x, paste0("{.code type = \"", type, "\"}"))
   if (type != "loss") return(plot.bijectr_flow(x, type, ...))
   plot_loss(x, ...)

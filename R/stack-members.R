@@ -9,7 +9,8 @@
 #' @param fits How many flows of each kind are trained, each without one of these parts; parts beyond that number are
 #'   never held out, and where there are more flows than parts these serve again. By default 10 of fewer than 500 rows
 #'   without conditions, 5 of fewer than 5000 (3 of more than 6000 numbers, 4 given conditions), and 1 of more (3 of
-#'   fewer than 20,000 given conditions), with no more than 10,000 rows held out.
+#'   fewer than 20,000 given conditions), with no more than 10,000 rows held out. Fewer than 500 censored times are cut
+#'   into 5 parts, each of which is held out from one flow of a kind.
 #' @return A list of class `bijectr_members`.
 #' @section Kinds:
 #'   * `"normal"`: the normal distribution of maximum likelihood; given conditions, linear regression, as a t
@@ -26,6 +27,10 @@
 #'   * `"spline"`, `"spline_t"`: the flow of [default_layers()], on a normal base and on t distributions with 5 degrees
 #'     of freedom; `"affine_t"`: four affine autoregressive layers on t distributions whose degrees of freedom are
 #'     trained;
+#'   * `"weibull"`, `"lognormal"`, `"loglogistic"`: of censored times, regression of what is behind their support, by
+#'     default logarithms, with errors of that shape and of one scale, by maximum likelihood; given conditions with a
+#'     normal prior of the slopes, none or of a standard deviation of 1, 1/2, ... 1/16 scales of the error for a
+#'     standard deviation of the condition, whichever has the best likelihood of rows held out;
 #'   * `"beyond"`: `"shrunk"`, given conditions `"normal"`, of the columns as they are, where supports were found but
 #'     not given, see [supports]. It has the weight of 1e-4 rows, so that a value beyond such a support is very
 #'     unlikely but not impossible: the support may be wrong.
@@ -36,12 +41,13 @@
 #'   240 by the (effective) number of rows that they are trained on, and 2 at the most ([opt_adamw()]), which draws them
 #'   towards their base distribution: the more, the fewer the rows. The other kinds are fitted to all rows in the end,
 #'   of many to some 16,000 (mixtures: 10,000) by weight or at equal steps. Given conditions there are `"normal"`,
-#'   `"student_t"`, the flows and `"beyond"`.
+#'   `"student_t"`, the flows and `"beyond"`; of censored times there are the flows, on t distributions of 4 and 5
+#'   degrees of freedom, and the three that are for these.
 #' @section Weights:
 #'   The weights of the kinds make the log density of the rows held out largest, with a prior as of two rows: every kind
 #'   keeps a little. Where fewer than 500 rows were held out there is a second prior, with ten rows more for the kinds
-#'   of least freedom (`"normal"`, `"shrunk"`, `"student_t"`, `"shrunk_t"`), and the weights under both are averaged,
-#'   each counting as the likelihood of rows that were left out of its weights.
+#'   of least freedom (`"normal"`, `"shrunk"`, `"student_t"`, `"shrunk_t"`, and those for censored times), and the
+#'   weights under both are averaged, each counting as the likelihood of rows that were left out of its weights.
 #'
 #'   A kind that holds its weight by the prior alone (less than a twentieth of a row speaks for it), and is 3 nats or
 #'   more below the best kind on the rows held out, is left out, unless it was named: as a t distribution of fewer rows

@@ -299,3 +299,36 @@ test_that("survival functions and quantiles of other flows of one coordinate hav
                c("2.0" = 1, "2.5" = 1) * pflow(2, whole, lower.tail = FALSE))
   expect_equal(predict(whole, type = "hazard", times = 3)[1], dflow(3, whole) / pflow(2, whole, lower.tail = FALSE))
 })
+
+test_that("survival functions are drawn beside the estimate of Kaplan and Meier", {
+  set.seed(10)
+  grDevices::pdf(NULL)
+  withr::defer(grDevices::dev.off())
+  d <- weibull_times(100)
+  fit <- quiet_times(Surv(time, status) ~ x, data = d, members = times_stack("weibull"))
+  new <- data.frame(x = c(-1, 0.5))
+  shown <- plot(fit, "survival", newdata = new, data = d, grid = 11)
+  expect_equal(shown$survival, unname(predict(fit, new, "survival", times = shown$x)), tolerance = 1e-12)
+  theirs <- survival::survfit(Surv(time, status) ~ 1, d)
+  expect_equal(shown$data$survival[-1], theirs$surv)
+  mean <- plot(fit, "survival", data = d)
+  each <- predict(fit, d, "survival", times = mean$x)
+  expect_equal(mean$survival[1, ], unname(colMeans(each)), tolerance = 1e-12)
+  early <- 1:50
+  at <- stats::approx(mean$x, mean$survival, theirs$time[early])$y
+  expect_lt(max(abs(at - theirs$surv[early])), 0.1)
+  expect_error(plot(fit, "survival"), "condition` is missing", class = "bijectr_error_argument")
+  expect_error(plot(fit, newdata = new), "`newdata` is for", class = "bijectr_error_argument")
+  plain <- fit_flow(faithful$waiting, steps = 40, progress = FALSE)
+  expect_equal(plot(plain, "survival", data = faithful$waiting)$data$survival[2], 1 - 1 / 272)
+})
+
+test_that("a check draws censored times where they can be, and knows the rows of a fit", {
+  set.seed(11)
+  d <- weibull_times(600)
+  fit <- quiet_times(Surv(time, status) ~ x + g, data = d, members = times_stack("weibull"))
+  expect_match(paste(check_flow(fit, d)$notes, collapse = " "), "trained on")
+  new <- suppressWarnings(check_flow(fit, weibull_times(600)))
+  expect_identical(new$verdict, "trust")
+  expect_match(paste(new$notes, collapse = " "), "Censored times are looked at")
+})

@@ -89,10 +89,8 @@ test_that("columns of whole numbers are found, where ties are many and nothing e
   expect_identical(flow_supports(fit)[[1]]$lower, -0.5)
   expect_warning(fit <- fit_flow(round(rnorm(300)), steps = 2), "counts(-Inf)", fixed = TRUE)
   expect_null(flow_supports(fit))
-  # beside other columns, and where gaps are learned from, they are numbers
+  # where gaps are learned from, they are numbers
   two <- data.frame(n = rpois(100, 3), z = rnorm(100))
-  expect_warning(fit <- fit_flow(two, support = list(n = counts()), steps = 2), class = "bijectr_warning_counts")
-  expect_false(is_whole(fit))
   gaps <- suppressWarnings(fit_flow(data.frame(n = c(NA, two$n)), na = "model", steps = 2))
   expect_true(is.finite(logdensity(gaps, data.frame(n = 2.5))))
 })
