@@ -35,7 +35,19 @@ category_rows <- function(problem, rows) {
     w <- w[w > 0] / mean(w[w > 0])
   }
   x <- column_at(problem$data, 1, i)
-  list(y = indicate_values(x, problem$values, w), given = unname(rows_at(problem$condition, i)))
+  given <- if (problem$d_condition > 0) indicate_codes(rows_at(problem$condition, i), problem$levels)
+  list(y = indicate_values(x, problem$values, w), given = given)
+}
+
+# Conditions with columns of codes, of which `levels` has the numbers of levels (0: no codes), as indicators of all
+# levels but the first; these are of about unit scale in rows where levels are as frequent as each other.
+indicate_codes <- function(given, levels) {
+  given <- unname(given)
+  if (!any(levels > 0)) return(given)
+  do.call(cbind, lapply(seq_len(ncol(given)), function(j) {
+    if (levels[j] == 0) return(given[, j])
+    outer(given[, j], seq_len(levels[j] - 1), `==`) * sqrt(levels[j])
+  }))
 }
 
 # ---- linear ----------------------------------------------------------------------------------------------------------
@@ -47,19 +59,30 @@ linear_sizes <- function() lapply(LINEAR_RIDGES, function(ridge) list(ridge = ri
 linear_member <- function(problem, rows, size) {
   at <- category_rows(problem, rows)
   list(new_categories(
-    "linear", problem$values, problem$d_condition, as.vector(fit_logits(at$y, at$given, size$ridge))
+    "linear", problem$values, problem$d_condition, as.vector(fit_logits(at$y, at$given, size$ridge)),
+    levels = problem$levels
   ))
 }
 
 #' @export
 log_shares.bijectr_linear <- function(object, condition, n) {
-  coefficient <- matrix(object$params, object$d_condition + 1)
-  normalize_logits(with_intercept(all_rows(condition)) %*% coefficient)
+  linear_shares(object, indicate_codes(all_rows(condition), object$levels))
+}
+
+linear_shares <- function(object, given) {
+  coefficient <- matrix(object$params, ncol = length(object$values))
+  normalize_logits(with_intercept(given) %*% coefficient)
 }
 
 #' @export
 intact_categories.bijectr_linear <- function(object) {
-  length(object$params) == length(object$values) * (object$d_condition + 1)
+  levels <- object[["levels"]]
+  (is.null(levels) || is.numeric(levels) && length(levels) == object$d_condition && !anyNA(levels)) &&
+    length(object$params) == length(object$values) * (1 + count_indicators(object))
+}
+
+count_indicators <- function(object) {
+  object$d_condition + sum(pmax(object$levels - 2, 0)[object$levels > 0])
 }
 
 # Coefficients, one column a value, by steps of limited memory BFGS on the ridged likelihood. Frequencies have half a
@@ -102,6 +125,7 @@ LOCAL_RIDGE <- 3
 
 local_sizes <- function() {
   sizes <- expand.grid(width = LOCAL_WIDTHS, strength = LOCAL_STRENGTHS)
+  sizes$group <- sizes$strength
   lapply(seq_len(nrow(sizes)), function(i) as.list(sizes[i, ]))
 }
 
@@ -113,7 +137,8 @@ local_member <- function(problem, rows, size) {
   }
   at <- problem$memo[[key]]
   list(new_categories("local", problem$values, problem$d_condition,
-    params = at$params, given = at$given, y = at$y, width = size$width, strength = size$strength
+    params = at$params, given = at$given, y = at$y, width = size$width, strength = size$strength,
+    levels = problem$levels
   ))
 }
 
@@ -122,7 +147,8 @@ LOCAL_CHUNK <- 4e6
 
 #' @export
 log_shares.bijectr_local <- function(object, condition, n) {
-  linear <- log_shares.bijectr_linear(object, condition, n)
+  given <- indicate_codes(all_rows(condition), object$levels)
+  linear <- linear_shares(object, given)
   out <- linear
   size <- max(1, LOCAL_CHUNK %/% nrow(object$given))
   q <- ncol(object$given)
@@ -130,7 +156,7 @@ log_shares.bijectr_local <- function(object, condition, n) {
   mass <- rowSums(object$y)
   for (start in seq(1, by = size, length.out = ceiling(n / size))) {
     i <- start:min(n, start + size - 1)
-    here <- rows_at(condition, i)
+    here <- given[i, , drop = FALSE]
     distance <- outer(rowSums(here^2), square, `+`) - 2 * tcrossprod(here, object$given)
     near <- exp(-sqrt(pmax(distance, 0) / q) / object$width)
     out[i, ] <- log(near %*% object$y + object$strength * exp(linear[i, , drop = FALSE])) -
@@ -141,7 +167,7 @@ log_shares.bijectr_local <- function(object, condition, n) {
 
 #' @export
 intact_categories.bijectr_local <- function(object) {
-  is.matrix(object[["given"]]) && is.numeric(object$given) && ncol(object$given) == object$d_condition &&
+  is.matrix(object[["given"]]) && is.numeric(object$given) && ncol(object$given) == count_indicators(object) &&
     is.matrix(object[["y"]]) && is.numeric(object$y) && ncol(object$y) == length(object$values) &&
     nrow(object$y) == nrow(object$given) && one_number(object[["width"]]) && object$width > 0 &&
     one_number(object[["strength"]]) && object$strength > 0 && intact_categories.bijectr_linear(object)

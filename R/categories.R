@@ -15,8 +15,8 @@ log_shares <- function(object, condition, n) UseMethod("log_shares")
 
 is_categories <- function(object) inherits(object, "bijectr_categories")
 
-# Whether such a member, which may come from a file, is whole.
-check_categories <- function(object, d_condition) {
+#' @export
+check_member.bijectr_categories <- function(object, d, d_condition) {
   whole <- is.numeric(object[["values"]]) && length(object$values) > 0 && !anyNA(object$values) &&
     is.numeric(object[["params"]]) && !anyNA(object$params) &&
     identical(as.numeric(object[["d_condition"]]), as.numeric(d_condition)) && isTRUE(intact_categories(object))

@@ -31,7 +31,9 @@ cell_sizes <- function(problem) {
   }, unname(split(seq_along(groups), groups)))
   if (!length(few)) return(list())
   choices <- unique(c(list(sort(unlist(few))), utils::head(few, CELL_CHOICES)))
-  unlist(lapply(choices, function(by) lapply(CELL_STRENGTHS, function(s) list(by = by, strength = s))), recursive = FALSE)
+  unlist(lapply(choices, function(by) {
+    lapply(CELL_STRENGTHS, function(strength) list(by = by, strength = strength, group = by))
+  }), recursive = FALSE)
 }
 
 cell_keys <- function(given) do.call(paste, lapply(seq_len(ncol(given)), function(j) format(given[, j], digits = 12)))
@@ -72,14 +74,13 @@ cells_member <- function(problem, rows, size) {
   ))
 }
 
-is_cells <- function(object) inherits(object, "bijectr_cells")
-
-check_cells <- function(object, d, d_condition) {
+#' @export
+check_member.bijectr_cells <- function(object, d, d_condition) {
   whole <- is.numeric(object[["by"]]) && all(object$by %in% seq_len(d_condition)) && is.matrix(object[["keys"]]) &&
     is.numeric(object$keys) && ncol(object$keys) == length(object$by) && is.list(object[["flows"]]) &&
     length(object$flows) == nrow(object$keys) + 1
   if (!isTRUE(whole)) stop_damaged("members")
-  for (flow in object$flows) check_member_flow(flow, d, d_condition)
+  for (flow in object$flows) check_member(flow, d, d_condition)
 }
 
 # The flow of each row, by its cell.

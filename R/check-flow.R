@@ -207,7 +207,7 @@ rows_to_check <- function(fit, data, condition, weights, gappy) {
   weights <- check_weights(weights, of)
   kept <- which(!rows_with_gaps(given) & (gappy | !rows_with_gaps(x)))
   notes <- if (length(kept) < of) paste(of - length(kept), "rows with missing values are left out.")
-  observed <- side$observed %||% if (!gappy && is_whole(fit)) around_whole(x[, 1])
+  observed <- side$observed
   rows <- rows_of_fit(fit, x, given, kept, observed)
   if (rows$used == "training") {
     notes <- c(notes, "These are rows that the fit was trained on, which flatter it: rows that it never saw say more.")

@@ -126,7 +126,7 @@ FIT_FIELDS <- list(
 # As check_object(), for verbs that read what is a fit's alone, or the insides of layers: the core builds the flow.
 check_fit <- function(object) {
   check_object(object)
-  if (!is_stack(object) && !is_table(object)) native_describe(object)
+  if (!is_composed(object)) native_describe(object)
   for (field in names(FIT_FIELDS)) if (!FIT_FIELDS[[field]](object[[field]])) stop_damaged(field)
   known <- object[["quantiles"]]
   if (!is.null(known) && length(known$reach) != object$d) stop_damaged("quantiles")
@@ -167,11 +167,7 @@ check_stack <- function(object) {
       length(member[["flows"]]) > 0
     if (!isTRUE(whole)) stop_damaged("members")
     for (flow in member$flows) {
-      if (is_categories(flow)) {
-        check_categories(flow, d_condition)
-        next
-      }
-      if (is_cells(flow)) check_cells(flow, d, d_condition) else check_member_flow(flow, d, d_condition)
+      check_member(flow, d, d_condition)
     }
   }
   if (abs(sum(member_weights(object)) - 1) > 1e-6) stop_damaged("members")
@@ -179,14 +175,24 @@ check_stack <- function(object) {
   check_blueprint(object)
 }
 
-check_member_flow <- function(flow, d, d_condition) {
-  if (!inherits(flow, "bijectr_flow") || inherits(flow, c("bijectr_stack", "bijectr_table"))) stop_damaged("members")
-  native_check_flow(flow)
-  if (!identical(as.numeric(flow$d), as.numeric(d)) ||
-    !identical(as.numeric(flow$d_condition), as.numeric(d_condition))) {
+# Whether a member, or a flow of one, is whole.
+check_member <- function(object, d, d_condition) UseMethod("check_member")
+
+#' @export
+check_member.default <- function(object, d, d_condition) stop_damaged("members")
+
+#' @export
+check_member.bijectr_flow <- function(object, d, d_condition) {
+  if (is_composed(object)) stop_damaged("members")
+  native_check_flow(object)
+  if (!identical(as.numeric(object$d), as.numeric(d)) ||
+    !identical(as.numeric(object$d_condition), as.numeric(d_condition))) {
     stop_damaged("members")
   }
 }
+
+# Several flows, which have no map in common.
+is_composed <- function(object) is_stack(object) || is_table(object) || is_part(object)
 
 is_stack <- function(object) inherits(object, "bijectr_stack")
 

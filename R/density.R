@@ -85,7 +85,7 @@ points_spread.bijectr_flow <- function(object, n, condition) {
 spread_of_one <- function(object, n, condition, nodes) {
   rule <- quantile_rule(nodes)
   given <- if (!is.null(condition)) rows_at(condition, rep(seq_len(n), each = nodes))
-  x <- if (is_categories(object)) {
+  x <- if (!inherits(object, "bijectr_flow")) { # a member that has no map
     low <- rep(rule$low, n)
     at <- function(below, i) points_quantile(object, rep(rule$p, n)[i], rows_at(given, i), below, FALSE)
     out <- numeric(length(low))

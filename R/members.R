@@ -6,7 +6,7 @@
 #                to all rows at once, and anew when the stack is made
 #   sizes        what it may have more or less of, as components of a mixture: a list, in the order in which they are
 #                tried, or a function of the problem that gives one, empty where the kind has nothing to go by; the best
-#                by held-out rows is taken
+#                by held-out rows is taken; `group` tells those of one search from others
 #   decay        of a trained flow: its decoupled weight decay, times the number of rows
 #   rows         c(least, most) of the training rows for which it is worth its time
 #   of           what rows it can be fitted to: "points", numbers with a density; "whole" numbers; "levels", the codes of
@@ -56,13 +56,14 @@ member_kinds <- function() {
       trained_member(problem, rows, layers, base_student_t(4, trainable = is.null(problem$observed)))
     }, decay = 0),
     cells = closed("normal by cell", cells_member, TRUE, cell_sizes, of = "points"),
+    nearby = closed("rows nearby", nearby_member, TRUE, nearby_sizes, c(20, NEARBY_ROWS), "points"),
     beyond = closed("beyond the supports found", beyond_member, TRUE),
     weibull = times("Weibull", "minimum"),
     lognormal = times("lognormal", "normal"),
     loglogistic = times("log-logistic", "logistic"),
     frequencies = over_values("frequencies", frequencies_member),
     linear = over_values("multinomial regression", linear_member, linear_sizes(), rows = c(8, Inf)),
-    local = over_values("rows nearby", local_member, local_sizes(), rows = c(8, 20000))
+    local = over_values("levels of rows nearby", local_member, local_sizes(), rows = c(8, 20000))
   )
 }
 
@@ -72,6 +73,7 @@ MIXTURE_STRENGTHS <- c(1, 0.1, 0.01)
 
 mixture_sizes <- function() {
   sizes <- expand.grid(components = MIXTURE_COMPONENTS, strength = MIXTURE_STRENGTHS)
+  sizes$group <- sizes$strength
   lapply(seq_len(nrow(sizes)), function(i) as.list(sizes[i, ]))
 }
 

@@ -95,7 +95,7 @@ stack_kinds <- function(problem, folds, chosen) {
   } else {
     if (problem$d_condition > 0) kinds <- Filter(function(kind) kind$conditional, kinds)
     if (!problem$found_supports) kinds$beyond <- NULL
-    if (!length(kind_sizes(kinds$cells, problem))) kinds$cells <- NULL
+    for (name in c("cells", "nearby")) if (!length(kind_sizes(kinds[[name]], problem))) kinds[[name]] <- NULL
     if (length(problem$values) %in% seq_len(FEW_LEVELS)) kinds[c("spline", "spline_t", "affine_t")] <- NULL
     if (is.null(problem$values) || problem$d_condition == 0) kinds[c("linear", "local")] <- NULL
     if (is.null(problem$values)) kinds$frequencies <- NULL
@@ -168,7 +168,7 @@ fold_density <- function(flows, fold, problem, folds) {
   out
 }
 
-# Sizes are tried until two in a row, of one strength of the prior, were worse than the best, or the time is over.
+# Sizes are tried until two in a row, of one group, were worse than the best, or the time is over.
 fit_closed <- function(kind, problem, folds) {
   started <- proc.time()[["elapsed"]]
   weights <- problem$weights[folds$told]
@@ -176,10 +176,10 @@ fit_closed <- function(kind, problem, folds) {
   sizes <- list()
   best <- -Inf
   stale <- 0
-  strength <- NULL
+  group <- NULL
   for (size in kind_sizes(kind, problem)) {
-    if (!identical(size$strength, strength)) stale <- 0
-    strength <- size$strength
+    if (!identical(size$group, group)) stale <- 0
+    group <- size$group
     if (stale >= 2) next
     late <- proc.time()[["elapsed"]] - started > (problem$control$seconds %||% Inf)
     if (late && length(sizes)) break

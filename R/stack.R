@@ -9,7 +9,7 @@
 
 STACK_FIELDS <- c("format", "d", "d_condition", "names", "codecs", "condition", "response", "form", "dropped")
 
-MEMBERS_ON_T <- c("shrunk", "student_t", "shrunk_t", "spline_t", "affine_t", "cells", "beyond")
+MEMBERS_ON_T <- c("shrunk", "student_t", "shrunk_t", "spline_t", "affine_t", "cells", "nearby", "beyond")
 
 # Members below this weight are left out, but those on t distributions, which know of the far out.
 STACK_LEAST_WEIGHT <- 1e-3

@@ -2,7 +2,7 @@
 #   kind      "levels", of codes; "whole", of whole numbers with few values; "atoms", of amounts of which many have one
 #             value, as 0; "line", of other numbers
 #   count     of levels: their number, and `ordered`, whether they have an order
-#   support   of whole numbers
+#   support   of whole numbers, and `step` and `origin`: the column is origin + step times such a number
 #   atoms)    the values of atoms, ascending
 # A block is list(
 #   kind      "levels", "whole", "atoms" (which of the atoms a value is, or none), "rest" (values that are no atoms), "line"
@@ -19,15 +19,35 @@ column_roles <- function(z, codecs, supports, weights, rows, find) {
       return(list(kind = "levels", count = length(codec$levels), ordered = codec$as == "ordered"))
     }
     given <- supports[[j]]
-    if (!is.null(given) && given$whole) return(list(kind = "whole", support = given))
+    if (!is.null(given) && given$whole) return(whole_role(given))
     if (!find || !is.null(codec) && is_time(codec)) return(list(kind = "line"))
     one <- keep_columns(z, j)
     whole <- if (is.null(given)) found_whole(one, rows, weights)
-    if (!is.null(whole)) return(list(kind = "whole", support = whole))
+    if (!is.null(whole)) return(whole_role(whole))
+    steps <- if (is.null(given)) found_steps(column(one, 1), weights)
+    if (!is.null(steps)) return(whole_role(counts(), steps$step, steps$origin))
     atoms <- found_atoms(column(one, 1), rows, weights)
     if (length(atoms)) list(kind = "atoms", atoms = atoms) else list(kind = "line")
   })
 }
+
+whole_role <- function(support, step = 1, origin = 0) list(kind = "whole", support = support, step = step, origin = origin)
+
+# Whole numbers of few values in larger steps, as scores in tens, list(step, origin), the smallest value; NULL where x is
+# none such.
+found_steps <- function(x, weights) {
+  if (!is.null(weights)) x <- x[weights > 0]
+  if (!all(x == round(x))) return(NULL)
+  values <- count_values(x)
+  if (length(values$value) < 2 || length(values$value) > FEW_VALUES || agreement(values$count) <= TIES) return(NULL)
+  origin <- values$value[1]
+  step <- Reduce(common_divisor, values$value[-1] - origin)
+  if (step > 1 && (values$value[length(values$value)] - origin) / step <= FEW_STEPS) list(step = step, origin = origin)
+}
+
+FEW_STEPS <- 100
+
+common_divisor <- function(a, b) if (b == 0) a else common_divisor(b, a %% b)
 
 # Values that many rows have, see find_atoms(), of a column that is fitted by densities else: the others must be many, and
 # rarely agree.
@@ -83,7 +103,9 @@ block_rows <- function(block, roles, z) {
 # What it is a distribution of there, as columns.
 points_of_block <- function(block, roles, z, i) {
   points <- columns_at(keep_columns(z, block$columns), i)
-  if (block$kind == "atoms") points[[1]] <- match(points[[1]], roles[[block$columns]]$atoms, nomatch = 0) + 0
+  role <- roles[[block$columns[1]]]
+  if (block$kind == "atoms") points[[1]] <- match(points[[1]], role$atoms, nomatch = 0) + 0
+  if (block$kind == "whole") points[[1]] <- (points[[1]] - role$origin) / role$step
   points
 }
 

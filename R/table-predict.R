@@ -42,9 +42,8 @@ predict_levels <- function(table, newdata, condition, type) {
   block <- table$blocks[[1]]
   role <- table$roles[[1]]
   z <- matrix(0, at$n, 1)
-  share <- exp(matrix(
-    level_shares(block$fit, role$count, block_given(table, block, z, at$condition, seq_len(at$n)), at$n), at$n
-  ))
+  given <- block_given(table, block, z, at$condition, seq_len(at$n))
+  share <- exp(level_shares(block$fit, role$count, given, at$n))
   if (type == "probability") {
     colnames(share) <- role$names
     share <- put_back(share, at)

@@ -30,6 +30,7 @@ is_role <- function(role) {
   is.list(role) && isTRUE(role[["kind"]] %in% c("levels", "whole", "atoms", "line")) &&
     (role$kind != "levels" || some_count(role[["count"]]) && is.character(role[["names"]]) &&
       length(role$names) == role$count && isTRUE(role[["ordered"]] %in% c(TRUE, FALSE))) &&
+    (role$kind != "whole" || one_number(role[["step"]]) && role$step > 0 && one_number(role[["origin"]])) &&
     (role$kind != "atoms" || is.numeric(role[["atoms"]]) && length(role$atoms) > 0 && !anyNA(role$atoms))
 }
 
@@ -71,7 +72,9 @@ draw_block <- function(table, block, z, condition) {
   if (!length(i)) return(z)
   drawn <- points_drawn(block$fit, length(i), block_given(table, block, z, condition, i))
   if (is_whole(block$fit)) drawn <- to_whole(drawn)
-  if (block$kind == "atoms") drawn[] <- c(NA, table$roles[[block$columns]]$atoms)[drawn + 1]
+  role <- table$roles[[block$columns[1]]]
+  if (block$kind == "atoms") drawn[] <- c(NA, role$atoms)[drawn + 1]
+  if (block$kind == "whole") drawn <- role$origin + role$step * drawn
   z[i, block$columns] <- drawn
   z
 }
@@ -100,7 +103,7 @@ atom_shares <- function(table, condition, n) level_shares(table$blocks[[1]]$fit,
 
 # Log probabilities of the codes 0, 1, ... under a fit of them, a column each.
 level_shares <- function(fit, count, given, n) {
-  vapply(seq_len(count) - 1, function(code) rows_density(fit, matrix(code, n, 1), given), numeric(n))
+  matrix(vapply(seq_len(count) - 1, function(code) rows_density(fit, matrix(code, n, 1), given), numeric(n)), n)
 }
 
 #' @export
@@ -137,10 +140,10 @@ points_spread.bijectr_table <- function(object, n, condition) drawn_spread(objec
 
 # ---- what is said of it ----------------------------------------------------------------------------------------------
 
-# Supports of all columns, as flow_supports(); those of codes say nothing.
+# Supports of columns with densities, as flow_supports().
 table_supports <- function(table) {
   out <- rep(list(whole_line()), table$d)
-  for (block in Filter(function(block) !(block$kind %in% c("levels", "atoms")), table$blocks)) {
+  for (block in Filter(function(block) block$kind %in% c("rest", "line"), table$blocks)) {
     found <- flow_supports(block$fit)
     for (k in seq_along(found)) {
       out[[block$columns[k]]] <- found[[k]]
@@ -156,7 +159,7 @@ table_block_labels <- function(table) {
     role <- table$roles[[block$columns[1]]]
     switch(block$kind,
       levels = paste0(label, " (", role$count, if (role$ordered) " ordered", " levels)"),
-      whole = paste(label, "(whole numbers)"),
+      whole = paste0(label, " (whole numbers", if (role$step != 1) paste(" in steps of", role$step), ")"),
       atoms = paste0(label, " (", paste(role$atoms, collapse = ", "), " or none of ",
         if (length(role$atoms) == 1) "it" else "these", ")"
       ),

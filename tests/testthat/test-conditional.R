@@ -1,0 +1,117 @@
+# Conditional and marginal distributions, and imputation, beside closed forms.
+
+# A normal distribution of three columns: what it is given the second of them.
+three <- function() {
+  root <- rbind(c(1, 0, 0), c(0.8, 0.6, 0), c(-0.5, 0.7, 0.4))
+  f <- flow(list(), 3, base_mvnormal())
+  f["params"] <- list(raw_mvnormal(c(1, -1, 0), root))
+  list(flow = f, mean = c(1, -1, 0), cov = tcrossprod(root))
+}
+
+given_second <- function(x2) {
+  at <- three()
+  s <- at$cov
+  list(
+    mean = at$mean[c(1, 3)] + s[c(1, 3), 2] / s[2, 2] * (x2 - at$mean[2]),
+    cov = s[c(1, 3), c(1, 3)] - tcrossprod(s[c(1, 3), 2]) / s[2, 2]
+  )
+}
+
+log_normal <- function(x, mean, cov) {
+  r <- chol(cov)
+  z <- backsolve(r, t(x) - mean, transpose = TRUE)
+  -colSums(z^2) / 2 - sum(log(diag(r))) - ncol(x) / 2 * log(2 * pi)
+}
+
+test_that("a normal distribution is conditioned as the formulas have it", {
+  at <- three()
+  cond <- conditional(at$flow, x2 = c(0.5))
+  truth <- given_second(0.5)
+  expect_false(cond$exact)
+  expect_gt(cond$ess, 500)
+  expect_equal(cond$log_evidence, dnorm(0.5, at$mean[2], sqrt(at$cov[2, 2]), log = TRUE), tolerance = 5 * cond$error)
+  set.seed(2)
+  x <- matrix(rnorm(20), 10)
+  expect_equal(logdensity(cond, x), log_normal(x, truth$mean, truth$cov), tolerance = 0.02)
+  s <- sample(cond, 4000)
+  expect_identical(colnames(s), c("x1", "x3"))
+  expect_equal(unname(colMeans(s)), truth$mean, tolerance = 0.1)
+  expect_equal(unname(cov(s)), truth$cov, tolerance = 0.12)
+  expect_identical(logdensity(cond, x), logdensity(cond, x))
+  first <- marginal(at$flow, c("x1", "x2"))
+  expect_equal(logdensity(first, x), log_normal(x, at$mean[1:2], at$cov[1:2, 1:2]), tolerance = 0.05)
+  one <- marginal(at$flow, 2)
+  expect_equal(pflow(c(-2, 0), one), pnorm(c(-2, 0), -1, sqrt(at$cov[2, 2])), tolerance = 0.05)
+  expect_equal(qflow(0.5, one), -1, tolerance = 0.06)
+})
+
+test_that("several rows that are given have a distribution each", {
+  at <- three()
+  cond <- conditional(at$flow, data.frame(x2 = c(-3, 2)))
+  expect_length(cond$log_evidence, 2)
+  set.seed(3)
+  s <- sample(cond, 3000)
+  odd <- seq(1, 3000, 2)
+  expect_equal(unname(colMeans(s[odd, ])), given_second(-3)$mean, tolerance = 0.12)
+  expect_equal(unname(colMeans(s[-odd, ])), given_second(2)$mean, tolerance = 0.12)
+  x <- matrix(0, 2, 2)
+  expect_equal(logdensity(cond, x)[2], log_normal(x[2, , drop = FALSE], given_second(2)$mean, given_second(2)$cov),
+    tolerance = 0.05
+  )
+  expect_error(logdensity(cond, matrix(0, 3, 2)), "as many as the rows", class = "bijectr_error_argument")
+})
+
+test_that("what comes first in a chain is exact", {
+  set.seed(4)
+  fit <- fit_flow(iris, members = c("normal", "cells"), progress = FALSE)
+  setosa <- conditional(fit, Species = "setosa")
+  expect_true(setosa$exact)
+  species <- marginal(fit, "Species")
+  p <- logdensity(species, data.frame(Species = "setosa"))
+  expect_equal(setosa$log_evidence, p, tolerance = 1e-12)
+  rows <- iris[c(1, 20, 40), ]
+  expect_equal(logdensity(setosa, rows), logdensity(fit, rows) - p, tolerance = 1e-12)
+  expect_identical(unique(sample(conditional(fit, Petal.Length = 1.4, Petal.Width = 0.2), 50)$Species), factor("setosa",
+    levels(iris$Species)
+  ))
+  # probabilities of levels given numbers, by Bayes' theorem
+  x <- iris[51, 1:4]
+  by_hand <- vapply(levels(iris$Species), function(s) logdensity(fit, cbind(x, Species = s)), 0)
+  of_level <- conditional(fit, x, draws = 200)
+  direct <- logdensity(of_level, data.frame(Species = "versicolor"))
+  expect_equal(direct, by_hand[["versicolor"]] - log(sum(exp(by_hand))), tolerance = 0.1)
+  expect_error(conditional(fit, iris[1, ]), "All columns are given", class = "bijectr_error_argument")
+  expect_error(conditional(fit, Sepal = 1), "no column", class = "bijectr_error_argument")
+  expect_error(conditional(fit, 1), "need names", class = "bijectr_error_argument")
+  expect_error(conditional(fit, Species = "rose"), "rose", class = "bijectr_error_argument")
+  expect_error(marginal(fit, 7), "names or numbers", class = "bijectr_error_argument")
+  expect_error(forward(setosa, x), "no map", class = "bijectr_error_argument")
+  expect_output(print(setosa), "exact")
+  broken <- setosa
+  broken$given <- NULL
+  expect_error(sample(broken, 2), "damaged", class = "bijectr_error_argument")
+})
+
+test_that("gaps are filled from what is there", {
+  set.seed(5)
+  fit <- fit_flow(iris, members = c("normal", "cells"), progress = FALSE)
+  d <- iris[c(1:20, 61:80), ]
+  d$Petal.Length[1:10] <- NA
+  d$Species[15:25] <- NA
+  d$Sepal.Width[40] <- NA
+  set.seed(6)
+  done <- impute(fit, d, m = 3, type = "list")
+  expect_length(done, 3)
+  for (one in done) {
+    expect_false(anyNA(one))
+    expect_identical(one[26:39, ], d[26:39, ])
+    expect_identical(as.character(one$Species[15:25]), rep(c("setosa", "versicolor"), c(6, 5)))
+    expect_lt(max(abs(one$Petal.Length[1:10] - 1.46)), 1)
+  }
+  expect_length(attr(done, "ess"), 22)
+  expect_error(impute(fit, 1:3), "data frame", class = "bijectr_error_argument")
+  skip_if_not_installed("mice")
+  mids <- impute(fit, d, m = 2)
+  expect_s3_class(mids, "mids")
+  expect_false(anyNA(mice::complete(mids, 2)))
+})

@@ -1,0 +1,193 @@
+# Tables of mixed columns: probabilities and densities in one, see R/table.R.
+
+small_members <- function() stack_members(c("normal", "cells", "frequencies", "linear", "local"))
+
+mixed_rows <- function(n = 240) {
+  set.seed(11)
+  g <- factor(base::sample(c("a", "b", "c"), n, TRUE, c(0.5, 0.3, 0.2)), c("a", "b", "c", "never"))
+  size <- factor(base::sample(c("S", "M", "L"), n, TRUE), c("S", "M", "L"), ordered = TRUE)
+  count <- rpois(n, 1 + as.integer(g))
+  amount <- ifelse(runif(n) < 0.3, 0, exp(rnorm(n, as.integer(size))))
+  x <- rnorm(n, 2 * as.integer(g)) + rnorm(n)
+  data.frame(x = x, g = g, size = size, yes = runif(n) < 0.4, count = count, amount = amount, y = x + rnorm(n))
+}
+
+mixed_fit <- local({
+  fit <- NULL
+  function() {
+    if (is.null(fit)) {
+      set.seed(12)
+      fit <<- suppressWarnings(fit_flow(mixed_rows(), members = small_members(), progress = FALSE))
+    }
+    fit
+  }
+})
+
+test_that("columns become blocks, few levels first, and the density is the product of theirs", {
+  fit <- mixed_fit()
+  d <- mixed_rows()
+  expect_s3_class(fit, c("bijectr_table", "bijectr_fit", "bijectr_flow"), exact = TRUE)
+  expect_identical(vapply(fit$blocks, `[[`, "", "kind"), c("levels", "levels", "levels", "whole", "atoms", "rest", "line"))
+  expect_identical(lapply(fit$blocks, `[[`, "columns"), list(4L, 3L, 2L, 5L, 6L, 6L, c(1L, 7L)))
+  z <- list(d$x, as.integer(d$g) - 1, as.integer(d$size) - 1, d$yes + 0, d$count + 0, d$amount, d$y)
+  parts <- vapply(fit$blocks, function(block) block_density(fit, block, z, NULL), numeric(nrow(d)))
+  expect_equal(logdensity(fit, d), rowSums(parts), tolerance = 1e-12)
+  expect_true(all(parts[d$amount == 0, 6] == 0))
+  # the line block by hand: indicators, scores, values and atoms stand for the columns before it
+  last <- fit$blocks[[7]]$fit
+  given <- cbind(
+    d$yes, as.integer(d$size) - 1, d$g == "b", d$g == "c", d$g == "never", d$count, d$amount, d$amount == 0
+  )
+  colnames(given) <- last$condition$names
+  expect_equal(parts[, 7], suppressWarnings(logdensity(last, d[c("x", "y")], given)), tolerance = 1e-12)
+  expect_equal(as.numeric(logLik(fit)), sum(logdensity(fit, d)), tolerance = 1e-12)
+  expect_identical(nobs(fit), nrow(d))
+})
+
+test_that("probabilities add up to 1, and with them densities", {
+  fit <- mixed_fit()
+  levels <- expand.grid(
+    g = c("a", "b", "c", "never"), size = c("S", "M", "L"), yes = c(TRUE, FALSE), stringsAsFactors = FALSE
+  )
+  first <- marginal(fit, c("g", "size", "yes"))
+  expect_true(first$exact)
+  p <- exp(logdensity(first, levels))
+  expect_equal(sum(p), 1, tolerance = 1e-9)
+  expect_gt(p[levels$g == "never" & levels$size == "S" & levels$yes], 0)
+  # of one further column, given those
+  given <- levels[rep(3, 400), ]
+  given$count <- 0:399
+  counted <- marginal(fit, c("g", "size", "yes", "count"))
+  expect_equal(sum(exp(logdensity(counted, given) - logdensity(first, levels[3, ]))), 1, tolerance = 1e-9)
+  # and of a column with an atom: its probability, and an integral
+  one <- cbind(levels[rep(3, 2), ], count = 2)
+  amounts <- marginal(fit, c("g", "size", "yes", "count", "amount"))
+  at <- function(amount) {
+    row <- cbind(one[rep(1, length(amount)), ], amount = amount)
+    exp(suppressWarnings(logdensity(amounts, row)) - logdensity(counted, one[1, ]))
+  }
+  ends <- seq(-80, 80, 5) # of logarithms
+  rest <- sum(mapply(function(from, to) {
+    stats::integrate(function(u) at(exp(u)) * exp(u), from, to, rel.tol = 1e-10, subdivisions = 2000)$value
+  }, ends[-length(ends)], ends[-1]))
+  expect_equal(at(0) + rest, 1, tolerance = 1e-6)
+})
+
+test_that("draws have the classes and levels of the columns", {
+  fit <- mixed_fit()
+  set.seed(13)
+  s <- sample(fit, 4000)
+  d <- mixed_rows()
+  expect_identical(names(s), names(d))
+  expect_identical(lapply(s, class), lapply(transform(d, count = count + 0), class))
+  expect_identical(levels(s$g), levels(d$g))
+  expect_true(all(s$count == round(s$count) & s$count >= 0))
+  expect_equal(mean(s$amount == 0), mean(d$amount == 0), tolerance = 0.15)
+  expect_equal(as.vector(prop.table(table(s$g)))[1:3], as.vector(prop.table(table(d$g)))[1:3], tolerance = 0.1)
+  expect_equal(tapply(s$y, droplevels(s$g, "never"), mean), tapply(d$y, droplevels(d$g), mean), tolerance = 0.1)
+  expect_true(all(is.finite(logdensity(fit, s))))
+  expect_identical(with_seed(3, sample(fit, 5)), with_seed(3, sample(fit, 5)))
+  sets <- simulate(fit, 2, seed = 1, n = 3)
+  expect_identical(vapply(sets, nrow, 0L), c(sim_1 = 3L, sim_2 = 3L))
+})
+
+test_that("what cannot be is refused by name", {
+  fit <- mixed_fit()
+  d <- mixed_rows()[1:3, ]
+  odd <- d
+  odd$g <- as.character(odd$g)
+  odd$g[2] <- "z"
+  expect_error(logdensity(fit, odd), "level \"z\" in row 2", class = "bijectr_error_argument")
+  expect_error(logdensity(fit, transform(d, g = 1)), "must be a factor", class = "bijectr_error_argument")
+  odd <- d
+  odd$size[2] <- NA
+  expect_identical(is.na(logdensity(fit, odd)), c(FALSE, TRUE, FALSE))
+  expect_error(fit_flow(transform(mixed_rows(), g = "a")), "one level", class = "bijectr_error_argument")
+  gap <- mixed_rows()
+  gap$g[4] <- NA
+  expect_error(fit_flow(gap), "row 4, column g is NA", class = "bijectr_error_argument")
+  expect_error(forward(fit, d), "chain of fits", class = "bijectr_error_argument")
+  expect_error(predict(fit, d, "response"), "no mean", class = "bijectr_error_argument")
+  expect_error(predict(fit, d, "probability"), "one column of levels", class = "bijectr_error_argument")
+  broken <- fit
+  broken$blocks[[1]]$fit <- NULL
+  expect_error(logdensity(broken, d), "damaged", class = "bijectr_error_argument")
+  broken <- fit
+  broken$codecs[[2]]$levels <- 3
+  expect_error(logdensity(broken, d), "damaged", class = "bijectr_error_argument")
+  expect_equal(logdensity(unserialize(serialize(fit, NULL)), d), logdensity(fit, d))
+})
+
+test_that("factors are responses, with probabilities and classes", {
+  set.seed(14)
+  fit <- fit_flow(Species ~ Petal.Length + Petal.Width, data = iris, members = c("linear", "local"), progress = FALSE)
+  p <- predict(fit, iris, "probability")
+  expect_identical(dim(p), c(150L, 3L))
+  expect_identical(colnames(p), levels(iris$Species))
+  expect_equal(rowSums(p), rep(1, 150), tolerance = 1e-12)
+  expect_equal(log(p[cbind(1:150, as.integer(iris$Species))]), logdensity(fit, iris), tolerance = 1e-12)
+  class <- predict(fit, iris, "class")
+  expect_identical(levels(class), levels(iris$Species))
+  expect_gt(mean(class == iris$Species), 0.94)
+  drawn <- sample(fit, 2000, condition = iris[rep(71, 2000), ])[[1]]
+  expect_equal(as.vector(table(drawn)) / 2000, unname(p[71, ]), tolerance = 0.1)
+  set.seed(15)
+  d <- data.frame(x = rnorm(300))
+  d$y <- cut(d$x + rlogis(300) / 2, c(-Inf, -1, 0, 1, Inf), labels = c("i", "ii", "iii", "iv"), ordered_result = TRUE)
+  fit <- fit_flow(y ~ x, data = d, progress = FALSE)
+  p <- predict(fit, data.frame(x = c(-1, 0.5)), "probability")
+  truth <- t(vapply(c(-1, 0.5), function(x) diff(plogis(2 * (c(-Inf, -1, 0, 1, Inf) - x))), numeric(4)))
+  expect_equal(unname(p), truth, tolerance = 0.15)
+  expect_s3_class(predict(fit, data.frame(x = 0), "class"), "ordered")
+})
+
+test_that("steps of more than 1 are found, and single flows fit tables too", {
+  set.seed(16)
+  d <- data.frame(score = 10 * rbinom(200, 8, 0.6), x = rnorm(200), f = factor(rep(1:2, 100)))
+  fit <- suppressWarnings(fit_flow(d, members = small_members(), progress = FALSE))
+  role <- fit$roles[[1]]
+  expect_identical(role[c("kind", "step", "origin")], list(kind = "whole", step = 10, origin = min(d$score)))
+  scores <- marginal(fit, "score")
+  s <- sample(fit, 300)$score
+  expect_true(all(s %% 10 == 0))
+  expect_identical(logdensity(fit, data.frame(score = 35, x = 0, f = factor(1))), -Inf)
+  one <- suppressWarnings(fit_flow(d[c("x", "f")], steps = 20))
+  expect_true(all(is.finite(logdensity(one, d))))
+  expect_identical(one$steps, 20)
+  expect_output(print(one), "table of 2 blocks")
+  expect_output(print(summary(one)), "Block 2")
+})
+
+test_that("a column of amounts with zeros has a distribution function, quantiles and a mean", {
+  set.seed(17)
+  d <- data.frame(y = ifelse(runif(400) < 0.25, 0, rexp(400)))
+  fit <- fit_flow(d$y, members = stack_members(c("normal", "spline")), progress = FALSE)
+  expect_s3_class(fit, "bijectr_table")
+  at <- c(-1, 0, 0.5, 2)
+  expect_equal(pflow(at, fit), ecdf(d$y)(at), tolerance = 0.06)
+  expect_equal(pflow(at, fit, lower.tail = FALSE), 1 - pflow(at, fit), tolerance = 1e-12)
+  p <- c(0.1, 0.4, 0.9)
+  expect_identical(qflow(0.1, fit), 0)
+  expect_equal(pflow(qflow(p[2:3], fit), fit), p[2:3], tolerance = 1e-9)
+  set.seed(1)
+  expect_equal(predict(fit, type = "response"), mean(d$y), tolerance = 0.15)
+})
+
+test_that("pictures and checks of tables are there", {
+  fit <- mixed_fit()
+  d <- mixed_rows()
+  expect_picture <- function(code) {
+    path <- tempfile(fileext = ".pdf")
+    grDevices::pdf(path)
+    on.exit({
+      grDevices::dev.off()
+      expect_gt(file.size(path), 1000)
+    })
+    code
+  }
+  expect_picture(shown <- plot(fit, data = d, n = 200))
+  expect_identical(dim(shown), c(200L, 7L))
+  expect_picture(plot(fit, "pairs", data = d, n = 200))
+  set.seed(18)
+  expect_s3_class(check_flow(fit, d, draws = 500), "bijectr_check")
+})
