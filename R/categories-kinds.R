@@ -99,7 +99,8 @@ fit_logits <- function(y, given, ridge) {
   at <- function(b) {
     if (!identical(b, last$b)) {
       coefficient <- matrix(b, ncol(x))
-      last <<- list(b = b, share = normalize_logits(x %*% coefficient), center = normalize_logits(coefficient[1, , drop = FALSE]))
+      center <- normalize_logits(coefficient[1, , drop = FALSE])
+      last <<- list(b = b, share = normalize_logits(x %*% coefficient), center = center)
     }
     last
   }

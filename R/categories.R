@@ -1,5 +1,6 @@
-# Distributions over a few values of one coordinate, given conditions or not: members of the stacks of factors, and beside
-# flows of those of whole numbers. Each is plain data of class bijectr_categories and one of its own, with `kind`, `d`
+# Distributions over a few values of one coordinate, given conditions or not: members of the stacks of factors, and
+# beside flows of those of whole numbers. Each is plain data of class bijectr_categories and one of its own, with
+# `kind`, `d`
 # (1), `d_condition`, `values` (the numbers that the coordinate can be, ascending), `params` (numbers), and what its
 # method of log_shares() needs beside. What a distribution does with points, see density.R, follows from these shares.
 
@@ -12,8 +13,6 @@ new_categories <- function(kind, values, d_condition, params, ...) {
 
 # Log probabilities of the values, one row for each of n rows of conditions.
 log_shares <- function(object, condition, n) UseMethod("log_shares")
-
-is_categories <- function(object) inherits(object, "bijectr_categories")
 
 #' @export
 check_member.bijectr_categories <- function(object, d, d_condition) {
@@ -37,6 +36,15 @@ points_density.bijectr_categories <- function(object, points, condition) {
   value <- log_shares(object, condition, length(at))[cbind(seq_along(at), at)]
   value[is.na(at)] <- -Inf
   value
+}
+
+#' @export
+whole_density.bijectr_categories <- function(object, points, condition) points_density(object, points, condition)
+
+# Of whole numbers.
+#' @export
+interval_density.bijectr_categories <- function(object, observed, condition) {
+  points_density(object, matrix(observed$lower + 0.5), condition)
 }
 
 #' @export
@@ -76,9 +84,8 @@ points_quantile.bijectr_categories <- function(object, p, condition, lower_tail,
 cumulated_shares <- function(object, condition, n, lower_tail) {
   share <- exp(log_shares(object, condition, n))
   k <- ncol(share)
-  for (j in seq_len(k - 1)) {
-    if (lower_tail) share[, j + 1] <- share[, j] + share[, j + 1] else share[, k - j] <- share[, k - j] + share[, k - j + 1]
-  }
+  order <- if (lower_tail) seq_len(k) else rev(seq_len(k))
+  for (j in seq_len(k - 1)) share[, order[j + 1]] <- share[, order[j]] + share[, order[j + 1]]
   share
 }
 

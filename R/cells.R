@@ -6,14 +6,14 @@
 # by least squares; of the n rows of a cell, with residuals of mean m and squares S about it,
 #
 #   mean        B' (1, c) + m n / (n + 1)
-#   covariance  by an inverse Wishart prior whose mean is the covariance P of all residuals within their cells, and which
-#               counts as `strength` (d + 1) rows
+#   covariance  by an inverse Wishart prior whose mean is the covariance P of all residuals within their cells, and
+#               which counts as `strength` (d + 1) rows
 #
-# and what they predict is a t distribution (Gelman et al. 2013, Bayesian Data Analysis, section 3.6). Values that no cell
-# has are given the distribution of residuals of mean 0 and covariance P.
+# and what they predict is a t distribution (Gelman et al. 2013, Bayesian Data Analysis, section 3.6). Values that no
+# cell has are given the distribution of residuals of mean 0 and covariance P.
 #
-# A member is plain data of class bijectr_cells: `d`, `d_condition`, `by` (numbers of conditions), `keys` (values of these,
-# a row a cell), and `flows`, one a cell and one for all other values; `params` are those of all flows.
+# A member is plain data of class bijectr_cells: `d`, `d_condition`, `by` (numbers of conditions), `keys` (values of
+# these, a row a cell), and `flows`, one a cell and one for all other values; `params` are those of all flows.
 
 CELL_STRENGTHS <- c(1, 4, 16)
 CELL_VALUES <- 12 # of a condition
@@ -68,7 +68,8 @@ cells_member <- function(problem, rows, size) {
   list(structure(
     list(
       kind = "cells", d = d, d_condition = ncol(at$given), by = size$by, layers = flows[[1]]$layers,
-      keys = unname(at$given[first, size$by, drop = FALSE]), flows = flows, params = unlist(lapply(flows, `[[`, "params"))
+      keys = unname(at$given[first, size$by, drop = FALSE]), flows = flows,
+      params = unlist(lapply(flows, `[[`, "params"))
     ),
     class = "bijectr_cells"
   ))

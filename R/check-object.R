@@ -11,9 +11,7 @@ check_object <- function(object) {
       i = "Its flows are {.code object$blocks[[1]]$fit} and so on."
     ))
   }
-  if (is_stack(object)) return(check_stack(object))
-  if (is_table(object)) return(check_table(object))
-  if (is_part(object)) return(check_part(object))
+  if (is_composed(object)) return(check_composed(object))
   if (!inherits(object, "bijectr_flow")) {
     stop_arg("{.arg object} must be a flow or a fit, not {.obj_type_friendly {object}}.")
   }
@@ -153,8 +151,12 @@ check_format <- function(format) {
 
 # ---- stacks ----------------------------------------------------------------------------------------------------------
 
+# The same of what is made of several flows, in the file of each kind.
+check_composed <- function(object) UseMethod("check_composed")
+
 # It may come from a file.
-check_stack <- function(object) {
+#' @export
+check_composed.bijectr_stack <- function(object) {
   if (!identical(.subset2(object, "format"), FORMAT_VERSION)) check_format(object[["format"]])
   d <- object[["d"]]
   d_condition <- object[["d_condition"]]
@@ -196,6 +198,10 @@ is_composed <- function(object) is_stack(object) || is_table(object) || is_part(
 
 is_stack <- function(object) inherits(object, "bijectr_stack")
 
+is_table <- function(object) inherits(object, "bijectr_table")
+
+is_part <- function(object) inherits(object, "bijectr_part")
+
 # For verbs that need one map of one base, or one training. `verb` is cli's markup of what was called.
 check_one_flow <- function(object, verb) {
   if (is_stack(object)) {
@@ -209,7 +215,8 @@ check_one_flow <- function(object, verb) {
   if (is_table(object)) {
     verb <- cli::format_inline(verb)
     stop_arg(c(
-      "A table of mixed columns is a chain of fits, which have no map and no training in common; {verb} needs one flow.",
+      "A table of mixed columns is a chain of fits, which have no map and no training in common; {verb} needs one
+       flow.",
       i = "The fits are {.code object$blocks[[1]]$fit} and so on; {.fn logdensity}, {.fn sample}, {.fn predict},
            {.fn summary} and {.fn plot} work on tables."
     ))
@@ -221,11 +228,14 @@ check_one_flow <- function(object, verb) {
   check_object(object)
 }
 
-# Parameters of a flow, or of all flows of a stack or a table.
-count_parameters <- function(object) {
-  if (is_part(object)) return(count_parameters(object$of))
-  if (is_table(object)) return(sum(vapply(object$blocks, function(block) count_parameters(block$fit), 0)))
-  if (!is_stack(object)) return(length(object$params))
+# Parameters of a flow, or of all flows that something is made of.
+count_parameters <- function(object) UseMethod("count_parameters")
+
+#' @export
+count_parameters.default <- function(object) length(object$params)
+
+#' @export
+count_parameters.bijectr_stack <- function(object) {
   sum(vapply(object$members, function(member) sum(lengths(lapply(member$flows, `[[`, "params"))), 0))
 }
 

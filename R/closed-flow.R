@@ -14,3 +14,23 @@ closed_flow <- function(problem, base, raw, slope = NULL, inner = NULL) {
 }
 
 with_intercept <- function(given) cbind(1, given)
+
+# Where closed forms work, list(data, center, scale, layer): columns behind their supports, and about what they are.
+line_behind <- function(problem, supports) {
+  layer <- support_layer(supports)
+  line <- on_the_line(problem$data, layer)$data
+  look <- look_at_rows(problem$rows$train, problem$weights, rows_enough(problem$d))
+  moments <- row_moments(line, look$rows, look$weights)
+  list(data = line, center = unname(moments$center), scale = unname(moment_scale(moments)), layer = layer)
+}
+
+# Rows as closed forms see them, list(z, w, given): behind the supports, of about unit scale, no more than are enough.
+closed_rows <- function(problem, rows, most = rows_enough(problem$d)) {
+  look <- look_at_rows(rows$train, problem$weights, most)
+  line <- problem$line
+  w <- look$weights[look$rows]
+  list(
+    z = unname(rows_at(line$data, look$rows, line$center, line$scale)), w = if (!is.null(w)) w / mean(w),
+    given = unname(rows_at(problem$condition, look$rows))
+  )
+}

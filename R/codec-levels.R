@@ -3,7 +3,13 @@
 # that no row has: they are unlikely, not unheard of. Text has those that were seen.
 
 codec_levels <- function(x) {
-  levels <- if (is.factor(x)) levels(x) else if (is.logical(x)) c("FALSE", "TRUE") else sort(unique(x), method = "radix")
+  levels <- if (is.factor(x)) {
+    levels(x)
+  } else if (is.logical(x)) {
+    c("FALSE", "TRUE")
+  } else {
+    sort(unique(x), method = "radix")
+  }
   as <- if (is.ordered(x)) "ordered" else if (is.factor(x)) "factor" else typeof(x)
   type <- switch(as,
     factor = "a factor", ordered = "an ordered factor", logical = "logical", character = "text"

@@ -1,9 +1,8 @@
 # What the verbs need of conditional and marginal distributions, see conditional.R.
 
-is_part <- function(object) inherits(object, "bijectr_part")
-
 # It may come from a file.
-check_part <- function(object) {
+#' @export
+check_composed.bijectr_part <- function(object) {
   if (!identical(.subset2(object, "format"), FORMAT_VERSION)) check_format(object[["format"]])
   of <- object[["of"]]
   if (!inherits(of, "bijectr_flow") || is_part(of)) stop_damaged("of")
@@ -23,6 +22,9 @@ check_part <- function(object) {
   }
   check_blueprint(object)
 }
+
+#' @export
+count_parameters.bijectr_part <- function(object) count_parameters(object$of)
 
 # Weighted rows of a distribution for the rows `r` that are given, list(z, log_weight), `each` for each of them.
 part_rows <- function(part, r, each) {

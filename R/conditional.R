@@ -10,16 +10,15 @@
 #' @param columns For `marginal()`: names or numbers of the columns to keep.
 #' @param condition For a fit that is itself conditional: one row of its conditioning variables, which are fixed so.
 #' @param draws How many weighted draws a density or a sample takes, for each row that is given, where it is not exact.
-#' @details
-#' The columns of a fit to a mixed table have an order, see [fit_flow()]: levels, whole numbers, columns with atoms, and
-#' all others together. Where the columns that are given come before all others, both distributions are exact: draws are
-#' draws, and log densities are sums of those of blocks. Else they are by importance sampling: free columns that come
-#' before given ones are drawn, and weighed by the density of what is given; free columns beside given ones in the last
-#' block are proposed by a mixture of normals that was fitted to draws, and weighed by the density of the block. Densities
-#' are means of such weights, with seeds of their own, so that the same points have the same ones; draws are chosen by
-#' weight. `print()` and the field `ess` say how many draws of equal weight that is worth; where it is less than 50 there
-#' is a warning of class `bijectr_warning_ess`: values that hardly any draw comes near to, or columns that nearly
-#' determine each other.
+#' @details The columns of a fit to a mixed table have an order, see [fit_flow()]: levels, whole numbers, columns with
+#'   atoms, and all others together. Where the columns that are given come before all others, both distributions are
+#'   exact: draws are draws, and log densities are sums of those of blocks. Else they are by importance sampling: free
+#'   columns that come before given ones are drawn, and weighed by the density of what is given; free columns beside
+#'   given ones in the last block are proposed by a mixture of normals that was fitted to draws, and weighed by the
+#'   density of the block. Densities are means of such weights, with seeds of their own, so that the same points have
+#'   the same ones; draws are chosen by weight. `print()` and the field `ess` say how many draws of equal weight that is
+#'   worth; where it is less than 50 there is a warning of class `bijectr_warning_ess`: values that hardly any draw
+#'   comes near to, or columns that nearly determine each other.
 #' @return A flow of class `bijectr_conditional` or `bijectr_marginal`, for [logdensity()], [sample()], [predict()],
 #'   [dflow()], [plot()] and others, of the free columns (in the order of the fit), with the fields of a flow's
 #'   blueprint and `of`, the fit; `fixed`, the numbers of the columns that are given or left out; `given`, their values;
@@ -95,11 +94,13 @@ marginal <- function(fit, columns, condition = NULL, draws = 2000) {
   check_object(fit)
   draws <- check_count(draws, "draws", min = 100)
   of <- whole_and_fixed(fit, condition)
-  kept <- if (is.character(columns)) column_numbers(fit, columns, "columns") else {
+  if (is.character(columns)) {
+    kept <- column_numbers(fit, columns, "columns")
+  } else {
     if (!is.numeric(columns) || anyNA(columns) || !all(columns %in% seq_len(fit$d)) || anyDuplicated(columns)) {
       stop_arg("{.arg columns} must be names or numbers of columns of the fit, each once.")
     }
-    as.integer(columns)
+    kept <- as.integer(columns)
   }
   if (!length(kept)) stop_arg("{.arg columns} must name at least one column.")
   new_part(fit, setdiff(seq_len(fit$d), kept), of$condition, draws, "marginal")
@@ -109,7 +110,9 @@ marginal <- function(fit, columns, condition = NULL, draws = 2000) {
 
 # The conditions of the fit, encoded.
 whole_and_fixed <- function(fit, condition) {
-  if (!is.null(fit$dropped)) stop_arg("Fits with {.code collinear = \"drop\"} have no conditional and marginal distributions.")
+  if (!is.null(fit$dropped)) {
+    stop_arg("Fits with {.code collinear = \"drop\"} have no conditional and marginal distributions.")
+  }
   if (!is.null(fit$response)) {
     stop_arg("The left side of the formula of this fit is computed from columns: it has no parts that could be given.")
   }
@@ -125,7 +128,10 @@ column_numbers <- function(fit, names, name) {
   known <- coordinate_labels(fit)
   unknown <- setdiff(names, known)
   if (length(unknown)) {
-    stop_arg("{.arg {name}} has {.field {unknown}}, which {?is no column/are no columns} of the fit; it has {.field {known}}.")
+    stop_arg(c(
+      "{.arg {name}} has {.field {unknown}}, which {?is no column/are no columns} of the fit.",
+      i = "It has {.field {known}}."
+    ))
   }
   if (anyDuplicated(names)) stop_arg("{.arg {name}} has {.field {names[duplicated(names)][1]}} twice.")
   match(names, known)
@@ -149,7 +155,8 @@ new_part <- function(fit, fixed, condition, draws, kind) {
   structure(
     list(
       format = FORMAT_VERSION, d = length(free), d_condition = 0L, names = coordinate_labels(fit)[free],
-      codecs = if (!is.null(fit$codecs)) fit$codecs[free], condition = NULL, response = NULL, form = form, dropped = NULL,
+      codecs = if (!is.null(fit$codecs)) fit$codecs[free], condition = NULL, response = NULL, form = form,
+      dropped = NULL,
       of = fit, free = free, fixed = fixed, at = condition, draws = draws, exact = is_exact_given(fit, given),
       proposal = make_proposal(fit, given, condition)
     ),

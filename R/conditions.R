@@ -16,11 +16,13 @@
 #'   numbers, or make the column a condition.
 #' * `bijectr_warning_atom`: many rows have one value, as zeros among amounts. Cure: fit the other rows alone, and the
 #'   share of this value beside them.
-#' * `bijectr_warning_counts`: a single column of whole numbers with few values is fitted by their probabilities. Cure:
-#'   say so, `support = counts()`, or `support = "real"` for a density. Or whole numbers stand beside other columns,
-#'   where they are fitted with densities. Cure: round draws.
+#' * `bijectr_warning_counts`: columns of whole numbers with few values are fitted by their probabilities. Cure: say so,
+#'   `support = counts()`, or `support = "real"` for a density. Or a single flow fits `counts()` beside other columns
+#'   where gaps are learned from, with a density. Cure: round draws.
 #' * `bijectr_warning_duplicates`: held-out rows are training rows too, so that validation cannot tell learning from
 #'   remembering. Cure: drop the copies, count them in `weights`, or name `validation` rows without copies.
+#' * `bijectr_warning_ess`: a conditional distribution, or the values that fill a gap, rest on few draws of equal
+#'   weight. Cure: more `draws`, or a fit by formula with the columns that are given on its right side.
 #' * `bijectr_warning_few_rows`: fewer than five training rows a column. Cure: fewer columns or more rows.
 #' * `bijectr_warning_constant_condition`: a condition has one value in all training rows, which tell nothing of its
 #'   effect. Cure: drop it.
@@ -113,7 +115,8 @@
 #'   bijectr_warning_atom
 #'   bijectr_warning_checkpoint
 #'   bijectr_warning_constant_condition bijectr_warning_counts bijectr_warning_data bijectr_warning_diverged
-#'   bijectr_warning_duplicates bijectr_warning_evaluation bijectr_warning_extrapolation bijectr_warning_few_rows
+#'   bijectr_warning_duplicates bijectr_warning_ess bijectr_warning_evaluation bijectr_warning_extrapolation
+#'   bijectr_warning_few_rows
 #'   bijectr_warning_interrupted bijectr_warning_large bijectr_warning_members bijectr_warning_names bijectr_warning_nan
 #'   bijectr_warning_no_better bijectr_warning_outside bijectr_warning_plot bijectr_warning_response
 #'   bijectr_warning_tail_mean bijectr_warning_ties bijectr_warning_training_rows

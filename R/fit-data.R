@@ -2,7 +2,8 @@
 
 # `from`: list(data, observed, condition, weights, form, call, what, by_formula): columns as the user has them, of times
 # as open_times() gives them; the words for the data in messages; what formula_parts() says. `members` are
-# wanted_members(), `modest` says that the user asked for no stack. `settings` are those of fit_control() that were given.
+# wanted_members(), `modest` says that the user asked for no stack. `settings` are those of fit_control() that were
+# given.
 fit_data <- function(from, layers, members, modest, base, rules, na, loss, control, settings, progress, d) {
   gappy <- check_choice(na, c("fail", "model"), "na") == "model"
   if (gappy) refuse_times(from$observed)

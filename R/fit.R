@@ -195,8 +195,8 @@ fit_flow.data.frame <- function(data, layers = NULL, ..., d = NULL, members = NU
   )
   opened <- open_times(data)
   from <- list(
-    data = opened$data, observed = opened$observed, condition = condition, weights = weights, form = form_of(opened$data),
-    call = call, what = "{.arg data}"
+    data = opened$data, observed = opened$observed, condition = condition, weights = weights,
+    form = form_of(opened$data), call = call, what = "{.arg data}"
   )
   settings <- list(...)
   fit_data(from, layers, wanted_members(members, said, settings), is.null(members) || is_one(members), base,

@@ -9,8 +9,8 @@
 #                by held-out rows is taken; `group` tells those of one search from others
 #   decay        of a trained flow: its decoupled weight decay, times the number of rows
 #   rows         c(least, most) of the training rows for which it is worth its time
-#   of           what rows it can be fitted to: "points", numbers with a density; "whole" numbers; "levels", the codes of
-#                factors; censored "times". Those of levels are over a few values, problem$values, see categories.R
+#   of           what rows it can be fitted to: "points", numbers with a density; "whole" numbers; "levels", the codes
+#                of factors; censored "times". Those of levels are over a few values, problem$values, see categories.R
 #   fit          function(problem, rows, size): a list of flows, which count alike, or by an attribute `shares` with the
 #                sum 1; `rows` is list(train, validation)
 # )
@@ -78,26 +78,6 @@ mixture_sizes <- function() {
 }
 
 # ---- closed forms ----------------------------------------------------------------------------------------------------
-
-# Where closed forms work, list(data, center, scale, layer): columns behind their supports, and about what they are.
-line_behind <- function(problem, supports) {
-  layer <- support_layer(supports)
-  line <- on_the_line(problem$data, layer)$data
-  look <- look_at_rows(problem$rows$train, problem$weights, rows_enough(problem$d))
-  moments <- row_moments(line, look$rows, look$weights)
-  list(data = line, center = unname(moments$center), scale = unname(moment_scale(moments)), layer = layer)
-}
-
-# Rows as closed forms see them, list(z, w, given): behind the supports, of about unit scale, no more than are enough.
-closed_rows <- function(problem, rows, most = rows_enough(problem$d)) {
-  look <- look_at_rows(rows$train, problem$weights, most)
-  line <- problem$line
-  w <- look$weights[look$rows]
-  list(
-    z = unname(rows_at(line$data, look$rows, line$center, line$scale)), w = if (!is.null(w)) w / mean(w),
-    given = unname(rows_at(problem$condition, look$rows))
-  )
-}
 
 # Of maximum likelihood; given conditions what linear regression predicts, a t distribution: its spread is unknown too.
 normal_member <- function(problem, rows, size) {

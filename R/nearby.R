@@ -5,10 +5,11 @@
 #   p(z | c) = (sum_i w_i K(c, c_i) N(z; B' (1, c) + e_i, h^2 S) + s t(z; B' (1, c), S)) / (sum_i w_i K(c, c_i) + s)
 #   K(c, c_i) = exp(-r / g),  r^2 = mean_k (c_k - c_ik)^2
 #
-# so that rows nearby count as rows, and the regression, with errors on a t distribution, as s of them. Sources: Rosenblatt
-# (1969), Conditional probability density and regression estimators, in Multivariate Analysis II, 25-31; Hyndman, Bashtannyk,
-# Grunwald (1996), Estimating and visualizing conditional densities, Journal of Computational and Graphical Statistics 5,
-# 315-336, doi:10.1080/10618600.1996.10474715, who put the kernels at residuals as here.
+# so that rows nearby count as rows, and the regression, with errors on a t distribution, as s of them. Sources:
+# Rosenblatt
+# (1969), Conditional probability density and regression estimators, in Multivariate Analysis II, 25-31; Hyndman,
+# Bashtannyk, Grunwald (1996), Estimating and visualizing conditional densities, Journal of Computational and Graphical
+# Statistics 5, 315-336, doi:10.1080/10618600.1996.10474715, who put the kernels at residuals as here.
 #
 # A member is plain data of class bijectr_nearby: `d`, `d_condition`, `line` (where z is: center, scale and layer of the
 # columns), `coefficient`, `root` (S = root root'), `df`, `residual`, `given`, `w` (rows of the training), `near` (g),

@@ -31,24 +31,24 @@ told_by <- function(data, observed) observed %||% data
 # Log likelihoods of rows as a fit says them: log densities, of whole numbers log probabilities, and of rows with a
 # record those that are written above.
 rows_density <- function(object, points, condition, observed = NULL) {
-  if (is_categories(object)) return(points_density(object, points, condition))
-  if (is.null(observed) && is_whole(object)) {
-    if (!is_stack(object)) return(whole_density(object, points, condition))
-    parts <- weighted_flows(object)
-    return(mixed_density(lapply(parts, `[[`, "flow"), flow_shares(parts), points, condition, whole_density))
-  }
+  if (is.null(observed) && is_whole(object)) return(whole_density(object, points, condition))
   if (is.null(observed)) points_density(object, points, condition) else interval_density(object, observed, condition)
 }
 
-whole_density <- function(object, points, condition) {
-  if (is_categories(object)) return(points_density(object, points, condition))
+whole_density <- function(object, points, condition) UseMethod("whole_density")
+
+#' @export
+whole_density.default <- function(object, points, condition) {
   x <- column(points, 1)
   value <- log_interval(object, x - 0.5, x + 0.5, condition)
   value[x != round(x)] <- -Inf
   value
 }
 
-interval_density <- function(object, observed, condition) {
+interval_density <- function(object, observed, condition) UseMethod("interval_density")
+
+#' @export
+interval_density.default <- function(object, observed, condition) {
   value <- numeric(length(observed$lower))
   exact <- observed$lower == observed$upper
   at <- which(exact)

@@ -1,6 +1,6 @@
 # Rows of a distribution in which some columns are given, by importance sampling in the order of its blocks (table.R; a
-# flow or a stack is one block). A block whose columns are all given adds its log density to the log weight of a row; one
-# of which none is given is drawn; of one in which some are given, the others are drawn from a proposal q, and
+# flow or a stack is one block). A block whose columns are all given adds its log density to the log weight of a row;
+# one of which none is given is drawn; of one in which some are given, the others are drawn from a proposal q, and
 #
 #   log w  +=  log p(block | before)  -  log q(free columns of the block | its given columns)
 #
@@ -8,8 +8,8 @@
 # given columns follows or holds a free one that was drawn, all weights of a row are alike: that is exact.
 #
 # The proposal is made of draws of the distribution: a mixture of normals fitted to them, behind the supports of the
-# columns, whose conditional distribution, a mixture too, is known; with tails of a t distribution of PROPOSAL_DF degrees
-# of freedom, as weights should not be without bound.
+# columns, whose conditional distribution, a mixture too, is known; with tails of a t distribution of PROPOSAL_DF
+# degrees of freedom, as weights should not be without bound.
 
 PROPOSAL_DRAWS <- 4000
 PROPOSAL_COMPONENTS <- 12

@@ -1,8 +1,8 @@
 # How a stack comes about: members of several kinds, fitted to folds of the rows side by side, and weighed by what they
 # say of rows that they have not seen, see stack-weights.R.
 
-fit_stack <- function(data, condition, weights, rules, members, seconds, progress, call = NULL, formula = NULL, model = NULL,
-                      response = NULL, na_action = NULL, form = NULL,
+fit_stack <- function(data, condition, weights, rules, members, seconds, progress, call = NULL, formula = NULL,
+                      model = NULL, response = NULL, na_action = NULL, form = NULL,
                       levels = coded_levels(model, column_names(condition)), observed = NULL) {
   started <- Sys.time()
   check_flag(progress, "progress")
@@ -12,7 +12,11 @@ fit_stack <- function(data, condition, weights, rules, members, seconds, progres
     "times"
   } else if (isTRUE(rules$nominal)) {
     "levels"
-  } else if (is.null(problem$observed)) "points" else "whole"
+  } else if (is.null(problem$observed)) {
+    "points"
+  } else {
+    "whole"
+  }
   problem <- stack_problem(problem, levels, members)
   folds <- stack_folds(problem, members$folds, members$fits)
   suited <- stack_kinds(problem, folds, members$kinds)
@@ -77,44 +81,6 @@ stack_problem <- function(problem, levels, members) {
   problem$told_line <- if (problem$found_supports) line_behind(problem, told) else line
   problem
 }
-
-# Of so few values others say enough.
-FEW_LEVELS <- 12
-
-# The kinds that suit a problem, of all or of those that were `chosen`, and why others do not: list(kinds, left_out),
-# see stack.R. That some kinds cannot be given conditions, or are for other rows, is told only of those that were asked
-# for.
-ROWS_ARE <- c(
-  points = "numbers with a density", whole = "whole numbers", levels = "levels", times = "censored times"
-)
-
-stack_kinds <- function(problem, folds, chosen) {
-  kinds <- member_kinds()
-  if (!is.null(chosen)) {
-    kinds <- kinds[intersect(names(kinds), chosen)]
-  } else {
-    if (problem$d_condition > 0) kinds <- Filter(function(kind) kind$conditional, kinds)
-    if (!problem$found_supports) kinds$beyond <- NULL
-    for (name in c("cells", "nearby")) if (!length(kind_sizes(kinds[[name]], problem))) kinds[[name]] <- NULL
-    if (length(problem$values) %in% seq_len(FEW_LEVELS)) kinds[c("spline", "spline_t", "affine_t")] <- NULL
-    if (is.null(problem$values) || problem$d_condition == 0) kinds[c("linear", "local")] <- NULL
-    if (is.null(problem$values)) kinds$frequencies <- NULL
-    kinds <- Filter(function(kind) problem$rows_are %in% kind$of, kinds)
-  }
-  n <- effective_number(problem$rows$train, problem$weights)
-  why <- vapply(names(kinds), function(name) {
-    kind <- kinds[[name]]
-    if (!kind$conditional && problem$d_condition > 0) return("it cannot be given conditions")
-    if (!problem$rows_are %in% kind$of) return(paste("it is not for", ROWS_ARE[[problem$rows_are]]))
-    if ("levels" %in% kind$of && is.null(problem$values)) return("it is for few values")
-    if (!length(kind_sizes(kind, problem))) return("there are no conditions of few values")
-    few <- n < kind$rows[1] || name == "normal" && is.null(chosen) && !judges_normal(problem, folds)
-    if (few) "too few rows" else if (n > kind$rows[2]) "too many rows" else ""
-  }, "")
-  list(kinds = kinds[why == ""], left_out = why[why != ""])
-}
-
-kind_sizes <- function(kind, problem) if (is.function(kind$sizes)) kind$sizes(problem) else kind$sizes
 
 # What is to be done: a kind that is fitted at once, and soon, is one job, and comes first, so that an interrupt leaves
 # a stack; then the flows.

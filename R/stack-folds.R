@@ -11,6 +11,7 @@
 FEW_ROWS <- 500
 MANY_NUMBERS <- 6000 # more make flows expensive
 SPLIT_MOST <- 10000
+FEW_LEVELS <- 12 # of so few values members over these say enough
 
 stack_folds <- function(problem, parts = NULL, fits = NULL) {
   counted <- counted_rows(problem$data, problem$weights)

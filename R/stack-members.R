@@ -31,6 +31,15 @@
 #'     default logarithms, with errors of that shape and of one scale, by maximum likelihood; given conditions with a
 #'     normal prior of the slopes, none or of a standard deviation of 1, 1/2, ... 1/16 scales of the error for a
 #'     standard deviation of the condition, whichever has the best likelihood of rows held out;
+#'   * `"cells"`: given conditions of few values (12 at the most), a normal distribution, with a common regression, of
+#'     each combination of their values, or of the values of one of them, drawn towards the others by an inverse Wishart
+#'     prior;
+#'   * `"nearby"`: given conditions, kernels at the residuals of linear regression, each weighed by the distance of the
+#'     conditions of its row, beside the regression itself: for conditions that say much in no smooth way; up to 4000
+#'     rows;
+#'   * `"frequencies"`, `"linear"`, `"local"`: of factors, and beside the others of whole numbers with up to 30 values:
+#'     shares of the rows, with half a row spread over all values; multinomial regression with a ridge; and shares of
+#'     rows nearby, each weighed by the distance of its conditions, with that regression as a prior;
 #'   * `"beyond"`: `"shrunk"`, given conditions `"normal"`, of the columns as they are, where supports were found but
 #'     not given, see [supports]. It has the weight of 1e-4 rows, so that a value beyond such a support is very
 #'     unlikely but not impossible: the support may be wrong.
@@ -41,7 +50,8 @@
 #'   240 by the (effective) number of rows that they are trained on, and 2 at the most ([opt_adamw()]), which draws them
 #'   towards their base distribution: the more, the fewer the rows. The other kinds are fitted to all rows in the end,
 #'   of many to some 16,000 (mixtures: 10,000) by weight or at equal steps. Given conditions there are `"normal"`,
-#'   `"student_t"`, the flows and `"beyond"`; of censored times there are the flows, on t distributions of 4 and 5
+#'   `"student_t"`, `"cells"`, `"nearby"`, the flows and `"beyond"`; of factors only the three kinds that are for these,
+#'   which of whole numbers with up to 12 values stand in the place of flows; of censored times there are the flows, on t distributions of 4 and 5
 #'   degrees of freedom, and the three that are for these.
 #' @section Weights:
 #'   The weights of the kinds make the log density of the rows held out largest, with a prior as of two rows: every kind

@@ -101,8 +101,8 @@ hopeless_kinds <- function(log_density, weight, w = NULL, kept = character()) {
   colnames(log_density)[out]
 }
 
-# Weights v that make sum_i w_i log sum_m v_m p_m(i) + sum_m prior_m log v_m largest: by EM, whose steps are extrapolated
-# where that leads upwards (Varadhan and Roland 2008, Scandinavian Journal of Statistics 35, 335-353,
+# Weights v that make sum_i w_i log sum_m v_m p_m(i) + sum_m prior_m log v_m largest: by EM, whose steps are
+# extrapolated where that leads upwards (Varadhan and Roland 2008, Scandinavian Journal of Statistics 35, 335-353,
 # doi:10.1111/j.1467-9469.2007.00585.x). Where the prior is 0 a weight may end at 0, which no extrapolation passes.
 mixture_mode <- function(log_density, w, prior) {
   most <- do.call(pmax, lapply(seq_len(ncol(log_density)), function(j) log_density[, j]))

@@ -51,12 +51,6 @@ weighted_flows <- function(stack) {
   }), recursive = FALSE)
 }
 
-# The first flow that there is, whose supports are those of all; NULL where all members are over a few values.
-first_flow <- function(stack) {
-  flows <- unlist(lapply(stack$members, `[[`, "flows"), recursive = FALSE)
-  Find(Negate(is_categories), flows)
-}
-
 flow_shares <- function(parts) vapply(parts, `[[`, 0, "weight")
 
 # ---- what a distribution does with points ----------------------------------------------------------------------------
@@ -76,6 +70,12 @@ mixed_density <- function(flows, shares, points, condition, log_density = points
     total <- log_add(total, value + log(shares[i]))
   }
   total
+}
+
+#' @export
+whole_density.bijectr_stack <- function(object, points, condition) {
+  parts <- weighted_flows(object)
+  mixed_density(lapply(parts, `[[`, "flow"), flow_shares(parts), points, condition, whole_density)
 }
 
 #' @export

@@ -211,7 +211,13 @@ is_column_layer <- function(layer, kinds = c("support", "tail")) {
 
 # The supports of a flow that ends in such a layer; NULL where it does not.
 flow_supports <- function(flow) {
-  layers <- if (is_stack(flow)) first_flow(flow)$layers else flow$layers
+  # all flows of a stack have the supports of the first; members over a few values have none
+  layers <- if (is_stack(flow)) {
+    flows <- unlist(lapply(flow$members, `[[`, "flows"), recursive = FALSE)
+    Find(function(one) !is.null(one$layers), flows)$layers
+  } else {
+    flow$layers
+  }
   scalars <- last_support_layer(layers$layers)$scalar
   if (is.null(scalars)) return(NULL)
   lapply(seq_along(scalars), function(j) {

@@ -5,13 +5,14 @@
 #   support   of whole numbers, and `step` and `origin`: the column is origin + step times such a number
 #   atoms)    the values of atoms, ascending
 # A block is list(
-#   kind      "levels", "whole", "atoms" (which of the atoms a value is, or none), "rest" (values that are no atoms), "line"
+#   kind      "levels", "whole", "atoms" (which of the atoms a value is, or none), "rest" (values that are no atoms),
+#             "line"
 #   columns   numbers of the columns that it is of, one of all kinds but "line"
 #   given     numbers of the columns before it, which it is conditioned on beside the user's conditions
 #   fit)
 
-# Of encoded columns `z`. `supports` are those that the user gave, `find` says whether whole numbers and atoms are looked
-# for.
+# Of encoded columns `z`. `supports` are those that the user gave, `find` says whether whole numbers and atoms are
+# looked for.
 column_roles <- function(z, codecs, supports, weights, rows, find) {
   lapply(seq_len(n_columns(z)), function(j) {
     codec <- codecs[[j]]
@@ -31,10 +32,12 @@ column_roles <- function(z, codecs, supports, weights, rows, find) {
   })
 }
 
-whole_role <- function(support, step = 1, origin = 0) list(kind = "whole", support = support, step = step, origin = origin)
+whole_role <- function(support, step = 1, origin = 0) {
+  list(kind = "whole", support = support, step = step, origin = origin)
+}
 
-# Whole numbers of few values in larger steps, as scores in tens, list(step, origin), the smallest value; NULL where x is
-# none such.
+# Whole numbers of few values in larger steps, as scores in tens, list(step, origin), the smallest value; NULL where x
+# is none such.
 found_steps <- function(x, weights) {
   if (!is.null(weights)) x <- x[weights > 0]
   if (!all(x == round(x))) return(NULL)
@@ -49,8 +52,8 @@ FEW_STEPS <- 100
 
 common_divisor <- function(a, b) if (b == 0) a else common_divisor(b, a %% b)
 
-# Values that many rows have, see find_atoms(), of a column that is fitted by densities else: the others must be many, and
-# rarely agree.
+# Values that many rows have, see find_atoms(), of a column that is fitted by densities else: the others must be many,
+# and rarely agree.
 ATOMS_REST <- 30
 
 found_atoms <- function(x, rows, weights) {
@@ -120,7 +123,8 @@ condition_of_block <- function(block, roles, z, labels, given, user_levels, i) {
     unlist(lapply(parts, function(part) names(part$columns)))
   ))
   levels <- c(user_levels %||% integer(length(columns_at(given, 1))), unlist(lapply(parts, `[[`, "levels")))
-  groups <- c(-seq_along(columns_at(given, 1)), rep(block$given, vapply(parts, function(part) length(part$columns), 0L)))
+  of_part <- vapply(parts, function(part) length(part$columns), 0L)
+  groups <- c(-seq_along(columns_at(given, 1)), rep(block$given, of_part))
   list(columns = columns, levels = if (any(levels > 0)) levels, groups = groups)
 }
 

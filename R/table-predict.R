@@ -1,7 +1,8 @@
 # What tables of mixed columns predict beyond what flows do: probabilities of levels, and pictures of columns.
 
 #' @rdname predict.bijectr_flow
-#' @section Levels and whole numbers: A fit by formula with one factor, ordered or not, logical column or text on the left
+#' @section Levels and whole numbers: A fit by formula with one factor, ordered or not, logical column or text on the
+#'   left
 #'   side has `type = "probability"`, a matrix with one row a row of conditions and one column a level, and `"class"`,
 #'   the most probable level of each row (the median of an ordered factor), in the class of the column. They have no
 #'   `"response"`. Probabilities of whole numbers are `exp(logdensity())`.
@@ -66,7 +67,8 @@ predict_levels <- function(table, newdata, condition, type) {
 #' histograms of other columns.
 #'
 #' @param x A fit to a table of mixed columns, see [fit_flow()].
-#' @param type `"density"`, or the same by `"samples"`: panels of columns; `"pairs"`: all pairs of up to five columns, of
+#' @param type `"density"`, or the same by `"samples"`: panels of columns; `"pairs"`: all pairs of up to five columns,
+#'   of
 #'   which those of levels are codes, spread a little.
 #' @param n Number of draws.
 #' @param data The data, or other rows, to be shown beside the draws; `NULL`: none.
@@ -99,7 +101,8 @@ plot.bijectr_table <- function(x, type = c("density", "samples", "pairs"), n = 2
       }
       z
     }
-    with_room(plot_pairs(x, spread(draws), if (!is.null(rows)) spread(rows), which, grDevices::hcl.colors(64, "YlGnBu", rev = TRUE), main))
+    colors <- grDevices::hcl.colors(64, "YlGnBu", rev = TRUE)
+    with_room(plot_pairs(x, spread(draws), if (!is.null(rows)) spread(rows), which, colors, main))
   } else {
     with_room(plot_columns(x, draws, rows, which, main))
   }
@@ -110,7 +113,9 @@ plot_columns <- function(table, draws, rows, which, main) {
   old <- graphics::par(no.readonly = TRUE)
   on.exit(restore_par(old))
   shape <- grDevices::n2mfrow(length(which))
-  graphics::par(mfrow = shape, mar = c(2.6, 2.6, 1.8, 0.6), mgp = c(1.6, 0.5, 0), oma = c(1.4, 0, if (is.null(main)) 0 else 2, 0))
+  graphics::par(
+    mfrow = shape, mar = c(2.6, 2.6, 1.8, 0.6), mgp = c(1.6, 0.5, 0), oma = c(1.4, 0, if (is.null(main)) 0 else 2, 0)
+  )
   labels <- coordinate_labels(table)
   for (j in which) {
     role <- table$roles[[j]]
@@ -120,14 +125,15 @@ plot_columns <- function(table, draws, rows, which, main) {
       share <- function(x) tabulate(match(x, values), length(values)) / length(x)
       bars <- rbind(share(draws[, j]), if (!is.null(data)) share(data))
       graphics::barplot(bars,
-        beside = TRUE, names.arg = if (role$kind == "levels") role$names else values, col = c("grey85", DATA_COLOR)[seq_len(nrow(bars))],
-        border = "grey60", las = 1, ylab = "share"
+        beside = TRUE, names.arg = if (role$kind == "levels") role$names else values,
+        col = c("grey85", DATA_COLOR)[seq_len(nrow(bars))], border = "grey60", las = 1, ylab = "share"
       )
     } else {
       bars <- density_bars(draws[, j])
       own <- if (!is.null(data)) density_bars(data)
       plot(NULL,
-        xlim = range(draws[, j], data), ylim = c(0, max(bars$density, own$density)), xlab = "", ylab = "density", las = 1
+        xlim = range(draws[, j], data), ylim = c(0, max(bars$density, own$density)), xlab = "", ylab = "density",
+        las = 1
       )
       draw_bars(bars, "grey85", "grey60")
       if (!is.null(own)) draw_steps(own)

@@ -1,9 +1,8 @@
 # What the verbs need of a table, see table.R: what a distribution does with points (density.R), and what is said of it.
 
-is_table <- function(object) inherits(object, "bijectr_table")
-
 # It may come from a file.
-check_table <- function(object) {
+#' @export
+check_composed.bijectr_table <- function(object) {
   if (!identical(.subset2(object, "format"), FORMAT_VERSION)) check_format(object[["format"]])
   count <- function(x, most) is.numeric(x) && !anyNA(x) && all(x >= 1 & x <= most & x == round(x))
   d <- object[["d"]]
@@ -24,6 +23,11 @@ check_table <- function(object) {
   columns <- unlist(lapply(Filter(function(block) block$kind != "atoms", blocks), `[[`, "columns"))
   if (!identical(sort(as.numeric(columns)), as.numeric(seq_len(d)))) stop_damaged("blocks")
   object
+}
+
+#' @export
+count_parameters.bijectr_table <- function(object) {
+  sum(vapply(object$blocks, function(block) count_parameters(block$fit), 0))
 }
 
 is_role <- function(role) {
@@ -90,16 +94,18 @@ points_cdf.bijectr_table <- function(object, points, condition, lower_tail, log_
     return(points_cdf(object$blocks[[1]]$fit, matrix(floor(x) + 0.5), condition, lower_tail, log_p))
   }
   share <- exp(atom_shares(object, condition, length(x)))
-  rest <- points_cdf(object$blocks[[2]]$fit, points, block_given(object, object$blocks[[2]], points, condition, seq_along(x)),
-                     lower_tail, FALSE)
+  given <- block_given(object, object$blocks[[2]], points, condition, seq_along(x))
+  rest <- points_cdf(object$blocks[[2]]$fit, points, given, lower_tail, FALSE)
   there <- outer(x, object$roles[[1]]$atoms, if (lower_tail) `>=` else `<`)
   value <- share[, 1] * rest + rowSums(share[, -1, drop = FALSE] * there)
   if (log_p) log(value) else value
 }
 
 # Log probabilities of no atom and of each, of a table of one column.
-atom_shares <- function(table, condition, n) level_shares(table$blocks[[1]]$fit, length(table$roles[[1]]$atoms) + 1,
-  block_given(table, table$blocks[[1]], matrix(0, n, 1), condition, seq_len(n)), n)
+atom_shares <- function(table, condition, n) {
+  given <- block_given(table, table$blocks[[1]], matrix(0, n, 1), condition, seq_len(n))
+  level_shares(table$blocks[[1]]$fit, length(table$roles[[1]]$atoms) + 1, given, n)
+}
 
 # Log probabilities of the codes 0, 1, ... under a fit of them, a column each.
 level_shares <- function(fit, count, given, n) {
@@ -172,9 +178,8 @@ table_block_labels <- function(table) {
 #' @export
 print.bijectr_table <- function(x, ...) {
   check_fit(x)
-  cat("<table of ", length(x$blocks), if (length(x$blocks) == 1) " block> " else " blocks> ", format_coordinates(x), "\n",
-    sep = ""
-  )
+  n <- length(x$blocks)
+  cat("<table of ", n, if (n == 1) " block> " else " blocks> ", format_coordinates(x), "\n", sep = "")
   labels <- table_block_labels(x)
   for (k in seq_along(x$blocks)) {
     given <- x$blocks[[k]]$given

@@ -2,9 +2,9 @@
 #
 #   p(x) = prod_k p(x_k | x_1, ..., x_(k-1), c)
 #
-# with probabilities of levels, whole numbers and atoms, and densities of all other columns, which are the last block and
-# see all that is before them: exact, with respect to counting and Lebesgue measure. Columns with atoms, as amounts of
-# which many are 0, are two blocks: which of the atoms a value is, or none, and the values that are none.
+# with probabilities of levels, whole numbers and atoms, and densities of all other columns, which are the last block
+# and see all that is before them: exact, with respect to counting and Lebesgue measure. Columns with atoms, as amounts
+# of which many are 0, are two blocks: which of the atoms a value is, or none, and the values that are none.
 #
 # A table is plain data: the blueprint of a flow (blueprint.R), `d` and `d_condition`, the fields of a fit, and `roles`
 # and `blocks`, see table-blocks.R. The fits of blocks are by numbers, and have no blueprint but for their conditions.
@@ -24,7 +24,8 @@
 #'   block; the others are stacks ([stack_members()]) in any case.
 #'
 #'   Such a fit is of class `bijectr_table`, with the fields of a stack but `members`, `folds`, `held_out`, `left_out`,
-#'   and: `roles`, of each column a list of `kind` (`"levels"`, `"whole"`, `"atoms"` or `"line"`) and what belongs to it;
+#'   and: `roles`, of each column a list of `kind` (`"levels"`, `"whole"`, `"atoms"` or `"line"`) and what belongs to
+#'   it;
 #'   `blocks`, lists of `kind`, `columns` and `given` (numbers of columns) and `fit`, an ordinary fit of the codes and
 #'   numbers of the block. `held_out_loglik` and `reference$flow` are sums of those of the blocks.
 #'   [conditional()] and [marginal()] make distributions of it, [impute()] fills gaps.

@@ -35,12 +35,14 @@ tables <- list(
   }
 )
 
-# Rivals have densities of numbers that grow without bound where these are whole; as factors they have probabilities, as
-# they have here.
+# Rivals have densities of whole numbers, which grow without bound at them. Of few values they are factors for the rivals,
+# with probabilities as here; others are spread over (k - 1/2, k + 1/2], which makes densities of these.
 FEW <- 15
-with_factors <- function(d) {
-  few <- vapply(d, function(x) is.numeric(x) && all(x == round(x)) && length(unique(x)) <= FEW, NA)
+for_rivals <- function(d) {
+  whole <- vapply(d, function(x) is.numeric(x) && all(x == round(x)), NA)
+  few <- whole & vapply(d, function(x) length(unique(x)) <= FEW, NA)
   d[few] <- lapply(d[few], factor)
+  d[whole & !few] <- lapply(d[whole & !few], function(x) x + stats::runif(length(x), -0.5, 0.5))
   d
 }
 
@@ -113,7 +115,7 @@ for (name in chosen) {
   row.names(d) <- NULL
   text <- vapply(d, is.character, NA)
   d[text] <- lapply(d[text], factor)
-  forms <- list(flow = d, arf = with_factors(d), chain = with_factors(d))
+  forms <- list(flow = d, arf = for_rivals(d), chain = for_rivals(d))
   value <- second <- matrix(0, length(seeds), length(methods))
   for (s in seq_along(seeds)) {
     set.seed(seeds[s])
