@@ -106,8 +106,15 @@ exact_places <- function(flow, x, subject, rows = seq_len(nrow(x))) {
 latent_places <- function(flow, subject, draws) {
   back <- tryCatch(quietly(inverse(flow, subject$x, condition = subject$given)), bijectr_error_core = identity)
   if (inherits(back, "error")) return(list(error = conditionMessage(back)))
-  reference <- native_draw(flow, draws, draw_seed())
-  ranks <- vapply(seq_len(flow$d), function(j) places_among(back$value[, j], reference[, j]), numeric(nrow(subject$x)))
+  own <- if (has_base_net(flow)) max(20, min(1000, 5 * draws %/% nrow(subject$x)))
+  size <- if (is.null(own)) draws else own * nrow(subject$x)
+  given <- if (!is.null(own)) {
+    take_condition(flow, subject$given[rep(seq_len(nrow(subject$x)), each = own), , drop = FALSE], size)
+  }
+  reference <- native_draw(flow, size, given, draw_seed())
+  ranks <- vapply(
+    seq_len(flow$d), function(j) places_among(back$value[, j], reference[, j], own), numeric(nrow(subject$x))
+  )
   ranks <- matrix(ranks, nrow(subject$x))
   colnames(ranks) <- paste("latent", seq_len(flow$d))
   list(ranks = ranks)

@@ -12,7 +12,7 @@ points_drawn <- function(object, n, condition) UseMethod("points_drawn")
 
 #' @export
 points_drawn.bijectr_flow <- function(object, n, condition) {
-  native_map(object, native_draw(object, n, draw_seed()), condition, inverse = FALSE)$value
+  native_map(object, native_draw(object, n, condition, draw_seed()), condition, inverse = FALSE)$value
 }
 
 # Draws with their log densities, list(value, log_density).
@@ -26,7 +26,7 @@ points_proposed.default <- function(object, n, condition) {
 
 #' @export
 points_proposed.bijectr_flow <- function(object, n, condition) {
-  native_map(object, native_draw(object, n, draw_seed()), condition, inverse = FALSE)
+  native_map(object, native_draw(object, n, condition, draw_seed()), condition, inverse = FALSE)
 }
 
 # Of one coordinate: its distribution function at points that may be infinite.
@@ -43,11 +43,12 @@ points_cdf.bijectr_flow <- function(object, points, condition, lower_tail, log_p
   outside <- back$logdet == -Inf
   if (any(outside)) {
     # no inverse: all of the distribution lies on one side, that of its median
-    middle <- native_map(object, matrix(base_quantile(object, 0.5), length(x)), condition, inverse = FALSE)$value[, 1]
+    half <- matrix(base_quantile(object, rep(0.5, length(x)), condition))
+    middle <- native_map(object, half, condition, inverse = FALSE)$value[, 1]
     z[outside] <- (direction * ifelse(x < middle, -Inf, Inf))[outside]
   }
   z[end] <- direction * x[end]
-  base_cdf(object, z, lower.tail = lower_tail == increasing, log.p = log_p)
+  base_cdf(object, z, condition, lower.tail = lower_tail == increasing, log.p = log_p)
 }
 
 # Of one coordinate: its quantiles, one for each row of conditions.
@@ -56,14 +57,16 @@ points_quantile <- function(object, p, condition, lower_tail, log_p) UseMethod("
 #' @export
 points_quantile.bijectr_flow <- function(object, p, condition, lower_tail, log_p) {
   lower_tail <- lower_tail == flow_increases(object, condition)
-  z <- matrix(base_quantile(object, p, lower.tail = lower_tail, log.p = log_p))
+  z <- matrix(base_quantile(object, p, condition, lower.tail = lower_tail, log.p = log_p))
   native_map(object, z, condition, inverse = FALSE)$value[, 1]
 }
 
 # A flow of one coordinate is monotone, but not always increasing: a power with a negative exponent turns it round.
 flow_increases <- function(flow, condition) {
-  z <- matrix(base_quantile(flow, c(0.25, 0.75)))
-  ends <- native_map(flow, z, if (!is.null(condition)) rows_at(condition, c(1, 1)), inverse = FALSE)$value
+  if (!length(flow$layers$layers)) return(TRUE)
+  given <- if (!is.null(condition)) rows_at(condition, c(1, 1))
+  z <- matrix(base_quantile(flow, c(0.25, 0.75), given))
+  ends <- native_map(flow, z, given, inverse = FALSE)$value
   ends[1] < ends[2]
 }
 
@@ -78,9 +81,9 @@ points_spread <- function(object, n, condition) UseMethod("points_spread")
 #' @export
 points_spread.bijectr_flow <- function(object, n, condition) {
   if (object$d > 1) return(drawn_spread(object, n, condition))
-  rule <- quantile_rule(object, RESPONSE_NODES)
+  rule <- quantile_rule(object, RESPONSE_NODES, n, condition)
   given <- if (!is.null(condition)) rows_at(condition, rep(seq_len(n), each = RESPONSE_NODES))
-  x <- native_map(object, matrix(rep(rule$z, n)), given, inverse = FALSE)$value
+  x <- native_map(object, matrix(rule$z), given, inverse = FALSE)$value
   list(x = x, weight = rule$weight, far = rule$far)
 }
 
@@ -98,16 +101,21 @@ drawn_spread <- function(object, n, condition) {
 
 FAR_SHARE <- 1e-3
 
-# Base quantiles, their weights, and which are far out. The upper half is counted from above, where p is 1 to many
-# digits.
-quantile_rule <- function(flow, nodes) {
+# Base quantiles of each of `n` rows of conditions, row after row, their weights, and which are far out. The upper half
+# is counted from above, where p is 1 to many digits.
+quantile_rule <- function(flow, nodes, n = 1, condition = NULL) {
   u <- (seq_len(nodes) - 0.5) / nodes
   half <- u[u <= 0.5]
   p <- half^3 * (10 - 15 * half + 6 * half^2)
   upper <- rev(p[half < 0.5])
   weight <- (u * (1 - u))^2
+  quantiles <- function(p, lower) {
+    if (!has_base_net(flow)) return(matrix(base_quantile(flow, p, NULL, lower.tail = lower), length(p), n))
+    given <- rows_at(condition, rep(seq_len(n), each = length(p)))
+    matrix(base_quantile(flow, rep(p, n), given, lower.tail = lower), length(p))
+  }
   list(
-    z = c(base_quantile(flow, p), base_quantile(flow, upper, lower.tail = FALSE)), weight = weight / sum(weight),
+    z = as.vector(rbind(quantiles(p, TRUE), quantiles(upper, FALSE))), weight = weight / sum(weight),
     far = c(p, upper) < FAR_SHARE
   )
 }

@@ -155,10 +155,10 @@ STACK_NODES <- 99L
 points_spread.bijectr_stack <- function(object, n, condition) {
   if (object$d > 1) return(drawn_spread(object, n, condition))
   parts <- weighted_flows(object)
-  rules <- lapply(parts, function(part) quantile_rule(part$flow, STACK_NODES))
+  rules <- lapply(parts, function(part) quantile_rule(part$flow, STACK_NODES, n, condition))
   given <- if (!is.null(condition)) rows_at(condition, rep(seq_len(n), each = STACK_NODES))
   x <- Map(function(part, rule) {
-    matrix(native_map(part$flow, matrix(rep(rule$z, n)), given, inverse = FALSE)$value, STACK_NODES)
+    matrix(native_map(part$flow, matrix(rule$z), given, inverse = FALSE)$value, STACK_NODES)
   }, parts, rules)
   list(
     x = matrix(do.call(rbind, x)), weight = unlist(Map(function(part, rule) part$weight * rule$weight, parts, rules)),

@@ -131,6 +131,7 @@ const bj_core BJ_CORE = {
     .flow_map = flow_map,
     .flow_draw = flow_draw,
     .flow_draw_vjp = flow_draw_vjp,
+    .flow_given = flow_given,
     .optimizer_moments = optimizer_moments,
     .train = train,
     .normal_mixture = normal_mixture,
