@@ -29,6 +29,23 @@ has_base_net <- function(flow) !is.null(flow$base$net) && flow$d_condition > 0
 # The outputs of a base's net, a row each, by the names of the parameters that they stand for; of one coordinate.
 given_raw <- function(base, given) UseMethod("given_raw")
 
+# Whether the points of a base are codes, which no layer can stand before.
+is_discrete <- function(base) UseMethod("is_discrete")
+
+#' @export
+is_discrete.default <- function(base) FALSE
+
+check_discrete <- function(base, layers, d) {
+  if (!is_discrete(base)) return(invisible())
+  if (d != 1) stop_arg("{.arg base} is {.fn base_{base$kind}}, which is of one coordinate, not of {d}.")
+  if (length(layers)) {
+    stop_arg(c(
+      "{.arg base} is {.fn base_{base$kind}}, whose points are codes of levels: there can be no layers before it.",
+      i = "{.code layers = list()} has none."
+    ))
+  }
+}
+
 # Distribution and quantile function of loc + scale U from those of U.
 located <- function(base, raw, cdf, quantile) {
   loc <- if (base$trainable) raw$loc else 0

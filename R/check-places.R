@@ -96,7 +96,7 @@ places_among <- function(x, reference, own = NULL) {
 
 # Of one coordinate, by the distribution function; NULL where the fit has none, or gives no number.
 exact_places <- function(flow, x, subject, rows = seq_len(nrow(x))) {
-  if (flow$d > 1 || subject$gappy) return(NULL)
+  if (flow$d > 1 || subject$gappy || is_discrete(flow$base)) return(NULL)
   given <- if (!is.null(subject$given)) subject$given[rows, , drop = FALSE]
   p <- tryCatch(quietly(pflow(x[, 1], flow, given)), bijectr_error = function(e) NULL)
   if (is.null(p) || anyNA(p)) NULL else p

@@ -70,7 +70,7 @@ count_rows <- function(n, weights) if (is.null(weights)) n else sum(weights > 0)
 # Fields of a fit to data. `unit`: that of the weights, see weight_unit().
 evaluate_data <- function(setup, rows, unit = 1) {
   function(fit) {
-    setup$whole <- is_whole(fit)
+    setup$whole <- is_whole(fit) || is_discrete(fit$base)
     collect_garbage(setup$data)
     density <- rows_density(fit, setup$data, setup$condition)
     c(log_likelihoods(density, setup$weight, rows, unit), list(

@@ -93,6 +93,7 @@
 #include "base-mixture.c"
 #include "base-mvstudent_t.c"
 #include "base-gaussian_mixture.c"
+#include "base-categorical.c"
 
 #include "opt-adam.c"
 #include "opt-adamw.c"

@@ -77,6 +77,7 @@ static const bj_base_kind *const base_kinds[] = {
     &base_mixture,
     &base_mvstudent_t,
     &base_gaussian_mixture,
+    &base_categorical,
 };
 static const bj_optimizer_kind *const opt_kinds[] = {
     &opt_adam,
