@@ -9,9 +9,42 @@ base_distribution.default <- function(base, raw) {
   stop_arg("A flow on {.fn base_{base$kind}} has no distribution function here.")
 }
 
-base_cdf <- function(flow, z, ...) base_distribution(flow$base, params(flow)$base)$cdf(z, ...)
+# `condition` has a row for each of `z`, or of `p`.
+base_cdf <- function(flow, z, condition, ...) base_distribution(flow$base, base_raw(flow, condition))$cdf(z, ...)
 
-base_quantile <- function(flow, p, ...) base_distribution(flow$base, params(flow)$base)$quantile(p, ...)
+base_quantile <- function(flow, p, condition, ...) {
+  base_distribution(flow$base, base_raw(flow, condition))$quantile(p, ...)
+}
+
+# Raw parameters of the base of a flow, as params() names them; those that are given by a net of the conditions have a
+# row for each of theirs.
+base_raw <- function(flow, condition) {
+  raw <- params(flow)$base
+  if (!has_base_net(flow)) return(raw)
+  c(raw[names(raw) != "net"], given_raw(flow$base, native_given(flow, condition)))
+}
+
+has_base_net <- function(flow) !is.null(flow$base$net) && flow$d_condition > 0
+
+# The outputs of a base's net, a row each, by the names of the parameters that they stand for; of one coordinate.
+given_raw <- function(base, given) UseMethod("given_raw")
+
+# Whether the points of a base are codes, which no layer can stand before.
+is_discrete <- function(base) UseMethod("is_discrete")
+
+#' @export
+is_discrete.default <- function(base) FALSE
+
+check_discrete <- function(base, layers, d) {
+  if (!is_discrete(base)) return(invisible())
+  if (d != 1) stop_arg("{.arg base} is {.fn base_{base$kind}}, which is of one coordinate, not of {d}.")
+  if (length(layers)) {
+    stop_arg(c(
+      "{.arg base} is {.fn base_{base$kind}}, whose points are codes of levels: there can be no layers before it.",
+      i = "{.code layers = list()} has none."
+    ))
+  }
+}
 
 # Distribution and quantile function of loc + scale U from those of U.
 located <- function(base, raw, cdf, quantile) {

@@ -19,6 +19,10 @@ density_integrals <- function(subject, places) {
       value[is.nan(value)] <- 0
       value
     }
+    if (is_discrete(subject$flow$base)) {
+      codes <- matrix(seq_len(subject$flow$base$levels) - 1)
+      return(data.frame(row = i, value = sum(density(codes / unit)) / unit, error = 0))
+    }
     draws <- draws / rep(unit, each = nrow(draws))
     data.frame(row = i, if (d == 1) integral_of_line(density, draws[, 1]) else integral_of_plane(density, draws))
   })

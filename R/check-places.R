@@ -96,7 +96,7 @@ places_among <- function(x, reference, own = NULL) {
 
 # Of one coordinate, by the distribution function; NULL where the fit has none, or gives no number.
 exact_places <- function(flow, x, subject, rows = seq_len(nrow(x))) {
-  if (flow$d > 1 || subject$gappy || is_table(flow)) return(NULL)
+  if (flow$d > 1 || subject$gappy || is_table(flow) || is_discrete(flow$base)) return(NULL)
   given <- if (!is.null(subject$given)) subject$given[rows, , drop = FALSE]
   at <- function(x) tryCatch(quietly(pflow(x, flow, given)), bijectr_error = function(e) NULL)
   p <- at(x[, 1])
@@ -110,8 +110,15 @@ exact_places <- function(flow, x, subject, rows = seq_len(nrow(x))) {
 latent_places <- function(flow, subject, draws) {
   back <- tryCatch(quietly(inverse(flow, subject$x, condition = subject$given)), bijectr_error_core = identity)
   if (inherits(back, "error")) return(list(error = conditionMessage(back)))
-  reference <- native_draw(flow, draws, draw_seed())
-  ranks <- vapply(seq_len(flow$d), function(j) places_among(back$value[, j], reference[, j]), numeric(nrow(subject$x)))
+  own <- if (has_base_net(flow)) max(20, min(1000, 5 * draws %/% nrow(subject$x)))
+  size <- if (is.null(own)) draws else own * nrow(subject$x)
+  given <- if (!is.null(own)) {
+    take_condition(flow, subject$given[rep(seq_len(nrow(subject$x)), each = own), , drop = FALSE], size)
+  }
+  reference <- native_draw(flow, size, given, draw_seed())
+  ranks <- vapply(
+    seq_len(flow$d), function(j) places_among(back$value[, j], reference[, j], own), numeric(nrow(subject$x))
+  )
   ranks <- matrix(ranks, nrow(subject$x))
   colnames(ranks) <- paste("latent", seq_len(flow$d))
   list(ranks = ranks)

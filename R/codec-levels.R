@@ -17,7 +17,8 @@ codec_levels <- function(x) {
   new_codec("levels", type, levels = levels, as = as)
 }
 
-has_levels <- function(x) is.factor(x) || is.logical(x) || is.character(x) && is.null(dim(x))
+# Numbers as text are meant as numbers, and refused as text.
+has_levels <- function(x) is.factor(x) || is.null(dim(x)) && (is.logical(x) || is.character(x) && !is_number_text(x))
 
 is_levels <- function(codec) inherits(codec, "bijectr_codec_levels")
 

@@ -12,7 +12,7 @@ points_drawn <- function(object, n, condition) UseMethod("points_drawn")
 
 #' @export
 points_drawn.bijectr_flow <- function(object, n, condition) {
-  native_map(object, native_draw(object, n, draw_seed()), condition, inverse = FALSE)$value
+  native_map(object, native_draw(object, n, condition, draw_seed()), condition, inverse = FALSE)$value
 }
 
 # Draws with their log densities, list(value, log_density).
@@ -26,7 +26,7 @@ points_proposed.default <- function(object, n, condition) {
 
 #' @export
 points_proposed.bijectr_flow <- function(object, n, condition) {
-  native_map(object, native_draw(object, n, draw_seed()), condition, inverse = FALSE)
+  native_map(object, native_draw(object, n, condition, draw_seed()), condition, inverse = FALSE)
 }
 
 # Of one coordinate: its distribution function at points that may be infinite.
@@ -43,11 +43,12 @@ points_cdf.bijectr_flow <- function(object, points, condition, lower_tail, log_p
   outside <- back$logdet == -Inf
   if (any(outside)) {
     # no inverse: all of the distribution lies on one side, that of its median
-    middle <- native_map(object, matrix(base_quantile(object, 0.5), length(x)), condition, inverse = FALSE)$value[, 1]
+    half <- matrix(base_quantile(object, rep(0.5, length(x)), condition))
+    middle <- native_map(object, half, condition, inverse = FALSE)$value[, 1]
     z[outside] <- (direction * ifelse(x < middle, -Inf, Inf))[outside]
   }
   z[end] <- direction * x[end]
-  base_cdf(object, z, lower.tail = lower_tail == increasing, log.p = log_p)
+  base_cdf(object, z, condition, lower.tail = lower_tail == increasing, log.p = log_p)
 }
 
 # Of one coordinate: its quantiles, one for each row of conditions.
@@ -56,14 +57,16 @@ points_quantile <- function(object, p, condition, lower_tail, log_p) UseMethod("
 #' @export
 points_quantile.bijectr_flow <- function(object, p, condition, lower_tail, log_p) {
   lower_tail <- lower_tail == flow_increases(object, condition)
-  z <- matrix(base_quantile(object, p, lower.tail = lower_tail, log.p = log_p))
+  z <- matrix(base_quantile(object, p, condition, lower.tail = lower_tail, log.p = log_p))
   native_map(object, z, condition, inverse = FALSE)$value[, 1]
 }
 
 # A flow of one coordinate is monotone, but not always increasing: a power with a negative exponent turns it round.
 flow_increases <- function(flow, condition) {
-  z <- matrix(base_quantile(flow, c(0.25, 0.75)))
-  ends <- native_map(flow, z, if (!is.null(condition)) rows_at(condition, c(1, 1)), inverse = FALSE)$value
+  if (!length(flow$layers$layers)) return(TRUE)
+  given <- if (!is.null(condition)) rows_at(condition, c(1, 1))
+  z <- matrix(base_quantile(flow, c(0.25, 0.75), given))
+  ends <- native_map(flow, z, given, inverse = FALSE)$value
   ends[1] < ends[2]
 }
 
@@ -85,14 +88,15 @@ points_spread.bijectr_flow <- function(object, n, condition) {
 spread_of_one <- function(object, n, condition, nodes) {
   rule <- quantile_rule(nodes)
   given <- if (!is.null(condition)) rows_at(condition, rep(seq_len(n), each = nodes))
-  x <- if (!inherits(object, "bijectr_flow")) { # a member that has no map
+  x <- if (!inherits(object, "bijectr_flow") || has_base_net(object)) { # no map, or no base that all rows share
     low <- rep(rule$low, n)
     at <- function(below, i) points_quantile(object, rep(rule$p, n)[i], rows_at(given, i), below, FALSE)
     out <- numeric(length(low))
     for (below in c(TRUE, FALSE)) out[low == below] <- at(below, which(low == below))
     matrix(out)
   } else {
-    z <- c(base_quantile(object, rule$p[rule$low]), base_quantile(object, rule$p[!rule$low], lower.tail = FALSE))
+    at <- function(p, below) base_quantile(object, p, NULL, lower.tail = below)
+    z <- c(at(rule$p[rule$low], TRUE), at(rule$p[!rule$low], FALSE))
     native_map(object, matrix(rep(z, n)), given, inverse = FALSE)$value
   }
   list(x = x, weight = rule$weight, far = rule$far)

@@ -71,6 +71,7 @@ count_rows <- function(n, weights) if (is.null(weights)) n else sum(weights > 0)
 evaluate_data <- function(setup, rows, unit = 1) {
   function(fit) {
     collect_garbage(setup$data)
+    setup$codes <- is_discrete(fit$base)
     density <- rows_density(fit, setup$data, setup$condition, setup$observed)
     c(log_likelihoods(density, setup$weight, rows, unit), list(
       reference = fit_reference(setup, rows, density),

@@ -86,6 +86,11 @@ fit_matrix <- function(data, layers, base, condition, weights, rules, loss, cont
                        levels = coded_levels(model, column_names(condition)), observed = NULL) {
   loss <- check_data_loss(loss)
   split <- function(n, weights) split_rows(n, control$validation, weights)
+  if (is_discrete(if (inherits(layers, "bijectr_flow")) layers$base else base)) {
+    rules <- rules_of_codes(rules)
+    control$noise <- 0
+    layers <- layers %||% list()
+  }
   problem <- pose_problem(data, layers, condition, weights, rules, split, model, response, form, levels, observed)
   built <- build_flow(problem, base)
   check_loss(loss, built$flow)

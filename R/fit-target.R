@@ -134,7 +134,7 @@ default_target_control <- function() {
 
 # One look at the target before training: what is wrong there would be a fit that diverges.
 check_target_start <- function(flow, target, n) {
-  x <- native_map(flow, native_draw(flow, n, draw_seed()), NULL, inverse = FALSE)$value
+  x <- native_map(flow, native_draw(flow, n, NULL, draw_seed()), NULL, inverse = FALSE)$value
   at <- target(x)
   bad <- which(!is.finite(at$value))
   if (length(bad)) {
@@ -153,7 +153,7 @@ check_target_start <- function(flow, target, n) {
 
 # `draw(flow, n, seed, step)` gives the base draws of a step; tests put fixed ones in its place.
 fit_target <- function(flow, target, state, control, progress, origin,
-                       draw = function(flow, n, seed, step, threads) native_draw(flow, n, seed, threads)) {
+                       draw = function(flow, n, seed, step, threads) native_draw(flow, n, NULL, seed, threads)) {
   objective <- target_objective(flow, target, origin, control, draw)
   evaluate <- function(fit) {
     n <- origin$options$evaluate
@@ -203,7 +203,7 @@ reverse_gradient <- function(flow, z, target, loss, beta = 1, threads = thread_c
     gradient = if (isFALSE(flow$base$trainable)) {
       back$params
     } else {
-      back$params + native_draw_vjp(flow, z, back$x)
+      back$params + native_draw_vjp(flow, z, NULL, back$x)
     }
   )
 }

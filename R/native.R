@@ -53,11 +53,15 @@ native_vjp <- function(flow, x, condition, inverse, cotangents, threads = thread
   .Call(ffi_flow_vjp, flow, inverse, x, condition, cotangents, threads, seed, native_check_interrupt)
 }
 
-native_draw <- function(flow, n, seed, threads = thread_count()) {
-  .Call(ffi_flow_draw, flow, n, seed, threads, native_check_interrupt)
+# Draws from the base; of one with a net, given the `n` rows of conditions.
+native_draw <- function(flow, n, condition, seed, threads = thread_count()) {
+  .Call(ffi_flow_draw, flow, n, condition, seed, threads, native_check_interrupt)
 }
 
-native_draw_vjp <- function(flow, z, grad_z) .Call(ffi_flow_draw_vjp, flow, z, grad_z)
+native_draw_vjp <- function(flow, z, condition, grad_z) .Call(ffi_flow_draw_vjp, flow, z, condition, grad_z)
+
+# The raw parameters that the base's net gives rows of conditions, a row each; NULL for a base without a net.
+native_given <- function(flow, condition) .Call(ffi_flow_given, flow, condition)
 
 native_optimizer_moments <- function(optimizer) .Call(ffi_optimizer_moments, optimizer)
 native_train_names <- function() .Call(ffi_train_names)

@@ -23,7 +23,7 @@ visible_layers <- function(flow, at_most) {
 layer_stages <- function(flow, n, condition, at_most = 15) {
   k <- visible_layers(flow, at_most)
   condition <- take_condition(flow, condition, n)
-  z <- native_draw(flow, n, draw_seed())
+  z <- native_draw(flow, n, condition, draw_seed())
   colnames(z) <- NULL
   stages <- c(list(z), lapply(k, function(i) native_map(prefix_flow(flow, i), z, condition, inverse = FALSE)$value))
   shown <- Reduce(`&`, lapply(stages, can_be_drawn))

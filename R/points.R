@@ -196,13 +196,13 @@ column_cure <- function(x, label, type = "numeric") {
   text <- if (type != "numeric") {
     "The data of the fit had that class here: give it again."
   } else if (is.factor(x)) {
-    "A factor can be a condition, on the right side of a formula; or fit one flow for each level, or drop it."
+    "A factor can be a condition, on the right side of a formula."
   } else if (inherits(x, "integer64")) {
     "{.code as.double({label})} makes numbers of it, exact up to 2^53."
   } else if (is.character(x)) {
     cure_of_text(x)
   } else if (is.logical(x)) {
-    "TRUE and FALSE have no density: make it a condition, on the right side of a formula, or fit one flow for each."
+    "{.code as.numeric({label})} makes 0 and 1 of it; or make it a condition, on the right side of a formula."
   } else if (has_unit(x)) {
     "{.code as.numeric({label})} takes the class off; its unit must be the one that the data of the fit had."
   } else if (is.complex(x)) {
@@ -217,11 +217,19 @@ column_cure <- function(x, label, type = "numeric") {
   gsub("([{}])", "\\1\\1", cli::format_inline(text, keep_whitespace = FALSE)) # which is no pattern any more
 }
 
+are_number_text <- function(x) !is.na(suppressWarnings(as.numeric(x)))
+
+# Whether most of it is.
+is_number_text <- function(x) {
+  x <- x[!is.na(x)]
+  2 * sum(are_number_text(x)) > length(x)
+}
+
 cure_of_text <- function(x) {
   x <- x[!is.na(x)]
-  number <- !is.na(suppressWarnings(as.numeric(x)))
+  number <- are_number_text(x)
   if (length(x) && all(number)) return("It is numbers as text: {.code as.numeric({label})} makes numbers of it.")
-  if (2 * sum(number) <= length(x)) {
+  if (!is_number_text(x)) {
     return("Text can be a condition, {.code factor({label})} on the right side of a formula; or drop it.")
   }
   odd <- encodeString(x[!number][1], quote = "\"")

@@ -42,7 +42,8 @@ pose_problem <- function(data, layers, condition, weights, rules, split, model, 
     left$dropped, if (is.null(start)) layers else start$layers
   )
   data <- encode_columns(data, plan$codecs)
-  check_flat(data, rows$train, weights)
+  codes <- isTRUE(rules$codes)
+  if (!codes) check_flat(data, rows$train, weights)
   advise_condition(condition, rows, weights)
   if (!is.null(condition)) {
     condition <- encode_columns(condition, plan$condition$codecs)
@@ -65,7 +66,11 @@ pose_problem <- function(data, layers, condition, weights, rules, split, model, 
       observed <- observed_whole(data)
     }
   }
-  advise_data(data, condition, rows, weights, which(known), exact)
+  if (codes) {
+    advise_rows(d, d_condition, rows, weights)
+  } else {
+    advise_data(data, condition, rows, weights, which(known), exact)
+  }
   collect_garbage(data)
   list(
     data = data, condition = condition, weights = weights, unit = unit, n = n, d = d, d_condition = d_condition,
@@ -103,7 +108,11 @@ build_flow <- function(problem, base) {
   d <- problem$d
   rules <- problem$rules
   rules$heavy_base <- inherits(base, c("bijectr_base_cauchy", "bijectr_base_student_t")) # has the tails already
-  end <- data_end(data, rows$train, weights, rules, problem$auto, if (!is.null(start) && is_standardized(start)) start)
+  end <- if (isTRUE(rules$codes) && rules$standardize == "none") {
+    list(layers = list(), found = list(scale = 1))
+  } else {
+    data_end(data, rows$train, weights, rules, problem$auto, if (!is.null(start) && is_standardized(start)) start)
+  }
   layers <- problem$layers
   if (!is.null(start)) {
     layers <- start$layers

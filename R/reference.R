@@ -7,7 +7,7 @@ fit_reference <- function(setup, rows, log_density) {
   columns <- n_columns(setup$data) + if (is.null(setup$condition)) 0 else n_columns(setup$condition)
   look <- look_at_rows(rows$train, setup$weight, rows_enough(columns))
   at <- c(rows$validation, look$rows)
-  normal <- if (!is.null(setup$observed)) {
+  normal <- if (!is.null(setup$observed) || isTRUE(setup$codes)) {
     rep(NA_real_, length(at)) # a density is no probability
   } else {
     normal_log_density(setup, look$rows, look$weights, at)

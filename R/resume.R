@@ -62,7 +62,12 @@ resume.bijectr_fit <- function(object, data = NULL, condition = NULL, weights = 
   rows <- object$rows
   object["digest"] <- list(check_same_data(object, told_by(at$data, at$observed), at$condition))
   space <- training_space(object, at$data, rows, at$weights, object$loss)
-  root <- noise_root(center_and_root(space$data, rows$train, at$weights, object$standardize %||% "auto"))
+  found <- if (is_discrete(object$base)) {
+    list(scale = 1)
+  } else {
+    center_and_root(space$data, rows$train, at$weights, object$standardize %||% "auto")
+  }
+  root <- noise_root(found)
   if (!is.null(at$observed)) space <- in_intervals(space, object, at$observed, at$condition, rows, at$weights)
   setup <- data_setup(space, at$condition, at$weights, rows, control %||% object$control, root, object$loss)
   evaluate <- evaluate_data(c(replace(setup, "data", list(at$data)), list(observed = at$observed)), rows, at$unit)

@@ -13,6 +13,14 @@ column_rules <- function(standardize = TRUE, extrapolate = "pull", support = NUL
   )
 }
 
+# Codes of levels stay as they are.
+rules_of_codes <- function(rules) {
+  if (rules$standardize == "auto") rules$standardize <- "none"
+  rules$whole <- FALSE
+  rules$codes <- TRUE
+  rules
+}
+
 # TRUE: what suits the data.
 check_standardize <- function(standardize) {
   if (is.logical(standardize)) standardize <- if (check_flag(standardize, "standardize")) "auto" else "none"

@@ -53,8 +53,11 @@ open_levels <- function(data) {
         i = "{.code na.omit(data)} leaves such rows out; {.code addNA()} makes a level of what is missing."
       ))
     }
-    if (length(unique(x)) < 2) {
-      stop_arg("Column {.field {label}} of {.arg data} has one level in these rows: leave it out.")
+    count <- length(unique(x))
+    if (count < 2) stop_arg("Column {.field {label}} of {.arg data} has one level in these rows: leave it out.")
+    if (count == length(x)) {
+      stop_arg("Column {.field {label}} of {.arg data} has a level of its own in every row, as names have: leave it
+                out.")
     }
     codecs[[j]] <- codec_levels(x)
     columns[[j]] <- encode(codecs[[j]], x)

@@ -259,14 +259,23 @@ SEXP ffi_flow_vjp(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP cotangen
   return out;
 }
 
-SEXP ffi_flow_draw(SEXP flow, SEXP n, SEXP seed, SEXP threads, SEXP poll) {
+/* The conditions of n rows, which draws hang on where the base has a net; else none are read. */
+static bj_rows base_condition(const ffi_built *built, SEXP condition, long n) {
+  if (built->size.n_given == 0) return (bj_rows){0};
+  const bj_rows rows = ffi_rows(condition, built->size.n_condition, "condition");
+  if (rows.n != n) ffi_fail("`condition` must have %ld rows", n);
+  return rows;
+}
+
+SEXP ffi_flow_draw(SEXP flow, SEXP n, SEXP condition, SEXP seed, SEXP threads, SEXP poll) {
   ffi_arena arena;
   const ffi_built built = ffi_build(flow, ffi_memory(&arena));
   const double *theta = ffi_params(&built, flow);
   const bj_workers workers = ffi_workers(threads, poll);
   const int rows = Rf_asInteger(n);
   SEXP z = PROTECT(Rf_allocMatrix(REALSXP, rows, built.size.d));
-  const bj_draw_job job = {.n = rows, .seed = (uint64_t)Rf_asReal(seed), .z = REAL(z)};
+  const bj_draw_job job = {
+      .n = rows, .condition = base_condition(&built, condition, rows), .seed = (uint64_t)Rf_asReal(seed), .z = REAL(z)};
   const bj_error error = {""};
   const bj_memory *workspace = ffi_workspace(built.memory);
   const bj_status status = built.core->flow_draw(built.flow, theta, &job, workspace, &workers);
@@ -277,18 +286,33 @@ SEXP ffi_flow_draw(SEXP flow, SEXP n, SEXP seed, SEXP threads, SEXP poll) {
 }
 
 /* The gradient of sum(grad_z * z) over draws z with respect to the parameters: only those of the base have one. */
-SEXP ffi_flow_draw_vjp(SEXP flow, SEXP z, SEXP grad_z) {
+SEXP ffi_flow_draw_vjp(SEXP flow, SEXP z, SEXP condition, SEXP grad_z) {
   ffi_arena arena;
   const ffi_built built = ffi_build(flow, ffi_memory(&arena));
   const double *theta = ffi_params(&built, flow);
-  const bj_rows draws = ffi_rows(z, built.size.d, "z");
+  const bj_rows draws = ffi_rows(z, built.size.d, "z"), given = base_condition(&built, condition, draws.n);
   ffi_check_length(grad_z, (R_xlen_t)draws.n * built.size.d, "grad_z");
   SEXP gradient = PROTECT(Rf_allocVector(REALSXP, built.size.n_param));
   memset(REAL(gradient), 0, sizeof(double) * (size_t)built.size.n_param);
   bj_error error = {""};
   const bj_status status =
-      built.core->flow_draw_vjp(built.flow, theta, &draws, REAL(grad_z), REAL(gradient), built.memory, &error);
+      built.core->flow_draw_vjp(built.flow, theta, &draws, &given, REAL(grad_z), REAL(gradient), built.memory, &error);
   if (status != BJ_OK) ffi_raise(status, &error);
   UNPROTECT(1);
   return gradient;
+}
+
+/* What the base's net makes of conditions: a matrix of raw parameters, a row each; NULL for a base without one. */
+SEXP ffi_flow_given(SEXP flow, SEXP condition) {
+  ffi_arena arena;
+  const ffi_built built = ffi_build(flow, ffi_memory(&arena));
+  const double *theta = ffi_params(&built, flow);
+  if (built.size.n_given == 0) return R_NilValue;
+  const bj_rows rows = ffi_rows(condition, built.size.n_condition, "condition");
+  SEXP given = PROTECT(Rf_allocMatrix(REALSXP, (int)rows.n, built.size.n_given));
+  const bj_status status = built.core->flow_given(built.flow, theta, &rows, REAL(given), built.memory);
+  const bj_error error = {""};
+  if (status != BJ_OK) ffi_raise(status, &error);
+  UNPROTECT(1);
+  return given;
 }

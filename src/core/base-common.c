@@ -1,6 +1,85 @@
-/* What coordinates with a location and a scale share, whatever their shape, with formulas in base-loc_scale.h; and the
- * constants of Student t. */
+/* Nets of base distributions; what coordinates with a location and a scale share, whatever their shape, with formulas
+ * in base-loc_scale.h; and the constants of Student t. */
 #include "base-loc_scale.h"
+
+/* ---- nets of conditions ------------------------------------------------------------------------------------------ */
+
+INLINE base_rows base_carve(const bj_base *base, carver *cache, carver *work) {
+  base_rows at;
+  at.net = net_slot_carve(base->net, cache, work);
+  at.prep = carve_rows(cache, base->n_row_prep);
+  at.gprep = carve_rows(work, base->n_row_prep);
+  return at;
+}
+
+INLINE base_rows base_rows_at(const bj_base *base, const bj_base_pass *pass) { return CARVE(base_carve, base, pass); }
+
+static bj_net_pass base_net_pass(const base_rows *at, const bj_base_pass *pass) {
+  return (bj_net_pass){
+      .nb = pass->nb,
+      .theta = pass->theta,
+      .prep = pass->prep,
+      .x = pass->condition,
+      .y = at->net.y,
+      .cache = at->net.cache,
+      .work = at->net.work,
+      .gy = at->net.gy,
+      .gx = at->net.gx,
+      .gtheta = pass->gtheta,
+      .gprep = pass->gprep,
+  };
+}
+
+static int base_n_given(const bj_base *base) { return base->net ? base->net->net->n_out : 0; }
+
+static const real *base_given(const bj_base *base, const bj_base_pass *pass) {
+  if (!base->net) return NULL;
+  const base_rows at = base_rows_at(base, pass);
+  net_slot_forward(base->net, base_net_pass(&at, pass));
+  if (base->kind->prepare_rows) base->kind->prepare_rows(base, pass->nb, at.net.y, at.prep);
+  return at.net.y;
+}
+
+static void base_given_vjp(const bj_base *base, const bj_base_pass *pass) {
+  const base_rows at = base_rows_at(base, pass);
+  const bj_base_kind *kind = base->kind;
+  if (kind->prepare_rows_vjp) kind->prepare_rows_vjp(base, pass->nb, at.net.y, at.prep, at.gprep, at.net.gy);
+  net_slot_vjp(base->net, base_net_pass(&at, pass), pass->gcondition);
+}
+
+static bj_status base_net_build(bj_base *base, const bj_spec *spec, int n_out, const real *offset, bj_build *build) {
+  if (spec_length(spec, "net") == 0 || base->n_condition == 0) return build->status;
+  const bj_net_request request = {.n_in = base->n_condition, .n_out = n_out, .offset = offset};
+  net_slot *slot = build_alloc(build, sizeof(net_slot));
+  const bj_status status = net_slot_build(build, spec_part(build, spec, "net"), &request, base->n_condition, spec->kind,
+                                          &base->n_param, &base->n_prep, slot);
+  if (status != BJ_OK) return status;
+  base->net = slot;
+  MEASURE(base_carve, base);
+  return build->status;
+}
+
+static void base_describe(const bj_base *base, bj_describe *out) {
+  if (base->kind->describe) base->kind->describe(base, out);
+  if (base->net) net_slot_describe(base->net, "net", out);
+}
+
+static void base_init(const bj_base *base, real *theta, bj_rng *rng) {
+  if (base->kind->init) base->kind->init(base, theta, rng);
+  if (base->net) net_slot_init(base->net, theta, rng);
+}
+
+static void base_prepare(const bj_base *base, const real *theta, real *prep) {
+  if (base->kind->prepare) base->kind->prepare(base, theta, prep);
+  if (base->net) net_slot_prepare(base->net, theta, prep);
+}
+
+static void base_prepare_vjp(const bj_base *base, const real *theta, const real *prep, real *gprep, real *gtheta) {
+  if (base->kind->prepare_vjp) base->kind->prepare_vjp(base, theta, prep, gprep, gtheta);
+  if (base->net) net_slot_prepare_vjp(base->net, gprep, gtheta);
+}
+
+/* ---- location and scale ------------------------------------------------------------------------------------------ */
 
 static void loc_scale_prepare(const bj_base *base, const real *theta, real *prep) {
   const loc_scale *self = base->self;
@@ -63,6 +142,8 @@ static void loc_scale_draw_vjp(const bj_base *base, const bj_base_pass *pass) {
     pass->gprep[3 * i + 1] += vsum(sum_log_s);
   }
 }
+
+/* ---- Student t --------------------------------------------------------------------------------------------------- */
 
 /* psi(x) for x > 0: upward recurrence to x >= 10, then the asymptotic series. */
 static real digamma(real x) {

@@ -2,6 +2,8 @@
 #ifndef BJ_BASE_COMMON_H
 #define BJ_BASE_COMMON_H
 
+#include "net-common.h"
+#include "num-carve.h"
 #include "num-rows.h"
 #include "protocol.h"
 
@@ -30,6 +32,25 @@ INLINE void base_tails(vreal tail, vint above_half, vreal *below, vreal *above) 
   *below = vselect(above_half, other, tail);
   *above = vselect(above_half, tail, other);
 }
+
+/* ---- nets of conditions ------------------------------------------------------------------------------------------ */
+
+/* Of a base with a net, the numbers of each row: the net's outputs y, which are raw parameters, with their cotangents
+ * gy; what prepare_rows() makes of them, and the gradient of that. */
+typedef struct {
+  net_rows net;
+  real *prep, *gprep; /* [block][n_row_prep][BJ_BLOCK] */
+} base_rows;
+
+/* Where they are in the memory of a pass. log_density() and draw() fill them by base_given(); the others find them. */
+INLINE base_rows base_rows_at(const bj_base *base, const bj_base_pass *pass);
+/* For a build(): where the spec has a "net" and there are conditions, builds it with n_out outputs, to which `offset`
+ * is added (NULL: nothing). The kind's own n_param, n_prep and n_row_prep are set before. */
+static bj_status base_net_build(bj_base *base, const bj_spec *spec, int n_out, const real *offset, bj_build *build);
+/* From the gradient of the rows' prep, or where there is no prepare_rows() from gy, to the parameters of the net. */
+static void base_given_vjp(const bj_base *base, const bj_base_pass *pass);
+
+/* ---- parameters -------------------------------------------------------------------------------------------------- */
 
 #define BASE_LEAST BY_REAL(1e-130, 1e-16f)
 

@@ -123,17 +123,16 @@ static void gaussian_mixture_prepare_vjp(const bj_base *base, const real *theta,
   }
 }
 
-static void gaussian_mixture_draw(const bj_base *base, const real *theta, const real *prep, uint64_t seed,
-                                  uint64_t first_row, int nb, real *x) {
+static void gaussian_mixture_draw(const bj_base *base, const bj_base_pass *pass, uint64_t seed, uint64_t first_row,
+                                  real *x) {
   const int k = ((const gaussian_mixture *)base->self)->k, d = base->d;
   const long step = gaussian_mixture_step(base);
-  (void)theta;
-  base_draw_pairs(base, seed, first_row, nb, x, random_normal2);
-  for (int b = 0; b < nb; b++) {
+  base_draw_pairs(base, seed, first_row, pass->nb, x, random_normal2);
+  for (int b = 0; b < pass->nb; b++) {
     int chosen[BJ_BLOCK];
-    base_choose(base, k, prep + 1, step, seed, first_row + (uint64_t)b * BJ_BLOCK, chosen);
+    base_choose(base, k, pass->prep + 1, step, seed, first_row + (uint64_t)b * BJ_BLOCK, chosen);
     for (int r = 0; r < BJ_BLOCK; r++) {
-      const real *mean = prep + chosen[r] * step + 2, *l = mean + d;
+      const real *mean = pass->prep + chosen[r] * step + 2, *l = mean + d;
       real *row = x + (long)b * d * BJ_BLOCK + r;
       for (int i = d - 1; i >= 0; i--) {
         real sum = mean[i];

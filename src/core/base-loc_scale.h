@@ -69,13 +69,13 @@ INLINE void loc_scale_log_tails(const bj_base *base, const bj_base_pass *pass, r
   }
 }
 
-INLINE void loc_scale_draw(const bj_base *base, const real *prep, uint64_t seed, uint64_t first_row, int nb, real *x,
+INLINE void loc_scale_draw(const bj_base *base, const bj_base_pass *pass, uint64_t seed, uint64_t first_row, real *x,
                            vreal (*quantile)(vreal u)) {
-  base_draw_pairs(base, seed, first_row, nb, x, random_uniform2);
-  for (int b = 0; b < nb; b++) {
+  base_draw_pairs(base, seed, first_row, pass->nb, x, random_uniform2);
+  for (int b = 0; b < pass->nb; b++) {
     for (int i = 0; i < base->d; i++) {
       real *row = x + ((long)b * base->d + i) * BJ_BLOCK;
-      FOR_ROWS(r) vstore(row + r, quantile(vload(row + r)) / vset(prep[3 * i + 1]) + vset(prep[3 * i]));
+      FOR_ROWS(r) vstore(row + r, quantile(vload(row + r)) / vset(pass->prep[3 * i + 1]) + vset(pass->prep[3 * i]));
     }
   }
 }
@@ -90,10 +90,9 @@ INLINE void loc_scale_draw(const bj_base *base, const real *prep, uint64_t seed,
   NOINLINE void kind_name##_log_tails(const bj_base *base, const bj_base_pass *pass, real *below, real *above) { \
     loc_scale_log_tails(base, pass, below, above, kind_name##_tails);                                            \
   }                                                                                                              \
-  static void kind_name##_draw(const bj_base *base, const real *theta, const real *prep, uint64_t seed,          \
-                               uint64_t first_row, int nb, real *x) {                                            \
-    (void)theta;                                                                                                 \
-    loc_scale_draw(base, prep, seed, first_row, nb, x, kind_name##_quantile);                                    \
+  static void kind_name##_draw(const bj_base *base, const bj_base_pass *pass, uint64_t seed, uint64_t first_row, \
+                               real *x) {                                                                        \
+    loc_scale_draw(base, pass, seed, first_row, x, kind_name##_quantile);                                        \
   }                                                                                                              \
   static const bj_base_kind base_##kind_name = {                                                                 \
       .name = #kind_name,                                                                                        \

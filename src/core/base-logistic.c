@@ -32,12 +32,9 @@ static void logistic_log_tails(const bj_base *base, const bj_base_pass *pass, re
   }
 }
 
-static void logistic_draw(const bj_base *base, const real *theta, const real *prep, uint64_t seed, uint64_t first_row,
-                          int nb, real *x) {
-  (void)theta;
-  (void)prep;
-  base_draw_pairs(base, seed, first_row, nb, x, random_uniform2);
-  for (long i = 0; i < (long)nb * base->d * BJ_BLOCK; i += BJ_LANES) {
+static void logistic_draw(const bj_base *base, const bj_base_pass *pass, uint64_t seed, uint64_t first_row, real *x) {
+  base_draw_pairs(base, seed, first_row, pass->nb, x, random_uniform2);
+  for (long i = 0; i < (long)pass->nb * base->d * BJ_BLOCK; i += BJ_LANES) {
     const vreal u = vload(x + i);
     vstore(x + i, vlog(u) - vlog(vset(1) - u));
   }

@@ -110,17 +110,15 @@ static void mixture_prepare_vjp(const bj_base *base, const real *theta, const re
   }
 }
 
-static void mixture_draw(const bj_base *base, const real *theta, const real *prep, uint64_t seed, uint64_t first_row,
-                         int nb, real *x) {
+static void mixture_draw(const bj_base *base, const bj_base_pass *pass, uint64_t seed, uint64_t first_row, real *x) {
   const mixture *self = base->self;
   const int d = base->d;
-  (void)theta;
-  base_draw_pairs(base, seed, first_row, nb, x, random_normal2);
-  for (int b = 0; b < nb; b++) {
+  base_draw_pairs(base, seed, first_row, pass->nb, x, random_normal2);
+  for (int b = 0; b < pass->nb; b++) {
     int chosen[BJ_BLOCK];
-    base_choose(base, self->k, prep + 1, 2 + 3L * d, seed, first_row + (uint64_t)b * BJ_BLOCK, chosen);
+    base_choose(base, self->k, pass->prep + 1, 2 + 3L * d, seed, first_row + (uint64_t)b * BJ_BLOCK, chosen);
     for (int r = 0; r < BJ_BLOCK; r++) {
-      const real *mean = mixture_set(base, prep, chosen[r]) + 2, *inverse = mean + d;
+      const real *mean = mixture_set(base, pass->prep, chosen[r]) + 2, *inverse = mean + d;
       for (int i = 0; i < d; i++) {
         real *here = x + ((long)b * d + i) * BJ_BLOCK + r;
         *here = mean[i] + *here / inverse[i];

@@ -52,11 +52,9 @@ static void mvnormal_prepare_vjp(const bj_base *base, const real *theta, const r
   covariance_prepare_vjp(d, theta + d, gprep + d, gtheta + d);
 }
 
-static void mvnormal_draw(const bj_base *base, const real *theta, const real *prep, uint64_t seed, uint64_t first_row,
-                          int nb, real *x) {
-  (void)theta;
-  base_draw_pairs(base, seed, first_row, nb, x, random_normal2);
-  for (int b = 0; b < nb; b++) covariance_multiply(base->d, prep, x + (long)b * base->d * BJ_BLOCK);
+static void mvnormal_draw(const bj_base *base, const bj_base_pass *pass, uint64_t seed, uint64_t first_row, real *x) {
+  base_draw_pairs(base, seed, first_row, pass->nb, x, random_normal2);
+  for (int b = 0; b < pass->nb; b++) covariance_multiply(base->d, pass->prep, x + (long)b * base->d * BJ_BLOCK);
 }
 
 static void mvnormal_draw_vjp(const bj_base *base, const bj_base_pass *pass) {

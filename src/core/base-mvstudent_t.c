@@ -110,12 +110,11 @@ static void mvstudent_t_prepare_vjp(const bj_base *base, const real *theta, cons
 }
 
 /* Radii stay where their squares are finite: of few degrees of freedom most draws are larger than any number. */
-static void mvstudent_t_draw(const bj_base *base, const real *theta, const real *prep, uint64_t seed,
-                             uint64_t first_row, int nb, real *x) {
+static void mvstudent_t_draw(const bj_base *base, const bj_base_pass *pass, uint64_t seed, uint64_t first_row,
+                             real *x) {
   const int d = base->d;
-  const real v = mvstudent_t_constants(base, prep)[1];
-  (void)theta;
-  for (int b = 0; b < nb; b++) {
+  const real v = mvstudent_t_constants(base, pass->prep)[1];
+  for (int b = 0; b < pass->nb; b++) {
     real *block = x + (long)b * d * BJ_BLOCK, square[BJ_BLOCK]; /* v + |u_before|^2 */
     FOR_ROWS(r) vstore(square + r, vset(v));
     for (int i = 0; i < d; i += 2) {
@@ -131,7 +130,7 @@ static void mvstudent_t_draw(const bj_base *base, const real *theta, const real 
         vstore(square + r, before + radius * radius);
       }
     }
-    covariance_multiply(d, prep, block);
+    covariance_multiply(d, pass->prep, block);
   }
 }
 

@@ -75,14 +75,12 @@ static void normal_prepare_vjp(const bj_base *base, const real *theta, const rea
   }
 }
 
-static void normal_draw(const bj_base *base, const real *theta, const real *prep, uint64_t seed, uint64_t first_row,
-                        int nb, real *x) {
-  (void)theta;
-  base_draw_pairs(base, seed, first_row, nb, x, random_normal2);
-  for (int b = 0; b < nb; b++) {
+static void normal_draw(const bj_base *base, const bj_base_pass *pass, uint64_t seed, uint64_t first_row, real *x) {
+  base_draw_pairs(base, seed, first_row, pass->nb, x, random_normal2);
+  for (int b = 0; b < pass->nb; b++) {
     for (int i = 0; i < base->d; i++) {
       real *row = x + ((long)b * base->d + i) * BJ_BLOCK;
-      FOR_ROWS(r) vstore(row + r, vload(row + r) / vset(prep[3 * i + 1]) + vset(prep[3 * i]));
+      FOR_ROWS(r) vstore(row + r, vload(row + r) / vset(pass->prep[3 * i + 1]) + vset(pass->prep[3 * i]));
     }
   }
 }

@@ -121,13 +121,11 @@ static void student_t_prepare_vjp(const bj_base *base, const real *theta, const 
   }
 }
 
-static void student_t_draw(const bj_base *base, const real *theta, const real *prep, uint64_t seed, uint64_t first_row,
-                           int nb, real *x) {
-  (void)theta;
-  for (int b = 0; b < nb; b++) {
+static void student_t_draw(const bj_base *base, const bj_base_pass *pass, uint64_t seed, uint64_t first_row, real *x) {
+  for (int b = 0; b < pass->nb; b++) {
     for (int i = 0; i < base->d; i++) {
       real u1[BJ_BLOCK], u2[BJ_BLOCK], *row = x + ((long)b * base->d + i) * BJ_BLOCK;
-      const real v = prep[3 * i];
+      const real v = pass->prep[3 * i];
       random_uniform2(seed, first_row + (uint64_t)b * BJ_BLOCK, (uint32_t)i, u1, u2);
       FOR_ROWS(r) {
         vreal sine, cosine;

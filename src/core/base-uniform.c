@@ -33,13 +33,10 @@ static void uniform_log_tails(const bj_base *base, const bj_base_pass *pass, rea
   }
 }
 
-static void uniform_draw(const bj_base *base, const real *theta, const real *prep, uint64_t seed, uint64_t first_row,
-                         int nb, real *x) {
+static void uniform_draw(const bj_base *base, const bj_base_pass *pass, uint64_t seed, uint64_t first_row, real *x) {
   const uniform *self = base->self;
-  (void)theta;
-  (void)prep;
-  base_draw_pairs(base, seed, first_row, nb, x, random_uniform2);
-  for (long i = 0; i < (long)nb * base->d * BJ_BLOCK; i += BJ_LANES) {
+  base_draw_pairs(base, seed, first_row, pass->nb, x, random_uniform2);
+  for (long i = 0; i < (long)pass->nb * base->d * BJ_BLOCK; i += BJ_LANES) {
     vstore(x + i, vset(self->min) + vload(x + i) * vset(self->max - self->min));
   }
 }

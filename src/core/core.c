@@ -93,6 +93,7 @@
 #include "base-mixture.c"
 #include "base-mvstudent_t.c"
 #include "base-gaussian_mixture.c"
+#include "base-categorical.c"
 
 #include "opt-adam.c"
 #include "opt-adamw.c"
@@ -131,6 +132,7 @@ const bj_core BJ_CORE = {
     .flow_map = flow_map,
     .flow_draw = flow_draw,
     .flow_draw_vjp = flow_draw_vjp,
+    .flow_given = flow_given,
     .optimizer_moments = optimizer_moments,
     .train = train,
     .normal_mixture = normal_mixture,

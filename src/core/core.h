@@ -104,6 +104,7 @@ typedef struct bj_flow bj_flow; /* opaque; lives in the memory that was handed i
 
 typedef struct {
   int d, n_condition;
+  int n_given;  /* raw parameters of the base that its net gives each row; 0: it has none */
   long n_param; /* parameters are [base | layers] */
 } bj_flow_size;
 
@@ -135,8 +136,9 @@ typedef struct {
 
 typedef struct {
   long n;
+  bj_rows condition; /* n rows of n_condition columns, read only where the base has a net */
   uint64_t seed;
-  double *z; /* n x d draws from the base; row i is a function of (seed, i) */
+  double *z; /* n x d draws from the base; row i is a function of (seed, i) and of its conditions */
 } bj_draw_job;
 
 /* ---- training ---------------------------------------------------------------------------------------------------- */
@@ -271,9 +273,13 @@ typedef struct bj_core {
                         const bj_memory *memory, const bj_workers *workers, bj_error *error);
   bj_status (*flow_draw)(const bj_flow *flow, const real *theta, const bj_draw_job *job, const bj_memory *memory,
                          const bj_workers *workers);
-  /* Adds to grad_param the gradient of sum(grad_z * z) over draws z; fails where the base's draws have none. */
-  bj_status (*flow_draw_vjp)(const bj_flow *flow, const real *theta, const bj_rows *z, const double *grad_z,
-                             real *grad_param, const bj_memory *memory, bj_error *error);
+  /* Adds to grad_param the gradient of sum(grad_z * z) over draws z given `condition`, which is read only where the
+   * base has a net; fails where the base's draws have none. */
+  bj_status (*flow_draw_vjp)(const bj_flow *flow, const real *theta, const bj_rows *z, const bj_rows *condition,
+                             const double *grad_z, real *grad_param, const bj_memory *memory, bj_error *error);
+  /* What the base's net gives the rows of a table: n x n_given raw parameters. */
+  bj_status (*flow_given)(const bj_flow *flow, const real *theta, const bj_rows *condition, double *given,
+                          const bj_memory *memory);
 
   /* Moments a parameter that an optimiser keeps. */
   bj_status (*optimizer_moments)(const bj_spec *optimizer, const bj_memory *memory, int *n_moment, bj_error *error);

@@ -1,12 +1,53 @@
-/* Draws from the base, and gradients through them. */
+/* Draws from the base, gradients through them, and what its net gives. */
 #include "flow.h"
 #include "num-carve.h"
+
+/* What a base needs for a chunk of draws. */
+typedef struct {
+  real *x, *gx, *condition, *cache, *work;
+} draw_space;
+
+static void draw_carve(draw_space *space, const bj_flow *flow, carver *from) {
+  const bj_base *base = flow->base;
+  space->x = carve_rows(from, base->d);
+  space->gx = carve_rows(from, base->d);
+  space->condition = carve_rows(from, base->net ? flow->n_condition : 0);
+  space->cache = carve(from, base->n_cache);
+  space->work = carve(from, base->n_work);
+}
+
+static void draw_spaces_make(draw_space *spaces, int n, const bj_flow *flow, const bj_memory *memory) {
+  carver dry = {0};
+  for (int i = 0; i < n; i++) draw_carve(spaces + i, flow, &dry);
+  carver from = {.memory = carve_block(memory, dry.used)};
+  for (int i = 0; i < n; i++) draw_carve(spaces + i, flow, &from);
+}
+
+/* The pass of a chunk whose n rows start at `first`, with its conditions where the base has a net. */
+static bj_status draw_begin(const flow_params *params, const draw_space *space, const bj_rows *condition, long first,
+                            int n, bj_base_pass *pass) {
+  const bj_flow *flow = params->flow;
+  *pass = (bj_base_pass){
+      .nb = (n + BJ_BLOCK - 1) / BJ_BLOCK,
+      .theta = params->theta,
+      .prep = params->prep,
+      .condition = space->condition,
+      .x = space->x,
+      .gx = space->gx,
+      .cache = space->cache,
+      .work = space->work,
+  };
+  if (!flow->base->net) return BJ_OK;
+  return pack_rows(condition, flow->n_condition, NULL, first, n, pass->nb, space->condition);
+}
+
+INLINE int draw_rows(long n, long first) { return (int)(n - first < CHUNK_SIZE ? n - first : CHUNK_SIZE); }
 
 typedef struct {
   flow_params params;
   const bj_draw_job *job;
   const bj_workers *workers;
-  real *buffer; /* BJ_CHUNK blocks a slot */
+  draw_space spaces[FLOW_SLOTS];
   bj_status status[FLOW_SLOTS];
   chunk_range chunks;
 } draw_call;
@@ -15,15 +56,17 @@ static void draw_slot(void *arg, int slot) {
   draw_call *call = arg;
   const bj_draw_job *job = call->job;
   const bj_base *base = call->params.flow->base;
-  real *z = call->buffer + slot * CHUNK_SIZE * base->d;
+  const draw_space *space = call->spaces + slot;
   for (long i = chunk_first(&call->chunks, slot); i < call->chunks.to; i += call->chunks.n_slot) {
     if (workers_stopped(call->workers)) call->status[slot] = BJ_STOPPED;
     if (call->status[slot] != BJ_OK) return;
-    const long first = i * CHUNK_SIZE, left = job->n - first;
-    const int n = (int)(left < CHUNK_SIZE ? left : CHUNK_SIZE);
-    base->kind->draw(base, call->params.theta, call->params.prep, job->seed, (uint64_t)first,
-                     (n + BJ_BLOCK - 1) / BJ_BLOCK, z);
-    unpack_rows(z, base->d, n, job->z, job->n, first);
+    const long first = i * CHUNK_SIZE;
+    const int n = draw_rows(job->n, first);
+    bj_base_pass pass;
+    call->status[slot] = draw_begin(&call->params, space, &job->condition, first, n, &pass);
+    if (call->status[slot] != BJ_OK) return;
+    base->kind->draw(base, &pass, job->seed, (uint64_t)first, space->x);
+    unpack_rows(space->x, base->d, n, job->z, job->n, first);
   }
 }
 
@@ -31,14 +74,13 @@ static bj_status flow_draw(const bj_flow *flow, const real *theta, const bj_draw
                            const bj_workers *workers) {
   real *prep = memory->alloc(memory->host, sizeof(real) * (size_t)(flow->n_prep + 1));
   const int n_slot = slot_count(flow, job->n);
-  const size_t size = (size_t)n_slot * CHUNK_SIZE * (size_t)flow->d;
   draw_call call = {.params = {.flow = flow, .theta = theta, .prep = prep},
                     .job = job,
                     .workers = workers,
-                    .buffer = memory->alloc(memory->host, sizeof(real) * size),
                     .status = {BJ_OK},
                     .chunks = {0, chunk_count(job->n), n_slot}};
-  if (flow->base->kind->prepare) flow->base->kind->prepare(flow->base, theta, prep);
+  draw_spaces_make(call.spaces, n_slot, flow, memory);
+  base_prepare(flow->base, theta, prep);
   const int threaded = chunks_begin(workers, &call.chunks, draw_slot, &call);
   chunks_run(workers, threaded, n_slot, draw_slot, &call);
   for (int s = 0; s < n_slot; s++) {
@@ -49,29 +91,52 @@ static bj_status flow_draw(const bj_flow *flow, const real *theta, const bj_draw
 
 /* The gradient of a loss over draws z with respect to the base's parameters. Small beside the rest of a step: it runs
  * on one thread. */
-static bj_status flow_draw_vjp(const bj_flow *flow, const real *theta, const bj_rows *z, const double *grad_z,
-                               real *grad_param, const bj_memory *memory, bj_error *error) {
+static bj_status flow_draw_vjp(const bj_flow *flow, const real *theta, const bj_rows *z, const bj_rows *condition,
+                               const double *grad_z, real *grad_param, const bj_memory *memory, bj_error *error) {
   const bj_base *base = flow->base;
-  const int size = (int)CHUNK_SIZE;
   if (base->n_param == 0) return BJ_OK;
   if (!base->kind->draw_vjp) {
     bj_build build = {.memory = memory, .error = error};
     return spec_error(&build, "the parameters of base_%s() cannot be trained against a log density", base->kind->name);
   }
-  const long n = z->n, n_prep = base->n_prep, n_row = (long)size * base->d;
-  real *x = carve_block(memory, 2 * n_prep + 2 * n_row + base->n_work);
-  real *gx = x + n_row, *work = gx + n_row, *gprep = work + base->n_work, *prep = gprep + n_prep;
+  const long n = z->n, n_prep = base->n_prep;
+  real *prep = carve_block(memory, 2 * n_prep), *gprep = prep + n_prep;
+  const flow_params params = {.flow = flow, .theta = theta, .prep = prep};
+  draw_space space;
+  draw_spaces_make(&space, 1, flow, memory);
   memset(gprep, 0, sizeof(real) * (size_t)n_prep);
-  if (base->kind->prepare) base->kind->prepare(base, theta, prep);
-  for (long first = 0; first < n; first += size) {
-    const int here = (int)(n - first < size ? n - first : size), nb = (here + BJ_BLOCK - 1) / BJ_BLOCK;
-    const bj_base_pass pass = {
-        .nb = nb, .theta = theta, .prep = prep, .x = x, .gx = gx, .gtheta = grad_param, .gprep = gprep, .work = work};
-    const bj_status status = pack_rows(z, base->d, NULL, first, here, nb, x);
+  base_prepare(base, theta, prep);
+  for (long first = 0; first < n; first += CHUNK_SIZE) {
+    const int here = draw_rows(n, first);
+    bj_base_pass pass;
+    bj_status status = draw_begin(&params, &space, condition, first, here, &pass);
+    if (status == BJ_OK) status = pack_rows(z, base->d, NULL, first, here, pass.nb, space.x);
     if (status != BJ_OK) return status;
-    pack_cotangent(grad_z, n, base->d, first, here, nb, gx);
+    pack_cotangent(grad_z, n, base->d, first, here, pass.nb, space.gx);
+    pass.gtheta = grad_param;
+    pass.gprep = gprep;
+    base_given(base, &pass);
     base->kind->draw_vjp(base, &pass);
   }
-  if (base->kind->prepare_vjp) base->kind->prepare_vjp(base, theta, prep, gprep, grad_param);
+  base_prepare_vjp(base, theta, prep, gprep, grad_param);
+  return BJ_OK;
+}
+
+static bj_status flow_given(const bj_flow *flow, const real *theta, const bj_rows *condition, double *given,
+                            const bj_memory *memory) {
+  const bj_base *base = flow->base;
+  real *prep = memory->alloc(memory->host, sizeof(real) * (size_t)(flow->n_prep + 1));
+  const flow_params params = {.flow = flow, .theta = theta, .prep = prep};
+  draw_space space;
+  if (!base->net) return BJ_OK;
+  draw_spaces_make(&space, 1, flow, memory);
+  base_prepare(base, theta, prep);
+  for (long first = 0; first < condition->n; first += CHUNK_SIZE) {
+    const int here = draw_rows(condition->n, first);
+    bj_base_pass pass;
+    const bj_status status = draw_begin(&params, &space, condition, first, here, &pass);
+    if (status != BJ_OK) return status;
+    unpack_rows(base_given(base, &pass), base_n_given(base), here, given, condition->n, first);
+  }
   return BJ_OK;
 }

@@ -20,20 +20,20 @@ static bj_status flow_build(const bj_spec *base, const bj_spec *layers, int d, i
   if (d < 1 || d > COUNT_MOST || n_condition < 0 || n_condition > COUNT_MOST) {
     return spec_error(&build, "a flow has 1 to %d coordinates and at most as many conditions", COUNT_MOST);
   }
-  bj_status status = base_build(&build, base, d, &flow->base);
+  bj_status status = base_build(&build, base, d, n_condition, &flow->base);
   if (status != BJ_OK) return status;
   status = layer_build(&build, layers, d, n_condition, &flow->layer);
   if (status != BJ_OK) return status;
   flow->n_param = size_sum(&build, flow->base->n_param, flow->layer->n_param);
   flow->n_prep = size_sum(&build, flow->base->n_prep, flow->layer->n_prep);
-  *size = (bj_flow_size){d, n_condition, flow->n_param};
+  *size = (bj_flow_size){d, n_condition, base_n_given(flow->base), flow->n_param};
   return build.status;
 }
 
 static void flow_describe(const bj_flow *flow, bj_slot_visitor visit, void *host) {
   bj_describe out = {visit, host, "", 0};
   int mark = describe_enter(&out, "base");
-  if (flow->base->kind->describe) flow->base->kind->describe(flow->base, &out);
+  base_describe(flow->base, &out);
   describe_leave(&out, mark);
   mark = describe_enter(&out, "layers");
   layer_describe(flow->layer, &out);
@@ -42,19 +42,19 @@ static void flow_describe(const bj_flow *flow, bj_slot_visitor visit, void *host
 
 static void flow_init(const bj_flow *flow, uint64_t seed, real *theta) {
   bj_rng rng = rng_start(seed, RNG_INITIAL);
-  if (flow->base->kind->init) flow->base->kind->init(flow->base, theta, &rng);
+  base_init(flow->base, theta, &rng);
   layer_init(flow->layer, theta + flow->base->n_param, &rng);
 }
 
 static void flow_prepare(const bj_flow *flow, const bj_run *run, const real *theta, real *prep) {
-  if (flow->base->kind->prepare) flow->base->kind->prepare(flow->base, theta, prep);
+  base_prepare(flow->base, theta, prep);
   layer_prepare(flow->layer, run, theta + flow->base->n_param, prep + flow->base->n_prep);
 }
 
 static void flow_prepare_vjp(const bj_flow *flow, const bj_run *run, const real *theta, const real *prep, real *gprep,
                              real *gtheta) {
   const bj_base *base = flow->base;
-  if (base->kind->prepare_vjp) base->kind->prepare_vjp(base, theta, prep, gprep, gtheta);
+  base_prepare_vjp(base, theta, prep, gprep, gtheta);
   layer_prepare_vjp(flow->layer, run, theta + base->n_param, prep + base->n_prep, gprep + base->n_prep,
                     gtheta + base->n_param);
 }
@@ -71,6 +71,7 @@ static void space_carve(flow_space *space, const bj_flow *flow, int gradient, ca
   space->log_density = carve_rows(from, 1);
   space->cache = carve(from, flow->layer->n_cache);
   space->work = carve(from, flow->layer->n_work);
+  space->base_cache = carve(from, flow->base->n_cache);
   space->base_work = carve(from, flow->base->n_work);
   if (!gradient) return;
   space->gy = carve_rows(from, flow->d);
@@ -148,12 +149,15 @@ static bj_base_pass chunk_base_pass(const flow_params *params, flow_space *space
       .nb = nb,
       .theta = params->theta,
       .prep = params->prep,
+      .condition = space->condition,
       .x = direction == BJ_FORWARD ? space->x : space->y,
       .log_density = space->log_density,
       .gp = space->gp,
       .gx = direction == BJ_FORWARD ? space->gx : space->gy,
       .gtheta = space->gtheta,
       .gprep = space->gprep,
+      .gcondition = space->gcondition,
+      .cache = space->base_cache,
       .work = space->base_work,
   };
 }

@@ -19,7 +19,7 @@ typedef struct {
   real *penalty, *gpenalty;
   real *weight_row, *loss_row; /* training: case weights, and the loss of each row */
   real *ends, *tails;          /* of losses of intervals: FLOW_ENDS further columns, and room for two */
-  real *cache, *work, *base_work;
+  real *cache, *work, *base_cache, *base_work;
   real *gtheta, *gprep; /* gradient of the slot: n_param + n_prep, contiguous */
   real loss, weight;    /* sums of the slot: weight_row * loss_row, weight_row */
   bj_status status;
@@ -65,6 +65,8 @@ static int slot_count(const bj_flow *flow, long n_row);
 
 /* The pass of a chunk; `row` numbers the first row, for what layers draw. */
 static bj_pass chunk_pass(const flow_params *params, flow_space *space, uint64_t row, int nb, bj_logdet *logdet);
+/* The base's pass of a chunk, with x and gx on its side. */
+static bj_base_pass chunk_base_pass(const flow_params *params, flow_space *space, int nb, bj_direction direction);
 /* y and sum (the log-determinant of the call) from x; log_density is that of the data side, whichever that is. */
 static bj_status chunk_run(const flow_params *params, flow_space *space, uint64_t row, int nb);
 /* Gradient of sum(gy y) + sum(gl logdet) + sum(gp log_density) + sum(gpenalty penalty), after chunk_run. gy and gl are

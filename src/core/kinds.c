@@ -77,6 +77,7 @@ static const bj_base_kind *const base_kinds[] = {
     &base_mixture,
     &base_mvstudent_t,
     &base_gaussian_mixture,
+    &base_categorical,
 };
 static const bj_optimizer_kind *const opt_kinds[] = {
     &opt_adam,
@@ -232,13 +233,14 @@ static bj_status layer_build(bj_build *build, const bj_spec *spec, int d, int n_
   return build_leave(build, outer, status);
 }
 
-static bj_status base_build(bj_build *build, const bj_spec *spec, int d, bj_base **out) {
+static bj_status base_build(bj_build *build, const bj_spec *spec, int d, int n_condition, bj_base **out) {
   const char *const outer = build->family;
   bj_base *base = *out = build_alloc(build, sizeof(bj_base));
   base->kind = build_enter(build, spec, "base", "base distribution");
   base->d = d;
+  base->n_condition = n_condition;
   bj_status status = base->kind ? base->kind->build(base, spec, build) : build->status;
-  if (status == BJ_OK) status = build_sizes(build, spec, base->n_param, base->n_prep, 0, base->n_work);
+  if (status == BJ_OK) status = build_sizes(build, spec, base->n_param, base->n_prep, base->n_cache, base->n_work);
   return build_leave(build, outer, status);
 }
 

@@ -78,7 +78,8 @@ static bj_status matching_chunk(const bj_loss *loss, const flow_params *params, 
   bj_pass pass = chunk_pass(params, space, row, nb, &logdet);
   pass.gtheta = space->gtheta + base->n_param;
   pass.gprep = space->gprep + base->n_prep;
-  base->kind->draw(base, params->theta, params->prep, stream_seed(params->run.seed, STREAM_PAIR, 0), row, nb, space->y);
+  const bj_base_pass base_pass = chunk_base_pass(params, space, nb, BJ_INVERSE);
+  base->kind->draw(base, &base_pass, stream_seed(params->run.seed, STREAM_PAIR, 0), row, space->y);
   logdet_start(&logdet, nb);
   bj_pass drawn = pass;
   drawn.x = space->y;

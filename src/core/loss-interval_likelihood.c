@@ -70,8 +70,7 @@ static void interval_read(const interval_likelihood *self, const flow_params *pa
                           interval_row *rows, int which, int nb) {
   const int n = nb * BJ_BLOCK, falls = self->sign < 0;
   const bj_base *base = params->flow->base;
-  const bj_base_pass pass = {
-      .nb = nb, .theta = params->theta, .prep = params->prep, .x = space->y, .work = space->base_work};
+  const bj_base_pass pass = chunk_base_pass(params, space, nb, BJ_INVERSE);
   base->kind->log_tails(base, &pass, space->tails, space->tails + n);
   for (int i = 0; i < n; i++) {
     interval_row *at = rows + i;

@@ -6,7 +6,7 @@
 #include "num-rows.h"
 #include "protocol.h"
 
-typedef struct {
+typedef struct net_slot {
   bj_net *net; /* NULL: none */
   long theta_at, prep_at;
   int condition_at, n_condition; /* which of its inputs are conditions */

@@ -341,12 +341,15 @@ typedef struct bj_base bj_base;
 typedef struct {
   int nb;
   const real *theta, *prep;
-  const real *x;        /* [block][d][BJ_BLOCK] */
-  real *log_density;    /* [block][BJ_BLOCK], added to */
-  const real *gp;       /* cotangent of log_density */
-  real *gx;             /* added to */
-  real *gtheta, *gprep; /* added to */
-  real *work;           /* n_work reals, scratch */
+  const real *condition; /* [block][n_condition][BJ_BLOCK]; read by a base with a net only */
+  const real *x;         /* [block][d][BJ_BLOCK] */
+  real *log_density;     /* [block][BJ_BLOCK], added to */
+  const real *gp;        /* cotangent of log_density */
+  real *gx;              /* added to */
+  real *gtheta, *gprep;  /* added to */
+  real *gcondition;      /* added to; NULL: not wanted */
+  real *cache;           /* n_cache reals: what base_given() left, which log_density() and draw() begin with */
+  real *work;            /* n_work reals, scratch */
 } bj_base_pass;
 
 typedef struct {
@@ -361,21 +364,37 @@ typedef struct {
   /* Of one coordinate: the logarithms of P(X <= x) and P(X > x), written over, each with the digits of a small one. x
    * may be infinite. NULL: not known. */
   void (*log_tails)(const bj_base *base, const bj_base_pass *pass, real *below, real *above);
-  /* Draws rows first_row ... of the stream `seed` into x ([block][d][BJ_BLOCK], nb blocks). */
-  void (*draw)(const bj_base *base, const real *theta, const real *prep, uint64_t seed, uint64_t first_row, int nb,
-               real *x);
-  /* Adds to gtheta and gprep the gradient of sum(gx * x) for draws x (gx is read here, then scratch). NULL: the draws
-   * are not a differentiable function of the parameters, which then cannot be trained against a log density. */
+  /* Draws rows first_row ... of the stream `seed` into x ([block][d][BJ_BLOCK], nb blocks of the pass). */
+  void (*draw)(const bj_base *base, const bj_base_pass *pass, uint64_t seed, uint64_t first_row, real *x);
+  /* Adds to gtheta, gprep and gcondition the gradient of sum(gx * x) for draws x (gx is read here, then scratch), after
+   * base_given(). NULL: the draws are no differentiable function of the parameters. */
   void (*draw_vjp)(const bj_base *base, const bj_base_pass *pass);
+  /* With a net, what prepare() and its vjp do row by row: the net's outputs, raw parameters [block][n_out][BJ_BLOCK],
+   * become [block][n_row_prep][BJ_BLOCK], and graw is written over. NULL: they are used as they are. */
+  void (*prepare_rows)(const bj_base *base, int nb, const real *raw, real *prep);
+  void (*prepare_rows_vjp)(const bj_base *base, int nb, const real *raw, const real *prep, const real *gprep,
+                           real *graw);
 } bj_base_kind;
 
 struct bj_base {
   const bj_base_kind *kind;
-  int d;
-  long n_param, n_prep, n_work;
+  int d, n_condition;
+  long n_param, n_prep, n_cache, n_work;
+  /* A base may have a net, whose outputs given the conditions are raw parameters of each row: then theta and prep are
+   * [the kind's own | the net's]. NULL: all rows have the same parameters, and conditions mean nothing to the base. */
+  struct net_slot *net;
+  long n_row_prep;
   void *self;
 };
 
-static bj_status base_build(bj_build *build, const bj_spec *spec, int d, bj_base **out);
+static bj_status base_build(bj_build *build, const bj_spec *spec, int d, int n_condition, bj_base **out);
+/* In base-common.c: those of the kind, and of the net. */
+static void base_describe(const bj_base *base, bj_describe *out);
+static void base_init(const bj_base *base, real *theta, bj_rng *rng);
+static void base_prepare(const bj_base *base, const real *theta, real *prep);
+static void base_prepare_vjp(const bj_base *base, const real *theta, const real *prep, real *gprep, real *gtheta);
+/* Runs the net (if there is one) into the cache of the pass, and gives its outputs; 0 outputs without one. */
+static const real *base_given(const bj_base *base, const bj_base_pass *pass);
+static int base_n_given(const bj_base *base);
 
 #endif

@@ -178,7 +178,7 @@ test_that("draws move with the parameters so that their conditional distribution
     set.seed(5)
     x <- sample(f, 3)
     a <- matrix(rnorm(3 * d), 3)
-    exact <- native_draw_vjp(f, x, a)
+    exact <- native_draw_vjp(f, x, NULL, a)
     z <- lapply(1:3, function(r) uniform_of(params(f)$base, x[r, ]))
     moved <- function(theta) {
       params(f) <- theta

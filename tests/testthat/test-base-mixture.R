@@ -102,7 +102,7 @@ test_that("draws move with the parameters so that their conditional distribution
     set.seed(5)
     x <- sample(f, 5)
     a <- matrix(rnorm(5 * d), 5)
-    exact <- native_draw_vjp(f, x, a)
+    exact <- native_draw_vjp(f, x, NULL, a)
     z <- lapply(1:5, function(r) uniform_of(params(f)$base, x[r, ]))
     moved <- function(theta) {
       params(f) <- theta

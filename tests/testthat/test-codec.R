@@ -85,7 +85,7 @@ test_that("a vector of a class with a codec is a column", {
   expect_equal(dflow(at$classed$heat, named), dflow(at$plain$heat, plain))
   expect_s3_class(augment.bijectr_flow(named, at$classed$heat)$heat, "fahrenheit")
   expect_error(logdensity(fitted_to(at$classed), at$classed$heat), "must have 2 columns")
-  expect_error(fit_flow(factor(1:9)), "must be a numeric", class = "bijectr_error_argument")
+  expect_error(fit_flow(factor(1:9)), "a level of its own in every row", class = "bijectr_error_argument")
 })
 
 test_that("the left side of a formula takes classes that have a codec", {
@@ -176,11 +176,10 @@ test_that("a column that is no numbers is refused with what can be done with it"
     expect_match(conditionMessage(e), paste("Column", name, "of"), fixed = TRUE)
     cli::ansi_strip(gsub("\\s+", " ", conditionMessage(e)))
   }
-  expect_match(cure(factor(1:3)), "right side of a formula; or fit one flow for each level")
+  expect_match(cure(factor(1:3)), "a level of its own in every row")
   expect_match(cure(c("1", NA, "2.5")), "`as.numeric(g)` makes numbers of it", fixed = TRUE)
   expect_match(cure(c("1", "a{x}", "2")), "but not \"a{x}\": mend that", fixed = TRUE)
-  expect_match(cure(c("a", "b", "1")), "`factor(g)` on the right side", fixed = TRUE)
-  expect_match(cure(c(TRUE, NA, FALSE)), "TRUE and FALSE have no density")
+  expect_match(cure(c("a", "b", "1")), "a level of its own in every row")
   expect_match(cure(structure(c(1, 2, 3), class = "integer64")), "`as.double(g)`", fixed = TRUE)
   expect_match(cure(list(1, 2, 3)), "`unlist(g)`", fixed = TRUE)
   expect_match(cure(list(1, 2:3, 3)), "Drop it, or make numbers of it")
@@ -202,5 +201,7 @@ test_that("new columns of another class are refused with what the data of the fi
 
 test_that("a vector that is no numbers is refused with what can be done with it", {
   expect_error(fit_flow(c("1", "2")), "as.numeric\\(data\\)", class = "bijectr_error_argument")
-  expect_error(fit_flow(factor(1:3)), "right side of a formula", class = "bijectr_error_argument")
+  expect_error(logdensity(fit_flow(c(1, 2, 4), steps = 1), factor(1:3)), "right side of a formula",
+    class = "bijectr_error_argument"
+  )
 })

@@ -28,13 +28,12 @@ test_that("data of the wrong type", {
     fit_flow(data.frame(a = 1:3, b = I(matrix(1:6, 3)))),
     "Column b of `data` must be numeric, not "
   )
-  expect_argument_error(fit_flow("a"), "`data` must be a numeric matrix, data frame or vector, not ")
+  expect_argument_error(fit_flow("a"), "`data` must have at least two rows, not 1.")
   expect_argument_error(fit_flow(list(1, 2)), "`data` must have at least two rows, not 1.")
   expect_argument_error(fit_flow(list(a = 1:3, b = 1:2)), "The columns of `data` must have one length, not 2 and 3.")
   expect_argument_error(fit_flow(list()), "`data` has no columns.")
   expect_argument_error(fit_flow(NULL), "`data` must be a numeric matrix, data frame or vector, not ")
-  expect_argument_error(fit_flow(c(TRUE, FALSE)), "`data` must be a numeric matrix, data frame or vector, not ")
-  expect_argument_error(fit_flow(factor(1:3)), "`data` must be a numeric matrix, data frame or vector, not ")
+  expect_argument_error(fit_flow(c(TRUE, FALSE)), "has a level of its own in every row")
   expect_argument_error(fit_flow(matrix("a", 2, 2)), "`data` must be a numeric matrix, data frame or vector, not ")
   expect_argument_error(fit_flow(complex(3)), "`data` must be a numeric matrix, data frame or vector, not ")
   expect_argument_error(fit_flow(array(1, c(2, 2, 2))), "`data` must have two dimensions, not 3.")

@@ -54,7 +54,7 @@ test_that("path gradients have the mean of the full gradient", {
     path <- loss
     path$path <- TRUE
     differences <- vapply(1:400, function(i) {
-      z <- native_draw(f, 200, i)
+      z <- native_draw(f, 200, NULL, i)
       reverse_gradient(f, z, bent_target, path)$gradient - reverse_gradient(f, z, bent_target, loss)$gradient
     }, f$params)
     error <- apply(differences, 1, sd) / sqrt(ncol(differences))
@@ -81,10 +81,10 @@ test_that("parameters of the base are trained through the draws", {
     f <- affine_flow(base = base_normal(trainable = TRUE, parameter = parameter))
     value <- function(p) {
       params(f) <- p
-      out <- native_map(f, native_draw(f, 70, 5), NULL, FALSE)
+      out <- native_map(f, native_draw(f, 70, NULL, 5), NULL, FALSE)
       mean(out$log_density - bent_target(out$value)$value)
     }
-    at <- reverse_gradient(f, native_draw(f, 70, 5), bent_target, loss_reverse_kl())
+    at <- reverse_gradient(f, native_draw(f, 70, NULL, 5), bent_target, loss_reverse_kl())
     expect_equal(at$gradient, numeric_gradient(value, f$params), tolerance = 1e-7)
   }
   f <- affine_flow(base = base_student_t(trainable = TRUE))

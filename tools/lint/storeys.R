@@ -14,7 +14,7 @@ function() {
     list("^field(-|\\.)", up_to(protocol, "field", "net-mlp-activation")),
     list("^solve(r-|-|\\.)", up_to(protocol, "solve", "field\\.h$")),
     list("^layer-", up_to(protocol, "scalar-", "net-", "field\\.h$", "solve\\.h$", "layer-")),
-    list("^base-", up_to(protocol, "base-")),
+    list("^base-", up_to(protocol, "net-", "base-")),
     list("^(optimizer\\.h|opt-|schedule)", up_to(protocol, "optimizer\\.h$", "opt-")),
     list("^(flow|rows)", up_to(protocol, "flow\\.h$")),
     list("^loss(-|\\.)", up_to(protocol, "flow\\.h$", "loss\\.h$", "layer-chain\\.h$")),
