@@ -7,6 +7,7 @@
 fit_data <- function(from, layers, members, modest, base, rules, na, loss, control, settings, progress, d) {
   gappy <- check_choice(na, c("fail", "model"), "na") == "model"
   if (gappy) refuse_times(from$observed)
+  gappy <- gappy && anyNA(from$data, recursive = TRUE)
   gaps <- if (gappy) open_gaps(from$data, from$weights)
   mixed <- if (!gappy) open_levels(from$data)
   data <- if (!is.null(mixed)) {

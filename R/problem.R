@@ -10,6 +10,7 @@
 #   plan              what blueprint() learns
 #   layers, start     what is to be trained: layers, the default ones where none were given, or a flow to start from
 #   auto              whether tails and supports are looked for
+#   rows_are          "points", "whole" numbers, "levels" or censored "times"
 #   observed)         of one coordinate, what is known of rows that are no points, see observed.R; NULL where all are
 # `data` comes from as_fit_data(), `observed` beside it where these are times, `condition` from the user, `rules` from
 # column_rules(); `split(n, weights)` gives the rows; `form` is what the data came as; `levels` says which conditions
@@ -51,6 +52,7 @@ pose_problem <- function(data, layers, condition, weights, rules, split, model, 
   }
   rules$given <- rules$given %||%
     given_supports(rules$support, rules$lower, rules$upper, d, column_names(data), plan$codecs)
+  rows_are <- if (isTRUE(rules$nominal)) "levels" else if (is.null(observed)) "points" else "times"
   known <- vapply(rules$given, function(one) isTRUE(one$whole), NA)
   exact <- NULL
   if (!is.null(observed)) {
@@ -64,6 +66,7 @@ pose_problem <- function(data, layers, condition, weights, rules, split, model, 
     if (known) {
       plan$codecs <- list(codec_whole())
       observed <- observed_whole(data)
+      if (rows_are == "points") rows_are <- "whole"
     }
   }
   if (codes) {
@@ -75,7 +78,7 @@ pose_problem <- function(data, layers, condition, weights, rules, split, model, 
   list(
     data = data, condition = condition, weights = weights, unit = unit, n = n, d = d, d_condition = d_condition,
     rows = rows, rules = rules, plan = plan, layers = layers, start = start, auto = auto,
-    observed = observed
+    observed = observed, rows_are = rows_are
   )
 }
 

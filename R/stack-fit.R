@@ -8,15 +8,6 @@ fit_stack <- function(data, condition, weights, rules, members, seconds, progres
   check_flag(progress, "progress")
   whole <- function(n, weights) list(train = seq_len(n), validation = integer())
   problem <- pose_problem(data, NULL, condition, weights, rules, whole, model, response, form, levels, observed)
-  problem$rows_are <- if (!is.null(observed)) {
-    "times"
-  } else if (isTRUE(rules$nominal)) {
-    "levels"
-  } else if (is.null(problem$observed)) {
-    "points"
-  } else {
-    "whole"
-  }
   problem <- stack_problem(problem, levels, members)
   folds <- stack_folds(problem, members$folds, members$fits)
   suited <- stack_kinds(problem, folds, members$kinds)

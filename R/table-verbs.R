@@ -230,3 +230,12 @@ coef.bijectr_table <- function(object, ...) {
   check_fit(object)
   unlist(lapply(stats::setNames(object$blocks, table_block_labels(object)), function(block) coef(block$fit)))
 }
+
+#' @export
+resume.bijectr_table <- function(object, ...) {
+  check_object(object)
+  stop_arg(c(
+    "The blocks of a table of mixed columns are not trained further.",
+    i = "{.fn update} makes it anew."
+  ))
+}

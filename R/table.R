@@ -119,7 +119,6 @@ fit_table <- function(opened, found, condition, weights, rules, seconds, fit_blo
   z <- opened$z
   n <- n_rows(z)
   weights <- check_weights(weights, n)
-  unit <- weight_unit(weights)
   counted <- if (is.null(weights)) seq_len(n) else which(weights > 0)
   rows <- count_effective(list(train = seq_len(n), validation = integer()), weights)
   condition <- as_fit_condition(condition, n)

@@ -170,7 +170,7 @@ test_that("what cannot be fitted is one clear error, unknown arguments too", {
   refused(list(a = 1:3, b = list(1, 2, 3)), "Column b of `data` must be numeric")
   refused(list(a = 1:3, b = 1:2), "must have one length, not 2 and 3")
   refused(data.frame(a = 1:3, b = I(matrix(1:6, 3))), "Column b of `data` must be numeric")
-  refused(data.frame(a = 1:3, b = factor(1:3)), "Column b of `data` must be numeric")
+  refused(data.frame(a = 1:3, b = factor(1:3)), "Column b of `data` has a level of its own")
   for (x in list(a, ts(a), I(a), frame, cbind(a, b), array(a, 60), list(a, b), Sys.Date() + 1:9)) {
     expect_error(fit_flow(x, steps = 2, nonsense = 1), "Unknown argument `nonsense`", class = "bijectr_error_argument")
   }
