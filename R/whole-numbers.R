@@ -125,10 +125,11 @@ drawn_within <- function(flow, k, condition) {
 in_intervals <- function(space, flow, data, condition) {
   inner <- space$flow %||% flow
   base <- inner$base
-  if (length(params(inner)$base) || !base$kind %in% INTERVAL_BASES) {
+  trained_df <- base$kind == "student_t" && isTRUE(base$trainable)
+  if (trained_df || !base$kind %in% INTERVAL_BASES) {
     stop_arg(c(
-      "Whole numbers are fitted on a base without parameters that has a distribution function, not on
-       {.fn base_{base$kind}}.",
+      "Whole numbers are fitted on a base of which the core has the distribution function and its gradient, not on
+       {.fn base_{base$kind}}{if (trained_df) ' with trained degrees of freedom'}.",
       i = "{.code support = \"real\"} fits a density to them."
     ))
   }
