@@ -39,8 +39,9 @@
 #' @export
 base_categorical <- function(levels, net = NULL) {
   check_given("levels")
-  if (!is.null(net)) check_family(net, "net", "net")
-  new_spec("base", "categorical", levels = check_count(levels, "levels", min = 2, max = 1000), net = net)
+  new_spec("base", "categorical",
+    levels = check_count(levels, "levels", min = 2, max = 1000), net = check_base_net(net)
+  )
 }
 
 #' @export

@@ -1,8 +1,8 @@
 #' @rdname base_laplace
 #' @export
-base_cauchy <- function(trainable = FALSE) new_spec("base", "cauchy", trainable = check_flag(trainable, "trainable"))
+base_cauchy <- function(trainable = FALSE, net = NULL) new_located("cauchy", trainable, net)
 
 #' @export
 base_distribution.bijectr_base_cauchy <- function(base, raw) {
-  located(base, raw, function(u, ...) stats::pcauchy(u, ...), function(p, ...) stats::qcauchy(p, ...))
+  located(raw, function(u, ...) stats::pcauchy(u, ...), function(p, ...) stats::qcauchy(p, ...))
 }

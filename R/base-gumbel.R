@@ -1,11 +1,11 @@
 #' @rdname base_laplace
 #' @export
-base_gumbel <- function(trainable = FALSE) new_spec("base", "gumbel", trainable = check_flag(trainable, "trainable"))
+base_gumbel <- function(trainable = FALSE, net = NULL) new_located("gumbel", trainable, net)
 
 #' @export
 base_distribution.bijectr_base_gumbel <- function(base, raw) {
   located(
-    base, raw, gumbel_cdf,
+    raw, gumbel_cdf,
     function(p, lower.tail = TRUE, log.p = FALSE) {
       if (!log.p) return(-log(-if (lower.tail) log(p) else log1p(-p)))
       if (lower.tail) -log(-p) else ifelse(p < -36, -p, -log(-log(-expm1(p))))

@@ -24,10 +24,17 @@
 #' one row a component `mean` (`spread` times normal draws) and raw `scale` (scale 1), \eqn{s =
 #' \mathrm{softplus}(scale)}{s = softplus(scale)}.
 #'
+#' With a `net`, and in a flow with conditions, the raw parameters of Laplace, Cauchy, Gumbel and `base_mixture()` are
+#' the net's outputs given the conditions, row by row, added to their initial values: scales that depend on conditions,
+#' and mixture density networks (Bishop 1994). The means of a mixture then start at `spread` times normal quantiles, and
+#' the flow's parameters are those of the net, under `net`. Without conditions they are trained as they are.
+#'
 #' `base_gaussian_mixture()`: `weight` and `mean` as those of `base_mixture()`, and `cholesky`, an array \eqn{d \times
 #' d \times}{d x d x} components with a matrix for each component like that of `base_mvnormal()`.
 #'
 #' @param trainable If `TRUE`, location and scale are trained with the layers.
+#' @param net A net of the conditions, see [net_mlp()], whose outputs are the parameters of each row; `NULL`: all rows
+#'   have the same.
 #' @param df Degrees of freedom at the start, above 0.
 #' @param components Number of components, at most 256.
 #' @param spread Standard deviation of the initial means.
@@ -35,6 +42,8 @@
 #'   plain list and prints as the call that makes it.
 #' @references Bailey (1994), *Polar generation of random variates with the t-distribution*, Mathematics of Computation
 #'   62, 779-781, doi:10.2307/2153537, for draws from the multivariate Student t, two coordinates at a time.
+#'
+#'   Bishop (1994), *Mixture density networks*, technical report NCRG/94/004, Aston University.
 #'
 #'   Figurnov, Mohamed, Mnih (2018), *Implicit reparameterization gradients*, Advances in Neural Information Processing
 #'   Systems 31, doi:10.48550/arXiv.1805.08498, for gradients through draws of mixtures.
@@ -50,13 +59,19 @@
 #' base <- base_gaussian_mixture(2)
 #' f <- fit_flow(faithful, layer_flip(), base = base, steps = 300, learning_rate = 0.05)
 #' params(f)$base$cholesky
+#'
+#' # a mixture density network: two branches, of which x does not say the one
+#' x <- runif(500, -1, 1)
+#' y <- sample(c(-1, 1), 500, replace = TRUE) * x + 0.1 * rnorm(500)
+#' f <- fit_flow(y, list(), condition = x, base = base_mixture(2, net = net_mlp(16)), steps = 500)
+#' dflow(c(-0.8, 0, 0.8), f, condition = c(0.8, 0.8, 0.8))
 #' @export
-base_laplace <- function(trainable = FALSE) new_spec("base", "laplace", trainable = check_flag(trainable, "trainable"))
+base_laplace <- function(trainable = FALSE, net = NULL) new_located("laplace", trainable, net)
 
 #' @export
 base_distribution.bijectr_base_laplace <- function(base, raw) {
   located(
-    base, raw, function(u, ...) finish_cdf(ifelse(u < 0, exp(u) / 2, 1 - exp(-u) / 2), ...),
+    raw, function(u, ...) finish_cdf(ifelse(u < 0, exp(u) / 2, 1 - exp(-u) / 2), ...),
     function(p, ...) {
       p <- start_quantile(p, ...)
       ifelse(p < 0.5, log(2 * p), -log(2 * (1 - p)))

@@ -1,49 +1,67 @@
 #' @rdname base_laplace
 #' @export
-base_mixture <- function(components = 3, spread = 1) {
+base_mixture <- function(components = 3, spread = 1, net = NULL) {
   new_spec("base", "mixture",
     components = check_count(components, "components", max = 256),
-    spread = check_number(spread, "spread", min = 0, below = Inf)
+    spread = check_number(spread, "spread", min = 0, below = Inf), net = check_base_net(net)
   )
 }
 
 #' @export
 base_distribution.bijectr_base_mixture <- function(base, raw) {
-  mixed(raw$weight, raw$mean[, 1], softplus(raw$scale[, 1]))
+  by_row <- is.matrix(raw$weight)
+  mixed(raw$weight, if (by_row) raw$mean else raw$mean[, 1], softplus(if (by_row) raw$scale else raw$scale[, 1]))
 }
 
-# Distribution and quantile function of a mixture of normals. Tails stay accurate on the scale of logarithms.
+#' @export
+given_raw.bijectr_base_mixture <- function(base, given) {
+  k <- base$components
+  part <- function(i) given[, (i - 1) * k + seq_len(k), drop = FALSE]
+  list(weight = part(1), mean = part(2), scale = part(3))
+}
+
+# Distribution and quantile function of a mixture of normals, whose numbers are vectors, or matrices with a row for each
+# point or probability. Tails stay accurate on the scale of logarithms.
 mixed <- function(weight, mean, scale) {
-  log_weight <- weight - max(weight) - log(sum(exp(weight - max(weight))))
-  # f(z, means, scales) in logs, over the components: point by point, or component by component where these are fewer
-  log_sum <- function(f, z) {
-    if (length(z) < length(mean)) {
+  by_row <- is.matrix(weight)
+  k <- if (by_row) ncol(weight) else length(weight)
+  log_weight <- if (by_row) {
+    apart <- weight - do.call(pmax, lapply(seq_len(k), function(c) weight[, c]))
+    apart - log(rowSums(exp(apart)))
+  } else {
+    weight - max(weight) - log(sum(exp(weight - max(weight))))
+  }
+  of <- function(x, c, i) if (by_row) x[i, c] else x[c]
+  # f(z, means, scales) in logs, over the components, at the points of numbers i: point by point, or component by
+  # component where these are fewer
+  log_sum <- function(f, z, i) {
+    if (!by_row && length(z) < length(mean)) {
       return(vapply(z, function(point) {
         terms <- log_weight + f(point, mean, scale)
         most <- max(terms)
         if (is.na(most) || most == -Inf) most else most + log(sum(exp(terms - most)))
       }, 0))
     }
-    terms <- lapply(seq_along(mean), function(c) log_weight[c] + f(z, mean[c], scale[c]))
+    terms <- lapply(seq_len(k), function(c) of(log_weight, c, i) + f(z, of(mean, c, i), of(scale, c, i)))
     most <- do.call(pmax, terms)
     ifelse(most == -Inf, -Inf, most + log(Reduce(`+`, lapply(terms, function(term) exp(term - most)))))
   }
-  log_cdf <- function(z, lower) log_sum(function(z, m, s) stats::pnorm(z, m, s, lower, TRUE), z)
-  log_density <- function(z) log_sum(function(z, m, s) stats::dnorm(z, m, s, TRUE), z)
+  log_cdf <- function(z, lower, i) log_sum(function(z, m, s) stats::pnorm(z, m, s, lower, TRUE), z, i)
+  log_density <- function(z, i) log_sum(function(z, m, s) stats::dnorm(z, m, s, TRUE), z, i)
 
   cdf <- function(z, lower.tail = TRUE, log.p = FALSE) {
-    tail <- log_cdf(z, lower.tail)
+    tail <- log_cdf(z, lower.tail, seq_along(z))
     large <- which(tail > -log(2))
-    if (log.p && length(large)) tail[large] <- log1p(-exp(log_cdf(z[large], !lower.tail)))
+    if (log.p && length(large)) tail[large] <- log1p(-exp(log_cdf(z[large], !lower.tail, large)))
     if (log.p) tail else exp(tail)
   }
   quantile <- function(p, lower.tail = TRUE, log.p = FALSE) {
     mixed_quantile(p, lower.tail, log.p, list(
       ends = function(log_p, lower, i) {
-        each <- vapply(log_p, function(p) range(stats::qnorm(p, mean, scale, lower, TRUE)), c(0, 0))
-        list(low = each[1, ], high = each[2, ])
+        each <- lapply(seq_len(k), function(c) stats::qnorm(log_p, of(mean, c, i), of(scale, c, i), lower, TRUE))
+        list(low = do.call(pmin, each), high = do.call(pmax, each))
       },
-      log_cdf = function(z, lower, i) log_cdf(z, lower), log_density = function(z, i) log_density(z)
+      log_cdf = log_cdf, log_density = log_density
     ))
   }
   list(cdf = cdf, quantile = quantile)

@@ -8,6 +8,9 @@
 #' @param parameter `"scale"` as above, or `"variance"`: the raw parameter is that of the variance, \eqn{s^2 =
 #'   \mathrm{softplus}(variance)}{s^2 = softplus(variance)}, and starts at a draw from U(0, 1).
 #' @param df Degrees of freedom, above 0; the initial value if trainable.
+#' @param net A net of the conditions, see [net_mlp()]. Location and scale (of the normal mean and scale, or variance)
+#'   of each coordinate are then its outputs given the conditions of each row, added to 0 and the raw value of 1; of a
+#'   flow without conditions they are trained as `mean` or `loc` and `scale`. `NULL`: all rows have the same.
 #' @param min,max Ends of the interval.
 #' @return A base distribution: an object of class `bijectr_base`, for the `base` of [flow()] and [fit_flow()]. It is a
 #'   plain list and prints as the call that makes it.
@@ -18,21 +21,32 @@
 #' @examples
 #' f <- flow(layer_elementwise(scalar_affine()), d = 1, base = base_student_t(df = 3))
 #' logdensity(f, c(-1, 0, 1)) - dt(c(-1, 0, 1), df = 3, log = TRUE)
+#'
+#' # linear regression whose spread depends on the condition, too
+#' set.seed(1)
+#' base <- base_normal(net = net_mlp(depth = 0))
+#' f <- fit_flow(dist ~ speed, data = cars, layers = list(), base = base, steps = 500, learning_rate = 0.05)
+#' quantile(f, c(0.05, 0.5, 0.95), condition = data.frame(speed = c(5, 15, 25)))
 #' @export
-base_normal <- function(trainable = FALSE, parameter = c("scale", "variance")) {
+base_normal <- function(trainable = FALSE, parameter = c("scale", "variance"), net = NULL) {
   new_spec("base", "normal",
     trainable = check_flag(trainable, "trainable"),
-    parameter = check_choice(parameter, c("scale", "variance"), "parameter")
+    parameter = check_choice(parameter, c("scale", "variance"), "parameter"), net = check_base_net(net)
   )
 }
 
 #' @export
 base_distribution.bijectr_base_normal <- function(base, raw) {
-  squared <- base$parameter == "variance"
-  scale <- if (!base$trainable) 1 else if (squared) sqrt(softplus(raw$variance)) else softplus(raw$scale)
-  mean <- if (base$trainable) raw$mean else 0
+  mean <- raw$mean %||% 0
+  scale <- if (is.null(raw$mean)) 1 else softplus(raw[[base$parameter]])
+  if (base$parameter == "variance") scale <- sqrt(scale)
   list(
     cdf = function(z, ...) stats::pnorm(z, mean, scale, ...),
     quantile = function(p, ...) stats::qnorm(p, mean, scale, ...)
   )
+}
+
+#' @export
+given_raw.bijectr_base_normal <- function(base, given) {
+  stats::setNames(list(given[, 1], given[, 2]), c("mean", base$parameter))
 }

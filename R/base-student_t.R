@@ -1,16 +1,14 @@
 #' @rdname base_normal
 #' @export
-base_student_t <- function(df = 5, trainable = FALSE) {
+base_student_t <- function(df = 5, trainable = FALSE, net = NULL) {
   new_spec("base", "student_t",
-    df = check_number(df, "df", above = 0, below = Inf), trainable = check_flag(trainable, "trainable")
+    df = check_number(df, "df", above = 0, below = Inf), trainable = check_flag(trainable, "trainable"),
+    net = check_base_net(net)
   )
 }
 
 #' @export
 base_distribution.bijectr_base_student_t <- function(base, raw) {
   df <- if (base$trainable) max(softplus(raw$df), 1e-3) else base$df # the core's floor
-  list(
-    cdf = function(z, ...) stats::pt(z, df, ...),
-    quantile = function(p, ...) stats::qt(p, df, ...)
-  )
+  located(raw, function(u, ...) stats::pt(u, df, ...), function(p, ...) stats::qt(p, df, ...))
 }

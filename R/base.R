@@ -29,6 +29,15 @@ has_base_net <- function(flow) !is.null(flow$base$net) && flow$d_condition > 0
 # The outputs of a base's net, a row each, by the names of the parameters that they stand for; of one coordinate.
 given_raw <- function(base, given) UseMethod("given_raw")
 
+#' @export
+given_raw.default <- function(base, given) list(loc = given[, 1], scale = given[, 2])
+
+new_located <- function(kind, trainable, net) {
+  new_spec("base", kind, trainable = check_flag(trainable, "trainable"), net = check_base_net(net))
+}
+
+check_base_net <- function(net) if (is.null(net)) NULL else check_family(net, "net", "net")
+
 # Whether the points of a base are codes, which no layer can stand before.
 is_discrete <- function(base) UseMethod("is_discrete")
 
@@ -46,10 +55,11 @@ check_discrete <- function(base, layers, d) {
   }
 }
 
-# Distribution and quantile function of loc + scale U from those of U.
-located <- function(base, raw, cdf, quantile) {
-  loc <- if (base$trainable) raw$loc else 0
-  scale <- if (base$trainable) softplus(raw$scale) else 1
+# Distribution and quantile function of loc + scale U from those of U. Location and scale may be one for each point, or
+# there are none.
+located <- function(raw, cdf, quantile) {
+  loc <- raw$loc %||% 0
+  scale <- if (is.null(raw$scale)) 1 else softplus(raw$scale)
   list(
     cdf = function(z, ...) cdf((z - loc) / scale, ...),
     quantile = function(p, ...) loc + scale * quantile(p, ...)

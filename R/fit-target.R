@@ -200,7 +200,7 @@ reverse_gradient <- function(flow, z, target, loss, beta = 1, threads = thread_c
   list(
     loss = rules$value(log_weight),
     shown = rules$value(p$value - out$log_density),
-    gradient = if (isFALSE(flow$base$trainable)) {
+    gradient = if (isFALSE(flow$base$trainable) && is.null(flow$base$net)) {
       back$params
     } else {
       back$params + native_draw_vjp(flow, z, NULL, back$x)

@@ -103,11 +103,12 @@ drawn_within <- function(flow, lower, upper, condition) {
 in_intervals <- function(space, flow, observed, condition, rows, weights) {
   inner <- space$flow %||% flow
   base <- inner$base
-  if (length(params(inner)$base) || !base$kind %in% INTERVAL_BASES) {
+  trained_df <- base$kind == "student_t" && isTRUE(base$trainable)
+  if (trained_df || !base$kind %in% INTERVAL_BASES) {
     what <- if (is_whole(flow)) "Whole numbers" else "Censored times"
     stop_arg(c(
-      "{what} are fitted on a base without parameters that has a distribution function, not on
-       {.fn base_{base$kind}}.",
+      "{what} are fitted on a base of which the core has the distribution function and its gradient, not on
+       {.fn base_{base$kind}}{if (trained_df) ' with trained degrees of freedom'}.",
       i = if (is_whole(flow)) "{.code support = \"real\"} fits a density to them."
     ))
   }

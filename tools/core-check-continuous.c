@@ -52,7 +52,7 @@ static void continuous_with_chain(const continuous_case *it, int matching, const
 }
 
 static void continuous_check(const char *what, const continuous_case *it, const bj_spec *chain) {
-  const flow_case flow = {chain, it->d, it->n_condition, it->n, it->back, it->error, it->train};
+  const flow_case flow = {chain, it->d, it->n_condition, it->n, it->back, it->error, it->train, NULL};
   check_case(what, &flow);
 }
 

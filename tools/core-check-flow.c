@@ -69,6 +69,7 @@ typedef struct {
   int d, n_condition, n;
   double back, gradient; /* tolerances of the way back, and of the gradient */
   int train;             /* gradients as in a step of training, of density and penalty */
+  const bj_spec *base;   /* NULL: a normal with mean and scale */
 } flow_case;
 
 /* There and back, and the gradient along one random direction of all parameters against a central difference. */
@@ -76,7 +77,7 @@ static void check_case(const char *what, const flow_case *flow_of) {
   const unsigned long seed = (unsigned long)case_state;
   const int d = flow_of->d, n_condition = flow_of->n_condition, n = flow_of->n;
   const bj_entry base_fields[] = {NUMBERS("trainable", 1, &one), STRING("parameter", "scale")};
-  const bj_spec base = {"normal", 2, base_fields};
+  const bj_spec normal = {"normal", 2, base_fields}, *base = flow_of->base ? flow_of->base : &normal;
   guarded pool = {.n = 0};
   const bj_memory memory = {guarded_alloc, &pool};
   const bj_workers workers = {.n_worker = 1, .run = serial_run};
@@ -84,7 +85,7 @@ static void check_case(const char *what, const flow_case *flow_of) {
   bj_flow *flow;
   bj_flow_size size;
   const bj_core *core = &BJ_CORE;
-  const bj_status built = core->flow_build(&base, flow_of->layer, d, n_condition, &memory, &flow, &size, &error);
+  const bj_status built = core->flow_build(base, flow_of->layer, d, n_condition, &memory, &flow, &size, &error);
   check(built == BJ_OK, "%s: not built: %s", what, error.message);
   if (built != BJ_OK) return;
 
@@ -164,9 +165,17 @@ static void check_case(const char *what, const flow_case *flow_of) {
   check_near(&of, "gradient of parameters, along a direction", 1, 1, &expected, &difference, flow_of->gradient);
 
   double *draws = malloc(bytes * rows * (size_t)d);
-  const bj_draw_job draw = {.n = n, .seed = 3, .z = draws};
+  const bj_draw_job draw = {.n = n, .condition = conditions, .seed = 3, .z = draws};
   check(core->flow_draw(flow, theta, &draw, &memory, &workers) == BJ_OK, "%s: draws", what);
   for (int i = 0; i < n * d; i++) check(fabs(draws[i]) < 1e3, "%s: draw %g", what, draws[i]);
+  const bj_rows drawn = {.n = n, .column = (const double *const *)columns[0]};
+  for (int j = 0; j < d; j++) columns[0][j] = draws + j * n;
+  const bj_status through = core->flow_draw_vjp(flow, theta, &drawn, &conditions, x, gradient, &memory, &error);
+  check(through == BJ_OK, "%s: gradient through draws: %s", what, error.message);
+  double *raw = malloc(bytes * (rows * (size_t)size.n_given + 1));
+  check(core->flow_given(flow, theta, &conditions, raw, &memory) == BJ_OK, "%s: what the base is given", what);
+  for (int i = 0; i < n * size.n_given; i++) check(isfinite(raw[i]), "%s: raw parameter %g", what, raw[i]);
+  free(raw);
   guarded_free(&pool, what);
   free(theta), free(gradient), free(x), free(z), free(back), free(gx), free(density), free(there), free(here);
   free(cotangent), free(condition), free(direction), free(moved), free(draws), free(gc), free(penalty), free(unused);
@@ -189,8 +198,32 @@ static void check_one_flow(const char *layer_kind, const bj_spec *scalar, int d,
   const bj_spec parts[] = {layer, {"permute", 1, permute_fields}, {"invert", 1, invert_fields}};
   const bj_entry chain_fields[] = {{"layers", BJ_ENTRY_SPECS, 3, NULL, NULL, parts}};
   const bj_spec chain_spec = {"chain", 1, chain_fields};
-  const flow_case flow = {&chain_spec, d, n_condition, n, 1e-9, 1e-5, 0};
+  const flow_case flow = {&chain_spec, d, n_condition, n, 1e-9, 1e-5, 0, NULL};
   check_case(what, &flow);
+}
+
+/* Bases whose parameters a net gives, behind an elementwise layer. */
+static void check_given_base(const bj_spec *scalar, int d, int n) {
+  const bj_entry layer_fields[] = {CHILD("scalar", scalar), NUMBERS("shared", 1, &zero)};
+  const bj_spec layer = {"elementwise", 2, layer_fields};
+  const bj_entry chain_fields[] = {{"layers", BJ_ENTRY_SPECS, 1, NULL, NULL, &layer}};
+  const bj_spec chain_spec = {"chain", 1, chain_fields};
+  const bj_entry net_fields[] = {NUMBERS("width", 1, width), STRING("activation", "tanh"), STRING("init", "uniform")};
+  const bj_spec net = {"mlp", 3, net_fields};
+  static const char *const kinds[] = {"normal", "student_t", "laplace", "logistic", "gumbel", "mixture"};
+  const bj_entry fields[] = {CHILD("net", &net),
+                             NUMBERS("trainable", 1, &zero),
+                             STRING("parameter", "variance"),
+                             NUMBERS("df", 1, &knots),
+                             NUMBERS("components", 1, &knots),
+                             NUMBERS("spread", 1, &one)};
+  for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+    char what[100];
+    snprintf(what, sizeof what, "base %s by a net, d = %d, n = %d", kinds[k], d, n);
+    const bj_spec base = {kinds[k], 6, fields};
+    const flow_case flow = {&chain_spec, d, 2, n, 1e-9, 1e-5, 0, &base};
+    check_case(what, &flow);
+  }
 }
 
 static void check_flow(void) {
@@ -209,4 +242,5 @@ static void check_flow(void) {
       for (int i = 0; i < 6; i++) check_one_flow(layers[l], scalars[s], 1 + (i + s) % 4, i % 3, sizes[i], i % 3);
     }
   }
+  for (int i = 0; i < 6; i++) check_given_base(&affine_spec, 1 + i % 3, sizes[i]);
 }

@@ -27,6 +27,7 @@ static const char *const entry_names[] = {
     "df",           "min",
     "max",          "components",
     "spread",       "step",
+    "levels",       "columns",
     "rtol",         "atol",
     "units",        "gate",
     "basis",        "degree",

@@ -45,6 +45,7 @@ objects <- list(
     layer_elementwise(scalar_chain(scalar_affine(), scalar_cubic_rational(), scalar_invert(scalar_sinh()))),
     layer_permute(2:1), layer_coupling(scalar_rq_spline(), net_separate(net_polynomial(2))), layer_triangular_affine()
   ), 2, base = base_mvnormal()),
+  given = flow(layer_elementwise(scalar_affine()), 2, base = base_mixture(2, net = net_mlp(3)), d_condition = 1),
   embedded = flow(layer_autoregressive(scalar_affine(), net_embedding(net_mlp(4), 1, 2)), 2, d_condition = 1),
   fit = fitted(points),
   weighted = fitted(points, condition = given, weights = rep(1:2, 5), ema = 0.9, validation = 0.3),

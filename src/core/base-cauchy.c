@@ -6,11 +6,11 @@
 #define LOG_PI 1.1447298858494001741
 
 /* Beyond 1e8, u^2 is all of 1 + u^2, and may overflow. */
-INLINE vreal cauchy_shape(vreal u, vreal *slope) {
+INLINE vreal cauchy_shape(vreal sum, vreal u, vreal *slope) {
   const vreal size = vabs(u), huge = vset(1e8), near = vmin(huge, size), square = near * near;
   const vint far = vlt(huge, size);
   *slope = vcopysign(vselect(far, vset(2) / vmax(huge, size), vset(2) * near / (vset(1) + square)), -u);
-  return -vset(LOG_PI) - vselect(far, vset(2) * vlog(vmax(huge, size)), vlog1p(square));
+  return sum + (-vset(LOG_PI) - vselect(far, vset(2) * vlog(vmax(huge, size)), vlog1p(square)));
 }
 
 /* atan2(1, |u|) / pi; beyond 1e8 it is 1 / (pi |u|). */
@@ -30,4 +30,4 @@ INLINE vreal cauchy_quantile(vreal u) {
   return vcopysign(cosine / sine, u - other);
 }
 
-LOC_SCALE_KIND(cauchy);
+LOC_SCALE_KIND(cauchy, loc_scale_build);

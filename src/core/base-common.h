@@ -46,16 +46,61 @@ typedef struct {
 INLINE base_rows base_rows_at(const bj_base *base, const bj_base_pass *pass);
 /* For a build(): where the spec has a "net" and there are conditions, builds it with n_out outputs, to which `offset`
  * is added (NULL: nothing). The kind's own n_param, n_prep and n_row_prep are set before. */
+static int base_net_wanted(const bj_base *base, const bj_spec *spec); /* whether it will */
 static bj_status base_net_build(bj_base *base, const bj_spec *spec, int n_out, const real *offset, bj_build *build);
 /* From the gradient of the rows' prep, or where there is no prepare_rows() from gy, to the parameters of the net. */
 static void base_given_vjp(const bj_base *base, const bj_base_pass *pass);
 
 /* ---- parameters -------------------------------------------------------------------------------------------------- */
 
+/* Prepared numbers of a pass: prep, which all rows share, or with a net those of each row. `rows` says which, here and
+ * below: kernels are compiled for each, by BY_FLAG(). */
+typedef struct {
+  const real *prep;
+  real *gprep;
+} base_numbers;
+
+INLINE base_numbers base_numbers_of(const bj_base *base, const bj_base_pass *pass, int rows) {
+  if (!rows) return (base_numbers){pass->prep, pass->gprep};
+  const base_rows at = base_rows_at(base, pass);
+  return (base_numbers){at.prep, at.gprep};
+}
+
+/* Where those of the vector of rows at `row` begin. */
+INLINE long base_first(const bj_base *base, long row, int rows) {
+  return rows ? row / BJ_BLOCK * base->n_row_prep * BJ_BLOCK + row % BJ_BLOCK : 0;
+}
+
+INLINE vreal base_number(const real *prep, long i, int rows) {
+  return rows ? vload(prep + i * BJ_BLOCK) : vset(prep[i]);
+}
+
+/* Gradients of rows are cleared before. */
+INLINE void base_add(real *gprep, long i, vreal g, int rows) {
+  if (rows) {
+    vstore(gprep + i * BJ_BLOCK, vload(gprep + i * BJ_BLOCK) + g);
+  } else {
+    gprep[i] += vsum(g);
+  }
+}
+
+INLINE void base_clear_rows(const bj_base *base, const bj_base_pass *pass) {
+  const size_t size = (size_t)pass->nb * (size_t)base->n_row_prep * BJ_BLOCK;
+  memset(base_rows_at(base, pass).gprep, 0, sizeof(real) * size);
+}
+
 #define BASE_LEAST BY_REAL(1e-130, 1e-16f)
 
 /* softplus(raw), kept where 1 / s^2 is finite, and the derivative of its logarithm */
 INLINE real base_positive(real raw, real *log_derivative) { return softplus_above(BASE_LEAST, raw, log_derivative); }
+
+/* The same of a vector. What is no number stays so. */
+INLINE vreal base_positive_rows(vreal raw, vreal *log_derivative) {
+  vreal sigmoid;
+  const vreal value = vmax(vset(BASE_LEAST), vsoftplus_sigmoid(vmax(vset(SOFTPLUS_LEAST), raw), &sigmoid));
+  *log_derivative = sigmoid / value;
+  return value;
+}
 
 #define HALF_LOG_2PI 0.91893853320467274178
 
@@ -77,15 +122,16 @@ INLINE void base_weights(int k, const real *raw, real *log_weight, real *cumulat
   }
 }
 
-/* The components of the rows of a block that starts at `row`, by cumulated weights with `step` from one to the next.
- * The uniforms that choose are a pair of their own behind those of base_draw_pairs(). */
-INLINE void base_choose(const bj_base *base, int k, const real *cumulated, long step, uint64_t seed, uint64_t row,
-                        int *chosen) {
+/* The components of the rows of a block that starts at `row`, by cumulated weights with `step` from one to the next and
+ * `between` from one row to the next. The uniforms that choose are a pair of their own behind those of
+ * base_draw_pairs(). */
+INLINE void base_choose(const bj_base *base, int k, const real *cumulated, long step, long between, uint64_t seed,
+                        uint64_t row, int *chosen) {
   real uniform[BJ_BLOCK], unused[BJ_BLOCK];
   random_uniform2(seed, row, (uint32_t)(base->d + 1) / 2, uniform, unused);
   for (int r = 0; r < BJ_BLOCK; r++) {
     int c = 0;
-    while (c < k - 1 && uniform[r] > cumulated[c * step]) c++;
+    while (c < k - 1 && uniform[r] > cumulated[c * step + r * between]) c++;
     chosen[r] = c;
   }
 }

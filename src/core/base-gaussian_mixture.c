@@ -130,7 +130,7 @@ static void gaussian_mixture_draw(const bj_base *base, const bj_base_pass *pass,
   base_draw_pairs(base, seed, first_row, pass->nb, x, random_normal2);
   for (int b = 0; b < pass->nb; b++) {
     int chosen[BJ_BLOCK];
-    base_choose(base, k, pass->prep + 1, step, seed, first_row + (uint64_t)b * BJ_BLOCK, chosen);
+    base_choose(base, k, pass->prep + 1, step, 0, seed, first_row + (uint64_t)b * BJ_BLOCK, chosen);
     for (int r = 0; r < BJ_BLOCK; r++) {
       const real *mean = pass->prep + chosen[r] * step + 2, *l = mean + d;
       real *row = x + (long)b * d * BJ_BLOCK + r;

@@ -4,9 +4,9 @@
 #define GUMBEL_STEEP BY_REAL(300, 40) /* of -u: the slope grows no further, and may be multiplied */
 
 /* e^-u is kept finite, so that the density of a far row is a large negative number and its gradient no NaN. */
-INLINE vreal gumbel_shape(vreal u, vreal *slope) {
+INLINE vreal gumbel_shape(vreal sum, vreal u, vreal *slope) {
   *slope = vexp(vmin(vset(GUMBEL_STEEP), -u)) - vset(1);
-  return -u - vexp(vmin(vset(REAL_EXP_SAFE), -u));
+  return sum + (-u - vexp(vmin(vset(REAL_EXP_SAFE), -u)));
 }
 
 INLINE void gumbel_tails(vreal u, vreal *below, vreal *above) {
@@ -17,4 +17,4 @@ INLINE void gumbel_tails(vreal u, vreal *below, vreal *above) {
 
 INLINE vreal gumbel_quantile(vreal u) { return -vlog(-vlog(u)); }
 
-LOC_SCALE_KIND(gumbel);
+LOC_SCALE_KIND(gumbel, loc_scale_build);

@@ -2,9 +2,9 @@
  *   draw: sign(v) (-log(1 - |v|)), v = 2 U - 1, where 1 - |v| = 2 min(U, 1 - U). */
 #include "base-loc_scale.h"
 
-INLINE vreal laplace_shape(vreal u, vreal *slope) {
+INLINE vreal laplace_shape(vreal sum, vreal u, vreal *slope) {
   *slope = vselect(veq(u, vset(0)), vset(0), vcopysign(vset(1), -u));
-  return -vabs(u) - vset(LN2);
+  return sum + (-vabs(u) - vset(LN2));
 }
 
 INLINE void laplace_tails(vreal u, vreal *below, vreal *above) {
@@ -16,4 +16,4 @@ INLINE vreal laplace_quantile(vreal u) {
   return vcopysign(-vlog(vset(2) * vmin(u, other)), u - other);
 }
 
-LOC_SCALE_KIND(laplace);
+LOC_SCALE_KIND(laplace, loc_scale_build);

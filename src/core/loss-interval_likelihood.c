@@ -7,6 +7,8 @@
  *   log(F(u) - F(l)) = log F(u) + log(1 - F(l) / F(u)), or by the other tail, with 1 - F(l) for F(u) and 1 - F(u) for
  *                      F(l), whichever of the two, F(u) or 1 - F(l), is smaller: that one has the digits
  *   vjp: d log(F(u) - F(l)) / dz(u) = s g(z(u)) / (F(u) - F(l)), and the same with a minus sign for z(l)
+ *   of parameters p of the base: a draw z moves with them so that G(z; p) stays, dG/dp = -g dz/dp. So they get minus
+ *   what a draw z would give them with the cotangent that z has here
  *
  * An interval so narrow that the difference has no digits counts as its density at u times its width. The points are
  * put through the layers one after the other, and back in the opposite order; a point that no row of a chunk has costs
@@ -109,6 +111,19 @@ static real interval_loss(const interval_likelihood *self, const interval_row *a
   return loss;
 }
 
+/* Of what z(which) gives the loss, the gradient of the base's parameters; gy are the cotangents of z. */
+static void interval_base_vjp(const flow_params *params, flow_space *space, int nb) {
+  const bj_base *base = params->flow->base;
+  bj_base_pass pass = chunk_base_pass(params, space, nb, BJ_INVERSE);
+  int any = 0;
+  pass.gx = space->gx; /* chunk_vjp() writes over it */
+  for (int i = 0; i < nb * BJ_BLOCK; i++) {
+    space->gx[i] = -space->gy[i];
+    any |= space->gy[i] != 0;
+  }
+  if (any && base->n_param > 0) base->kind->draw_vjp(base, &pass);
+}
+
 static bj_status interval_chunk(const bj_loss *loss, const flow_params *params, flow_space *space, uint64_t row,
                                 int nb) {
   const interval_likelihood *self = loss->self;
@@ -146,6 +161,7 @@ static bj_status interval_chunk(const bj_loss *loss, const flow_params *params, 
       space->gp[i] = gp[i][put[j]];
       space->gl[i] = 0;
     }
+    interval_base_vjp(params, space, nb);
     status = chunk_vjp(params, space, row, nb);
     if (status != BJ_OK) return status;
   }
@@ -157,9 +173,10 @@ static bj_status interval_build(bj_loss *loss, const bj_spec *spec, const bj_flo
   self->sign = spec_bool(build, spec, "increasing") ? 1 : -1;
   loss->n_end = FLOW_ENDS;
   if (flow->d != 1) return spec_error(build, "intervals are of one coordinate");
-  if (!flow->base->kind->log_tails || flow->base->n_param > 0) {
+  const bj_base *base = flow->base;
+  if (!base->kind->log_tails || (base->n_param > 0 && (!base->kind->draw_vjp || base->fixed_draws))) {
     return spec_error(build,
-                      "intervals need a base of one coordinate that has a distribution function and no parameters");
+                      "intervals need a base that has a distribution function, with its gradient by all parameters");
   }
   return build->status;
 }

@@ -348,8 +348,7 @@ typedef struct {
   real *gx;              /* added to */
   real *gtheta, *gprep;  /* added to */
   real *gcondition;      /* added to; NULL: not wanted */
-  real *cache;           /* n_cache reals: what base_given() left, which log_density() and draw() begin with */
-  real *work;            /* n_work reals, scratch */
+  real *cache, *work;    /* n_cache reals: what base_given() left, as log_density() and draw() do; scratch */
 } bj_base_pass;
 
 typedef struct {
@@ -384,6 +383,7 @@ struct bj_base {
    * [the kind's own | the net's]. NULL: all rows have the same parameters, and conditions mean nothing to the base. */
   struct net_slot *net;
   long n_row_prep;
+  int fixed_draws; /* it has parameters that draw_vjp() of its kind knows nothing of: as if that were NULL */
   void *self;
 };
 

@@ -104,3 +104,108 @@ expect_loc_scale_base_ok <- function(base, density, cdf) {
   }
   expect_error(base(trainable = 1), "trainable", class = "bijectr_error_argument")
 }
+
+# ---- given conditions ----------------------------------------------------------------------------------------------
+
+given_net <- function(width = 7) net_mlp(width, activation = "tanh", init = "uniform")
+
+# The net of given_net() in words of R: a row for each of `condition`.
+naive_net <- function(f, condition) {
+  p <- params(f)$base$net
+  t(p$W2 %*% tanh(p$W1 %*% t(condition) + p$b1) + p$b2)
+}
+
+# A base whose parameters a net gives. `start` are the raw parameters of one coordinate that the net's outputs are added
+# to; `density` (its logarithm) and `cdf` are functions of points of one coordinate and of raw parameters, a row each.
+# `own`: parameters of one coordinate beside the net, of which draws are then no differentiable function.
+expect_given_base_ok <- function(base, start, density, cdf, own = numeric()) {
+  f <- flow(list(), 1, base = base, d_condition = 2)
+  set.seed(21)
+  params(f) <- c(own, 0.7 * rnorm(length(coef(f)) - length(own)))
+  n <- 40
+  condition <- matrix(rnorm(2 * n), n)
+  raw_of <- function(f, condition) sweep(naive_net(f, condition), 2, start, `+`)
+  raw <- raw_of(f, condition)
+  expect_lt(relative_gap(native_given(f, condition), raw), 1e-12)
+  x <- matrix(rnorm(n, sd = 2))
+  expect_lt(relative_gap(logdensity(f, x, condition), density(x[, 1], raw)), 1e-12)
+  for (i in 1:3) {
+    at <- condition[i, , drop = FALSE]
+    mass <- function(from, to) {
+      stats::integrate(function(x) exp(logdensity(f, x, at)), from, to, rel.tol = 1e-11, subdivisions = 1000)$value
+    }
+    ends <- qflow(c(1e-3, 0.5, 0.999), f, at)
+    inside <- mass(ends[1], ends[2]) + mass(ends[2], ends[3])
+    expect_lt(abs(inside - diff(pflow(ends[c(1, 3)], f, at))), 1e-9)
+  }
+
+  # gradients, and the bits of batches and threads, of several coordinates too; the base at either end of the map
+  for (d in c(1, 3)) {
+    many <- flow(layer_elementwise(scalar_affine()), d, base = base, d_condition = 2)
+    params(many) <- c(rep(own, d), 0.5 * rnorm(length(coef(many)) - d * length(own)))
+    points <- matrix(rnorm(6 * d), 6)
+    for (inverse in c(FALSE, TRUE)) expect_gradient_ok(many, points, condition[1:6, ], inverse)
+    expect_batches_ok(many, points, condition[1:6, ], TRUE)
+    expect_machines_ok(many, points, condition[1:6, ], TRUE)
+  }
+
+  # distribution and quantile functions, a row each
+  lower <- cdf(x[, 1], raw)
+  expect_lt(max(abs(pflow(x, f, condition) - lower)), 1e-12)
+  expect_lt(max(abs(pflow(x, f, condition, lower.tail = FALSE) - (1 - lower))), 1e-12)
+  p <- seq(0.01, 0.99, length.out = n)
+  expect_lt(max(abs(pflow(qflow(p, f, condition), f, condition) - p)), 1e-12)
+
+  # draws
+  m <- 20000
+  given <- cbind(rep(c(-1, 0.5), m / 2), rep(c(1, 0), m / 2))
+  drawn <- function(threads, rows = seq_len(m)) {
+    old <- options(bijectr.threads = threads)
+    on.exit(options(old))
+    set.seed(22)
+    sample(f, length(rows), condition = given[rows, ])
+  }
+  draws <- drawn(1)
+  expect_identical(drawn(2), draws)
+  expect_identical(drawn(1, 1:33), draws[1:33, , drop = FALSE])
+  u <- cdf(draws[, 1], raw_of(f, given))
+  expect_gt(stats::ks.test(u[given[, 1] < 0], "punif")$p.value, 1e-3)
+  expect_gt(stats::ks.test(u[given[, 1] > 0], "punif")$p.value, 1e-3)
+
+  if (!length(own)) expect_moving_draws(f, condition)
+  # far rows and extreme parameters
+  far <- flow_vjp(f, cbind(c(1e8, -1e100)), TRUE, list(log_density = c(1, 1)), condition[1:2, ])
+  expect_false(anyNA(unlist(far)))
+  # without conditions the same parameters are free
+  free <- flow(list(), 1, base = base)
+  expect_false(any(grepl("net", names(coef(free)))))
+  params(free) <- c(own, start + 0.3)
+  expect_lt(relative_gap(logdensity(free, x), density(x[, 1], matrix(start + 0.3, n, length(start), TRUE))), 1e-12)
+}
+
+# Draws move with the parameters so that their distribution function stays.
+expect_moving_draws <- function(f, condition) {
+  given <- condition[1:6, ]
+  set.seed(23)
+  z <- sample(f, 6, condition = given)
+  u <- pflow(z, f, given)
+  a <- rnorm(6)
+  exact <- native_draw_vjp(f, z, given, matrix(a))
+  theta <- unname(coef(f))
+  numeric <- vapply(seq_along(theta), function(i) {
+    derivative(function(step) {
+      params(f) <- replace(theta, i, theta[i] + step)
+      sum(a * qflow(u, f, given))
+    }, 1e-4)
+  }, 0)
+  expect_lt(relative_gap(exact, numeric), 1e-6)
+}
+
+# Of location and scale; `density` and `cdf` are those of the standard distribution.
+expect_given_loc_scale_ok <- function(base, density, cdf, ...) {
+  scale <- function(raw) log1p(exp(raw[, 2]))
+  expect_given_base_ok(
+    base, c(0, log(expm1(1))), function(x, raw) density((x - raw[, 1]) / scale(raw)) - log(scale(raw)),
+    function(x, raw) cdf((x - raw[, 1]) / scale(raw)), ...
+  )
+}

@@ -11,3 +11,7 @@ test_that("far tails", {
   expect_equal(logdensity(f, x), dcauchy(x, log = TRUE))
   expect_equal(c(flow_vjp(f, x, TRUE, list(log_density = rep(1, 3)))$x), -2 / x)
 })
+
+test_that("location and scale by a net", {
+  expect_given_loc_scale_ok(base_cauchy(net = given_net()), cauchy_density, cauchy_cdf)
+})

@@ -72,31 +72,33 @@ test_that("wrong arguments are named", {
   expect_error(base_mixture(spread = -1), "spread", class = "bijectr_error_argument")
 })
 
+# A draw from the uniform numbers z by the inverses of the conditional distribution functions
+draw_of <- function(p, z) {
+  s <- log1p(exp(p$scale))
+  share <- exp(p$weight) / sum(exp(p$weight))
+  x <- numeric(length(z))
+  for (i in seq_along(z)) {
+    cdf <- function(at) sum(share * pnorm(at, p$mean[, i], s[, i]))
+    x[i] <- uniroot(function(at) cdf(at) - z[i], c(-60, 60), tol = 1e-14)$root
+    share <- share * dnorm(x[i], p$mean[, i], s[, i])
+    share <- share / sum(share)
+  }
+  x
+}
+
+uniform_of <- function(p, x) {
+  s <- log1p(exp(p$scale))
+  share <- exp(p$weight) / sum(exp(p$weight))
+  z <- numeric(length(x))
+  for (i in seq_along(x)) {
+    z[i] <- sum(share * pnorm(x[i], p$mean[, i], s[, i]))
+    share <- share * dnorm(x[i], p$mean[, i], s[, i])
+    share <- share / sum(share)
+  }
+  z
+}
+
 test_that("draws move with the parameters so that their conditional distribution functions stay", {
-  # a draw from the uniform numbers z by the inverses of the conditional distribution functions
-  draw_of <- function(p, z) {
-    s <- log1p(exp(p$scale))
-    share <- exp(p$weight) / sum(exp(p$weight))
-    x <- numeric(length(z))
-    for (i in seq_along(z)) {
-      cdf <- function(at) sum(share * pnorm(at, p$mean[, i], s[, i]))
-      x[i] <- uniroot(function(at) cdf(at) - z[i], c(-60, 60), tol = 1e-14)$root
-      share <- share * dnorm(x[i], p$mean[, i], s[, i])
-      share <- share / sum(share)
-    }
-    x
-  }
-  uniform_of <- function(p, x) {
-    s <- log1p(exp(p$scale))
-    share <- exp(p$weight) / sum(exp(p$weight))
-    z <- numeric(length(x))
-    for (i in seq_along(x)) {
-      z[i] <- sum(share * pnorm(x[i], p$mean[, i], s[, i]))
-      share <- share * dnorm(x[i], p$mean[, i], s[, i])
-      share <- share / sum(share)
-    }
-    z
-  }
   for (d in 1:3) {
     f <- random_mixture(d, 3, d)
     set.seed(5)
@@ -148,4 +150,72 @@ test_that("distribution and quantile functions", {
   # two distant members: nearly no density between them
   params(f) <- c(0, 0, 0, -50, 50, 60, rep(log(expm1(1)), 3))
   expect_equal(pflow(qflow(1:8 / 9, f), f), 1:8 / 9, tolerance = 1e-13)
+})
+
+mixture_parts <- function(raw, k) {
+  weight <- exp(raw[, 1:k, drop = FALSE])
+  list(
+    weight = weight / rowSums(weight), mean = raw[, k + 1:k, drop = FALSE],
+    scale = log1p(exp(raw[, 2 * k + 1:k, drop = FALSE]))
+  )
+}
+
+test_that("mixture density networks", {
+  for (k in c(1, 2, 5)) {
+    start <- c(rep(0, k), 1.5 * qnorm((1:k - 0.5) / k), rep(log(expm1(1)), k))
+    expect_given_base_ok(
+      base_mixture(k, 1.5, given_net()), start,
+      function(x, raw) with(mixture_parts(raw, k), log(rowSums(weight * dnorm(x, mean, scale)))),
+      function(x, raw) with(mixture_parts(raw, k), rowSums(weight * pnorm(x, mean, scale)))
+    )
+  }
+})
+
+test_that("a mixture density network of several coordinates, whose draws share their component", {
+  d <- 2
+  k <- 3
+  f <- flow(list(), d, base = base_mixture(k, 2, given_net()), d_condition = 1)
+  set.seed(41)
+  params(f) <- 0.6 * rnorm(length(coef(f)))
+  start <- vapply(1:d, function(i) 2 * qnorm(((1:k - 0.5) / k + (i - 1) * (sqrt(5) - 1) / 2) %% 1), numeric(k))
+  # raw parameters at one condition
+  raw_at <- function(f, given) {
+    raw <- naive_net(f, matrix(given)) + c(rep(0, k), start, rep(log(expm1(1)), k * d))
+    list(weight = raw[1:k], mean = matrix(raw[k + 1:(k * d)], k), scale = matrix(raw[k + k * d + 1:(k * d)], k))
+  }
+  given <- rnorm(5)
+  x <- matrix(rnorm(5 * d), 5)
+  one <- vapply(1:5, function(i) mixture_density(raw_at(f, given[i]), x[c(i, i), ])[1], 0)
+  expect_equal(logdensity(f, x, given), one, tolerance = 1e-12)
+  draws <- sample(f, 20000, condition = 0.5)
+  p <- raw_at(f, 0.5)
+  weight <- exp(p$weight) / sum(exp(p$weight))
+  expect_equal(colMeans(draws), colSums(weight * p$mean), tolerance = 0.05)
+  expected <- sum(weight * p$mean[, 1] * p$mean[, 2]) - prod(colSums(weight * p$mean))
+  expect_equal(cov(draws)[1, 2], expected, tolerance = 0.05)
+
+  a <- matrix(rnorm(5 * d), 5)
+  exact <- native_draw_vjp(f, x, matrix(given), a)
+  z <- lapply(1:5, function(r) uniform_of(raw_at(f, given[r]), x[r, ]))
+  theta <- unname(coef(f))
+  numeric <- vapply(seq_along(theta), function(i) {
+    derivative(function(step) {
+      params(f) <- replace(theta, i, theta[i] + step)
+      sum(vapply(1:5, function(r) sum(a[r, ] * draw_of(raw_at(f, given[r]), z[[r]])), 0))
+    }, 1e-4)
+  }, 0)
+  expect_lt(relative_gap(exact, numeric), 1e-6)
+})
+
+test_that("a mixture density network follows branches that cross", {
+  set.seed(42)
+  n <- 1500
+  x <- runif(n, -1, 1)
+  y <- ifelse(runif(n) < 0.5, x, -x) + 0.1 * rnorm(n)
+  fit <- fit_flow(y, list(), condition = x, base = base_mixture(2, net = net_mlp(16)), steps = 1500,
+    learning_rate = 0.01
+  )
+  half <- 0.5 * dnorm(0.8, 0.8, 0.1)
+  expect_equal(exp(logdensity(fit, c(0.8, -0.8), c(0.8, 0.8))), rep(half, 2), tolerance = 0.3)
+  expect_lt(exp(logdensity(fit, 0, 0.8)), 0.1)
 })

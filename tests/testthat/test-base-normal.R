@@ -42,3 +42,30 @@ test_that("extreme raw parameters stay finite or -Inf, never NaN", {
     expect_false(anyNA(unlist(out)), info = raw)
   }
 })
+
+test_that("mean and scale by a net", {
+  expect_given_loc_scale_ok(base_normal(net = given_net()), function(x) dnorm(x, log = TRUE), pnorm)
+})
+
+test_that("mean and variance by a net", {
+  scale <- function(raw) sqrt(log1p(exp(raw[, 2])))
+  expect_given_base_ok(
+    base_normal(parameter = "variance", net = given_net()), c(0, log(expm1(1))),
+    function(x, raw) dnorm(x, raw[, 1], scale(raw), log = TRUE), function(x, raw) pnorm(x, raw[, 1], scale(raw))
+  )
+})
+
+test_that("a normal given conditions is linear regression, with a spread that depends on them", {
+  set.seed(31)
+  x <- runif(600, -1, 1)
+  y <- 1 + 2 * x + (0.2 + 0.3 * (x > 0)) * rnorm(600)
+  fit <- fit_flow(y, list(), condition = x, base = base_normal(net = net_mlp(16)), steps = 1500,
+    learning_rate = 0.02, validation = 0, noise = 0
+  )
+  at <- c(-0.5, 0.5)
+  middle <- qflow(c(0.5, 0.5), fit, at)
+  expect_equal(middle, 1 + 2 * at, tolerance = 0.1)
+  spread <- (qflow(rep(pnorm(1), 2), fit, at) - qflow(rep(pnorm(-1), 2), fit, at)) / 2
+  expect_equal(spread, c(0.2, 0.5), tolerance = 0.15)
+  expect_equal(predict(fit, condition = at, type = "response"), middle, tolerance = 1e-3, ignore_attr = TRUE)
+})

@@ -45,3 +45,16 @@ test_that("extreme raw parameters stay finite, never NaN", {
 test_that("wrong arguments are named", {
   expect_error(base_student_t(df = 0), "df", class = "bijectr_error_argument")
 })
+
+test_that("location and scale by a net", {
+  for (df in c(1, 4.5)) {
+    expect_given_loc_scale_ok(base_student_t(df, net = given_net()), function(x) dt(x, df, log = TRUE),
+      function(x) pt(x, df)
+    )
+  }
+  df <- log1p(exp(1.2))
+  expect_given_loc_scale_ok(base_student_t(trainable = TRUE, net = given_net()), function(x) dt(x, df, log = TRUE),
+    function(x) pt(x, df),
+    own = 1.2
+  )
+})

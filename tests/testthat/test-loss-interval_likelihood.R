@@ -87,7 +87,15 @@ test_that("its gradient is that of the loss", {
       d_condition = 1
     ),
     flow(masked_autoregressive_flow(scalar_affine(), 1, 4), 1, base = base_student_t(4), d_condition = 1),
-    flow(masked_autoregressive_flow(scalar_affine(), 1, 4), 1, base = base_gumbel(), d_condition = 1)
+    flow(masked_autoregressive_flow(scalar_affine(), 1, 4), 1, base = base_gumbel(), d_condition = 1),
+    flow(layer_elementwise(scalar_affine()), 1, base = base_normal(TRUE, "variance"), d_condition = 1),
+    flow(layer_invert(layer_elementwise(scalar_affine())), 1, base = base_cauchy(TRUE), d_condition = 1),
+    flow(list(), 1, base = base_normal(net = given_net()), d_condition = 1),
+    flow(list(), 1, base = base_normal(parameter = "variance", net = given_net()), d_condition = 1),
+    flow(layer_elementwise(scalar_affine()), 1, base = base_student_t(4, net = given_net()), d_condition = 1),
+    flow(list(), 1, base = base_logistic(given_net()), d_condition = 1),
+    flow(list(), 1, base = base_gumbel(net = given_net()), d_condition = 1),
+    flow(list(), 1, base = base_laplace(net = given_net()), d_condition = 1)
   )
   for (f in flows) {
     theta <- rnorm(length(coef(f)), sd = 0.3)
@@ -122,7 +130,7 @@ test_that("ends of a row move together under noise, and a falling map has its en
 test_that("what it cannot train is refused", {
   two <- flow(layer_elementwise(scalar_affine()), 2)
   expect_error(
-    interval_step(flow(layer_elementwise(scalar_affine()), 1, base = base_normal(trainable = TRUE)), 0, 1), "base"
+    interval_step(flow(layer_elementwise(scalar_affine()), 1, base = base_student_t(trainable = TRUE)), 0, 1), "base"
   )
   expect_error(interval_step(flow(layer_elementwise(scalar_affine()), 1, base = base_mixture(2)), 0, 1), "base")
   control <- make_control(NULL, default_control(2, 2), list(steps = 1, validation = 0))

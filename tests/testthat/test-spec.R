@@ -56,7 +56,7 @@ test_that("a specification prints as the call that makes it", {
   )
   dots <- list(
     scalar_chain = list(scalar_affine("exp"), scalar_exp()), net_separate = list(net_mlp(depth = 0), net_fourier(2)),
-    layer_chain = list(layer_flip(), layer_invert(layer_roll(2))), base_categorical = list(3)
+    layer_chain = list(layer_flip(), layer_invert(layer_roll(2))), base_categorical = list(4, net_mlp(3))
   )
   constructors <- grep(families, getNamespaceExports("bijectr"), value = TRUE)
   expect_gt(length(constructors), 70)
