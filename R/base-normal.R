@@ -25,7 +25,9 @@
 #' # linear regression whose spread depends on the condition, too
 #' set.seed(1)
 #' base <- base_normal(net = net_mlp(depth = 0))
-#' f <- fit_flow(dist ~ speed, data = cars, layers = list(), base = base, steps = 500, learning_rate = 0.05)
+#' f <- fit_flow(dist ~ speed,
+#'   data = cars, layers = list(), base = base, steps = 500, learning_rate = 0.05
+#' )
 #' quantile(f, c(0.05, 0.5, 0.95), condition = data.frame(speed = c(5, 15, 25)))
 #' @export
 base_normal <- function(trainable = FALSE, parameter = c("scale", "variance"), net = NULL) {

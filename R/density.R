@@ -90,14 +90,15 @@ spread_of_one <- function(object, n, condition, nodes) {
   given <- if (!is.null(condition)) rows_at(condition, rep(seq_len(n), each = nodes))
   x <- if (!inherits(object, "bijectr_flow") || has_base_net(object)) { # no map, or no base that all rows share
     low <- rep(rule$low, n)
-    at <- function(below, i) points_quantile(object, rep(rule$p, n)[i], rows_at(given, i), below, FALSE)
     out <- numeric(length(low))
-    for (below in c(TRUE, FALSE)) out[low == below] <- at(below, which(low == below))
+    for (below in c(TRUE, FALSE)) {
+      i <- which(low == below)
+      out[i] <- points_quantile(object, rep(rule$p, n)[i], rows_at(given, i), below, FALSE)
+    }
     matrix(out)
   } else {
-    at <- function(p, below) base_quantile(object, p, NULL, lower.tail = below)
-    z <- c(at(rule$p[rule$low], TRUE), at(rule$p[!rule$low], FALSE))
-    native_map(object, matrix(rep(z, n)), given, inverse = FALSE)$value
+    of_base <- function(below) base_quantile(object, rule$p[rule$low == below], NULL, lower.tail = below)
+    native_map(object, matrix(rep(c(of_base(TRUE), of_base(FALSE)), n)), given, inverse = FALSE)$value
   }
   list(x = x, weight = rule$weight, far = rule$far)
 }

@@ -7,8 +7,9 @@
 #'
 #' @param data The data: a data frame or matrix with one column a coordinate and one row an observation, or a numeric
 #'   vector for one coordinate. A list of columns and draws of the posterior package will do as well (their variables,
-#'   chains put together). All columns must be numbers, finite and not constant; classes that are numbers underneath, as
-#'   dates, times, differences of times, units and labelled numbers, are kept and given back: see [sample()].
+#'   chains put together). Columns are numbers, finite and not constant, or factors, logical values and text, see the
+#'   section on tables of mixed columns; classes that are numbers underneath, as dates, times, differences of times,
+#'   units and labelled numbers, are kept and given back: see [sample()].
 #' @param layers A layer or a list of layers, from base to data, such as [coupling_flow()] or
 #'   [masked_autoregressive_flow()]. `NULL` takes [default_layers()]. A [flow()] or an earlier fit is where training
 #'   starts: its layers, parameters and base are taken over, and `base` is not used. If it is standardised already,
@@ -139,27 +140,27 @@
 #' # a single flow, since something is said of its training;
 #' # fit_flow(faithful) is a stack and takes seconds
 #' set.seed(1)
-#' fit <- fit_flow(faithful, steps = 200)
+#' fit <- fit_flow(faithful, steps = 100)
 #' fit
 #' logdensity(fit, data.frame(eruptions = 4, waiting = 80))
 #' sample(fit, 3)
 #'
 #' # a stack of two kinds
-#' fit_flow(faithful, members = c("normal", "full"))
+#' fit_flow(faithful, members = c("normal", "student_t"))
 #'
 #' # flower sizes given the species
-#' fit <- fit_flow(cbind(Sepal.Length, Sepal.Width) ~ Species, data = iris, steps = 200)
+#' fit <- fit_flow(cbind(Sepal.Length, Sepal.Width) ~ Species, data = iris, steps = 100)
 #' sample(fit, 3, condition = data.frame(Species = "setosa"))
 #'
-#' # censored times: survival of lung cancer given age and sex, as a Weibull and a lognormal regression
+#' # a table with a factor: probabilities and a density
+#' fit <- fit_flow(iris, members = c("normal", "cells"))
+#' fit
+#' sample(fit, 3)
+#'
+#' # censored times: survival of lung cancer given sex, as a Weibull regression
 #' if (requireNamespace("survival", quietly = TRUE)) {
-#'   lung <- survival::lung
-#'   fit <- fit_flow(Surv(time, status) ~ age + sex, data = lung, members = c("weibull", "lognormal"))
-#'   print(fit)
-#'   new <- data.frame(age = 60, sex = 1:2)
-#'   print(predict(fit, new, "survival", times = c(100, 365)))
-#'   print(predict(fit, new, "quantile", p = c(0.25, 0.5)))
-#'   plot(fit, "survival", newdata = new, data = lung)
+#'   fit <- fit_flow(Surv(time, status) ~ sex, data = survival::lung, members = "weibull")
+#'   print(predict(fit, data.frame(sex = 1:2), "survival", times = c(100, 365)))
 #' }
 #' @order 1
 #' @export
