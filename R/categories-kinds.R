@@ -156,15 +156,9 @@ log_shares.bijectr_local <- function(object, condition, n) {
   given <- indicate_codes(all_rows(condition), object$levels)
   linear <- linear_shares(object, given)
   out <- linear
-  size <- max(1, LOCAL_CHUNK %/% nrow(object$given))
-  q <- ncol(object$given)
-  square <- rowSums(object$given^2)
   mass <- rowSums(object$y)
-  for (start in seq(1, by = size, length.out = ceiling(n / size))) {
-    i <- start:min(n, start + size - 1)
-    here <- given[i, , drop = FALSE]
-    distance <- outer(rowSums(here^2), square, `+`) - 2 * tcrossprod(here, object$given)
-    near <- exp(-sqrt(pmax(distance, 0) / q) / object$width)
+  for (i in row_chunks(n, LOCAL_CHUNK %/% nrow(object$given))) {
+    near <- nearness(given[i, , drop = FALSE], object$given, object$width)
     out[i, ] <- log(near %*% object$y + object$strength * exp(linear[i, , drop = FALSE])) -
       log(drop(near %*% mass) + object$strength)
   }

@@ -25,8 +25,10 @@ cell_sizes <- function(problem) {
   given <- problem$condition
   if (is.null(given)) return(list())
   groups <- problem$rules$groups %||% seq_len(n_columns(given))
+  look <- look_at_rows(problem$rows$train, problem$weights, rows_enough(n_columns(given)))
+  x <- rows_at(given, look$rows)
   few <- Filter(function(by) {
-    count <- length(unique(cell_keys(rows_at(given, problem$rows$train)[, by, drop = FALSE])))
+    count <- length(unique(cell_keys(x[, by, drop = FALSE])))
     count > 1 && count <= CELL_VALUES
   }, unname(split(seq_along(groups), groups)))
   if (!length(few)) return(list())
@@ -36,7 +38,8 @@ cell_sizes <- function(problem) {
   }), recursive = FALSE)
 }
 
-cell_keys <- function(given) do.call(paste, lapply(seq_len(ncol(given)), function(j) format(given[, j], digits = 12)))
+# One string a row, the same where values agree to twelve digits.
+cell_keys <- function(given) do.call(paste, lapply(seq_len(ncol(given)), function(j) signif(given[, j], 12)))
 
 cells_member <- function(problem, rows, size) {
   at <- closed_rows(problem, rows)

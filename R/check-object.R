@@ -121,6 +121,22 @@ FIT_FIELDS <- list(
   state = null_or(function(x) is.list(x) && some_count(x[["seed"]]) && is.numeric(x[["counters"]]))
 )
 
+# All of them, NULL where nothing is `known`.
+fit_fields <- function(known) {
+  out <- lapply(FIT_FIELDS, function(is) NULL)
+  out[names(known)] <- known
+  out
+}
+
+# What has become of several fits that are one: the least of it.
+worst_status <- function(fits) {
+  status <- vapply(fits, `[[`, "", "status")
+  status[which.max(match(status, c(COMPLETE, EARLY)))]
+}
+
+# Whether x are numbers of places, of `most` there are.
+are_places <- function(x, most) is.numeric(x) && !anyNA(x) && all(x >= 1 & x <= most & x == round(x))
+
 # As check_object(), for verbs that read what is a fit's alone, or the insides of layers: the core builds the flow.
 check_fit <- function(object) {
   check_object(object)

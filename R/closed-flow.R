@@ -34,3 +34,11 @@ closed_rows <- function(problem, rows, most = rows_enough(problem$d)) {
     given = unname(rows_at(problem$condition, look$rows))
   )
 }
+
+# ---- rows nearby -----------------------------------------------------------------------------------------------------
+
+# Squared distances of rows of x, a row each, from those of y, a column each.
+squared_distances <- function(x, y) pmax(outer(rowSums(x^2), rowSums(y^2), `+`) - 2 * tcrossprod(x, y), 0)
+
+# exp(-r / width), r the root of the mean squared difference of conditions.
+nearness <- function(x, y, width) exp(-sqrt(squared_distances(x, y) / ncol(x)) / width)

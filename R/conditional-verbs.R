@@ -52,9 +52,7 @@ points_density.bijectr_marginal <- function(object, points, condition) {
   n <- n_rows(points)
   each <- if (object$exact) 1 else object$draws
   out <- numeric(n)
-  size <- max(1, PART_CHUNK %/% each)
-  for (start in seq(1, by = size, length.out = ceiling(n / size))) {
-    i <- start:min(n, start + size - 1)
+  for (i in row_chunks(n, PART_CHUNK %/% each)) {
     z <- matrix(NA_real_, length(i), object$of$d)
     z[, object$free] <- rows_at(points, i)
     found <- with_seed(1, weighted_rows(object$of, z, object$free, object$proposal, object$at, each))

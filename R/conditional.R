@@ -56,7 +56,8 @@ conditional <- function(fit, ..., condition = NULL, draws = 2000) {
   if (!length(values) || is.null(names(values)) || !all(nzchar(names(values)))) {
     stop_arg("Columns that are given need names, as in {.code conditional(fit, Species = \"setosa\")}.")
   }
-  of <- whole_and_fixed(fit, condition)
+  check_divisible(fit)
+  at <- fixed_condition(fit, condition)
   fixed <- column_numbers(fit, names(values), "...")
   if (length(fixed) == fit$d) stop_arg("All columns are given: {.fn logdensity} says how likely they are.")
   n <- max(lengths(values))
@@ -65,9 +66,9 @@ conditional <- function(fit, ..., condition = NULL, draws = 2000) {
     if (length(x) < n) x[rep(1L, n)] else x
   })
   given <- given_points(fit, list2DF(values), fixed)
-  out <- new_part(fit, fixed, of$condition, draws, "conditional")
+  out <- new_part(fit, fixed, at, draws, "conditional")
   out$given <- given
-  found <- with_seed(1, weighted_rows(fit, given, fixed, out$proposal, of$condition, if (out$exact) 1 else draws))
+  found <- with_seed(1, weighted_rows(fit, given, fixed, out$proposal, at, if (out$exact) 1 else draws))
   found <- weigh_columns(matrix(found$log_weight, ncol = n))
   if (out$exact) found$ess[] <- draws
   out[c("log_evidence", "ess", "error")] <- found[c("log_mean", "ess", "error")]
@@ -93,7 +94,8 @@ marginal <- function(fit, columns, condition = NULL, draws = 2000) {
   check_given("fit", "columns")
   check_object(fit)
   draws <- check_count(draws, "draws", min = 100)
-  of <- whole_and_fixed(fit, condition)
+  check_divisible(fit)
+  at <- fixed_condition(fit, condition)
   if (is.character(columns)) {
     kept <- column_numbers(fit, columns, "columns")
   } else {
@@ -103,25 +105,26 @@ marginal <- function(fit, columns, condition = NULL, draws = 2000) {
     kept <- as.integer(columns)
   }
   if (!length(kept)) stop_arg("{.arg columns} must name at least one column.")
-  new_part(fit, setdiff(seq_len(fit$d), kept), of$condition, draws, "marginal")
+  new_part(fit, setdiff(seq_len(fit$d), kept), at, draws, "marginal")
 }
 
 # ---- pieces ----------------------------------------------------------------------------------------------------------
 
-# The conditions of the fit, encoded.
-whole_and_fixed <- function(fit, condition) {
+check_divisible <- function(fit) {
   if (!is.null(fit$dropped)) {
     stop_arg("Fits with {.code collinear = \"drop\"} have no conditional and marginal distributions.")
   }
   if (!is.null(fit$response)) {
     stop_arg("The left side of the formula of this fit is computed from columns: it has no parts that could be given.")
   }
-  list(condition = if (fit$d_condition > 0) all_rows(as_one_row(take_condition(fit, condition, NULL))))
 }
 
-as_one_row <- function(condition) {
+# The one row of conditions that a fit is fixed at, encoded; NULL where it has none.
+fixed_condition <- function(fit, condition) {
+  if (fit$d_condition == 0) return(NULL)
+  condition <- take_condition(fit, condition, NULL)
   if (n_rows(condition) != 1) stop_arg("{.arg condition} must be one row, not {n_rows(condition)}.")
-  condition
+  all_rows(condition)
 }
 
 column_numbers <- function(fit, names, name) {
@@ -156,8 +159,8 @@ new_part <- function(fit, fixed, condition, draws, kind) {
     list(
       format = FORMAT_VERSION, d = length(free), d_condition = 0L, names = coordinate_labels(fit)[free],
       codecs = if (!is.null(fit$codecs)) fit$codecs[free], condition = NULL, response = NULL, form = form,
-      dropped = NULL,
-      of = fit, free = free, fixed = fixed, at = condition, draws = draws, exact = is_exact_given(fit, given),
+      dropped = NULL, of = fit, free = free, fixed = fixed, at = condition, draws = draws,
+      exact = is_exact_given(fit, given),
       proposal = make_proposal(fit, given, condition)
     ),
     class = c(paste0("bijectr_", kind), "bijectr_part", "bijectr_flow")

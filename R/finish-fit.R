@@ -118,13 +118,12 @@ new_fit <- function(flow, run, control, origin, class = NULL) {
   }
   flow["params"] <- list(kept)
   control["callback"] <- list(NULL)
-  fields <- lapply(FIT_FIELDS, function(is) NULL)
   known <- list(
     control = control, status = run$status, steps = counters[["step"]], epochs = counters[["epoch"]],
     seconds = (origin$seconds %||% 0) + run$seconds, history = rbind(origin$history, as.data.frame(records)),
     state = state
   )
-  fields[names(origin)] <- origin
+  fields <- fit_fields(origin)
   fields[names(known)] <- known
   structure(c(unclass(flow), fields), class = c(class, "bijectr_fit", "bijectr_flow"))
 }

@@ -3,12 +3,11 @@
 # It may come from a file: the fits are looked at by their own verbs.
 check_gaps_fit <- function(fit) {
   if (!identical(fit[["format"]], FORMAT_VERSION)) check_format(fit[["format"]])
-  count <- function(x, most) is.numeric(x) && !anyNA(x) && all(x >= 1 & x <= most & x == round(x))
   d <- fit[["d"]]
-  if (!(one_number(d) && count(d, 1e6))) stop_damaged("d")
+  if (!(one_number(d) && are_places(d, 1e6))) stop_damaged("d")
   side <- fit[["condition"]]
   d_condition <- fit[["d_condition"]]
-  if (!(one_number(d_condition) && count(d_condition + 1, 1e6))) stop_damaged("d_condition")
+  if (!(one_number(d_condition) && are_places(d_condition + 1, 1e6))) stop_damaged("d_condition")
   of_columns <- function(names, codecs, d) {
     (is.null(names) || is.character(names) && length(names) == d) && is.list(codecs %||% list()) &&
       length(codecs) %in% c(0, d)
@@ -23,7 +22,7 @@ check_gaps_fit <- function(fit) {
     if (!FIT_FIELDS[[field]](fit[[field]])) stop_damaged(field)
   }
   k <- length(fit[["gaps"]])
-  if (!count(fit[["gaps"]], d)) stop_damaged("gaps")
+  if (!are_places(fit[["gaps"]], d)) stop_damaged("gaps")
   if (!is.numeric(fit[["centre"]]) || length(fit[["centre"]]) != k) stop_damaged("centre")
   patterns <- fit[["patterns"]]
   whole <- is.list(patterns) && is.logical(patterns[["missing"]]) && identical(ncol(patterns[["missing"]]), k) &&
@@ -31,8 +30,8 @@ check_gaps_fit <- function(fit) {
     all(patterns[["weight"]] >= 0) && is.numeric(patterns[["rate"]]) && length(patterns[["rate"]]) == k
   if (!isTRUE(whole) || anyNA(patterns$missing)) stop_damaged("patterns")
   for (block in fit[["blocks"]]) {
-    whole <- is.list(block) && count(block[["columns"]], d) && count(block[["given"]], d) &&
-      count(block[["flags"]], k) && inherits(block[["fit"]], "bijectr_fit")
+    whole <- is.list(block) && are_places(block[["columns"]], d) && are_places(block[["given"]], d) &&
+      are_places(block[["flags"]], k) && inherits(block[["fit"]], "bijectr_fit")
     if (!isTRUE(whole)) stop_damaged("blocks")
   }
   columns <- unlist(lapply(fit$blocks, `[[`, "columns"))

@@ -251,14 +251,13 @@ keep_blocks <- function(done, fit) {
 
 new_gaps_fit <- function(model, plan, rows, call, nobs, by_formula) {
   fits <- lapply(model$blocks, `[[`, "fit")
-  worst <- which.max(match(vapply(fits, `[[`, "", "status"), c(COMPLETE, EARLY)))
   total <- function(field) sum(vapply(fits, `[[`, 0, field))
   fields <- list(
     format = FORMAT_VERSION, d = sum(lengths(lapply(model$blocks, `[[`, "columns"))),
     d_condition = length(plan$condition$codecs), call = call,
     formula = if (!is.null(by_formula)) bare_formula(by_formula$formula), rows = rows,
     na.action = by_formula$na_action, nobs = nobs, loglik = NULL, held_out_loglik = NULL,
-    status = fits[[worst]]$status, steps = total("steps"), seconds = total("seconds")
+    status = worst_status(fits), steps = total("steps"), seconds = total("seconds")
   )
   structure(c(fields, plan, model), class = c("bijectr_gaps_fit", "bijectr_fit", "bijectr_flow"))
 }

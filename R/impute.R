@@ -40,7 +40,7 @@ impute <- function(fit, data, m = 5, condition = NULL, draws = 500, type = NULL,
   if (type == "mids" && !(has_mice && is.data.frame(data))) {
     stop_arg("{.code type = \"mids\"} needs a data frame and the package {.pkg mice}.")
   }
-  whole_and_fixed(fit, one_of(condition, fit, data))
+  check_divisible(fit)
   labels <- coordinate_labels(fit)
   if (is.null(colnames(data)) && ncol(data) == fit$d) colnames(data) <- labels
   z <- all_rows(take_points(data, fit$d, labels, fit$codecs, "data", gaps = TRUE))
@@ -72,13 +72,6 @@ impute <- function(fit, data, m = 5, condition = NULL, draws = 500, type = NULL,
   structure(out, ess = filled$ess)
 }
 
-# One row of conditions, for what only looks whether there are some.
-one_of <- function(condition, fit, data) {
-  if (fit$d_condition == 0) return(NULL)
-  if (is.null(condition)) data[1, , drop = FALSE] else if (is.null(dim(condition))) condition[1] else
-    condition[1, , drop = FALSE]
-}
-
 # list(z, ess): an array of rows, columns and `m` completions, and of each row the effective number of draws.
 fill_rows <- function(fit, z, condition, m, draws) {
   out <- array(z, c(dim(z), m))
@@ -91,7 +84,8 @@ fill_rows <- function(fit, z, condition, m, draws) {
     exact <- is_exact_given(fit, known)
     if (!exact && is.null(proposal)) proposal <- make_proposal(fit, known, condition)
     each <- if (exact) m else draws
-    for (part in split(i, (seq_along(i) - 1) %/% max(1, PART_CHUNK %/% each))) {
+    for (rows in row_chunks(length(i), PART_CHUNK %/% each)) {
+      part <- i[rows]
       here <- if (!is.null(condition)) rows_at(condition, if (n_rows(condition) == 1) 1L else part)
       found <- weighted_rows(fit, z[part, , drop = FALSE], known, proposal, here, each)
       weight <- matrix(found$log_weight, each)

@@ -55,7 +55,7 @@ member_kinds <- function() {
       layers <- affine_layers(problem$d, problem$d_condition, problem$levels)
       trained_member(problem, rows, layers, base_student_t(4, trainable = is.null(problem$observed)))
     }, decay = 0),
-    cells = closed("normal by cell", cells_member, TRUE, cell_sizes, of = "points"),
+    cells = closed("normal by cell", cells_member, TRUE, function(problem) problem$cells, of = "points"),
     nearby = closed("rows nearby", nearby_member, TRUE, nearby_sizes, c(20, NEARBY_ROWS), "points"),
     beyond = closed("beyond the supports found", beyond_member, TRUE),
     weibull = times("Weibull", "minimum"),

@@ -77,13 +77,8 @@ nearby_residuals <- function(object, points, condition) {
 NEARBY_CHUNK <- 2e6
 
 for_nearby <- function(object, condition, n, f) {
-  size <- max(1, NEARBY_CHUNK %/% nrow(object$given))
-  square <- rowSums(object$given^2)
-  for (start in seq(1, by = size, length.out = ceiling(n / size))) {
-    i <- start:min(n, start + size - 1)
-    here <- rows_at(condition, i)
-    distance <- outer(rowSums(here^2), square, `+`) - 2 * tcrossprod(here, object$given)
-    weight <- exp(-sqrt(pmax(distance, 0) / ncol(here)) / object$near) * rep(object$w, each = length(i))
+  for (i in row_chunks(n, NEARBY_CHUNK %/% nrow(object$given))) {
+    weight <- nearness(rows_at(condition, i), object$given, object$near) * rep(object$w, each = length(i))
     total <- rowSums(weight) + object$strength
     f(i, weight / total, object$strength / total)
   }
@@ -94,12 +89,10 @@ points_density.bijectr_nearby <- function(object, points, condition) {
   at <- nearby_residuals(object, points, condition)
   d <- object$d
   kernel <- t(forwardsolve(object$root, t(object$residual)))
-  square <- rowSums(kernel^2)
   own <- log_student_t(rowSums(at$u^2), diag(d), object$df)
   out <- numeric(nrow(at$u))
   for_nearby(object, condition, length(out), function(i, weight, regression) {
-    u <- at$u[i, , drop = FALSE]
-    distance <- pmax(outer(rowSums(u^2), square, `+`) - 2 * tcrossprod(u, kernel), 0)
+    distance <- squared_distances(at$u[i, , drop = FALSE], kernel)
     height <- -d / 2 * log(2 * pi) - d * log(object$width)
     near <- rowSums(weight * exp(-distance / (2 * object$width^2)))
     out[i] <<- log_add(log(near) + height, log(regression) + own[i])
@@ -129,9 +122,7 @@ points_drawn.bijectr_nearby <- function(object, n, condition) {
 # From the line to the units of the data.
 nearby_back <- function(object, z) {
   line <- object$line
-  z <- z * rep(line$scale, each = nrow(z)) + rep(line$center, each = nrow(z))
-  if (is.null(line$layer)) return(z)
-  native_map(with_seed(1, new_flow(line$layer, object$d, base_normal(), 0L)), z, NULL, inverse = FALSE)$value
+  from_the_line(z * rep(line$scale, each = nrow(z)) + rep(line$center, each = nrow(z)), line$layer)$value
 }
 
 #' @export

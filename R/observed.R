@@ -161,10 +161,7 @@ representatives <- function(observed, support, weights = NULL) {
     z <- ifelse(exact, lower, mean + sd * moments$mean)
     spread <- ifelse(exact, 0, sd^2 * moments$variance)
   }
-  if (!is.null(layer)) {
-    map <- with_seed(1, new_flow(layer, 1L, base_normal(), 0L))
-    z <- native_map(map, matrix(z), NULL, inverse = FALSE)$value[, 1]
-  }
+  z <- from_the_line(matrix(z), layer)$value[, 1]
   z <- pmin(pmax(z, observed$lower), observed$upper)
   ifelse(exact, observed$lower, z)
 }

@@ -87,12 +87,9 @@ propose_rows <- function(proposal, x, free, n) {
     log(weight[c]) + log_student_t(q, parts[[c]]$root, PROPOSAL_DF)
   }))
   line <- u * rep(proposal$scale[free], each = n) + rep(proposal$center[free], each = n)
-  if (!is.null(proposal$layer)) {
-    map <- layer_elementwise(proposal$layer$scalar[free])
-    out <- native_map(with_seed(1, new_flow(map, length(free), base_normal(), 0L)), line, NULL, inverse = FALSE)
-    return(list(x = out$value, log_q = log_q - out$logdet - sum(log(proposal$scale[free]))))
-  }
-  list(x = line, log_q = log_q - sum(log(proposal$scale[free])))
+  layer <- proposal$layer
+  out <- from_the_line(line, if (!is.null(layer)) layer_elementwise(layer$scalar[free]))
+  list(x = out$value, log_q = log_q - out$logdet - sum(log(proposal$scale[free])))
 }
 
 cycle_rows <- function(x, n) if (!is.null(x)) rows_at(x, rep_len(seq_len(n_rows(x)), n))

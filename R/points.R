@@ -75,6 +75,12 @@ put_back <- function(value, at) {
 # One row for all of n.
 repeat_row <- function(x, n) if (is.list(x)) lapply(x, rep, n) else x[rep(1L, n), , drop = FALSE]
 
+# The numbers from 1 to n in pieces of at most `size`, for what would take too much memory at once.
+row_chunks <- function(n, size) {
+  size <- max(1, size)
+  lapply(seq(1, by = size, length.out = ceiling(n / size)), function(first) first:min(n, first + size - 1))
+}
+
 # R lets what is no longer used pile up until its heap is full, by as much as half of a large table: between the stages
 # of its fit a collection costs less than anything else.
 collect_garbage <- function(data) if (n_rows(data) * n_columns(data) >= 1e6) gc(verbose = FALSE)

@@ -20,10 +20,8 @@ flow_response <- function(flow, newdata, condition) {
   whole <- whole_table(flow) # columns that were left out have means, too
   units <- response_units(whole)
   if (is_stack(flow) && !(all(vapply(units, `[[`, NA, "linear")) && keeps_tails(flow))) flow <- with_moments(flow)
-  size <- max(1, RESPONSE_CHUNK %/% spread_size(flow))
   mean <- outside <- far <- matrix(0, at$n, whole$d)
-  for (start in seq(1, by = size, length.out = ceiling(at$n / size))) {
-    rows <- start:min(at$n, start + size - 1)
+  for (rows in row_chunks(at$n, RESPONSE_CHUNK %/% spread_size(flow))) {
     spread <- points_spread(flow, length(rows), rows_at(at$condition, rows))
     x <- tell_nan(spread$x, "The draw")
     if (is_whole(flow)) x <- to_whole(x)

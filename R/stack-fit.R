@@ -59,6 +59,7 @@ stack_problem <- function(problem, levels, members) {
   problem$rules <- rules
   problem["levels"] <- list(levels)
   problem["control"] <- list(members$control)
+  problem$cells <- cell_sizes(problem)
   problem["values"] <- list(if (problem$rows_are %in% c("whole", "levels")) few_values(problem))
   line <- line_behind(problem, supports)
   # linear functions of each other are told here, once

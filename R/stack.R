@@ -35,10 +35,7 @@ new_stack <- function(problem, found, weight, densities, fields) {
   for (i in seq_along(members)) members[[i]]$weight <- members[[i]]$weight / total
   out <- list(format = FORMAT_VERSION, d = problem$d, d_condition = problem$d_condition)
   out[names(plan)] <- plan
-  fits <- lapply(FIT_FIELDS, function(is) NULL)
-  fits[names(fields)] <- fields
-  fits["history"] <- list(NO_HISTORY)
-  out <- c(out, fits, list(members = members, held_out = densities))
+  out <- c(out, fit_fields(c(fields, list(history = NO_HISTORY))), list(members = members, held_out = densities))
   structure(out, class = c("bijectr_stack", "bijectr_fit", "bijectr_flow"))
 }
 

@@ -52,10 +52,8 @@ flow_quantiles <- function(flow, newdata, condition, p) {
 # What `compute(i, condition)` gives for rows i of conditions, `m` values each, as a matrix: chunk by chunk. Without
 # conditions all rows are alike.
 by_rows <- function(at, m, compute) {
-  size <- max(1, SURVIVAL_CHUNK %/% max(1, m))
   value <- matrix(0, at$n, m)
-  for (start in seq(1, by = size, length.out = ceiling(at$n / size))) {
-    i <- start:min(at$n, start + size - 1)
+  for (i in row_chunks(at$n, SURVIVAL_CHUNK %/% max(1, m))) {
     if (m > 0) value[i, ] <- compute(i, rows_at(at$condition, i))
   }
   value <- put_back(value, at)

@@ -27,7 +27,7 @@ column_roles <- function(z, codecs, supports, weights, rows, find) {
     if (!is.null(whole)) return(whole_role(whole))
     steps <- if (is.null(given)) found_steps(column(one, 1), weights)
     if (!is.null(steps)) return(whole_role(counts(), steps$step, steps$origin))
-    atoms <- found_atoms(column(one, 1), rows, weights)
+    atoms <- found_atoms(column(one, 1), weights)
     if (length(atoms)) list(kind = "atoms", atoms = atoms) else list(kind = "line")
   })
 }
@@ -56,7 +56,7 @@ common_divisor <- function(a, b) if (b == 0) a else common_divisor(b, a %% b)
 # and rarely agree.
 ATOMS_REST <- 30
 
-found_atoms <- function(x, rows, weights) {
+found_atoms <- function(x, weights) {
   if (!is.null(weights)) x <- x[weights > 0]
   values <- count_values(x)
   at <- find_atoms(values)

@@ -4,9 +4,8 @@
 #' @export
 check_composed.bijectr_table <- function(object) {
   if (!identical(.subset2(object, "format"), FORMAT_VERSION)) check_format(object[["format"]])
-  count <- function(x, most) is.numeric(x) && !anyNA(x) && all(x >= 1 & x <= most & x == round(x))
   d <- object[["d"]]
-  if (!(one_number(d) && count(d, 1e6))) stop_damaged("d")
+  if (!(one_number(d) && are_places(d, 1e6))) stop_damaged("d")
   if (!some_count(object[["d_condition"]])) stop_damaged("d_condition")
   roles <- object[["roles"]]
   if (!is.list(roles) || length(roles) != d || !all(vapply(roles, is_role, NA))) stop_damaged("roles")
@@ -15,7 +14,7 @@ check_composed.bijectr_table <- function(object) {
   if (!is.list(blocks) || !length(blocks)) stop_damaged("blocks")
   for (block in blocks) {
     whole <- is.list(block) && isTRUE(block[["kind"]] %in% c("levels", "whole", "atoms", "rest", "line")) &&
-      count(block[["columns"]], d) && count(block[["given"]], d) && inherits(block[["fit"]], "bijectr_fit") &&
+      are_places(block[["columns"]], d) && are_places(block[["given"]], d) && inherits(block[["fit"]], "bijectr_fit") &&
       !is_table(block$fit) && identical(as.numeric(block$fit[["d"]]), as.numeric(length(block$columns)))
     if (!isTRUE(whole)) stop_damaged("blocks")
     check_object(block$fit)

@@ -87,22 +87,16 @@ table_roles <- function(opened, weights, rules, find) {
   n <- n_rows(z)
   weights <- check_weights(weights, n)
   supports <- given_supports(rules$support, rules$lower, rules$upper, n_columns(z), opened$names, opened$codecs)
-  told <- character()
-  roles <- withCallingHandlers(
-    column_roles(z, opened$codecs, supports, weights, list(train = seq_len(n)), find && rules$whole),
-    bijectr_warning_counts = function(w) {
-      told <<- c(told, "one")
-      invokeRestart("muffleWarning")
-    }
-  )
+  roles <- column_roles(z, opened$codecs, supports, weights, list(train = seq_len(n)), find && rules$whole)
   if (!needs_blocks(roles)) return(NULL)
   for (j in seq_along(roles)) if (roles[[j]]$kind == "levels") roles[[j]]$names <- opened$codecs[[j]]$levels
-  if (length(told)) tell_whole(roles, column_labels(z), supports)
+  tell_whole(roles, column_labels(z), supports)
   list(roles = roles, supports = supports)
 }
 
 tell_whole <- function(roles, labels, supports) {
   found <- which(vapply(roles, `[[`, "", "kind") == "whole" & vapply(supports, is.null, NA))
+  if (!any(vapply(roles[found], function(role) role$step == 1, NA))) return(invisible())
   cli::cli_warn(c(
     "{cli::qty(length(found))}Column{?s} {.field {labels[found]}} {?is/are} whole numbers with few values: {?it is/they
      are} fitted by {?its/their} probabilities.",
@@ -146,13 +140,11 @@ fit_table <- function(opened, found, condition, weights, rules, seconds, fit_blo
     names = opened$names, codecs = opened$codecs, condition = side, response = by_formula$response, form = form,
     dropped = NULL
   )
-  fit <- new_table(blocks, roles, plan, rows, n_columns(z), length(side$codecs), list(
+  new_table(blocks, roles, plan, rows, n_columns(z), length(side$codecs), list(
     call = call, formula = if (!is.null(by_formula)) bare_formula(by_formula$formula), standardize = rules$standardize,
     na.action = by_formula$na_action, digest = data_digest(z, given, by_formula$formula),
     nobs = count_rows(n, weights), seconds = elapsed()
   ), sum_of_weights(counted, weights))
-  density <- points_density(fit, z, given)
-  add_evaluation(fit, list(loglik = log_likelihoods(density, weights, rows)$loglik))
 }
 
 sum_of_weights <- function(i, weights) if (is.null(weights)) length(i) else sum(weights[i])
@@ -184,18 +176,17 @@ block_rules <- function(block, roles, rules, supports) {
 new_table <- function(blocks, roles, plan, rows, d, d_condition, fields, total) {
   fits <- lapply(blocks, `[[`, "fit")
   share <- vapply(blocks, `[[`, 0, "share")
-  worst <- which.max(match(vapply(fits, `[[`, "", "status"), c(COMPLETE, EARLY)))
-  out <- lapply(FIT_FIELDS, function(is) NULL)
   flow <- sum(share * vapply(fits, function(fit) fit$reference$flow %||% NA_real_, 0))
   of_normal <- stats::setNames(rep(list(NA_real_), length(REFERENCE_FIELDS)), REFERENCE_FIELDS)
   known <- c(fields, list(
     loss = loss_maximum_likelihood(), control = fits[[length(fits)]]$control, rows = rows,
-    status = fits[[worst]]$status, steps = sum(vapply(fits, `[[`, 0, "steps")), epochs = 0, history = NO_HISTORY,
+    status = worst_status(fits), steps = sum(vapply(fits, `[[`, 0, "steps")), epochs = 0, history = NO_HISTORY,
+    loglik = sum(vapply(fits, function(fit) fit$loglik %||% NA_real_, 0)),
     held_out_loglik = flow * total, reference = replace(of_normal, "flow", flow)
   ))
-  out[names(known)] <- known
+  head <- list(format = FORMAT_VERSION, d = d, d_condition = d_condition)
   structure(
-    c(list(format = FORMAT_VERSION, d = d, d_condition = d_condition), plan, out, list(roles = roles, blocks = blocks)),
+    c(head, plan, fit_fields(known), list(roles = roles, blocks = blocks)),
     class = c("bijectr_table", "bijectr_fit", "bijectr_flow")
   )
 }

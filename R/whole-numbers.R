@@ -46,7 +46,16 @@ is_whole <- function(flow) flow$d == 1 && inherits(flow$codecs[[1]], "bijectr_co
 # below 0, and that end is no further from the median than five times the distance from there to the 5 per cent
 # quantile, see ?supports.
 support_of_whole <- function(given, x, rows, weights, find) {
-  if (is.null(given) && find) given <- found_whole(x, rows, weights)
+  if (is.null(given) && find) {
+    given <- found_whole(x, rows, weights)
+    if (!is.null(given)) {
+      cli::cli_warn(c(
+        "Column {.field {column_label(x, 1)}} is whole numbers with few values: it is fitted by their probabilities.",
+        i = "{.code support = counts({if (is.finite(given$lower)) '' else '-Inf'})} says so; {.code support = \"real\"}
+             fits a density."
+      ), class = "bijectr_warning_counts")
+    }
+  }
   if (!is.null(given) && given$whole) given$exact <- TRUE
   given
 }
@@ -63,10 +72,6 @@ found_whole <- function(x, rows, weights) {
   w <- look$weights[look$rows]
   q <- weighted_quantile(train, c(0.5, 0.05), w) + 0.5
   near_0 <- min(value) >= 0 && q[1] <= 5 * max(0.5, q[1] - q[2])
-  cli::cli_warn(c(
-    "Column {.field {column_label(x, 1)}} is whole numbers with few values: it is fitted by their probabilities.",
-    i = "{.code support = counts({if (near_0) '' else '-Inf'})} says so; {.code support = \"real\"} fits a density."
-  ), class = "bijectr_warning_counts")
   if (near_0) counts() else counts(-Inf)
 }
 
