@@ -3,8 +3,8 @@
 # the bits are the same in any case.
 
 # list(results, status): what `work(job)` gives for each job, NULL for those that were not begun. They are done in
-# batches: between these interrupts are looked for, and the bar moves. `seconds`: a budget for all, of which each job
-# gets its share as `job$seconds`.
+# batches of some seconds by the pace of the one before: between these interrupts are looked for, and the bar moves.
+# `seconds`: a budget for all, of which each job gets its share as `job$seconds`.
 run_jobs <- function(jobs, work, seconds = NULL, progress = FALSE) {
   started <- Sys.time()
   elapsed <- function() as.double(Sys.time() - started, units = "secs")
@@ -18,23 +18,30 @@ run_jobs <- function(jobs, work, seconds = NULL, progress = FALSE) {
     )
   }
   status <- "finished"
-  batches <- split(seq_along(jobs), (seq_along(jobs) - 1) %/% (if (progress) side$count else BATCH * side$count))
-  for (batch in batches) {
+  at <- 0
+  pace <- 0 # seconds of one worker for a job
+  while (at < length(jobs)) {
+    left <- length(jobs) - at
+    here <- pace * left < side$worth
+    workers <- if (here) 1 else side$count
+    batch <- at + seq_len(if (here) 1 else batch_size(left, workers, pace))
     now <- jobs[batch]
     if (!is.null(seconds)) {
-      left <- max(seconds - elapsed(), 1e-3)
-      share <- left * side$count / (length(jobs) - batch[1] + 1)
+      share <- max(seconds - elapsed(), 1e-3) * workers / left
       now <- lapply(now, function(job) c(job, seconds = share))
     }
-    done <- guarded(side$apply(now, work))
+    before <- elapsed()
+    apply <- if (here) lapply else side$apply
+    done <- guarded(apply(now, work))
     if (inherits(done, "interrupt")) {
       status <- "interrupted"
       break
     }
     if (inherits(done, "error")) stop(done)
     results[batch] <- done
+    at <- batch[length(batch)]
+    pace <- (elapsed() - before) * min(workers, length(batch)) / length(batch)
     if (progress) {
-      at <- batch[length(batch)]
       remaining <- format_seconds(remaining_seconds(elapsed(), at / length(jobs), seconds))
       cli::cli_progress_update(set = at, id = bar)
     }
@@ -43,22 +50,31 @@ run_jobs <- function(jobs, work, seconds = NULL, progress = FALSE) {
   list(results = results, status = status)
 }
 
+# As many jobs for each worker as take BATCH_SECONDS; one where the pace is not known.
+batch_size <- function(left, workers, pace) {
+  min(left, workers * if (pace > 0) max(1, round(BATCH_SECONDS / pace)) else 1)
+}
+
+BATCH_SECONDS <- 4
+
 # By the pace of the share that is done, and no more than the budget has left.
 remaining_seconds <- function(elapsed, done, seconds = NULL) {
   max(0, min(elapsed * (1 - done) / done, (seconds %||% Inf) - elapsed))
 }
 
-# Jobs of a batch, for each that is done at a time.
-BATCH <- 12
+# Seconds of work that are worth a fork: a fork copies what its collection of garbage touches, which some machines take
+# a second for.
+FORK_SECONDS <- 4
 
-# How jobs are done, list(count, apply): so many at a time.
+# How jobs are done, list(count, worth, apply): so many at a time where the work that is left is `worth` these seconds,
+# else one after another here.
 side_by_side <- function() {
-  if (has_future_plan()) return(list(count = future_workers(), apply = in_futures))
+  if (has_future_plan()) return(list(count = future_workers(), worth = 0, apply = in_futures))
   count <- thread_count()
   if (count == 1 || .Platform$OS.type != "unix" || !isTRUE(getOption("bijectr.fork", TRUE))) {
-    return(list(count = 1, apply = lapply))
+    return(list(count = 1, worth = Inf))
   }
-  list(count = count, apply = function(jobs, work) {
+  list(count = count, worth = FORK_SECONDS, apply = function(jobs, work) {
     done <- suppressWarnings(parallel::mclapply(jobs, on_one_thread(work),
       mc.cores = count, mc.preschedule = TRUE, mc.set.seed = FALSE
     ))
