@@ -26,14 +26,13 @@ log_shares.bijectr_frequencies <- function(object, condition, n) matrix(object$p
 #' @export
 intact_categories.bijectr_frequencies <- function(object) length(object$params) == length(object$values)
 
-# Training rows as these kinds see them, list(y, given, w): `y` has the weight of a row in the column of its value.
-category_rows <- function(problem, rows) {
-  i <- rows$train
-  w <- problem$weights[i]
-  if (!is.null(w)) {
-    i <- i[w > 0]
-    w <- w[w > 0] / mean(w[w > 0])
-  }
+# Training rows as these kinds see them, list(y, given), `most` of them: `y` has the weight of a row in the column of its
+# value.
+category_rows <- function(problem, rows, most = Inf) {
+  look <- look_at_rows(rows$train, problem$weights, most)
+  i <- look$rows
+  w <- look$weights[i]
+  if (!is.null(w)) w <- w / mean(w)
   x <- column_at(problem$data, 1, i)
   given <- if (problem$d_condition > 0) indicate_codes(rows_at(problem$condition, i), problem$levels)
   list(y = indicate_values(x, problem$values, w), given = given)
@@ -52,6 +51,7 @@ indicate_codes <- function(given, levels) {
 
 # ---- linear ----------------------------------------------------------------------------------------------------------
 
+LINEAR_ROWS <- 50000
 LINEAR_RIDGES <- c(100, 25, 6, 1.6, 0.4, 0.1) # the stronger the sooner found
 
 linear_sizes <- function() lapply(LINEAR_RIDGES, function(ridge) list(ridge = ridge))
@@ -59,7 +59,7 @@ linear_sizes <- function() lapply(LINEAR_RIDGES, function(ridge) list(ridge = ri
 # From one ridge to the next the search goes on where it ended, of the same rows.
 linear_member <- function(problem, rows, size) {
   key <- rlang::hash(rows$train)
-  at <- problem$memo[[key]] %||% category_rows(problem, rows)
+  at <- problem$memo[[key]] %||% category_rows(problem, rows, LINEAR_ROWS)
   at$coefficient <- fit_logits(at$y, at$given, size$ridge, at$coefficient)
   problem$memo[[key]] <- at
   list(new_categories(
@@ -128,6 +128,7 @@ fit_logits <- function(y, given, ridge, start = NULL) {
 LOCAL_WIDTHS <- c(0.03, 0.06, 0.1, 0.15, 0.25, 0.4)
 LOCAL_STRENGTHS <- c(3, 1, 0.3)
 LOCAL_RIDGE <- 3
+LOCAL_ROWS <- 4000
 
 local_sizes <- function() {
   sizes <- expand.grid(width = LOCAL_WIDTHS, strength = LOCAL_STRENGTHS)
@@ -138,7 +139,7 @@ local_sizes <- function() {
 local_member <- function(problem, rows, size) {
   key <- rlang::hash(rows$train)
   if (is.null(problem$memo[[key]])) {
-    at <- category_rows(problem, rows)
+    at <- category_rows(problem, rows, LOCAL_ROWS)
     problem$memo[[key]] <- c(at, list(params = as.vector(fit_logits(at$y, at$given, LOCAL_RIDGE))))
   }
   at <- problem$memo[[key]]

@@ -37,8 +37,7 @@ closed_rows <- function(problem, rows, most = rows_enough(problem$d)) {
 
 # ---- rows nearby -----------------------------------------------------------------------------------------------------
 
-# Squared distances of rows of x, a row each, from those of y, a column each.
-squared_distances <- function(x, y) pmax(outer(rowSums(x^2), rowSums(y^2), `+`) - 2 * tcrossprod(x, y), 0)
-
-# exp(-r / width), r the root of the mean squared difference of conditions.
-nearness <- function(x, y, width) exp(-sqrt(squared_distances(x, y) / ncol(x)) / width)
+# Of rows of x, a row each, and of y, a column each: exp(-r / width), r the root of the mean squared difference,
+nearness <- function(x, y, width) native_near_kernels(x, y, 1 / (width * sqrt(ncol(x))), FALSE)
+# and exp(-r^2 / (2 width^2)), r their distance.
+normal_kernels <- function(x, y, width) native_near_kernels(x, y, 1 / (2 * width^2), TRUE)

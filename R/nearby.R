@@ -92,9 +92,8 @@ points_density.bijectr_nearby <- function(object, points, condition) {
   own <- log_student_t(rowSums(at$u^2), diag(d), object$df)
   out <- numeric(nrow(at$u))
   for_nearby(object, condition, length(out), function(i, weight, regression) {
-    distance <- squared_distances(at$u[i, , drop = FALSE], kernel)
     height <- -d / 2 * log(2 * pi) - d * log(object$width)
-    near <- rowSums(weight * exp(-distance / (2 * object$width^2)))
+    near <- rowSums(weight * normal_kernels(at$u[i, , drop = FALSE], kernel, object$width))
     out[i] <<- log_add(log(near) + height, log(regression) + own[i])
   })
   out + at$slope

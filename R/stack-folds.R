@@ -9,6 +9,7 @@
 # Equal rows are held out together: a copy among the training rows would make a density that peaks at the rows look
 # good.
 FEW_ROWS <- 500
+SOME_ROWS <- 1000
 MANY_NUMBERS <- 6000 # more make flows expensive
 SPLIT_MOST <- 10000
 FEW_LEVELS <- 12 # of so few values members over these say enough
@@ -23,14 +24,14 @@ stack_folds <- function(problem, parts = NULL, fits = NULL) {
     5
   } else if (few) {
     10
-  } else if (length(problem$values) %in% seq_len(FEW_LEVELS) && n < MANY_ROWS) {
+  } else if (length(problem$values) %in% seq_len(FEW_LEVELS) && n < SOME_ROWS) {
     parts # whose members are no flows, and soon fitted
   } else if (n >= MANY_ROWS) {
     if (problem$d_condition > 0 && n < 4 * MANY_ROWS) 3 else 1
-  } else if (problem$d_condition > 0) {
-    4
   } else if (n * problem$d > MANY_NUMBERS) {
     3
+  } else if (problem$d_condition > 0) {
+    4
   } else {
     5
   }

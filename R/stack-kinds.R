@@ -18,6 +18,7 @@ stack_kinds <- function(problem, folds, chosen) {
     if (length(problem$values) %in% seq_len(FEW_LEVELS)) kinds[c("spline", "spline_t", "affine_t")] <- NULL
     if (is.null(problem$values) || problem$d_condition == 0) kinds[c("linear", "local")] <- NULL
     if (is.null(problem$values)) kinds$frequencies <- NULL
+    if (frequencies_say_all(problem)) kinds <- kinds["frequencies"]
     kinds <- Filter(function(kind) problem$rows_are %in% kind$of, kinds)
   }
   n <- effective_number(problem$rows$train, problem$weights)
@@ -32,5 +33,15 @@ stack_kinds <- function(problem, folds, chosen) {
   }, "")
   list(kinds = kinds[why == ""], left_out = why[why != ""])
 }
+
+# Of few values, all of which are known, and many rows of each.
+frequencies_say_all <- function(problem) {
+  if (is.null(problem$values) || problem$d_condition > 0) return(FALSE)
+  if (problem$rows_are == "levels") return(TRUE)
+  support <- problem$rules$given[[1]]
+  is.finite(support$lower) && is.finite(support$upper) && problem$n > ROWS_A_VALUE * length(problem$values)
+}
+
+ROWS_A_VALUE <- 50
 
 kind_sizes <- function(kind, problem) if (is.function(kind$sizes)) kind$sizes(problem) else kind$sizes

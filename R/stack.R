@@ -75,6 +75,17 @@ whole_density.bijectr_stack <- function(object, points, condition) {
   mixed_density(lapply(parts, `[[`, "flow"), flow_shares(parts), points, condition, whole_density)
 }
 
+# A mean of probabilities of intervals, as of densities; but not of those given that a row was seen at all.
+#' @export
+interval_density.bijectr_stack <- function(object, observed, condition) {
+  if (any(observed$from > -Inf | observed$to < Inf)) return(interval_density.default(object, observed, condition))
+  parts <- weighted_flows(object)
+  points <- matrix(observed$lower)
+  mixed_density(lapply(parts, `[[`, "flow"), flow_shares(parts), points, condition, function(flow, points, condition) {
+    interval_density(flow, observed, condition)
+  })
+}
+
 #' @export
 points_drawn.bijectr_stack <- function(object, n, condition) {
   parts <- weighted_flows(object)

@@ -76,6 +76,7 @@ SEXP ffi_flow_given(SEXP flow, SEXP condition);
 SEXP ffi_train_names(void);
 SEXP ffi_optimizer_moments(SEXP optimizer);
 SEXP ffi_train(SEXP flow, SEXP setup, SEXP state, SEXP threads, SEXP poll);
+SEXP ffi_near_kernels(SEXP x, SEXP y, SEXP rate, SEXP squared);
 SEXP ffi_normal_mixture(SEXP z, SEXP w, SEXP groups, SEXP k, SEXP shape, SEXP prior, SEXP center, SEXP steps,
                         SEXP tolerance, SEXP poll);
 SEXP ffi_check_interrupt(void);

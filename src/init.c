@@ -25,6 +25,7 @@ static const R_CallMethodDef call_entries[] = {
     ENTRY(ffi_flow_vjp, 8),
     ENTRY(ffi_isa, 0),
     ENTRY(ffi_kinds, 0),
+    ENTRY(ffi_near_kernels, 4),
     ENTRY(ffi_normal_mixture, 10),
     ENTRY(ffi_num_apply, 2),
     ENTRY(ffi_num_gemm, 6),

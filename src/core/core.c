@@ -119,6 +119,7 @@
 #include "train.c"
 
 #include "em.c"
+#include "near.c"
 
 #include "num-hooks.c"
 
@@ -136,6 +137,7 @@ const bj_core BJ_CORE = {
     .optimizer_moments = optimizer_moments,
     .train = train,
     .normal_mixture = normal_mixture,
+    .near_kernels = near_kernels,
     .num_apply = num_apply,
     .num_gemm = num_gemm,
     .num_philox = philox,

@@ -254,6 +254,19 @@ typedef struct {
   int steps;
 } bj_mixture_end;
 
+/* ---- rows nearby ------------------------------------------------------------------------------------------------- */
+
+/* Kernels of the distances of n rows from m others, of d numbers each. Matrices are column-major. */
+typedef struct {
+  long n, m;
+  int d;
+  const double *x; /* n x d */
+  const double *y; /* m x d */
+  double rate;     /* 0 or more */
+  int squared;     /* exp(-rate r^2), not exp(-rate r) */
+  double *out;     /* n x m */
+} bj_near_job;
+
 /* ---- the table of entry points ----------------------------------------------------------------------------------- */
 
 /* Called once a kind, in the order of the tables: "scalar", "affine". */
@@ -291,6 +304,8 @@ typedef struct bj_core {
    * on one thread. */
   bj_status (*normal_mixture)(const bj_mixture_job *job, bj_mixture_end *end, const bj_memory *memory,
                               const bj_workers *workers, bj_error *error);
+
+  void (*near_kernels)(const bj_near_job *job, const bj_memory *memory);
 
   /* for tests and benchmarks */
   int (*num_apply)(const char *name, long n, const real *x, real *y); /* 0 if there is no such function */
