@@ -2,7 +2,8 @@
 #   kind      "levels", of codes; "whole", of whole numbers with few values; "atoms", of amounts of which many have one
 #             value, as 0; "line", of other numbers
 #   count     of levels: their number, and `ordered`, whether they have an order
-#   support   of whole numbers, and `step` and `origin`: the column is origin + step times such a number
+#   support   of whole numbers, and `step`, `origin` and `slack`: the column is origin + step times such a number, but
+#             for the share `slack` of other whole numbers, as none of the rows was
 #   atoms)    the values of atoms, ascending
 # A block is list(
 #   kind      "levels", "whole", "atoms" (which of the atoms a value is, or none), "rest" (values that are no atoms),
@@ -26,14 +27,40 @@ column_roles <- function(z, codecs, supports, weights, rows, find) {
     whole <- if (is.null(given)) found_whole(one, rows, weights)
     if (!is.null(whole)) return(whole_role(whole))
     steps <- if (is.null(given)) found_steps(column(one, 1), weights)
-    if (!is.null(steps)) return(whole_role(counts(), steps$step, steps$origin))
+    if (!is.null(steps)) return(stepped_role(column(one, 1), steps, weights))
     atoms <- found_atoms(column(one, 1), weights)
     if (length(atoms)) list(kind = "atoms", atoms = atoms) else list(kind = "line")
   })
 }
 
-whole_role <- function(support, step = 1, origin = 0) {
-  list(kind = "whole", support = support, step = step, origin = origin)
+whole_role <- function(support, step = 1, origin = 0, slack = 0) {
+  list(kind = "whole", support = support, step = step, origin = origin, slack = slack)
+}
+
+# The multiples of the step that begin at the origin, or go on below it down to what is above 0, or any.
+stepped_role <- function(x, steps, weights) {
+  support <- whole_support(x, weights)
+  if (support$lower > -Inf) support <- counts(-(steps$origin %/% steps$step))
+  whole_role(support, steps$step, steps$origin, slack = BEYOND_ROWS / sum_of_weights(seq_along(x), weights))
+}
+
+sum_of_weights <- function(i, weights) if (is.null(weights)) length(i) else sum(weights[i])
+
+# Whole numbers as multiples, list(k, log_share): the nearest multiple of the step, and the log probability that a value
+# which is nearest to that is this one.
+in_steps <- function(x, role) {
+  k <- floor((x - role$origin) / role$step + 0.5)
+  off <- x != role$origin + role$step * k
+  log_share <- ifelse(off, log(role$slack / (role$step - 1)), log1p(-role$slack))
+  list(k = k, log_share = ifelse(x == round(x), log_share, -Inf))
+}
+
+out_of_steps <- function(k, role) {
+  x <- role$origin + role$step * k
+  off <- which(stats::runif(length(x)) < role$slack)
+  offset <- setdiff(seq(-floor(role$step / 2), length.out = role$step), 0)
+  x[off] <- x[off] + offset[sample.int(length(offset), length(off), replace = TRUE)]
+  x
 }
 
 # Whole numbers of few values in larger steps, as scores in tens, list(step, origin), the smallest value; NULL where x
@@ -108,7 +135,7 @@ points_of_block <- function(block, roles, z, i) {
   points <- columns_at(keep_columns(z, block$columns), i)
   role <- roles[[block$columns[1]]]
   if (block$kind == "atoms") points[[1]] <- match(points[[1]], role$atoms, nomatch = 0) + 0
-  if (block$kind == "whole") points[[1]] <- (points[[1]] - role$origin) / role$step
+  if (block$kind == "whole" && role$step > 1) points[[1]] <- in_steps(points[[1]], role)$k
   points
 }
 

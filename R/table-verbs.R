@@ -33,8 +33,12 @@ is_role <- function(role) {
   is.list(role) && isTRUE(role[["kind"]] %in% c("levels", "whole", "atoms", "line")) &&
     (role$kind != "levels" || some_count(role[["count"]]) && is.character(role[["names"]]) &&
       length(role$names) == role$count && isTRUE(role[["ordered"]] %in% c(TRUE, FALSE))) &&
-    (role$kind != "whole" || one_number(role[["step"]]) && role$step > 0 && one_number(role[["origin"]])) &&
+    (role$kind != "whole" || are_steps(role)) &&
     (role$kind != "atoms" || is.numeric(role[["atoms"]]) && length(role$atoms) > 0 && !anyNA(role$atoms))
+}
+
+are_steps <- function(role) {
+  all(vapply(role[c("step", "origin", "slack")], one_number, NA)) && role$step >= 1 && role$slack >= 0 && role$slack < 1
 }
 
 # ---- what a distribution does with points ----------------------------------------------------------------------------
@@ -59,6 +63,10 @@ block_density <- function(table, block, points, condition) {
   if (!length(i)) return(out)
   at <- points_of_block(block, table$roles, points, i)
   out[i] <- rows_density(block$fit, at, block_given(table, block, points, condition, i))
+  role <- table$roles[[block$columns[1]]]
+  if (block$kind == "whole" && role$step > 1) {
+    out[i] <- out[i] + in_steps(column_at(points, block$columns, i), role)$log_share
+  }
   out
 }
 
@@ -77,7 +85,7 @@ draw_block <- function(table, block, z, condition) {
   if (is_whole(block$fit)) drawn <- to_whole(drawn)
   role <- table$roles[[block$columns[1]]]
   if (block$kind == "atoms") drawn[] <- c(NA, role$atoms)[drawn + 1]
-  if (block$kind == "whole") drawn <- role$origin + role$step * drawn
+  if (block$kind == "whole" && role$step > 1) drawn[] <- out_of_steps(drawn, role)
   z[i, block$columns] <- drawn
   z
 }

@@ -147,8 +147,6 @@ fit_table <- function(opened, found, condition, weights, rules, seconds, fit_blo
   ), sum_of_weights(counted, weights))
 }
 
-sum_of_weights <- function(i, weights) if (is.null(weights)) length(i) else sum(weights[i])
-
 # The user's conditions, as a blueprint has them; NULL without any.
 table_side <- function(z, condition, train, weights, rules, by_formula, levels) {
   if (is.null(condition)) return(NULL)

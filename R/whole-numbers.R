@@ -69,10 +69,13 @@ found_whole <- function(x, rows, weights) {
   values <- count_values(train)
   # amounts that are rounded to thousands have steps of their own
   if (agreement(values$count) <= TIES || !any(diff(values$value) == 1)) return(NULL)
-  w <- look$weights[look$rows]
-  q <- weighted_quantile(train, c(0.5, 0.05), w) + 0.5
-  near_0 <- min(value) >= 0 && q[1] <= 5 * max(0.5, q[1] - q[2])
-  if (near_0) counts() else counts(-Inf)
+  if (min(value) >= 0) whole_support(train, look$weights[look$rows]) else counts(-Inf)
+}
+
+# None below 0 where all are above, and 0 is near.
+whole_support <- function(x, w) {
+  q <- weighted_quantile(x, c(0.5, 0.05), w) + 0.5
+  if (min(x) >= 0 && q[1] <= 5 * max(0.5, q[1] - q[2])) counts() else counts(-Inf)
 }
 
 # The values of a problem in whole numbers that are few, all between the ends of its support where it has two, else
