@@ -26,16 +26,20 @@ log_shares.bijectr_frequencies <- function(object, condition, n) matrix(object$p
 #' @export
 intact_categories.bijectr_frequencies <- function(object) length(object$params) == length(object$values)
 
-# Training rows as these kinds see them, list(y, given), `most` of them: `y` has the weight of a row in the column of its
-# value.
-category_rows <- function(problem, rows, most = Inf) {
+# Training rows as kinds without a line see them, list(x, w, given), `most` of them.
+coded_rows <- function(problem, rows, most) {
   look <- look_at_rows(rows$train, problem$weights, most)
   i <- look$rows
   w <- look$weights[i]
   if (!is.null(w)) w <- w / mean(w)
-  x <- column_at(problem$data, 1, i)
   given <- if (problem$d_condition > 0) indicate_codes(rows_at(problem$condition, i), problem$levels)
-  list(y = indicate_values(x, problem$values, w), given = given)
+  list(x = column_at(problem$data, 1, i), w = w, given = given)
+}
+
+# And as those over a few values do, list(y, given): `y` has the weight of a row in the column of its value.
+category_rows <- function(problem, rows, most = Inf) {
+  at <- coded_rows(problem, rows, most)
+  list(y = indicate_values(at$x, problem$values, at$w), given = at$given)
 }
 
 # Conditions with columns of codes, of which `levels` has the numbers of levels (0: no codes), as indicators of all

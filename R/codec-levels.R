@@ -38,7 +38,9 @@ encode.bijectr_codec_levels <- function(codec, x) {
 decode.bijectr_codec_levels <- function(codec, z) {
   value <- codec$levels[z + 1]
   switch(codec$as,
-    factor = factor(value, codec$levels), ordered = factor(value, codec$levels, ordered = TRUE),
+    factor = , ordered = factor(value, codec$levels,
+      exclude = if (!anyNA(codec$levels)) NA, ordered = codec$as == "ordered"
+    ),
     logical = value == "TRUE", value
   )
 }

@@ -12,13 +12,15 @@
 #' @param draws How many weighted draws a density or a sample takes, for each row that is given, where it is not exact.
 #' @details The columns of a fit to a mixed table have an order, see [fit_flow()]: levels, whole numbers, columns with
 #'   atoms, and all others together. Where the columns that are given come before all others, both distributions are
-#'   exact: draws are draws, and log densities are sums of those of blocks. Else they are by importance sampling: free
-#'   columns that come before given ones are drawn, and weighed by the density of what is given; free columns beside
-#'   given ones in the last block are proposed by a mixture of normals that was fitted to draws, and weighed by the
-#'   density of the block. Densities are means of such weights, with seeds of their own, so that the same points have
-#'   the same ones; draws are chosen by weight. `print()` and the field `ess` say how many draws of equal weight that is
-#'   worth; where it is less than 50 there is a warning of class `bijectr_warning_ess`: values that hardly any draw
-#'   comes near to, or columns that nearly determine each other.
+#'   exact: draws are draws, and log densities are sums of those of blocks. Else they are by importance sampling:
+#'   free columns that come before given ones are drawn, or gone through where they are levels with few combinations
+#'   (a tenth of `draws` at the most), and weighed by the density of what is given; free columns beside given ones
+#'   in the last block are proposed by a mixture of normals that was fitted to draws, and weighed by the density of
+#'   the block. Densities are means of such weights, with seeds of their own, so that the same call has the same
+#'   values; where only levels are free before what is given, they are sums over these, without error. Draws are
+#'   chosen by weight. `print()` and the field `ess` say how many draws of equal weight that is worth; where it is
+#'   less than 50 there is a warning of class `bijectr_warning_ess`: values that hardly any draw comes near to, or
+#'   columns that nearly determine each other. Distribution functions and quantiles of one free column are by draws.
 #' @return A flow of class `bijectr_conditional` or `bijectr_marginal`, for [logdensity()], [sample()], [predict()],
 #'   [dflow()], [plot()] and others, of the free columns (in the order of the fit), with the fields of a flow's
 #'   blueprint and `of`, the fit; `fixed`, the numbers of the columns that are given or left out; `given`, their values;
@@ -49,6 +51,13 @@
 #' @export
 conditional <- function(fit, ..., condition = NULL, draws = 2000) {
   check_given("fit")
+  if (!inherits(fit, "bijectr_flow")) {
+    stop_arg(c(
+      "{.arg fit} must be a flow or a fit, not {.obj_type_friendly {fit}}.",
+      i = "Values of columns called {.field f}, {.field fi}, {.field fit}, {.field condition} or {.field draws} are
+           given in a data frame: {.code conditional(fit, data.frame(f = \"a\"))}."
+    ))
+  }
   check_object(fit)
   draws <- check_count(draws, "draws", min = 100)
   values <- list(...)
@@ -61,6 +70,7 @@ conditional <- function(fit, ..., condition = NULL, draws = 2000) {
   fixed <- column_numbers(fit, names(values), "...")
   if (length(fixed) == fit$d) stop_arg("All columns are given: {.fn logdensity} says how likely they are.")
   n <- max(lengths(values))
+  if (n == 0) stop_arg("There must be at least one value of what is given, not none.")
   values <- lapply(values, function(x) {
     if (!length(x) %in% c(1, n)) stop_arg("Columns that are given must have 1 or {n} value{?s}.")
     if (length(x) < n) x[rep(1L, n)] else x
@@ -111,6 +121,13 @@ marginal <- function(fit, columns, condition = NULL, draws = 2000) {
 # ---- pieces ----------------------------------------------------------------------------------------------------------
 
 check_divisible <- function(fit) {
+  if (inherits(fit, "bijectr_part")) {
+    stop_arg(c(
+      "{.arg fit} is a conditional or marginal distribution already.",
+      i = "Of the fit itself, {.code conditional()} takes all that is given at once, and parts of its draws are those of
+           {.fn sample}."
+    ))
+  }
   if (!is.null(fit$dropped)) {
     stop_arg("Fits with {.code collinear = \"drop\"} have no conditional and marginal distributions.")
   }

@@ -16,9 +16,9 @@
 #'   numbers, or make the column a condition.
 #' * `bijectr_warning_atom`: many rows have one value, as zeros among amounts. Cure: fit the other rows alone, and the
 #'   share of this value beside them.
-#' * `bijectr_warning_counts`: columns of whole numbers with few values are fitted by their probabilities. Cure: say so,
-#'   `support = counts()`, or `support = "real"` for a density. Or a single flow fits `counts()` beside other columns
-#'   where gaps are learned from, with a density. Cure: round draws.
+#' * `bijectr_warning_counts`: columns of whole numbers, counts or of few values, are fitted by their probabilities.
+#'   Cure: say so, `support = counts()`, or `support = "real"` for a density. Or a single flow fits `counts()` beside
+#'   other columns where gaps are learned from, with a density. Cure: round draws.
 #' * `bijectr_warning_duplicates`: held-out rows are training rows too, so that validation cannot tell learning from
 #'   remembering. Cure: drop the copies, count them in `weights`, or name `validation` rows without copies.
 #' * `bijectr_warning_ess`: a conditional distribution, or the values that fill a gap, rest on few draws of equal

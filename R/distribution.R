@@ -93,7 +93,8 @@ quantile.bijectr_flow <- function(x, probs = seq(0, 1, 0.25), condition = NULL, 
     return(value)
   }
   columns <- lapply(p, function(one) as.vector(flow_quantile(x, rep(one, rows), condition, "condition")))
-  value <- matrix(as.double(unlist(columns)), rows, length(p))
+  value <- unlist(columns)
+  value <- matrix(if (is.character(value)) value else as.double(value), rows, length(p))
   if (names) dimnames(value) <- list(NULL, labels)
   value
 }
@@ -118,7 +119,7 @@ median.bijectr_flow <- function(x, na.rm = FALSE, condition = NULL, ...) {
 }
 
 check_has_quantiles <- function(flow) {
-  if (flow$d == 1) return(invisible())
+  if (flow$d == 1) return(check_order(flow))
   stop_arg(c(
     "Quantiles and medians are those of one coordinate; this flow has {flow$d}.",
     i = "Of one of its columns they can be had from draws: {.code quantile(sample(x, 1e5)[, 1])}; {.fn summary} of a
@@ -168,10 +169,19 @@ flow_quantile <- function(flow, p, condition, name, lower_tail = TRUE, log_p = F
 }
 
 check_one_coordinate <- function(flow) {
-  if (flow$d == 1) return(invisible())
+  if (flow$d == 1) return(check_order(flow))
   stop_arg(c(
     "Distribution and quantile functions need a flow of one coordinate; this one has {flow$d}.",
     i = "Probabilities of regions can be had from draws: {.code mean(sample(object, 1e5)[, 1] < 3)}."
+  ))
+}
+
+check_order <- function(flow) {
+  codec <- flow$codecs[[1]]
+  if (!is_levels(codec) || codec$as == "ordered") return(invisible())
+  stop_arg(c(
+    "{.field {coordinate_labels(flow)}} has levels without order: it has no distribution function and no quantiles.",
+    i = "{.code predict(type = \"probability\")} and {.code type = \"class\"} predict levels."
   ))
 }
 

@@ -36,6 +36,15 @@ fit_data <- function(from, layers, members, modest, base, rules, na, loss, contr
   if (is.null(mixed) && is.null(from$observed) && !is.null(members)) mixed <- open_numbers(data)
   found <- if (!is.null(mixed)) table_roles(mixed, from$weights, rules, !is.null(members))
   if (!is.null(found)) {
+    kinds <- vapply(found$roles, `[[`, "", "kind")
+    if (is.null(members) && !"line" %in% kinds) {
+      stop_arg(c(
+        "{.arg layers}, {.arg base} and settings of the training are for columns of numbers with densities, which
+         {.arg data} has not.",
+        i = "Leave them out: levels and whole numbers are fitted by stacks, see {.fn stack_members}. A net for levels is
+             {.code base_categorical(levels, net)}, of their codes from 0 on."
+      ))
+    }
     fit_block <- table_fitter(members, layers, base, loss, control, progress)
     return(fit_table(
       mixed, found, from$condition, from$weights, rules, control$seconds, fit_block, from$call, from$form, parts
@@ -68,13 +77,13 @@ table_fitter <- function(members, layers, base, loss, control, progress) {
   of_points <- names(Filter(function(kind) "points" %in% kind$of, member_kinds()))
   function(kind, points, condition, weights, rules, levels, seconds) {
     control["seconds"] <- list(seconds)
-    if (is.null(members) && kind %in% c("rest", "line")) {
-      layers <- if (kind == "line") layers
+    if (is.null(members) && kind == "line") {
       return(fit_matrix(points, layers, base, condition, weights, rules, loss, control, progress, levels = levels))
     }
     members <- members %||% stack_members()
     if (!is.null(members$kinds) && kind != "whole") {
       suited <- (if (kind %in% c("rest", "line")) intersect else setdiff)(members$kinds, of_points)
+      if (is.null(condition)) suited <- setdiff(suited, GIVEN_CONDITIONS)
       members["kinds"] <- list(if (length(suited)) suited) # kinds of other rows say nothing of these
     }
     fit_stack(points, condition, weights, rules, members, seconds, progress, levels = levels)

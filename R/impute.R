@@ -36,7 +36,7 @@ impute <- function(fit, data, m = 5, condition = NULL, draws = 500, type = NULL,
   if (!is.null(type)) type <- check_choice(type, c("mids", "list"), "type")
   if (!is.data.frame(data) && !is.matrix(data)) stop_arg("{.arg data} must be a data frame or a matrix.")
   has_mice <- requireNamespace("mice", quietly = TRUE)
-  if (is.null(type)) type <- if (has_mice && is.data.frame(data)) "mids" else "list"
+  if (is.null(type)) type <- if (has_mice && is.data.frame(data) && ncol(data) > 1) "mids" else "list"
   if (type == "mids" && !(has_mice && is.data.frame(data))) {
     stop_arg("{.code type = \"mids\"} needs a data frame and the package {.pkg mice}.")
   }
@@ -58,6 +58,20 @@ impute <- function(fit, data, m = 5, condition = NULL, draws = 500, type = NULL,
     i <- which(missing[, j])
     list(rows = i, value = decode(fit$codecs[[j]], as.vector(filled$z[i, j, ])))
   })
+  for (j in seq_along(values)) {
+    x <- data[[labels[j]]]
+    value <- values[[j]]$value
+    if (!is.data.frame(data) || !is_levels(fit$codecs[[j]]) || !length(value)) next
+    # gaps have no class; text and other factors keep theirs
+    data[[labels[j]]] <- if (all(is.na(x))) {
+      value[rep(NA_integer_, length(x))]
+    } else if (is.factor(x)) {
+      factor(x, union(levels(x), levels(value)), ordered = is.ordered(x))
+    } else {
+      x
+    }
+    if (is.character(x)) values[[j]]$value <- as.character(value)
+  }
   out <- if (type == "mids") {
     as_imputed(data, labels, values, m)
   } else {

@@ -23,6 +23,10 @@ member_kinds <- function() {
     fit <- function(problem, rows, size) times_member(problem, rows, shape, size)
     closed(label, fit, TRUE, lapply(TIMES_PENALTIES, function(penalty) list(penalty = penalty)), of = "times")
   }
+  of_counts <- function(label, inflated) {
+    fit <- function(problem, rows, size) counts_member(problem, rows, inflated, size)
+    closed(label, fit, TRUE, counts_sizes, rows = c(8, Inf), of = "whole")
+  }
   over_values <- function(label, fit, sizes = list(NULL), rows = c(2, Inf)) {
     closed(label, fit, TRUE, sizes, rows, c("whole", "levels"))
   }
@@ -61,6 +65,8 @@ member_kinds <- function() {
     weibull = times("Weibull", "minimum"),
     lognormal = times("lognormal", "normal"),
     loglogistic = times("log-logistic", "logistic"),
+    negative_binomial = of_counts("negative binomial", FALSE),
+    zero_inflated = of_counts("zero-inflated negative binomial", TRUE),
     frequencies = over_values("frequencies", frequencies_member),
     linear = over_values("multinomial regression", linear_member, linear_sizes(), rows = c(8, Inf)),
     local = over_values("levels of rows nearby", local_member, local_sizes(), rows = c(8, Inf))

@@ -71,7 +71,7 @@ log_interval <- function(object, lower, upper, condition) {
   small <- large
   if (any(by_above)) small[by_above] <- tails(upper, FALSE, which(by_above))
   if (!all(by_above)) small[!by_above] <- tails(lower, TRUE, which(!by_above))
-  value <- large + log(-expm1(small - large))
+  value <- large + log(-expm1(pmin(small - large, 0))) # rounding may turn them round
   value[large == -Inf] <- -Inf
   value
 }

@@ -4,6 +4,11 @@
 #
 #   log w  +=  log p(block | before)  -  log q(free columns of the block | its given columns)
 #
+# Columns of levels before given ones are gone through, not drawn, while their combinations are few: each has its share
+# of the rows, s, and a weight that makes up for it,
+#
+#   log w  +=  log p(levels | before)  -  log s
+#
 # The mean of w is the density of the given columns (Rao-Blackwellised over blocks that are given). Where no block with
 # given columns follows or holds a free one that was drawn, all weights of a row are alike: that is exact.
 #
@@ -11,6 +16,7 @@
 # columns, whose conditional distribution, a mixture too, is known; with tails of a t distribution of PROPOSAL_DF
 # degrees of freedom, as weights should not be without bound.
 
+STRATA_SHARE <- 0.1 # combinations at the most, of the rows
 PROPOSAL_DRAWS <- 4000
 PROPOSAL_COMPONENTS <- 12
 PROPOSAL_DF <- 5
@@ -102,12 +108,25 @@ weighted_rows <- function(object, x, given, proposal, condition, each) {
   n <- nrow(z)
   condition <- if (!is.null(condition)) rows_at(cycle_rows(condition, nrow(x)), rep(seq_len(nrow(x)), each = each))
   log_weight <- numeric(n)
+  strata <- 1 # combinations of levels that are gone through
   density <- function(block) {
     if (is_table(object)) block_density(object, block, z, condition) else rows_density(object, z, condition)
   }
-  for (block in blocks_of(object)) {
+  blocks <- blocks_of(object)
+  last <- max(0, which(vapply(blocks, function(block) any(block$columns %in% given), NA)))
+  few <- function(k) {
+    block <- blocks[[k]]
+    k < last && block$kind == "levels" && strata * object$roles[[block$columns]]$count <= each * STRATA_SHARE
+  }
+  for (k in seq_along(blocks)) {
+    block <- blocks[[k]]
     has <- block$columns %in% given
     if (all(has)) {
+      log_weight <- log_weight + density(block)
+    } else if (!any(has) && few(k)) {
+      count <- object$roles[[block$columns]]$count
+      z[, block$columns] <- rep((seq_len(each) - 1) %/% strata %% count, nrow(x))
+      strata <- strata * count
       log_weight <- log_weight + density(block)
     } else if (!any(has)) {
       z <- if (is_table(object)) draw_block(object, block, z, condition) else points_drawn(object, n, condition)
@@ -122,6 +141,8 @@ weighted_rows <- function(object, x, given, proposal, condition, each) {
       log_weight <- log_weight + density(block)
     }
   }
+  stratum <- (seq_len(each) - 1) %% strata + 1
+  log_weight <- log_weight - log(tabulate(stratum, strata) / each)[stratum]
   log_weight[is.nan(log_weight)] <- -Inf
   list(z = z, log_weight = log_weight)
 }

@@ -16,10 +16,11 @@ RESPONSE_FAR <- 0.5
 RESPONSE_OUTSIDE <- 1e-3
 
 flow_response <- function(flow, newdata, condition) {
+  check_has_mean(flow)
   at <- take_rows(flow, newdata, condition)
   whole <- whole_table(flow) # columns that were left out have means, too
   units <- response_units(whole)
-  if (is_stack(flow) && !(all(vapply(units, `[[`, NA, "linear")) && keeps_tails(flow))) flow <- with_moments(flow)
+  flow <- with_means(flow, all(vapply(units, `[[`, NA, "linear")))
   mean <- outside <- far <- matrix(0, at$n, whole$d)
   for (rows in row_chunks(at$n, RESPONSE_CHUNK %/% spread_size(flow))) {
     spread <- points_spread(flow, length(rows), rows_at(at$condition, rows))
@@ -41,6 +42,27 @@ flow_response <- function(flow, newdata, condition) {
   labels <- vapply(units, `[[`, "", "label")
   if (whole$d > 1) return(name_columns(mean, if (!is.null(whole$names)) labels))
   if (units[[1]]$linear && !is_whole(flow)) decoded(flow, mean, 1) else mean[, 1]
+}
+
+check_has_mean <- function(flow) {
+  levels <- vapply(flow$codecs, is_levels, NA)
+  if (!any(levels)) return(invisible())
+  stop_arg(c(
+    "{.field {coordinate_labels(flow)[levels]}} {?has/have} levels, which have no mean.",
+    i = if (flow$d == 1) "{.code type = \"probability\"} and {.code type = \"class\"} predict levels."
+  ))
+}
+
+# Without the parts of stacks whose draws have no mean where logarithms or powers of supports are on the way.
+with_means <- function(flow, linear) {
+  if (is_stack(flow) && !(linear && keeps_tails(flow))) return(with_moments(flow))
+  if (is_table(flow)) {
+    for (k in seq_along(flow$blocks)) {
+      of_points <- flow$blocks[[k]]$kind %in% c("rest", "line")
+      if (of_points) flow$blocks[[k]]$fit <- with_means(flow$blocks[[k]]$fit, linear)
+    }
+  }
+  flow
 }
 
 # Whether all that is far out on the line is about as far in the units of the data: no logarithm or power of a support

@@ -14,9 +14,12 @@ stack_kinds <- function(problem, folds, chosen) {
   } else {
     if (problem$d_condition > 0) kinds <- Filter(function(kind) kind$conditional, kinds)
     if (!problem$found_supports) kinds$beyond <- NULL
-    for (name in c("cells", "nearby")) if (!length(kind_sizes(kinds[[name]], problem))) kinds[[name]] <- NULL
+    for (name in c("cells", "nearby", "negative_binomial", "zero_inflated")) {
+      if (!length(kind_sizes(kinds[[name]], problem))) kinds[[name]] <- NULL
+    }
     if (length(problem$values) %in% seq_len(FEW_LEVELS)) kinds[c("spline", "spline_t", "affine_t")] <- NULL
-    if (is.null(problem$values) || problem$d_condition == 0) kinds[c("linear", "local")] <- NULL
+    if (is.null(problem$values)) kinds[c("linear", "local")] <- NULL
+    if (problem$d_condition == 0) kinds[GIVEN_CONDITIONS] <- NULL
     if (is.null(problem$values)) kinds$frequencies <- NULL
     if (frequencies_say_all(problem)) kinds <- kinds["frequencies"]
     kinds <- Filter(function(kind) problem$rows_are %in% kind$of, kinds)
@@ -27,12 +30,17 @@ stack_kinds <- function(problem, folds, chosen) {
     if (!kind$conditional && problem$d_condition > 0) return("it cannot be given conditions")
     if (!problem$rows_are %in% kind$of) return(paste("it is not for", ROWS_ARE[[problem$rows_are]]))
     if ("levels" %in% kind$of && is.null(problem$values)) return("it is for few values")
-    if (!length(kind_sizes(kind, problem))) return("there are no conditions of few values")
+    if (name %in% GIVEN_CONDITIONS && problem$d_condition == 0) return("it is for columns that are given conditions")
+    if (!length(kind_sizes(kind, problem))) {
+      return(if ("points" %in% kind$of) "there are no conditions of few values" else "it is for counts with no largest")
+    }
     few <- n < kind$rows[1] || name == "normal" && is.null(chosen) && !judges_normal(problem, folds)
     if (few) "too few rows" else if (n > kind$rows[2]) "too many rows" else ""
   }, "")
   list(kinds = kinds[why == ""], left_out = why[why != ""])
 }
+
+GIVEN_CONDITIONS <- c("cells", "nearby", "linear", "local")
 
 # Of few values, all of which are known, and many rows of each.
 frequencies_say_all <- function(problem) {

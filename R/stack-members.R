@@ -6,10 +6,11 @@
 #' @param kinds Names of kinds of members, see below; `NULL`: all that suit the data.
 #' @param folds Number of parts that the rows are cut into, equal rows together: by default 5 of fewer than 500 rows
 #'   without conditions, else 10.
-#' @param fits How many flows of each kind are trained, each without one of these parts; parts beyond that number are
-#'   never held out, and where there are more flows than parts these serve again. By default 10 of fewer than 500 rows
-#'   without conditions, 5 of fewer than 5000 (3 of more than 6000 numbers, 4 given conditions), and 1 of more (3 of
-#'   fewer than 20,000 given conditions), with no more than 10,000 rows held out. Fewer than 500 censored times are cut
+#' @param fits How many flows of each kind are trained, each without one of these parts; parts beyond that number
+#'   are never held out, and where there are more flows than parts these serve again. By default 10 of fewer than
+#'   500 rows without conditions, 5 of fewer than 5000 (3 of more than 6000 numbers, else 4 given conditions), and 1
+#'   of more (3 of fewer than 20,000 given conditions), with no more than 10,000 rows held out. Of fewer than 1000
+#'   rows of up to 12 values, which have no flows, all parts are held out. Fewer than 500 censored times are cut
 #'   into 5 parts, each of which is held out from one flow of a kind.
 #' @return A list of class `bijectr_members`.
 #' @section Kinds:
@@ -37,6 +38,10 @@
 #'   * `"nearby"`: given conditions, kernels at the residuals of linear regression, each weighed by the distance of the
 #'     conditions of its row, beside the regression itself: for conditions that say much in no smooth way; up to 4000
 #'     rows;
+#'   * `"negative_binomial"`, `"zero_inflated"`: of counts, whole numbers with a smallest value and no largest: negative
+#'     binomial regression of the logarithm of the mean, of which Poisson regression is a limit, and the same with a
+#'     logistic regression of zeros beside; given conditions with a normal prior of the slopes, none or of a standard
+#'     deviation of 1, 1/2, 1/4 or 1/8 for a standard deviation of the condition;
 #'   * `"frequencies"`, `"linear"`, `"local"`: of factors, and beside the others of whole numbers with up to 30 values:
 #'     shares of the rows, with half a row spread over all values; multinomial regression with a ridge; and shares of
 #'     rows nearby, each weighed by the distance of its conditions, with that regression as a prior;
@@ -54,10 +59,11 @@
 #'   which of whole numbers with up to 12 values stand in the place of flows; of censored times there are the flows, on
 #'   t distributions of 4 and 5 degrees of freedom, and the three that are for these.
 #' @section Weights:
-#'   The weights of the kinds make the log density of the rows held out largest, with a prior as of two rows: every kind
-#'   keeps a little. Where fewer than 500 rows were held out there is a second prior, with ten rows more for the kinds
-#'   of least freedom (`"normal"`, `"shrunk"`, `"student_t"`, `"shrunk_t"`, and those for censored times), and the
-#'   weights under both are averaged, each counting as the likelihood of rows that were left out of its weights.
+#'   The weights of the kinds make the log density of the rows held out largest, with a prior as of two rows: every
+#'   kind keeps a little. Where fewer than 500 rows were held out there is a second prior, with ten rows more for
+#'   the kinds of least freedom (`"normal"`, `"shrunk"`, `"student_t"`, `"shrunk_t"`, `"negative_binomial"`, and
+#'   those for censored times), and the weights under both are averaged, each counting as the likelihood of rows
+#'   that were left out of its weights.
 #'
 #'   A kind that holds its weight by the prior alone (less than a twentieth of a row speaks for it), and is 3 nats or
 #'   more below the best kind on the rows held out, is left out, unless it was named: as a t distribution of fewer rows

@@ -16,7 +16,9 @@
 STACK_PRIOR_ROWS <- 2
 STACK_EM_STEPS <- 2000
 PRIOR_STRENGTHS <- c(0, 10) # further rows, shared by
-LEAST_FREE <- c("normal", "shrunk", "student_t", "shrunk_t", "weibull", "lognormal", "loglogistic")
+LEAST_FREE <- c(
+  "normal", "shrunk", "student_t", "shrunk_t", "weibull", "lognormal", "loglogistic", "negative_binomial"
+)
 LUCKY_ROWS <- 500 # of so many rows luck makes nothing
 BEYOND_ROWS <- 1e-4
 

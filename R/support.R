@@ -47,8 +47,9 @@
 #'   give (logarithms of) probabilities, which sum to 1, and 0 for other numbers; draws, quantiles and medians are
 #'   whole, [pflow()] has steps, means are those of the whole numbers. With the default layers a single column of
 #'   whole numbers is found to be such where ties are many (two rows agree with a probability above 8 per cent, as
-#'   rounded to more than 0.28 standard deviations) and some values are 1 apart, with a warning of class
-#'   `bijectr_warning_counts`; from 0 on where none is below 0 and the median as near to 0 as `positive()` demands.
+#'   rounded to more than 0.28 standard deviations), or 0 is among the values and 95 per cent of them are no more
+#'   than 100, and some values are 1 apart, with a warning of class `bijectr_warning_counts`; from 0 on where none
+#'   is below 0 and the median as near to 0 as `positive()` demands.
 #'   Beside other columns they have a block of their own, see the tables of mixed columns in [fit_flow()], where whole
 #'   numbers of few values in larger steps, as scores in tens, are found as well; but with `na = "model"`, where they
 #'   are fitted as numbers, with densities.

@@ -23,6 +23,9 @@ flow_survival <- function(flow, newdata, condition, times, type) {
 
 survival_at <- function(flow, time, condition, type) {
   whole <- is_whole(flow)
+  if (type == "hazard" && !whole && (is_table(flow) || is_part(flow) && is_table(flow$of))) {
+    stop_arg("Hazards are those of one column of times; this is one of a table, or has values of positive probability.")
+  }
   point <- matrix(if (whole) floor(time) + 0.5 else time)
   log_survival <- points_cdf(flow, point, condition, FALSE, TRUE)
   if (type == "survival") return(exp(log_survival))

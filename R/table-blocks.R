@@ -1,6 +1,6 @@
 # What the columns of a table are, and in which blocks they are fitted, see table.R. A role is list(
-#   kind      "levels", of codes; "whole", of whole numbers with few values; "atoms", of amounts of which many have one
-#             value, as 0; "line", of other numbers
+#   kind      "levels", of codes; "whole", of counts or whole numbers with few values; "atoms", of amounts of which many
+#             have one value, as 0; "line", of other numbers
 #   count     of levels: their number, and `ordered`, whether they have an order
 #   support   of whole numbers, and `step`, `origin` and `slack`: the column is origin + step times such a number, but
 #             for the share `slack` of other whole numbers, as none of the rows was
@@ -39,9 +39,14 @@ whole_role <- function(support, step = 1, origin = 0, slack = 0) {
 
 # The multiples of the step that begin at the origin, or go on below it down to what is above 0, or any.
 stepped_role <- function(x, steps, weights) {
-  support <- whole_support(x, weights)
-  if (support$lower > -Inf) support <- counts(-(steps$origin %/% steps$step))
-  whole_role(support, steps$step, steps$origin, slack = BEYOND_ROWS / sum_of_weights(seq_along(x), weights))
+  counted <- if (is.null(weights)) seq_along(x) else which(weights > 0)
+  support <- whole_support(x[counted], weights[counted])
+  if (steps$binary) {
+    support <- counts(0, 1)
+  } else if (support$lower > -Inf) {
+    support <- counts(-(steps$origin %/% steps$step))
+  }
+  whole_role(support, steps$step, steps$origin, slack = BEYOND_ROWS / max(1, effective_number(counted, weights)))
 }
 
 sum_of_weights <- function(i, weights) if (is.null(weights)) length(i) else sum(weights[i])
@@ -72,7 +77,9 @@ found_steps <- function(x, weights) {
   if (length(values$value) < 2 || length(values$value) > FEW_VALUES || agreement(values$count) <= TIES) return(NULL)
   origin <- values$value[1]
   step <- Reduce(common_divisor, values$value[-1] - origin)
-  if (step > 1 && (values$value[length(values$value)] - origin) / step <= FEW_STEPS) list(step = step, origin = origin)
+  if (step > 1 && (values$value[length(values$value)] - origin) / step <= FEW_STEPS) {
+    list(step = step, origin = origin, binary = is_binary(values))
+  }
 }
 
 FEW_STEPS <- 100
@@ -142,16 +149,17 @@ points_of_block <- function(block, roles, z, i) {
 # And what it is given, list(columns, levels, groups), with names; `levels` as coded_levels() says, `groups` which of
 # them are of one column. NULL where that is nothing. `given` are the user's conditions, of which `user_levels` speaks.
 condition_of_block <- function(block, roles, z, labels, given, user_levels, i) {
+  count <- n_columns(given) %||% 0L
   parts <- lapply(block$given, function(j) role_columns(roles[[j]], column_at(z, j, i), labels[j]))
   columns <- c(columns_at(given, i), unlist(lapply(parts, `[[`, "columns"), recursive = FALSE))
   if (!length(columns)) return(NULL)
   names(columns) <- make.unique(c(
-    column_names(given) %||% sprintf("condition%d", seq_len(n_columns(given) %||% 0L)),
+    column_names(given) %||% sprintf("condition%d", seq_len(count)),
     unlist(lapply(parts, function(part) names(part$columns)))
   ))
-  levels <- c(user_levels %||% integer(length(columns_at(given, 1))), unlist(lapply(parts, `[[`, "levels")))
+  levels <- c(user_levels %||% integer(count), unlist(lapply(parts, `[[`, "levels")))
   of_part <- vapply(parts, function(part) length(part$columns), 0L)
-  groups <- c(-seq_along(columns_at(given, 1)), rep(block$given, of_part))
+  groups <- c(-seq_len(count), rep(block$given, of_part))
   list(columns = columns, levels = if (any(levels > 0)) levels, groups = groups)
 }
 

@@ -9,9 +9,9 @@
 #' @export
 predict.bijectr_table <- function(object, newdata,
                                   type = c(
-                                    "logdensity", "density", "distribution", "quantile", "response", "probability",
-                                    "class"
-                                  ), condition = NULL, ...) {
+                                    "logdensity", "density", "distribution", "quantile", "response", "survival",
+                                    "cumhazard", "probability", "class"
+                                  ), condition = NULL, times = NULL, p = NULL, ...) {
   check_unused(...)
   check_object(object)
   type <- check_choice(type, eval(formals()$type), "type")
@@ -19,23 +19,38 @@ predict.bijectr_table <- function(object, newdata,
   if (type %in% c("probability", "class")) {
     if (!all(levels) || object$d > 1) {
       stop_arg(c(
-        "{.code type = \"{type}\"} is for fits of one column of levels, given others.",
+        "{.code type = \"{type}\"} is for one column of levels, given others.",
         i = "Probabilities of levels of a joint fit are those of {.fn marginal} and {.fn conditional}."
       ))
     }
     return(predict_levels(object, if (!missing(newdata)) newdata, condition, type))
   }
-  unordered <- levels & !vapply(object$roles, function(role) isTRUE(role$ordered), NA)
-  if (type == "response" && any(levels)) {
-    stop_arg(c(
-      "{.field {coordinate_labels(object)[levels]}} {?has/have} levels, which have no mean.",
-      i = if (object$d == 1) "{.code type = \"probability\"} and {.code type = \"class\"} predict levels."
-    ))
+  predict.bijectr_flow(object, newdata, type, condition, times, p)
+}
+
+# Of one column of levels, with others given.
+#' @export
+predict.bijectr_part <- function(object, newdata, type = "logdensity", condition = NULL, ...) {
+  check_object(object)
+  if (!identical(type, "probability") && !identical(type, "class")) {
+    return(predict.bijectr_flow(object, newdata, type, condition, ...))
   }
-  if (type %in% c("distribution", "quantile") && any(unordered)) {
-    stop_arg("{.field {coordinate_labels(object)[unordered]}} has levels without order: there are no quantiles.")
-  }
-  predict.bijectr_flow(object, newdata, type, condition)
+  check_unused(...)
+  codec <- object$codecs[[1]]
+  if (object$d > 1 || !is_levels(codec)) stop_arg("{.code type = \"{type}\"} is for one column of levels.")
+  n <- max(nrow(object$given), 1)
+  value <- vapply(seq_along(codec$levels) - 1, function(code) points_density(object, matrix(code, n, 1)), numeric(n))
+  share <- exp(matrix(value, n))
+  share <- share / rowSums(share) # they are means of draws
+  colnames(share) <- codec$levels
+  if (type == "probability") share else decode(codec, predicted_codes(share, codec$as == "ordered"))
+}
+
+# Of rows of probabilities the most probable code, of ordered levels the median.
+predicted_codes <- function(share, ordered) {
+  if (!ordered) return(max.col(share, "first") - 1)
+  half <- t(apply(share, 1, cumsum)) >= 0.5 - 1e-12
+  max.col(matrix(half, nrow(share)), "first") - 1
 }
 
 predict_levels <- function(table, newdata, condition, type) {
@@ -51,13 +66,7 @@ predict_levels <- function(table, newdata, condition, type) {
     if (!is.null(at$kept)) colnames(share) <- role$names
     return(if (is.null(at$repeats)) share else share[rep(1, at$repeats), , drop = FALSE])
   }
-  code <- if (role$ordered) {
-    half <- t(apply(share, 1, cumsum)) >= 0.5 - 1e-12
-    max.col(matrix(half, at$n), "first") - 1
-  } else {
-    max.col(share, "first") - 1
-  }
-  code <- put_back(code, at)
+  code <- put_back(if (at$n > 0) predicted_codes(share, role$ordered) else numeric(), at)
   decode(table$codecs[[1]], if (is.null(at$repeats)) code else rep(code, at$repeats))
 }
 

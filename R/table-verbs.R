@@ -116,6 +116,7 @@ atom_shares <- function(table, condition, n) {
 
 # Log probabilities of the codes 0, 1, ... under a fit of them, a column each.
 level_shares <- function(fit, count, given, n) {
+  if (n == 0) return(matrix(0, 0, count))
   matrix(vapply(seq_len(count) - 1, function(code) rows_density(fit, matrix(code, n, 1), given), numeric(n)), n)
 }
 
@@ -127,20 +128,21 @@ points_quantile.bijectr_table <- function(object, p, condition, lower_tail, log_
   last <- object$blocks[[length(object$blocks)]]
   given <- block_given(object, last, z, condition, seq_len(n))
   if (length(object$blocks) == 1) return(to_whole(points_quantile(last$fit, p, given, lower_tail, FALSE)))
-  if (!lower_tail) p <- 1 - p
   share <- exp(atom_shares(object, condition, n))
   atoms <- object$roles[[1]]$atoms
-  passed <- numeric(n) # probability of atoms below
+  passed <- numeric(n) # probability of atoms beyond, in the tail that p is of
   out <- rep(NA_real_, n)
-  for (k in seq_along(atoms)) {
-    below <- passed + share[, 1] * points_cdf(last$fit, matrix(atoms[k], n, 1), given, TRUE, FALSE)
-    out[is.na(out) & p > below & p <= below + share[, k + 1]] <- atoms[k]
-    passed <- passed + ifelse(p > below, share[, k + 1], 0)
+  for (k in if (lower_tail) seq_along(atoms) else rev(seq_along(atoms))) {
+    beyond <- passed + share[, 1] * points_cdf(last$fit, matrix(atoms[k], n, 1), given, lower_tail, FALSE)
+    reached <- beyond + share[, k + 1]
+    at <- if (lower_tail) p > beyond & p <= reached else p >= beyond & p < reached
+    out[is.na(out) & at] <- atoms[k]
+    passed <- passed + ifelse(if (lower_tail) p > beyond else p >= beyond, share[, k + 1], 0)
   }
   free <- which(is.na(out))
   if (length(free)) {
     left <- pmin(pmax((p[free] - passed[free]) / share[free, 1], 0), 1)
-    out[free] <- points_quantile(last$fit, left, rows_at(given, free), TRUE, FALSE)
+    out[free] <- points_quantile(last$fit, left, rows_at(given, free), lower_tail, FALSE)
   }
   out
 }

@@ -27,7 +27,8 @@
 #'   and: `roles`, of each column a list of `kind` (`"levels"`, `"whole"`, `"atoms"` or `"line"`) and what belongs to
 #'   it;
 #'   `blocks`, lists of `kind`, `columns` and `given` (numbers of columns) and `fit`, an ordinary fit of the codes and
-#'   numbers of the block. `held_out_loglik` and `reference$flow` are sums of those of the blocks.
+#'   numbers of the block. `reference$flow` is the mean log density of rows held out, that of each
+#'   block by its share of the rows, and `held_out_loglik` as much for all rows.
 #'   [conditional()] and [marginal()] make distributions of it, [impute()] fills gaps.
 #' @name fit_flow
 NULL
@@ -96,11 +97,13 @@ table_roles <- function(opened, weights, rules, find) {
 
 tell_whole <- function(roles, labels, supports) {
   found <- which(vapply(roles, `[[`, "", "kind") == "whole" & vapply(supports, is.null, NA))
-  if (!any(vapply(roles[found], function(role) role$step == 1, NA))) return(invisible())
+  found <- found[vapply(roles[found], function(role) role$step == 1, NA)]
+  if (!length(found)) return(invisible())
   cli::cli_warn(c(
-    "{cli::qty(length(found))}Column{?s} {.field {labels[found]}} {?is/are} whole numbers with few values: {?it is/they
-     are} fitted by {?its/their} probabilities.",
-    i = "{.code support = list({labels[found][1]} = counts())} says so; {.fn real} fits a density."
+    "{cli::qty(length(found))}Column{?s} {.field {labels[found]}} {?is/are} whole numbers, counts or of few values: {?it
+     is/they are} fitted by {?its/their} probabilities.",
+    i = "{.code support = list({labels[found][1]} = {counts_call(roles[[found[1]]]$support)})} says so; {.fn real} fits
+         a density."
   ), class = "bijectr_warning_counts")
 }
 

@@ -41,18 +41,18 @@ is_whole <- function(flow) flow$d == 1 && inherits(flow$codecs[[1]], "bijectr_co
 
 # ---- what is found ---------------------------------------------------------------------------------------------------
 
-# The support of the one column of a problem, with `exact` where it is fitted as whole numbers: it was given as such, or
-# has none, is whole in steps of 1, and ties are many, see advise_values(). Its support ends at -1/2 where no value is
-# below 0, and that end is no further from the median than five times the distance from there to the 5 per cent
-# quantile, see ?supports.
+# The support of the one column of a problem, with `exact` where it is fitted as whole numbers: it was given as
+# such, or has none, is whole in steps of 1, and counts or has many ties, see advise_values(). Its support ends at
+# -1/2 where no value is below 0, and that end is no further from the median than five times the distance from there
+# to the 5 per cent quantile, see ?supports.
 support_of_whole <- function(given, x, rows, weights, find) {
   if (is.null(given) && find) {
     given <- found_whole(x, rows, weights)
     if (!is.null(given)) {
       cli::cli_warn(c(
-        "Column {.field {column_label(x, 1)}} is whole numbers with few values: it is fitted by their probabilities.",
-        i = "{.code support = counts({if (is.finite(given$lower)) '' else '-Inf'})} says so; {.code support = \"real\"}
-             fits a density."
+        "Column {.field {column_label(x, 1)}} is whole numbers, counts or of few values: it is fitted by their
+         probabilities.",
+        i = "{.code support = {counts_call(given)}} says so; {.code support = \"real\"} fits a density."
       ), class = "bijectr_warning_counts")
     }
   }
@@ -68,8 +68,27 @@ found_whole <- function(x, rows, weights) {
   train <- column_at(x, 1, look$rows)
   values <- count_values(train)
   # amounts that are rounded to thousands have steps of their own
-  if (agreement(values$count) <= TIES || !any(diff(values$value) == 1)) return(NULL)
-  if (min(value) >= 0) whole_support(train, look$weights[look$rows]) else counts(-Inf)
+  if (!any(diff(values$value) == 1)) return(NULL)
+  if (is_binary(values)) return(counts(values$value[1], values$value[2]))
+  w <- look$weights[look$rows]
+  support <- if (min(value) >= 0) whole_support(train, w) else counts(-Inf)
+  counted <- min(value) == 0 && support$lower > -Inf && weighted_quantile(train, 0.95, w) <= COUNTED_MOST
+  if (counted || agreement(values$count) > TIES) support
+}
+
+# Two values, each of several of many rows, are all that there are.
+is_binary <- function(values) length(values$value) == 2 && min(values$count) >= 2 && sum(values$count) >= BINARY_ROWS
+
+BINARY_ROWS <- 20
+
+# Where 0 is among the values and nearly all others are no larger, they count something, however few rows agree;
+# measurements that are rounded rarely have a 0.
+COUNTED_MOST <- 100
+
+counts_call <- function(support) {
+  ends <- c(support$lower + 0.5, support$upper - 0.5)
+  if (is.finite(ends[2])) return(sprintf("counts(%s)", paste(ends, collapse = ", ")))
+  if (ends[1] == 0) "counts()" else sprintf("counts(%s)", ends[1])
 }
 
 # None below 0 where all are above, and 0 is near.

@@ -60,7 +60,8 @@ by_arf <- function(train, test) {
   pattern <- do.call(paste, c(unname(test[discrete]), list(sep = "|")))
   if (all(discrete)) {
     asked <- unique(pattern)
-    return(arf::lik(params, test[match(asked, pattern), ], parallel = FALSE)[match(pattern, asked)])
+    each <- suppressWarnings(arf::lik(params, test[match(asked, pattern), ], parallel = FALSE))
+    return(each[match(pattern, asked)])
   }
   if (!any(discrete)) return(suppressWarnings(arf::lik(params, test, parallel = FALSE)))
   sorted <- order(pattern)

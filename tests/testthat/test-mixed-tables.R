@@ -200,3 +200,60 @@ test_that("pictures and checks of tables are there", {
   set.seed(18)
   expect_s3_class(check_flow(fit, d, draws = 500), "bijectr_check")
 })
+
+test_that("quantiles of the upper tail keep their digits beside atoms", {
+  set.seed(41)
+  fit <- fit_flow(c(rep(0, 60), rexp(200)), members = stack_members(c("normal", "spline")), progress = FALSE)
+  q <- qflow(c(-30, -12, -1), fit, lower.tail = FALSE, log.p = TRUE)
+  expect_equal(pflow(q, fit, lower.tail = FALSE, log.p = TRUE), c(-30, -12, -1), tolerance = 1e-8)
+  expect_identical(qflow(0.9, fit, lower.tail = FALSE), 0)
+  expect_equal(qflow(0.3, fit, lower.tail = FALSE), qflow(0.7, fit), tolerance = 1e-9)
+})
+
+test_that("a column with atoms has survival functions and quantiles at conditions", {
+  set.seed(42)
+  d <- data.frame(y = c(rep(0, 40), rexp(60)), x = rnorm(100))
+  fit <- fit_flow(y ~ x, d, members = stack_members(c("normal", "frequencies")), progress = FALSE)
+  new <- data.frame(x = 0:1)
+  s <- predict(fit, new, "survival", times = c(0, 1))
+  below <- pflow(rep(c(0, 1), each = 2), fit, condition = new[c(1, 2, 1, 2), , drop = FALSE])
+  expect_equal(unname(s), 1 - matrix(below, 2), tolerance = 1e-12)
+  expect_identical(dim(predict(fit, new, "quantile", p = c(0.1, 0.5, 0.9))), c(2L, 3L))
+})
+
+test_that("weights of any scale give the same table with steps", {
+  set.seed(43)
+  d <- data.frame(score = 10 * rbinom(100, 8, 0.5), f = factor(rep(1:2, 50)))
+  fit <- function(w) {
+    suppressWarnings(fit_flow(d, weights = w, members = stack_members(c("normal", "frequencies")), progress = FALSE))
+  }
+  at <- data.frame(score = c(40, 43), f = factor(1, levels = 1:2))
+  set.seed(1)
+  one <- logdensity(fit(rep(1, 100)), at)
+  set.seed(1)
+  expect_equal(logdensity(fit(rep(1e-7, 100)), at), one, tolerance = 1e-9)
+})
+
+test_that("columns of two values have these alone, and levels of no row keep NA", {
+  set.seed(44)
+  d <- data.frame(k = rep(c(0, 100), c(60, 40)), b = rbinom(100, 1, 0.4), x = rnorm(100))
+  fit <- suppressWarnings(fit_flow(d, members = stack_members(c("normal", "frequencies")), progress = FALSE))
+  draws <- sample(fit, 2000)
+  expect_setequal(draws$k, c(0, 100))
+  expect_setequal(draws$b, c(0, 1))
+  z <- data.frame(f = addNA(factor(rep(c("a", NA), 40))), x = rnorm(80))
+  gaps <- fit_flow(z, members = stack_members(c("normal", "frequencies")), progress = FALSE)
+  expect_identical(levels(sample(gaps, 9)$f), levels(z$f))
+})
+
+test_that("kinds that need conditions, and settings of one flow, are told where there are none", {
+  set.seed(45)
+  d <- data.frame(f = factor(rep(c("a", "b"), 40)), x = rnorm(80))
+  expect_no_warning(fit_flow(d, members = c("normal", "cells", "linear", "local"), progress = FALSE))
+  expect_no_error(fit_flow(f ~ 1, data = d, members = "linear", progress = FALSE))
+  expect_warning(fit_flow(d$x, members = c("normal", "nearby"), progress = FALSE), "given conditions")
+  expect_error(fit_flow(f ~ x, data = d, steps = 7), "columns of numbers with densities")
+  w <- fit_flow(f ~ x, d, members = "frequencies", progress = FALSE)
+  expect_identical(dim(predict(w, d[0, ], type = "probability")), c(0L, 2L))
+  expect_true(is.na(predict(w, data.frame(x = NA_real_), type = "class")))
+})
