@@ -4,7 +4,7 @@
 conditions_from_frame <- function(frame, terms, model, name) {
   for (variable in names(frame)) {
     value <- frame[[variable]]
-    row <- which(if (is.matrix(value)) rowSums(is.na(value)) > 0 else is.na(value))[1]
+    row <- rows_that_miss(value)[1]
     if (!is.na(row)) {
       stop_arg("{.arg {name}} has a value that cannot be used: row {row}, column {.field {variable}} is NA.")
     }

@@ -169,8 +169,12 @@ stop_bare <- function(x, codecs, name) {
     if (accepts(codecs[[j]], 0) || !any(is.finite(x[, j]))) next
     stop_arg(c(
       "Column {.field {column_label(x, j)}} of {.arg {name}} must be {codecs[[j]]$type}, not plain numbers.",
-      i = "Give values of that class, as the data had: {.fn as.difftime}, {.fn as.Date} and {.fn as.POSIXct} make such
-           of numbers."
+      i = if (is_levels(codecs[[j]])) {
+        "Give its levels, by name: {.val {codecs[[j]]$levels}}."
+      } else {
+        "Give values of that class, as the data had: {.fn as.difftime}, {.fn as.Date} and {.fn as.POSIXct} make such of
+         numbers."
+      }
     ))
   }
 }

@@ -218,6 +218,9 @@ is_table <- function(object) inherits(object, "bijectr_table")
 
 is_part <- function(object) inherits(object, "bijectr_part")
 
+# Rows of which a part is a conditional distribution each; 1 of a marginal one.
+count_given <- function(part) if (inherits(part, "bijectr_conditional")) nrow(part$given) else 1L
+
 # For verbs that need one map of one base, or one training. `verb` is cli's markup of what was called.
 check_one_flow <- function(object, verb) {
   if (is_stack(object)) {

@@ -31,9 +31,11 @@ part_rows <- function(part, r, each) {
   weighted_rows(part$of, part$given[r, , drop = FALSE], part$fixed, part$proposal, part$at, each)
 }
 
-# Which given row belongs to each of n points.
-given_rows <- function(part, n) {
-  k <- nrow(part$given)
+# Which given row belongs to each of n points. Where several are given and what is asked is asked of each of them, as
+# means are, their numbers come as a `condition`, see take_rows().
+given_rows <- function(part, n, condition = NULL) {
+  if (!is.null(condition)) return(condition[, 1])
+  k <- count_given(part)
   if (k > 1 && n != k) stop_arg("Points must be as many as the rows that are given ({k}), not {n}.")
   rep_len(seq_len(k), n)
 }
@@ -41,7 +43,7 @@ given_rows <- function(part, n) {
 #' @export
 points_density.bijectr_conditional <- function(object, points, condition) {
   n <- n_rows(points)
-  r <- given_rows(object, n)
+  r <- given_rows(object, n, condition)
   z <- object$given[r, , drop = FALSE]
   z[, object$free] <- all_rows(points)
   rows_density(object$of, z, cycle_rows(object$at, n)) - object$log_evidence[r]
@@ -66,7 +68,7 @@ PART_CHUNK <- 2e5
 
 #' @export
 points_drawn.bijectr_conditional <- function(object, n, condition) {
-  r <- rep_len(seq_len(nrow(object$given)), n)
+  r <- if (is.null(condition)) rep_len(seq_len(nrow(object$given)), n) else condition[, 1]
   out <- matrix(0, n, object$d)
   for (k in unique(r)) {
     i <- which(r == k)
@@ -101,8 +103,8 @@ weighted_draws <- function(part, r) {
   list(z = found$z[order, part$free], below = cumsum(w) / sum(w))
 }
 
-by_given <- function(part, n, f) {
-  r <- if (inherits(part, "bijectr_conditional")) given_rows(part, n) else rep(1L, n)
+by_given <- function(part, n, condition, f) {
+  r <- given_rows(part, n, condition)
   out <- numeric(n)
   for (k in unique(r)) out[r == k] <- f(weighted_draws(part, k), which(r == k))
   out
@@ -111,7 +113,7 @@ by_given <- function(part, n, f) {
 #' @export
 points_cdf.bijectr_part <- function(object, points, condition, lower_tail, log_p) {
   x <- column(points, 1)
-  value <- by_given(object, length(x), function(drawn, i) c(0, drawn$below)[findInterval(x[i], drawn$z) + 1])
+  value <- by_given(object, length(x), condition, function(drawn, i) c(0, drawn$below)[findInterval(x[i], drawn$z) + 1])
   if (!lower_tail) value <- 1 - value
   if (log_p) log(value) else value
 }
@@ -120,7 +122,7 @@ points_cdf.bijectr_part <- function(object, points, condition, lower_tail, log_p
 points_quantile.bijectr_part <- function(object, p, condition, lower_tail, log_p) {
   p <- if (log_p) exp(p) else p
   if (!lower_tail) p <- 1 - p
-  by_given(object, length(p), function(drawn, i) {
+  by_given(object, length(p), condition, function(drawn, i) {
     drawn$z[pmin(findInterval(p[i], drawn$below * (1 - 1e-12), left.open = TRUE) + 1L, length(drawn$z))]
   })
 }

@@ -105,6 +105,7 @@ percent_labels <- function(p) {
 
 # How many rows of conditions there are: one row of several conditions may be a vector.
 condition_rows <- function(flow, condition) {
+  if (is_part(flow)) return(count_given(flow))
   if (is.list(condition) && length(condition)) return(NROW(condition[[1]]))
   if (is.null(condition) || is.null(dim(condition)) && flow$d_condition != 1) 1 else NROW(condition)
 }

@@ -23,6 +23,8 @@
 #'   stand on its right side. `NULL`: none.
 #' @param weights Case weights: one finite, non-negative number a row, positive for two rows at least; a row counts as
 #'   often as its weight says, in the likelihood too. `NULL`: all 1. With a formula they are looked for in `data` first.
+#'   A row is held out with all its weight: of a table of counts, few rows of large weights, fits by the repeated rows
+#'   judge better what they have not seen.
 #' @param support Where the values of columns can lie: a named list such as `list(price = positive(), share =
 #'   bounded(0, 1))`, see [supports]; one support for all; or `"real"`. Columns without one get what the data say where
 #'   `layers` is `NULL`, by rules stated in [supports], else the line; `"auto"` looks at the data in any case.

@@ -64,13 +64,14 @@ check_complete <- function(table, kept, looked, n_left) {
     name <- names(table)[j]
     value <- table[[j]]
     if (!anyNA(value)) next
-    at <- which(if (is.matrix(value)) rowSums(is.na(value)) > 0 else is.na(value))[1]
-    if (is.matrix(value) && length(colnames(value))) name <- colnames(value)[which(is.na(value[at, ]))[1]]
+    at <- rows_that_miss(value)[1]
+    named <- is.matrix(value) && is.numeric(value) && length(colnames(value))
+    if (named) name <- colnames(value)[which(is.na(value[at, ]))[1]]
     row <- if (is.null(kept)) at else kept[at]
     what <- if (is.numeric(value) && !is.matrix(value) && is.nan(value[at])) "NaN" else "NA"
     stop_arg(c(
       "{.arg data} has a value that cannot be used: row {row}, column {.field {name}} is {what}.",
-      i = if (j <= n_left && !("(lower)" %in% names(table))) {
+      i = if (j <= n_left && !("(lower)" %in% names(table)) && !has_levels(value)) {
         "{.code na.action = na.omit} leaves such rows out; {.code na = \"model\"} learns from them."
       } else {
         "{.code na.action = na.omit} leaves such rows out{if (looked[1] > 1) ': only the left side may have gaps'}."

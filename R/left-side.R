@@ -196,7 +196,14 @@ check_rowwise <- function(response, values, value_of, envir) {
       alone <- tryCatch(
         with_seed(1, suppressWarnings(eval(part, some, times_env(part, envir)))), error = function(e) NULL
       )
-      if (is.null(alone) || is_same(alone, some_rows(value, rows), value)) next
+      known <- some_rows(value, rows)
+      # codes of levels go by which there are
+      same <- if (is.factor(value)) {
+        identical(as.character(alone), as.character(known))
+      } else {
+        is_same(alone, known, value)
+      }
+      if (is.null(alone) || same) next
       stop_arg(c(
         "{.code {names(response$parts)[i]}} on the left side of {.arg formula} has other values where other rows are
          left out.",

@@ -38,8 +38,10 @@ predict.bijectr_part <- function(object, newdata, type = "logdensity", condition
   check_unused(...)
   codec <- object$codecs[[1]]
   if (object$d > 1 || !is_levels(codec)) stop_arg("{.code type = \"{type}\"} is for one column of levels.")
-  n <- max(nrow(object$given), 1)
-  value <- vapply(seq_along(codec$levels) - 1, function(code) points_density(object, matrix(code, n, 1)), numeric(n))
+  n <- count_given(object)
+  value <- vapply(seq_along(codec$levels) - 1, function(code) {
+    points_density(object, matrix(code, n, 1), NULL)
+  }, numeric(n))
   share <- exp(matrix(value, n))
   share <- share / rowSums(share) # they are means of draws
   colnames(share) <- codec$levels

@@ -154,3 +154,18 @@ test_that("gaps in columns that came as text, or empty, are filled with levels",
   expect_false(anyNA(few[[2]]$f))
   expect_setequal(few[[1]]$f, c("a", "b"))
 })
+
+test_that("several rows that are given have a mean, quantiles and survival functions each", {
+  set.seed(33)
+  d <- data.frame(g = rep(c("a", "b"), 40), x = rnorm(80) + rep(c(0, 20), 40))
+  fit <- fit_flow(d, members = stack_members(c("normal", "cells", "frequencies")), progress = FALSE)
+  both <- conditional(fit, g = c("a", "b"))
+  expect_equal(as.vector(predict(both, type = "response")), c(0, 20), tolerance = 0.1)
+  q <- predict(both, type = "quantile", p = c(0.1, 0.5, 0.9))
+  expect_identical(dim(q), c(2L, 3L))
+  expect_true(all(diff(t(q)) > 0) && q[2, 1] > q[1, 3])
+  expect_equal(unname(quantile(both, c(0.1, 0.5, 0.9))), unname(q))
+  expect_equal(unname(median(both)), unname(q[, 2]))
+  s <- predict(both, type = "survival", times = c(10, 10))
+  expect_identical(unname(s), matrix(c(0, 1, 0, 1), 2))
+})

@@ -510,3 +510,16 @@ test_that("data to fit with such values are refused, by row and column", {
   expect_identical(few(log(price) ~ x, prices, subset = -c(4, 8), na.action = na.omit)$nobs, 87L)
   refused(few(cbind(y2, sqrt(cbind(price, y1 + 9))) ~ x, prices[7:9, ]), "row 2, column sqrt.* is NaN")
 })
+
+test_that("conditions with classes of their own, and factors on the left side, are taken", {
+  skip_if_not_installed("survival")
+  d <- survival::lung
+  fit <- fit_flow(age ~ survival::Surv(time, status), data = d, members = "normal", progress = FALSE)
+  expect_identical(fit$d_condition, 2L)
+  set.seed(51)
+  e <- data.frame(y = rbinom(60, 2, 0.5), x = rnorm(60))
+  fit <- fit_flow(factor(y) ~ x, data = e, members = "frequencies", progress = FALSE)
+  expect_identical(colnames(predict(fit, e[1:3, ], type = "probability")), c("0", "1", "2"))
+  expect_true(all(is.finite(logdensity(fit, e[1:3, ]))))
+  expect_error(fit_flow(cut(x, 3) ~ y, data = e, progress = FALSE), "other values where other rows")
+})
