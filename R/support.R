@@ -50,9 +50,9 @@
 #'   rounded to more than 0.28 standard deviations), or 0 is among the values and 95 per cent of them are no more
 #'   than 100, and some values are 1 apart, with a warning of class `bijectr_warning_counts`; from 0 on where none
 #'   is below 0 and the median as near to 0 as `positive()` demands.
-#'   Beside other columns they have a block of their own, see the tables of mixed columns in [fit_flow()], where whole
-#'   numbers of few values in larger steps, as scores in tens, are found as well; but with `na = "model"`, where they
-#'   are fitted as numbers, with densities.
+#'   Beside other columns, of 30 rows or more, they have a block of their own, see the tables of mixed columns in
+#'   [fit_flow()], where whole numbers of few values in larger steps, as scores in tens, are found as well; but with
+#'   `na = "model"`, where they are fitted as numbers, with densities.
 #' @return An object of class `bijectr_support`. `real()` is the whole line.
 #' @family training
 #' @examples

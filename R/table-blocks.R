@@ -15,6 +15,8 @@
 # Of encoded columns `z`. `supports` are those that the user gave, `find` says whether whole numbers and atoms are
 # looked for.
 column_roles <- function(z, codecs, supports, weights, rows, find) {
+  # of fewer rows a chain of blocks learns less than one distribution of all columns
+  find <- find && (n_columns(z) == 1 || sum(if (is.null(weights)) n_rows(z) else weights > 0) >= ROLE_ROWS)
   lapply(seq_len(n_columns(z)), function(j) {
     codec <- codecs[[j]]
     if (is_levels(codec)) {
@@ -67,6 +69,8 @@ out_of_steps <- function(k, role) {
   x[off] <- x[off] + offset[sample.int(length(offset), length(off), replace = TRUE)]
   x
 }
+
+ROLE_ROWS <- 30
 
 # Whole numbers of few values in larger steps, as scores in tens, list(step, origin), the smallest value; NULL where x
 # is none such.
