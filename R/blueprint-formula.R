@@ -4,7 +4,7 @@
 conditions_from_frame <- function(frame, terms, model, name) {
   for (variable in names(frame)) {
     value <- frame[[variable]]
-    row <- rows_that_miss(value)[1]
+    row <- which(has_gap(value))[1]
     if (!is.na(row)) {
       stop_arg("{.arg {name}} has a value that cannot be used: row {row}, column {.field {variable}} is NA.")
     }

@@ -105,7 +105,7 @@ take_condition <- function(flow, condition, n, newdata = NULL, gaps = FALSE) {
 # Rows of the variables that lack one are rows of NA.
 conditions_of_model <- function(given, model, names, name, gaps) {
   variables <- if (gaps && is.data.frame(given)) unclass(given)[intersect(names(given), model$variables)]
-  gone <- Reduce(`|`, lapply(variables, function(v) if (is.matrix(v)) rowSums(is.na(v)) > 0 else is.na(v)), FALSE)
+  gone <- Reduce(`|`, lapply(variables, has_gap), FALSE)
   if (!any(gone)) return(model_conditions(given, model, names, name))
   if (all(gone)) return(matrix(NA_real_, length(gone), length(names), dimnames = list(NULL, names)))
   rows <- seq_along(gone)

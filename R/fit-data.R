@@ -36,8 +36,7 @@ fit_data <- function(from, layers, members, modest, base, rules, na, loss, contr
   if (is.null(mixed) && is.null(from$observed) && !is.null(members)) mixed <- open_numbers(data)
   found <- if (!is.null(mixed)) table_roles(mixed, from$weights, rules, !is.null(members))
   if (!is.null(found)) {
-    kinds <- vapply(found$roles, `[[`, "", "kind")
-    if (is.null(members) && !"line" %in% kinds) {
+    if (is.null(members) && !"line" %in% role_kinds(found$roles)) {
       stop_arg(c(
         "{.arg layers}, {.arg base} and settings of the training are for columns of numbers with densities, which
          {.arg data} has not.",

@@ -64,7 +64,7 @@ check_complete <- function(table, kept, looked, n_left) {
     name <- names(table)[j]
     value <- table[[j]]
     if (!anyNA(value)) next
-    at <- rows_that_miss(value)[1]
+    at <- which(has_gap(value))[1]
     named <- is.matrix(value) && is.numeric(value) && length(colnames(value))
     if (named) name <- colnames(value)[which(is.na(value[at, ]))[1]]
     row <- if (is.null(kept)) at else kept[at]

@@ -58,19 +58,12 @@ impute <- function(fit, data, m = 5, condition = NULL, draws = 500, type = NULL,
     i <- which(missing[, j])
     list(rows = i, value = decode(fit$codecs[[j]], as.vector(filled$z[i, j, ])))
   })
-  for (j in seq_along(values)) {
-    x <- data[[labels[j]]]
-    value <- values[[j]]$value
-    if (!is.data.frame(data) || !is_levels(fit$codecs[[j]]) || !length(value)) next
-    # gaps have no class; text and other factors keep theirs
-    data[[labels[j]]] <- if (all(is.na(x))) {
-      value[rep(NA_integer_, length(x))]
-    } else if (is.factor(x)) {
-      factor(x, union(levels(x), levels(value)), ordered = is.ordered(x))
-    } else {
-      x
+  if (is.data.frame(data)) {
+    for (j in which(vapply(fit$codecs, is_levels, NA) & colSums(missing) > 0)) {
+      x <- data[[labels[j]]]
+      data[[labels[j]]] <- open_to_levels(x, values[[j]]$value)
+      if (is.character(x)) values[[j]]$value <- as.character(values[[j]]$value)
     }
-    if (is.character(x)) values[[j]]$value <- as.character(value)
   }
   out <- if (type == "mids") {
     as_imputed(data, labels, values, m)
@@ -84,6 +77,12 @@ impute <- function(fit, data, m = 5, condition = NULL, draws = 500, type = NULL,
     })
   }
   structure(out, ess = filled$ess)
+}
+
+# A column that can take `value`: gaps alone have no class; factors may lack levels.
+open_to_levels <- function(x, value) {
+  if (all(is.na(x))) return(value[rep(NA_integer_, length(x))])
+  if (is.factor(x)) factor(x, union(levels(x), levels(value)), ordered = is.ordered(x)) else x
 }
 
 # list(z, ess): an array of rows, columns and `m` completions, and of each row the effective number of draws.

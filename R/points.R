@@ -39,7 +39,13 @@ all_rows <- function(x) if (is.list(x)) rows_at(x, seq_len(n_rows(x))) else x
 # Rows with a missing value; no points have none.
 rows_with_gaps <- function(x) {
   if (is.null(x)) return(FALSE)
-  if (is.list(x)) Reduce(`|`, lapply(x, is.na)) else rowSums(is.na(x)) > 0
+  if (is.list(x)) Reduce(`|`, lapply(x, has_gap)) else has_gap(x)
+}
+
+# The same of a column, which may be a matrix: those of some classes, as survival times, say it of each row themselves.
+has_gap <- function(x) {
+  gone <- is.na(x)
+  if (is.null(dim(gone))) gone else rowSums(gone) > 0
 }
 
 keep_columns <- function(x, j) if (is.list(x)) x[j] else x[, j, drop = FALSE]

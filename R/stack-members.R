@@ -56,8 +56,8 @@
 #'   towards their base distribution: the more, the fewer the rows. The other kinds are fitted to all rows in the end,
 #'   of many to some 16,000 (mixtures: 10,000) by weight or at equal steps. Given conditions there are `"normal"`,
 #'   `"student_t"`, `"cells"`, `"nearby"`, the flows and `"beyond"`; of factors only the three kinds that are for these,
-#'   which of whole numbers with up to 12 values stand in the place of flows; of censored times there are the flows, on
-#'   t distributions of 4 and 5 degrees of freedom, and the three that are for these.
+#'   which of whole numbers with up to 12 values stand in the place of flows; of counts those two as well; of censored
+#'   times there are the flows, on t distributions of 4 and 5 degrees of freedom, and the three that are for these.
 #' @section Weights:
 #'   The weights of the kinds make the log density of the rows held out largest, with a prior as of two rows: every
 #'   kind keeps a little. Where fewer than 500 rows were held out there is a second prior, with ten rows more for

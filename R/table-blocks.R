@@ -35,6 +35,8 @@ column_roles <- function(z, codecs, supports, weights, rows, find) {
   })
 }
 
+role_kinds <- function(roles) vapply(roles, `[[`, "", "kind")
+
 whole_role <- function(support, step = 1, origin = 0, slack = 0) {
   list(kind = "whole", support = support, step = step, origin = origin, slack = slack)
 }
@@ -105,13 +107,13 @@ found_atoms <- function(x, weights) {
 
 # Whether a table needs blocks: one flow of all columns, or one of whole numbers, is a fit by itself.
 needs_blocks <- function(roles) {
-  kinds <- vapply(roles, `[[`, "", "kind")
+  kinds <- role_kinds(roles)
   any(kinds %in% c("levels", "atoms")) || any(kinds == "whole") && length(kinds) > 1
 }
 
 # Few values first; then columns with atoms; then all others together.
 table_blocks <- function(roles, z) {
-  kinds <- vapply(roles, `[[`, "", "kind")
+  kinds <- role_kinds(roles)
   count <- function(j) if (kinds[j] == "levels") roles[[j]]$count else length(unique(column(z, j)))
   of_kind <- function(kind) {
     j <- which(kinds == kind)

@@ -1,11 +1,11 @@
 # What tables of mixed columns predict beyond what flows do: probabilities of levels, and pictures of columns.
 
 #' @rdname predict.bijectr_flow
-#' @section Levels and whole numbers: A fit by formula with one factor, ordered or not, logical column or text on the
-#'   left
-#'   side has `type = "probability"`, a matrix with one row a row of conditions and one column a level, and `"class"`,
-#'   the most probable level of each row (the median of an ordered factor), in the class of the column. They have no
-#'   `"response"`. Probabilities of whole numbers are `exp(logdensity())`.
+#' @section Levels and whole numbers: A fit by formula with one factor, ordered or not, logical column or text on
+#'   the left side has `type = "probability"`, a matrix with one row a row of conditions and one column a level, and
+#'   `"class"`, the most probable level of each row (the median of an ordered factor), in the class of the column;
+#'   so has a [conditional()] or [marginal()] distribution of one such column. They have no `"response"`.
+#'   Probabilities of whole numbers are `exp(logdensity())`.
 #' @export
 predict.bijectr_table <- function(object, newdata,
                                   type = c(
@@ -15,7 +15,7 @@ predict.bijectr_table <- function(object, newdata,
   check_unused(...)
   check_object(object)
   type <- check_choice(type, eval(formals()$type), "type")
-  levels <- vapply(object$roles, `[[`, "", "kind") == "levels"
+  levels <- role_kinds(object$roles) == "levels"
   if (type %in% c("probability", "class")) {
     if (!all(levels) || object$d > 1) {
       stop_arg(c(
@@ -107,7 +107,7 @@ plot.bijectr_table <- function(x, type = c("density", "samples", "pairs"), n = 2
   if (type == "pairs" && length(which) > 1) {
     spread <- function(z) {
       z <- all_rows(z)
-      for (j in which(vapply(x$roles, `[[`, "", "kind") %in% c("levels", "whole"))) {
+      for (j in which(role_kinds(x$roles) %in% c("levels", "whole"))) {
         z[, j] <- z[, j] + stats::runif(nrow(z), -0.25, 0.25)
       }
       z

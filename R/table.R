@@ -96,15 +96,11 @@ table_roles <- function(opened, weights, rules, find) {
 }
 
 tell_whole <- function(roles, labels, supports) {
-  found <- which(vapply(roles, `[[`, "", "kind") == "whole" & vapply(supports, is.null, NA))
+  found <- which(role_kinds(roles) == "whole" & vapply(supports, is.null, NA))
   found <- found[vapply(roles[found], function(role) role$step == 1, NA)]
   if (!length(found)) return(invisible())
-  cli::cli_warn(c(
-    "{cli::qty(length(found))}Column{?s} {.field {labels[found]}} {?is/are} whole numbers, counts or of few values: {?it
-     is/they are} fitted by {?its/their} probabilities.",
-    i = "{.code support = list({labels[found][1]} = {counts_call(roles[[found[1]]]$support)})} says so; {.fn real} fits
-         a density."
-  ), class = "bijectr_warning_counts")
+  says <- sprintf("list(%s = %s)", labels[found[1]], counts_call(roles[[found[1]]]$support))
+  warn_counts(labels[found], says, "real()")
 }
 
 # `fit_block(kind, points, condition, weights, rules, levels, seconds)` fits one block; `by_formula` is what

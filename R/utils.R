@@ -66,9 +66,3 @@ format_seconds <- function(seconds) {
   if (seconds < 7200) return(paste(format(round(seconds / 60, 1)), "min"))
   paste(format(round(seconds / 3600, 1)), "h")
 }
-
-# Numbers of the rows that have NA. Matrices of some classes, as survival times, say it of each row themselves.
-rows_that_miss <- function(x) {
-  gone <- is.na(x)
-  which(if (is.null(dim(gone))) gone else rowSums(gone) > 0)
-}

@@ -48,13 +48,7 @@ is_whole <- function(flow) flow$d == 1 && inherits(flow$codecs[[1]], "bijectr_co
 support_of_whole <- function(given, x, rows, weights, find) {
   if (is.null(given) && find) {
     given <- found_whole(x, rows, weights)
-    if (!is.null(given)) {
-      cli::cli_warn(c(
-        "Column {.field {column_label(x, 1)}} is whole numbers, counts or of few values: it is fitted by their
-         probabilities.",
-        i = "{.code support = {counts_call(given)}} says so; {.code support = \"real\"} fits a density."
-      ), class = "bijectr_warning_counts")
-    }
+    if (!is.null(given)) warn_counts(column_label(x, 1), counts_call(given), "support = \"real\"")
   }
   if (!is.null(given) && given$whole) given$exact <- TRUE
   given
@@ -84,6 +78,15 @@ BINARY_ROWS <- 20
 # Where 0 is among the values and nearly all others are no larger, they count something, however few rows agree;
 # measurements that are rounded rarely have a 0.
 COUNTED_MOST <- 100
+
+# `says`, `denies`: supports that say that columns are such, and that they are not.
+warn_counts <- function(labels, says, denies) {
+  cli::cli_warn(c(
+    "{cli::qty(length(labels))}Column{?s} {.field {labels}} {?is/are} whole numbers, counts or of few values: {?it
+     is/they are} fitted by {?its/their} probabilities.",
+    i = "{.code support = {says}} says so; {.code {denies}} fits a density."
+  ), class = "bijectr_warning_counts")
+}
 
 counts_call <- function(support) {
   ends <- c(support$lower + 0.5, support$upper - 0.5)

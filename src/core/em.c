@@ -74,14 +74,9 @@ static em_space em_carve(const bj_mixture_job *job, carver *from) {
 
 /* ---- a pass over the rows ---------------------------------------------------------------------------------------- */
 
-/* Rows first, ..., first + 31; beyond the last they are that one, with weight 0. */
+/* A block of rows, beyond the last with weight 0. */
 static void em_load(const bj_mixture_job *job, long first, em_space *s) {
-  const long left = job->n - first, rows = left < BJ_BLOCK ? left : BJ_BLOCK;
-  for (int j = 0; j < job->d; j++) {
-    const double *from = job->z + j * job->n + first;
-    real *to = s->x + (long)j * BJ_BLOCK;
-    for (long r = 0; r < BJ_BLOCK; r++) to[r] = (real)from[r < rows ? r : rows - 1];
-  }
+  const long rows = load_block(job->z, job->n, job->d, first, s->x);
   for (long r = 0; r < BJ_BLOCK; r++) s->w[r] = r < rows ? (real)job->w[first + r] : 0;
 }
 

@@ -29,12 +29,7 @@ static void near_kernels(const bj_near_job *job, const bj_memory *memory) {
   carver from = {.memory = carve_block(memory, measure.used)};
   real *x = carve(&from, size), *value = carve(&from, BJ_BLOCK);
   for (long first = 0; first < job->n; first += BJ_BLOCK) {
-    const long left = job->n - first, rows = left < BJ_BLOCK ? left : BJ_BLOCK;
-    for (int k = 0; k < job->d; k++) {
-      for (long r = 0; r < BJ_BLOCK; r++) {
-        x[(long)k * BJ_BLOCK + r] = (real)job->x[(long)k * job->n + first + (r < rows ? r : rows - 1)];
-      }
-    }
+    const long rows = load_block(job->x, job->n, job->d, first, x);
     for (long j = 0; j < job->m; j++) {
       near_block(job, x, j, value);
       for (long r = 0; r < rows; r++) job->out[j * job->n + first + r] = value[r];

@@ -31,6 +31,17 @@ INLINE void permute_rows(const int *p, int d, int nb, const real *in, real *out,
   }
 }
 
+/* Rows first, ..., first + 31 of a column-major table of n rows and d numbers; beyond the last they are that one. Gives
+ * the number of rows that are there. */
+static inline long load_block(const double *from, long n, int d, long first, real *to) {
+  const long left = n - first, rows = left < BJ_BLOCK ? left : BJ_BLOCK;
+  for (int j = 0; j < d; j++) {
+    const double *column = from + (long)j * n + first;
+    for (long r = 0; r < BJ_BLOCK; r++) to[(long)j * BJ_BLOCK + r] = (real)column[r < rows ? r : rows - 1];
+  }
+  return rows;
+}
+
 /* sum of n numbers, a multiple of BJ_BLOCK */
 INLINE real sum_rows(const real *x, long n) {
   vreal sum = vset(0);
