@@ -51,6 +51,7 @@ blueprint <- function(data, condition, train, model = NULL, start = NULL, respon
 # `rows` in all, and put_back() gives NA in their places.
 take_in <- function(flow, x, name, condition = NULL, latent = FALSE, gaps = FALSE) {
   if (missing(x)) stop_missing(name)
+  part <- if (is_part(flow)) flow
   flow <- unclass(flow) # no look for methods of `$`
   side <- if (latent) {
     list(points = take_points(x, flow$d, flow$names, NULL, name, ", one a coordinate", gaps))
@@ -60,6 +61,7 @@ take_in <- function(flow, x, name, condition = NULL, latent = FALSE, gaps = FALS
   points <- side$points
   n <- n_rows(points)
   given <- if (flow$d_condition > 0 || !is.null(condition)) take_condition(flow, condition, n, x, gaps)
+  if (!is.null(part)) given <- rows_given(part, n)
   at <- if (gaps) leave_gaps_out(points, given, n) else list(points = points, condition = given, n = n)
   if (!is.null(side$off)) at$off <- if (is.null(at$kept)) side$off else side$off[at$kept]
   if (!is.null(side$observed)) {
@@ -229,6 +231,7 @@ open_table <- function(x, name = "data") {
 
 # Data to fit, as a table of columns that codecs can read: at least two rows, and something to learn in each column.
 as_fit_data <- function(data, name = "data", cure = NULL) {
+  if (is.integer(data) && is.null(attributes(data))) data <- list2DF(list(data)) # columns have codecs
   data <- open_table(data, name)
   if (n_columns(data) == 0) stop_arg("{.arg {name}} has no columns.")
   column_codecs(data, name)
@@ -273,8 +276,10 @@ standard_codecs <- function(condition, train, weights = NULL, extrapolate = "pul
 
 # Points of the core, a matrix, as the user knows them: with the names of the data, decoded, in the form of the data.
 # Where columns are more than numbers a matrix is a data frame. `latent`: points on the base side have names only.
-give_back <- function(flow, z, latent = FALSE, form = flow[["form"]]) {
+# `drawn`: draws, which are integers where the column was.
+give_back <- function(flow, z, latent = FALSE, form = flow[["form"]], drawn = FALSE) {
   force(form)
+  if (drawn) z <- settled_draws(flow, z)
   flow <- unclass(flow)
   if (!latent && !is.null(flow$dropped)) {
     z <- with_dropped(z, flow$dropped)
@@ -282,8 +287,9 @@ give_back <- function(flow, z, latent = FALSE, form = flow[["form"]]) {
   }
   kind <- form[["kind"]] %||% "matrix"
   if (latent || kind == "matrix" && is.null(flow$codecs)) return(name_columns(z, flow$names))
-  if (kind == "vector" && flow$d == 1) return(decoded(flow, z, 1))
   columns <- lapply(seq_len(flow$d), function(j) decoded(flow, z, j))
+  if (drawn) columns <- as_settled(columns, flow$codecs)
+  if (kind == "vector" && flow$d == 1) return(columns[[1]])
   as_frame(columns, coordinate_labels(flow), form[["class"]])
 }
 

@@ -149,7 +149,7 @@ disagreements <- function(found, places, subject, level) {
 
 # Rows outside of the supports of a fit, in a stack also of those that are not impossible there.
 rows_beyond_supports <- function(subject) {
-  supports <- if (!subject$gappy) flow_supports(subject$flow)
+  supports <- if (subject$lebesgue || is_whole(subject$flow)) flow_supports(subject$flow)
   outside <- Map(function(support, j) {
     x <- column(subject$x, j)
     x <= support$lower | x >= support$upper

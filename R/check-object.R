@@ -221,6 +221,15 @@ is_part <- function(object) inherits(object, "bijectr_part")
 # Rows of which a part is a conditional distribution each; 1 of a marginal one.
 count_given <- function(part) if (inherits(part, "bijectr_conditional")) nrow(part$given) else 1L
 
+# Where several rows are given their numbers stand in the place of conditions: of each of n points the row that it goes
+# with, or of each row itself where something is asked of all, as means are, see take_rows(). NULL where one is given.
+rows_given <- function(part, n) {
+  k <- count_given(part)
+  if (k == 1) return(NULL)
+  if (n != k) stop_arg("Points must be as many as the rows that are given ({k}), not {n}.")
+  matrix(seq_len(k) + 0)
+}
+
 # For verbs that need one map of one base, or one training. `verb` is cli's markup of what was called.
 check_one_flow <- function(object, verb) {
   if (is_stack(object)) {

@@ -1,6 +1,6 @@
 # Numbers with a class or a label: dates, times, differences of times, numbers with units, labelled numbers. The codec
 # keeps the attributes that belong to all values of the column and puts them on what goes out; the core has the numbers
-# as they are stored. Draws of whole numbers, and so of dates, are not whole.
+# as they are stored. Draws of dates are not whole.
 
 # Classes that say nothing of single values, or write numbers in a way that not all have, and those whose attributes
 # stand for places.
@@ -45,7 +45,8 @@ kept_attributes <- function(x) {
 codec_of.default <- function(x) {
   if (!is_plain_column(x)) return(NULL)
   kept <- kept_attributes(x)
-  if (is.null(kept)) CODEC_NUMBER else codec_classed(kept)
+  if (!is.null(kept)) return(codec_classed(kept))
+  if (is.integer(x)) CODEC_INTEGER else CODEC_NUMBER
 }
 
 #' @export

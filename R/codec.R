@@ -48,6 +48,7 @@ new_codec <- function(kind, type, ...) {
 # ---- plain numbers: as they are --------------------------------------------------------------------------------------
 
 CODEC_NUMBER <- new_codec("number", "numeric")
+CODEC_INTEGER <- new_codec("number", "numeric", integer = TRUE) # stored as integers, see codec-integer.R
 
 #' @export
 accepts.bijectr_codec_number <- function(codec, x) is_plain_column(x) && (!is.object(x) || !has_unit(x))
@@ -62,6 +63,8 @@ encode.bijectr_codec_number <- function(codec, x) as.double(x)
 #' @export
 decode.bijectr_codec_number <- function(codec, z) z
 
+is_number_codec <- function(codec) is.null(codec) || inherits(codec, "bijectr_codec_number")
+
 # ---- all columns -----------------------------------------------------------------------------------------------------
 
 # The codecs of data to fit; NULL where all columns are plain numbers, as those of a matrix are.
@@ -69,7 +72,7 @@ column_codecs <- function(x, name) {
   if (!is.list(x)) return(NULL)
   codecs <- lapply(x, codec_of)
   stop_wrong_columns(x, vapply(codecs, is.null, NA), "numeric", name)
-  if (all(vapply(codecs, inherits, NA, "bijectr_codec_number"))) NULL else unname(codecs)
+  if (all(vapply(codecs, identical, NA, CODEC_NUMBER))) NULL else unname(codecs)
 }
 
 # New columns must be such as their codecs read.
@@ -99,7 +102,7 @@ encode_columns <- function(x, codecs = NULL) {
 has_codec <- function(x) {
   if (is.list(x) || is.null(attributes(x)) || !is.null(dim(x))) return(FALSE)
   codec <- codec_of(x)
-  !is.null(codec) && !inherits(codec, "bijectr_codec_number")
+  !is.null(codec) && !identical(codec, CODEC_NUMBER)
 }
 
 # Such a vector is a data frame of one column.

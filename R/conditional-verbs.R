@@ -24,6 +24,9 @@ check_composed.bijectr_part <- function(object) {
 }
 
 #' @export
+flow_supports.bijectr_part <- function(flow) flow_supports(flow$of)[flow$free]
+
+#' @export
 count_parameters.bijectr_part <- function(object) count_parameters(object$of)
 
 # Weighted rows of a distribution for the rows `r` that are given, list(z, log_weight), `each` for each of them.
@@ -31,19 +34,16 @@ part_rows <- function(part, r, each) {
   weighted_rows(part$of, part$given[r, , drop = FALSE], part$fixed, part$proposal, part$at, each)
 }
 
-# Which given row belongs to each of n points. Where several are given and what is asked is asked of each of them, as
-# means are, their numbers come as a `condition`, see take_rows().
-given_rows <- function(part, n, condition = NULL) {
-  if (!is.null(condition)) return(condition[, 1])
-  k <- count_given(part)
-  if (k > 1 && n != k) stop_arg("Points must be as many as the rows that are given ({k}), not {n}.")
-  rep_len(seq_len(k), n)
+# Of n points, each.
+row_numbers <- function(part, n, condition) {
+  at <- condition %||% rows_given(part, n)
+  if (is.null(at)) rep_len(1, n) else at[, 1]
 }
 
 #' @export
 points_density.bijectr_conditional <- function(object, points, condition) {
   n <- n_rows(points)
-  r <- given_rows(object, n, condition)
+  r <- row_numbers(object, n, condition)
   z <- object$given[r, , drop = FALSE]
   z[, object$free] <- all_rows(points)
   rows_density(object$of, z, cycle_rows(object$at, n)) - object$log_evidence[r]
@@ -53,18 +53,10 @@ points_density.bijectr_conditional <- function(object, points, condition) {
 points_density.bijectr_marginal <- function(object, points, condition) {
   n <- n_rows(points)
   each <- if (object$exact) 1 else object$draws
-  out <- numeric(n)
-  for (i in row_chunks(n, PART_CHUNK %/% each)) {
-    z <- matrix(NA_real_, length(i), object$of$d)
-    z[, object$free] <- rows_at(points, i)
-    found <- with_seed(1, weighted_rows(object$of, z, object$free, object$proposal, object$at, each))
-    out[i] <- weigh_columns(matrix(found$log_weight, each))$log_mean
-  }
-  out
+  z <- matrix(NA_real_, n, object$of$d)
+  z[, object$free] <- all_rows(points)
+  weigh_rows(object$of, z, object$free, object$proposal, object$at, each)$log_mean
 }
-
-# Rows that are weighed in one call at the most.
-PART_CHUNK <- 2e5
 
 #' @export
 points_drawn.bijectr_conditional <- function(object, n, condition) {
@@ -104,7 +96,7 @@ weighted_draws <- function(part, r) {
 }
 
 by_given <- function(part, n, condition, f) {
-  r <- given_rows(part, n, condition)
+  r <- row_numbers(part, n, condition)
   out <- numeric(n)
   for (k in unique(r)) out[r == k] <- f(weighted_draws(part, k), which(r == k))
   out
@@ -132,6 +124,11 @@ spread_size.bijectr_part <- function(object) RESPONSE_DRAWS
 
 #' @export
 points_spread.bijectr_part <- function(object, n, condition) drawn_spread(object, n, condition)
+
+# Roles of its columns, see table-blocks.R.
+part_roles <- function(part) {
+  if (is_table(part$of)) part$of$roles[part$free] else rep(list(list(kind = "line")), part$d)
+}
 
 #' @export
 print.bijectr_part <- function(x, ...) {

@@ -78,8 +78,7 @@ conditional <- function(fit, ..., condition = NULL, draws = 2000) {
   given <- given_points(fit, list2DF(values), fixed)
   out <- new_part(fit, fixed, at, draws, "conditional")
   out$given <- given
-  found <- with_seed(1, weighted_rows(fit, given, fixed, out$proposal, at, if (out$exact) 1 else draws))
-  found <- weigh_columns(matrix(found$log_weight, ncol = n))
+  found <- weigh_rows(fit, given, fixed, out$proposal, at, if (out$exact) 1 else draws)
   if (out$exact) found$ess[] <- draws
   out[c("log_evidence", "ess", "error")] <- found[c("log_mean", "ess", "error")]
   if (any(out$log_evidence == -Inf)) {

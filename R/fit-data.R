@@ -46,7 +46,8 @@ fit_data <- function(from, layers, members, modest, base, rules, na, loss, contr
     }
     fit_block <- table_fitter(members, layers, base, loss, control, progress)
     return(fit_table(
-      mixed, found, from$condition, from$weights, rules, control$seconds, fit_block, from$call, from$form, parts
+      mixed, found, from$condition, from$weights, rules, control$seconds, fit_block, from$call, from$form, parts,
+      own = is.null(members)
     ))
   }
   origin <- list(

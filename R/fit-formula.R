@@ -13,7 +13,8 @@
 #'   strings become indicators of all levels but the first (treatment contrasts, whatever `options("contrasts")` says),
 #'   `x1:x2`, `log(x)` or `poly(x, 2)` work, and there is no column for an intercept. `~ 1` stands for no conditions,
 #'   and `.` on either side for all columns that the other side does not name. `~ y1 + y2`, without a left side, is the
-#'   joint density of its terms, the same as `cbind(y1, y2) ~ 1`. There are no offsets.
+#'   joint density of its terms, the same as `cbind(y1, y2) ~ 1`. There are no offsets, and no
+#'   terms of `cluster()`, `frailty()` or `tt()`.
 #'
 #'   The left side is taken as it is written: for `log(y) ~ x` the coordinate is `log(y)`, which is also its name, the
 #'   unit of the log density and what [sample()] draws. Points to evaluate may be data frames that have `y`, from which
@@ -126,7 +127,7 @@ in_columns <- function(expr, value, data, envir, name) {
 # make the coordinates and conditions.
 formula_parts <- function(formula, data, weights = NULL, subset = NULL, na_action = stats::na.fail,
                           layers = NULL, gappy = FALSE) {
-  if (calls_offset(formula)) stop_arg("{.arg formula} has an offset, which means nothing for a density.")
+  refuse_special_terms(formula)
   formula <- without_dots(formula, data)
   check_once(data, all.vars(formula), "data")
   envir <- environment(formula) %||% globalenv()
@@ -184,10 +185,24 @@ formula_parts <- function(formula, data, weights = NULL, subset = NULL, na_actio
   )
 }
 
-calls_offset <- function(x) {
-  if (!is.call(x)) return(FALSE)
+# Terms that other functions read in a way of their own, which would be taken for values of conditions here.
+SPECIAL_TERMS <- c(
+  offset = "an offset, which means nothing for a density",
+  cluster = "{.fn cluster}, which says of no row what its distribution is",
+  frailty = "{.fn frailty}, and there are no random effects",
+  tt = "{.fn tt}, and conditions do not change with time"
+)
+
+refuse_special_terms <- function(formula) {
+  special <- intersect(names(SPECIAL_TERMS), called_names(formula))
+  if (length(special)) stop_arg(paste0("{.arg formula} has ", SPECIAL_TERMS[[special[1]]], "."))
+}
+
+# Of all functions that an expression calls, `pkg::f` as f.
+called_names <- function(x) {
+  if (!is.call(x)) return(NULL)
   name <- if (is.call(x[[1]])) x[[1]][[length(x[[1]])]] else x[[1]]
-  identical(name, quote(offset)) || any(vapply(as.list(x)[-1], calls_offset, NA))
+  c(if (is.symbol(name)) as.character(name), unlist(lapply(as.list(x)[-1], called_names)))
 }
 
 # `.` stands for all columns that the other side does not name.

@@ -94,7 +94,7 @@ sample.bijectr_gaps_fit <- function(x, size = 1, condition = NULL, gaps = TRUE, 
     }
   }
   if (gaps) z[missing] <- NA
-  give_back(x, tell_nan_but(z, missing))
+  give_back(x, tell_nan_but(z, missing), drawn = TRUE)
 }
 
 # Gaps are no warning, other values that are no numbers are.
@@ -139,18 +139,8 @@ predict.bijectr_gaps_fit <- function(object, newdata,
   )
 }
 
-# Supports of all columns, as flow_supports().
-gaps_supports <- function(fit) {
-  out <- rep(list(whole_line()), fit$d)
-  for (block in fit$blocks) {
-    found <- flow_supports(block$fit)
-    for (k in seq_along(found)) {
-      out[[block$columns[k]]] <- found[[k]]
-      out[[block$columns[k]]]$codec <- fit$codecs[[block$columns[k]]]
-    }
-  }
-  out
-}
+#' @export
+flow_supports.bijectr_gaps_fit <- function(flow) supports_of_blocks(flow, flow$blocks)
 
 #' @export
 formula.bijectr_gaps_fit <- function(x, ...) {
@@ -201,7 +191,7 @@ print.bijectr_gaps_fit <- function(x, ...) {
       if (length(given)) paste0(" given ", shorten_list(coordinate_labels(x)[given])), "\n", sep = ""
     )
   }
-  print_supports(x, gaps_supports(x))
+  print_supports(x)
   if (is.finite(x$held_out_loglik %||% NA)) {
     cat("  mean log density of held-out rows: ", format_nats(x$held_out_loglik / length(x$rows$validation)), "\n",
       sep = ""

@@ -54,9 +54,11 @@ impute <- function(fit, data, m = 5, condition = NULL, draws = 500, type = NULL,
     ), class = "bijectr_warning_ess")
   }
   missing <- is.na(z)
+  for (k in seq_len(m)) filled$z[, , k] <- settled_draws(fit, matrix(filled$z[, , k], nrow(z)))
   values <- lapply(seq_len(fit$d), function(j) {
     i <- which(missing[, j])
-    list(rows = i, value = decode(fit$codecs[[j]], as.vector(filled$z[i, j, ])))
+    value <- decode(fit$codecs[[j]], as.vector(filled$z[i, j, ]))
+    list(rows = i, value = as_settled(list(value), fit$codecs[j])[[1]])
   })
   if (is.data.frame(data)) {
     for (j in which(vapply(fit$codecs, is_levels, NA) & colSums(missing) > 0)) {
@@ -115,10 +117,14 @@ fill_rows <- function(fit, z, condition, m, draws) {
 
 # A mids object with these values.
 as_imputed <- function(data, labels, values, m) {
-  out <- suppressWarnings(mice::mice(as.data.frame(data), m = m, maxit = 0, printFlag = FALSE))
+  # the skeleton alone: mice would leave out columns of which it could make nothing
+  out <- suppressWarnings(mice::mice(as.data.frame(data),
+    m = m, maxit = 0, printFlag = FALSE, remove.constant = FALSE, remove.collinear = FALSE
+  ))
   for (j in seq_along(values)) {
     i <- values[[j]]$rows
     if (!length(i)) next
+    out$method[[labels[j]]] <- "bijectr"
     for (k in seq_len(m)) out$imp[[labels[j]]][[k]] <- values[[j]]$value[(k - 1) * length(i) + seq_along(i)]
   }
   out

@@ -172,14 +172,15 @@ format_layers <- function(x) {
 }
 
 # Columns that are not the whole line: "price (0, Inf) by log, share (0, 1)"; NULL without any.
-format_supports <- function(x, supports = flow_supports(x)) {
+format_supports <- function(x) {
+  supports <- flow_supports(x)
   bent <- which(!vapply(supports %||% list(), is_real, NA))
   if (!length(bent)) return(NULL)
   shorten_list(paste(coordinate_labels(x)[bent], vapply(supports[bent], format, "")))
 }
 
-print_supports <- function(x, supports = flow_supports(x)) {
-  text <- format_supports(x, supports)
+print_supports <- function(x) {
+  text <- format_supports(x)
   if (is.null(text)) return(invisible())
   cat(strwrap(text, initial = "  support: ", prefix = strrep(" ", 11), width = getOption("width")), sep = "\n")
 }

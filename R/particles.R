@@ -159,3 +159,18 @@ weigh_columns <- function(log_weight) {
     error = sqrt(pmax(1 / ess - 1 / nrow(log_weight), 0))
   )
 }
+
+# weigh_columns() of the rows of `x`, whose columns `given` are known, by `each` weighted rows.
+weigh_rows <- function(object, x, given, proposal, condition, each) {
+  out <- list()
+  for (i in row_chunks(nrow(x), PART_CHUNK %/% each)) {
+    here <- cycle_rows(condition, length(i)) # one row, see fixed_condition()
+    found <- with_seed(1, weighted_rows(object, x[i, , drop = FALSE], given, proposal, here, each))
+    found <- weigh_columns(matrix(found$log_weight, each))
+    out <- if (length(out)) Map(c, out, found) else found
+  }
+  out
+}
+
+# Rows that are weighed in one call at the most.
+PART_CHUNK <- 2e5

@@ -60,11 +60,12 @@ pose_problem <- function(data, layers, condition, weights, rules, split, model, 
     times <- pose_times(observed, data, start, rules, weights)
     data <- times$data
     rules <- times$rules
-  } else if (d == 1 && isTRUE(rules$whole) && (is.null(start) && is.null(plan$codecs[[1]]) || is_whole(start))) {
+  } else if (d == 1 && isTRUE(rules$whole) &&
+    (is.null(start) && is_number_codec(plan$codecs[[1]]) || is_whole(start))) {
     rules$given <- list(support_of_whole(rules$given[[1]], data, rows, weights, auto))
     known <- if (is.null(start)) isTRUE(rules$given[[1]]$exact) else TRUE
     if (known) {
-      plan$codecs <- list(codec_whole())
+      plan$codecs <- list(codec_whole(is_integer_codec(plan$codecs[[1]])))
       observed <- observed_whole(data)
       if (rows_are == "points") rows_are <- "whole"
     }

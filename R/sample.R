@@ -11,7 +11,8 @@
 #' @param ... For the default, passed to [base::sample()].
 #' @return Draws in the form of the data: a data frame (a tibble, a data.table) for a fit to one, with columns of the
 #'   classes, units and time zones of the data; a vector for a fit to a vector; else a matrix with one row a draw and
-#'   one column a coordinate, named as the data were. Draws of whole numbers, and of dates, are not whole.
+#'   one column a coordinate, named as the data were. Draws of integer columns are integers,
+#'   rounded where the column has a density; those of other whole numbers with densities, and of dates, are not whole.
 #' @seealso [rflow()], [simulate()][simulate.bijectr_flow()], [importance_sample()]
 #' @examples
 #' f <- flow(layer_elementwise(scalar_affine()), d = 2)
@@ -41,7 +42,7 @@ sample.default <- function(x, size, ...) base::sample(x, size, ...)
 sample.bijectr_flow <- function(x, size = 1, condition = NULL, ...) {
   check_unused(...)
   check_object(x)
-  give_back(x, tell_nan(draw_points(x, check_count(size, "size", min = 0), condition), "The draw"))
+  give_back(x, tell_nan(draw_points(x, check_count(size, "size", min = 0), condition), "The draw"), drawn = TRUE)
 }
 
 # Draws as points of the core.
@@ -73,7 +74,7 @@ simulate.bijectr_flow <- function(object, nsim = 1, seed = NULL, n = object$nobs
   check_object(object)
   sets <- extrapolation_once(seeded_sets(nsim, seed, n, function(n) draw_points(object, n, condition)))
   tell_nan(Find(anyNA, sets), "The draw") # one warning, whatever the number of sets
-  sets[] <- lapply(sets, function(draws) give_back(object, draws))
+  sets[] <- lapply(sets, function(draws) give_back(object, draws, drawn = TRUE))
   sets
 }
 

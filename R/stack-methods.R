@@ -113,3 +113,13 @@ coef.bijectr_stack <- function(object, ...) {
   unlist(Map(function(member, label) stats::setNames(lapply(member$flows, coef), rep(label, length(member$flows))),
              object$members, labels))
 }
+
+# All flows of a stack have the supports of the first; members over a few values have none.
+#' @export
+flow_supports.bijectr_stack <- function(flow) {
+  flows <- unlist(lapply(flow$members, `[[`, "flows"), recursive = FALSE)
+  with_layers <- Find(function(one) !is.null(one$layers), flows)
+  if (is.null(with_layers)) return(NULL)
+  with_layers["codecs"] <- list(flow$codecs)
+  flow_supports.default(with_layers)
+}

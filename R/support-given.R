@@ -98,6 +98,6 @@ encode_support <- function(support, codec, label) {
     }
     support[[name]] <- encode(codec, end)
   }
-  if (!inherits(codec, "bijectr_codec_number")) support$codec <- codec
+  if (!is_number_codec(codec)) support$codec <- codec
   support
 }

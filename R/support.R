@@ -212,16 +212,12 @@ is_column_layer <- function(layer, kinds = c("support", "tail")) {
     all(vapply(layer$scalar, function(scalar) isTRUE(scalar$kind %in% kinds), NA))
 }
 
-# The supports of a flow that ends in such a layer; NULL where it does not.
-flow_supports <- function(flow) {
-  # all flows of a stack have the supports of the first; members over a few values have none
-  layers <- if (is_stack(flow)) {
-    flows <- unlist(lapply(flow$members, `[[`, "flows"), recursive = FALSE)
-    Find(function(one) !is.null(one$layers), flows)$layers
-  } else {
-    flow$layers
-  }
-  scalars <- last_support_layer(layers$layers)$scalar
+# The supports of the coordinates of a flow; NULL where it does not end in such a layer.
+flow_supports <- function(flow) UseMethod("flow_supports")
+
+#' @export
+flow_supports.default <- function(flow) {
+  scalars <- last_support_layer(flow$layers$layers)$scalar
   if (is.null(scalars)) return(NULL)
   lapply(seq_along(scalars), function(j) {
     scalar <- scalars[[j]]
@@ -232,6 +228,19 @@ flow_supports <- function(flow) {
     support$codec <- flow$codecs[[j]]
     support
   })
+}
+
+# Of columns in blocks, `line` those whose columns have densities.
+supports_of_blocks <- function(fit, line) {
+  out <- rep(list(whole_line()), fit$d)
+  for (block in line) {
+    found <- flow_supports(block$fit)
+    for (k in seq_along(found)) {
+      out[[block$columns[k]]] <- found[[k]]
+      out[[block$columns[k]]]$codec <- fit$codecs[[block$columns[k]]]
+    }
+  }
+  out
 }
 
 # Encoded data with which a flow is trained on must lie inside the supports that it has.

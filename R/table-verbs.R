@@ -155,17 +155,9 @@ points_spread.bijectr_table <- function(object, n, condition) drawn_spread(objec
 
 # ---- what is said of it ----------------------------------------------------------------------------------------------
 
-# Supports of columns with densities, as flow_supports().
-table_supports <- function(table) {
-  out <- rep(list(whole_line()), table$d)
-  for (block in Filter(function(block) block$kind %in% c("rest", "line"), table$blocks)) {
-    found <- flow_supports(block$fit)
-    for (k in seq_along(found)) {
-      out[[block$columns[k]]] <- found[[k]]
-      out[[block$columns[k]]]$codec <- table$codecs[[block$columns[k]]]
-    }
-  }
-  out
+#' @export
+flow_supports.bijectr_table <- function(flow) {
+  supports_of_blocks(flow, Filter(function(block) block$kind %in% c("rest", "line"), flow$blocks))
 }
 
 table_block_labels <- function(table) {
@@ -195,7 +187,7 @@ print.bijectr_table <- function(x, ...) {
     text <- paste0(labels[k], if (length(given)) paste(" given", shorten_list(coordinate_labels(x)[given])))
     cat(strwrap(text, initial = paste0("  block ", k, ": "), prefix = strrep(" ", 11)), sep = "\n")
   }
-  print_supports(x, table_supports(x))
+  print_supports(x)
   cat("  fitted:  ", format_seconds(x$seconds), ", status \"", x$status, "\"\n", sep = "")
   if (is.finite(x$reference$flow)) {
     cat("  mean log density of rows held out, the blocks' together: ", format_nats(x$reference$flow), "\n", sep = "")

@@ -104,8 +104,10 @@ tell_whole <- function(roles, labels, supports) {
 }
 
 # `fit_block(kind, points, condition, weights, rules, levels, seconds)` fits one block; `by_formula` is what
-# formula_parts() says.
-fit_table <- function(opened, found, condition, weights, rules, seconds, fit_block, call, form, by_formula = NULL) {
+# formula_parts() says; `own` whether the last block has layers or settings of the user's: it is the first to be fitted
+# then, as what is wrong in them should be told before anything is computed.
+fit_table <- function(opened, found, condition, weights, rules, seconds, fit_block, call, form, by_formula = NULL,
+                      own = FALSE) {
   started <- Sys.time()
   elapsed <- function() as.double(Sys.time() - started, units = "secs")
   if (rules$collinear == "drop") stop_arg("{.code collinear = \"drop\"} is for tables of numbers with densities.")
@@ -122,14 +124,16 @@ fit_table <- function(opened, found, condition, weights, rules, seconds, fit_blo
   blocks <- table_blocks(roles, z)
   auto <- identical(rules$support, "auto")
   rules[c("support", "lower", "upper")] <- list(if (auto) "auto", NULL, NULL)
-  for (k in seq_along(blocks)) {
+  order <- if (own) rev(seq_along(blocks)) else seq_along(blocks)
+  for (step in seq_along(order)) {
+    k <- order[step]
     block <- blocks[[k]]
     i <- intersect(block_rows(block, roles, z), counted)
     at <- condition_of_block(block, roles, z, column_labels(z), given, levels, i)
     points <- stats::setNames(points_of_block(block, roles, z, i), column_labels(z)[block$columns])
     left <- if (!is.null(seconds)) max(seconds - elapsed(), 1e-3) * length(block$columns) /
-      sum(lengths(lapply(blocks[k:length(blocks)], `[[`, "columns")))
-    blocks[[k]]$fit <- keep_blocks(blocks[seq_len(k - 1)], within_blocks(fit_block(
+      sum(lengths(lapply(blocks[order[step:length(order)]], `[[`, "columns")))
+    blocks[[k]]$fit <- keep_blocks(blocks[order[seq_len(step - 1)]], within_blocks(fit_block(
       block$kind, points, if (!is.null(at)) list2DF(at$columns), weights[i],
       c(block_rules(block, roles, rules, found$supports), list(groups = at$groups)), at$levels, left
     )))

@@ -16,7 +16,7 @@ check_whole <- function(x, name) {
   x
 }
 
-codec_whole <- function() new_codec("whole", "numeric")
+codec_whole <- function(integer = FALSE) new_codec("whole", "numeric", integer = integer)
 
 #' @export
 accepts.bijectr_codec_whole <- function(codec, x) accepts(NULL, x)

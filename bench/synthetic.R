@@ -7,7 +7,7 @@
 #
 #   Rscript bench/synthetic.R [tables] [seeds]
 #
-# Needs ranger, mlbench and ggplot2.
+# Needs ranger, mlbench, MASS and ggplot2.
 suppressPackageStartupMessages(library(bijectr))
 
 of_mlbench <- function(name) {
@@ -25,6 +25,17 @@ tables <- list(
     d[text] <- lapply(d[text], factor)
     d
   }, "drv"),
+  HouseVotes = list(function() droplevels(stats::na.omit(of_mlbench("HouseVotes84"))), "Class"),
+  crabs = list(function() MASS::crabs[-3], "sex"),
+  birthwt = list(function() {
+    d <- MASS::birthwt[-10]
+    for (name in c("low", "race", "smoke", "ht", "ui")) d[[name]] <- factor(d[[name]])
+    d
+  }, "low"),
+  Titanic = list(function() {
+    d <- as.data.frame(Titanic)
+    d[rep(seq_len(nrow(d)), d$Freq), 1:4]
+  }, "Survived"),
   Vehicle = list(function() of_mlbench("Vehicle"), "Class"),
   Vowel = list(function() of_mlbench("Vowel"), "Class")
 )

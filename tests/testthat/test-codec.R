@@ -31,7 +31,7 @@ test_that("columns that no codec takes have none", {
 })
 
 test_that("codecs are plain data", {
-  for (codec in list(CODEC_NUMBER, codec_standard(1, 2))) {
+  for (codec in list(CODEC_NUMBER, CODEC_INTEGER, codec_standard(1, 2))) {
     file <- tempfile()
     saveRDS(codec, file)
     expect_identical(readRDS(file), codec)
@@ -42,7 +42,8 @@ test_that("codecs are plain data", {
 
 test_that("columns that are all numbers need no codecs, and doubles are not copied", {
   x <- list(a = c(1, 2), b = 3:4)
-  expect_null(column_codecs(x, "data"))
+  expect_null(column_codecs(list(a = c(1, 2), b = c(3, 4)), "data"))
+  expect_identical(column_codecs(x, "data"), list(CODEC_NUMBER, CODEC_INTEGER))
   z <- encode_columns(x)
   expect_identical(z, list(a = c(1, 2), b = c(3, 4)))
   skip_if_not(capabilities("profmem"))
@@ -204,4 +205,35 @@ test_that("a vector that is no numbers is refused with what can be done with it"
   expect_error(logdensity(fit_flow(c(1, 2, 4), steps = 1), factor(1:3)), "right side of a formula",
     class = "bijectr_error_argument"
   )
+})
+
+test_that("draws of integers are integers, and stay in their support", {
+  set.seed(5)
+  d <- data.frame(few = rpois(200, 2), amount = pmax(1L, as.integer(10 * rexp(200))), x = rnorm(200))
+  members <- stack_members(c("normal", "student_t"))
+  fit <- suppressWarnings(fit_flow(d, members = members, progress = FALSE))
+  s <- sample(fit, 2000)
+  expect_identical(lapply(s, typeof), lapply(d, typeof))
+  expect_gte(min(s$amount), 1)
+  expect_true(all(is.finite(logdensity(fit, s))))
+  expect_type(simulate(fit, 1, seed = 1)[[1]]$amount, "integer")
+  expect_type(sample(marginal(fit, "amount"), 3)$amount, "integer")
+  expect_type(predict(fit, type = "response")[, "amount"], "double")
+  alone <- fit_flow(d$amount, members = members, progress = FALSE)
+  expect_type(sample(alone, 3), "integer")
+  expect_type(forward(fit_flow(d["amount"], steps = 5), 0.123)$value$amount, "double") # no draw
+  expect_identical(logdensity(alone, 1:3), logdensity(alone, c(1, 2, 3)))
+  counted <- suppressWarnings(fit_flow(d$few, members = members, progress = FALSE))
+  expect_true(is_whole(counted))
+  expect_type(sample(counted, 3), "integer")
+  # what no integer can hold
+  expect_identical(as_settled(list(c(1, 2^40)), list(CODEC_INTEGER)), list(c(1, 2^40)))
+  expect_identical(as_settled(list(c(1, NA), 2), list(CODEC_INTEGER, NULL)), list(c(1L, NA), 2))
+  # 0.3 of what is above 0 is 1, and 99.8 of what is below 100 is 99
+  part <- list(codecs = list(CODEC_INTEGER, CODEC_INTEGER), layers = list(layers = list(list(
+    kind = "elementwise",
+    scalar = list(scalar_support(0, Inf), scalar_support(0, 100))
+  ))))
+  z <- cbind(c(0.3, 2.4), c(99.8, 0.2))
+  expect_identical(settled_draws(part, z), cbind(c(1, 2), c(99, 1)))
 })
