@@ -61,7 +61,7 @@ take_in <- function(flow, x, name, condition = NULL, latent = FALSE, gaps = FALS
   points <- side$points
   n <- n_rows(points)
   given <- if (flow$d_condition > 0 || !is.null(condition)) take_condition(flow, condition, n, x, gaps)
-  if (!is.null(part)) given <- rows_given(part, n)
+  if (!is.null(part)) given <- rows_given(part, n, name)
   at <- if (gaps) leave_gaps_out(points, given, n) else list(points = points, condition = given, n = n)
   if (!is.null(side$off)) at$off <- if (is.null(at$kept)) side$off else side$off[at$kept]
   if (!is.null(side$observed)) {
@@ -225,13 +225,13 @@ warn_names <- function(given, names, name) {
 
 open_table <- function(x, name = "data") {
   x <- as_column(open_data(x, name))
+  if (is.integer(x) && is.null(dim(x))) x <- list2DF(list(x)) # columns have codecs
   warn_repeated(if (is.data.frame(x)) names(x) else colnames(x), name)
   as_table(x, name)
 }
 
 # Data to fit, as a table of columns that codecs can read: at least two rows, and something to learn in each column.
 as_fit_data <- function(data, name = "data", cure = NULL) {
-  if (is.integer(data) && is.null(attributes(data))) data <- list2DF(list(data)) # columns have codecs
   data <- open_table(data, name)
   if (n_columns(data) == 0) stop_arg("{.arg {name}} has no columns.")
   column_codecs(data, name)
@@ -286,7 +286,7 @@ give_back <- function(flow, z, latent = FALSE, form = flow[["form"]], drawn = FA
     flow <- whole_table(flow)
   }
   kind <- form[["kind"]] %||% "matrix"
-  if (latent || kind == "matrix" && is.null(flow$codecs)) return(name_columns(z, flow$names))
+  if (latent || kind == "matrix" && all(vapply(flow$codecs, is_number_codec, NA))) return(name_columns(z, flow$names))
   columns <- lapply(seq_len(flow$d), function(j) decoded(flow, z, j))
   if (drawn) columns <- as_settled(columns, flow$codecs)
   if (kind == "vector" && flow$d == 1) return(columns[[1]])

@@ -92,34 +92,33 @@ count_indicators <- function(object) {
   object$d_condition + sum(pmax(object$levels - 2, 0)[object$levels > 0])
 }
 
-# Coefficients, one column a value, by steps of limited memory BFGS on the ridged likelihood. Frequencies have half a
-# row more, as those of the other kinds; so the intercepts, which are not ridged, are finite.
+# Coefficients, one column a value, by steps of limited memory BFGS on the ridged likelihood, which the core computes.
+# Frequencies have half a row more, as those of the other kinds; so the intercepts, which are not ridged, are finite.
 fit_logits <- function(y, given, ridge, start = NULL) {
   x <- with_intercept(given)
   prior <- HALF_ROW / ncol(y)
-  size <- rowSums(y)
   free <- rep(c(0, rep(1, ncol(x) - 1)), ncol(y))
   total <- sum(y)
   if (is.null(start)) {
     start <- matrix(0, ncol(x), ncol(y))
     start[1, ] <- log((colSums(y) + prior) / (total + HALF_ROW))
   }
+  storage.mode(y) <- storage.mode(x) <- "double"
   last <- NULL
   at <- function(b) {
     if (!identical(b, last$b)) {
-      coefficient <- matrix(b, ncol(x))
-      center <- normalize_logits(coefficient[1, , drop = FALSE])
-      last <<- list(b = b, share = normalize_logits(x %*% coefficient), center = center)
+      center <- normalize_logits(matrix(matrix(b, ncol(x))[1, ], 1))
+      last <<- c(list(b = b, center = center), native_logits_loss(x, y, b))
     }
     last
   }
   loss <- function(b) {
     now <- at(b)
-    (ridge / 2 * sum(free * b^2) - sum(y * now$share) - prior * sum(now$center)) / total
+    (ridge / 2 * sum(free * b^2) + now$loss - prior * sum(now$center)) / total
   }
   gradient <- function(b) {
     now <- at(b)
-    slope <- crossprod(x, size * exp(now$share) - y)
+    slope <- now$gradient
     slope[1, ] <- slope[1, ] + HALF_ROW * exp(now$center) - prior
     (ridge * free * b + as.vector(slope)) / total
   }

@@ -218,15 +218,23 @@ is_table <- function(object) inherits(object, "bijectr_table")
 
 is_part <- function(object) inherits(object, "bijectr_part")
 
+# What the columns of any distribution are, see table-blocks.R.
+column_roles_of <- function(object) {
+  if (is_table(object)) return(object$roles)
+  if (is_part(object)) return(column_roles_of(object$of)[object$free])
+  kind <- if (is_whole(object)) "whole" else "line"
+  rep(list(list(kind = kind)), object$d)
+}
+
 # Rows of which a part is a conditional distribution each; 1 of a marginal one.
 count_given <- function(part) if (inherits(part, "bijectr_conditional")) nrow(part$given) else 1L
 
 # Where several rows are given their numbers stand in the place of conditions: of each of n points the row that it goes
 # with, or of each row itself where something is asked of all, as means are, see take_rows(). NULL where one is given.
-rows_given <- function(part, n) {
+rows_given <- function(part, n, name = "newdata") {
   k <- count_given(part)
   if (k == 1) return(NULL)
-  if (n != k) stop_arg("Points must be as many as the rows that are given ({k}), not {n}.")
+  if (n != k) stop_arg("{.arg {name}} must have as many rows as are given ({k}), not {n}.")
   matrix(seq_len(k) + 0)
 }
 

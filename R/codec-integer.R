@@ -3,20 +3,17 @@
 
 is_integer_codec <- function(codec) isTRUE(codec$integer)
 
-# Encoded draws, those of integers rounded, and never out of the support: a draw of 0.3 of what is above 0 is 1. What
-# was left out as a linear function of others is one of these, then.
+# Encoded draws, those of integers rounded, and never onto an end of the support: a draw of 0.3 of what is above 0 is
+# 1. What was left out as a linear function of others is one of these, then.
 settled_draws <- function(flow, z) {
   whole <- which(vapply(flow$codecs, is_integer_codec, NA))
   supports <- if (length(whole)) flow_supports(flow)
   for (j in whole) {
     x <- round(z[, j])
-    support <- supports[[j]]
-    if (!is.null(support)) {
-      low <- which(x <= support$lower & z[, j] > support$lower)
-      x[low] <- ceiling(z[low, j])
-      high <- which(x >= support$upper & z[, j] < support$upper)
-      x[high] <- floor(z[high, j])
-    }
+    # ends of the support, and values of positive probability of their own, are not rounded to
+    taken <- c(supports[[j]]$lower, supports[[j]]$upper, column_roles_of(flow)[[j]]$atoms)
+    onto <- which(x %in% taken & x != z[, j])
+    x[onto] <- ifelse(z[onto, j] > x[onto], ceiling(z[onto, j]), floor(z[onto, j]))
     z[, j] <- x
   }
   z

@@ -12,8 +12,8 @@
 #' @return A list of class `summary.bijectr_part`: `distribution`, the object; `n`; `numbers`, a data frame with one row
 #'   a column of numbers, `mean`, `sd` and the quantiles of 5, 25, 50, 75 and 95 per cent (of dates and times as
 #'   stored); `levels`, a list of the probabilities of the levels of each other column. Draws are made by a seed of
-#'   their own: the same object has the same summary. Errors are those of `n` draws; of one column of levels the
-#'   probabilities are those of [predict()], without such errors.
+#'   their own: the same object has the same summary. Errors are those of `n` draws, chosen by weight where
+#'   the distribution is not exact; of one column of levels the probabilities are those of [predict()].
 #' @family methods
 #' @examples
 #' set.seed(1)
@@ -29,11 +29,11 @@ summary.bijectr_part <- function(object, n = 10000, ...) {
   }
   n <- check_count(n, "n", min = 100)
   p <- c(0.05, 0.25, 0.5, 0.75, 0.95)
-  z <- with_seed(1, points_drawn(object, n, NULL))
+  z <- tell_nan(with_seed(1, points_drawn(object, n, NULL)), "The draw")
   labels <- coordinate_labels(object)
   of_levels <- vapply(seq_len(object$d), function(j) is_levels(object$codecs[[j]]), NA)
   numbers <- z[, !of_levels, drop = FALSE]
-  quantiles <- t(apply(numbers, 2, stats::quantile, p, names = FALSE, na.rm = TRUE))
+  quantiles <- t(apply(numbers, 2, stats::quantile, p, names = FALSE))
   quantiles <- matrix(quantiles, ncol(numbers), length(p), dimnames = list(NULL, paste0(100 * p, "%")))
   shares <- lapply(which(of_levels), function(j) {
     levels <- object$codecs[[j]]$levels

@@ -34,8 +34,8 @@ part_rows <- function(part, r, each) {
   weighted_rows(part$of, part$given[r, , drop = FALSE], part$fixed, part$proposal, part$at, each)
 }
 
-# Of n points, each.
-row_numbers <- function(part, n, condition) {
+# Of each of n points the number of the given row that it goes with.
+given_row_of_points <- function(part, n, condition) {
   at <- condition %||% rows_given(part, n)
   if (is.null(at)) rep_len(1, n) else at[, 1]
 }
@@ -43,7 +43,7 @@ row_numbers <- function(part, n, condition) {
 #' @export
 points_density.bijectr_conditional <- function(object, points, condition) {
   n <- n_rows(points)
-  r <- row_numbers(object, n, condition)
+  r <- given_row_of_points(object, n, condition)
   z <- object$given[r, , drop = FALSE]
   z[, object$free] <- all_rows(points)
   rows_density(object$of, z, cycle_rows(object$at, n)) - object$log_evidence[r]
@@ -75,10 +75,15 @@ points_drawn.bijectr_conditional <- function(object, n, condition) {
   out
 }
 
+# Whole numbers are so in tables; a fit of them alone leaves that to its codec.
 #' @export
 points_drawn.bijectr_marginal <- function(object, n, condition) {
-  points_drawn(object$of, n, cycle_rows(object$at, n))[, object$free, drop = FALSE]
+  z <- points_drawn(object$of, n, cycle_rows(object$at, n))[, object$free, drop = FALSE]
+  if (is_whole(object$of)) to_whole(z) else z
 }
+
+#' @export
+whole_density.bijectr_part <- function(object, points, condition) points_density(object, points, condition)
 
 #' @export
 points_proposed.bijectr_part <- function(object, n, condition) points_proposed.default(object, n, condition)
@@ -96,7 +101,7 @@ weighted_draws <- function(part, r) {
 }
 
 by_given <- function(part, n, condition, f) {
-  r <- row_numbers(part, n, condition)
+  r <- given_row_of_points(part, n, condition)
   out <- numeric(n)
   for (k in unique(r)) out[r == k] <- f(weighted_draws(part, k), which(r == k))
   out
@@ -124,11 +129,6 @@ spread_size.bijectr_part <- function(object) RESPONSE_DRAWS
 
 #' @export
 points_spread.bijectr_part <- function(object, n, condition) drawn_spread(object, n, condition)
-
-# Roles of its columns, see table-blocks.R.
-part_roles <- function(part) {
-  if (is_table(part$of)) part$of$roles[part$free] else rep(list(list(kind = "line")), part$d)
-}
 
 #' @export
 print.bijectr_part <- function(x, ...) {

@@ -165,7 +165,7 @@ flow_quantile <- function(flow, p, condition, name, lower_tail = TRUE, log_p = F
   check_one_coordinate(flow)
   p <- check_probabilities(p, name, log_p)
   given <- take_condition(flow, condition, length(p), gaps = TRUE)
-  if (is_part(flow)) given <- rows_given(flow, length(p))
+  if (is_part(flow)) given <- rows_given(flow, length(p), name)
   at <- leave_gaps_out(matrix(p), given, length(p))
   value <- if (at$n > 0) points_quantile(flow, at$points[, 1], at$condition, lower_tail, log_p) else numeric()
   decoded(flow, matrix(put_back(value, at)), 1)

@@ -190,11 +190,13 @@ SPECIAL_TERMS <- c(
   offset = "an offset, which means nothing for a density",
   cluster = "{.fn cluster}, which says of no row what its distribution is",
   frailty = "{.fn frailty}, and there are no random effects",
-  tt = "{.fn tt}, and conditions do not change with time"
+  tt = "{.fn tt}, and conditions do not change with time",
+  "|" = "a bar, and there are no random effects"
 )
 
 refuse_special_terms <- function(formula) {
-  special <- intersect(names(SPECIAL_TERMS), called_names(formula))
+  called <- sub("^frailty[.].*", "frailty", called_names(formula))
+  special <- intersect(names(SPECIAL_TERMS), called)
   if (length(special)) stop_arg(paste0("{.arg formula} has ", SPECIAL_TERMS[[special[1]]], "."))
 }
 

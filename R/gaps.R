@@ -235,13 +235,13 @@ block_condition <- function(model, block, z, missing, given, i) {
 
 # An error, or an interrupt, of a later block does not cost the blocks before it. An argument that the first refuses has
 # cost nothing.
-keep_blocks <- function(done, fit) {
+keep_blocks <- function(done, fit, at = length(done) + 1) {
   ended <- tryCatch(force(fit), error = identity)
   if (!inherits(ended, "error") && ended$status != "interrupted") return(ended)
   if (!length(done) && inherits(ended, "bijectr_error_argument")) stop(ended)
   so_far <- if (inherits(ended, "error")) ended$fit else ended
   cli::cli_abort(
-    c("Block {length(done) + 1} {if (inherits(ended, 'error')) 'ended in an error' else 'was interrupted'}.",
+    c("Block {at} {if (inherits(ended, 'error')) 'ended in an error' else 'was interrupted'}.",
       i = "The fits of its blocks so far are in this condition: {.code tryCatch(..., error = identity)$blocks}."
     ),
     class = c("bijectr_error_training", "bijectr_error"), parent = if (inherits(ended, "error")) ended,

@@ -28,11 +28,14 @@ counts_sizes <- function(problem) {
   lapply(penalties, function(penalty) list(penalty = penalty))
 }
 
+# From one penalty to the next the search goes on where it ended, of the same rows.
 counts_member <- function(problem, rows, inflated, size) {
   at <- coded_rows(problem, rows, rows_enough(1 + problem$d_condition))
   lower <- problem$rules$given[[1]]$lower + 0.5
   x <- if (is.null(at$given)) matrix(1, length(at$x), 1) else with_intercept(at$given)
-  found <- fit_counts(at$x - lower, x, at$w, inflated, size$penalty)
+  key <- paste(inflated, rlang::hash(rows$train))
+  found <- fit_counts(at$x - lower, x, at$w, inflated, size$penalty, problem$memo[[key]])
+  problem$memo[[key]] <- c(found$size, found$mean, found$zero)
   list(structure(
     list(
       kind = if (inflated) "zero_inflated" else "negative_binomial", d = 1L,
@@ -44,7 +47,7 @@ counts_member <- function(problem, rows, inflated, size) {
 }
 
 # list(size, mean, zero)
-fit_counts <- function(y, x, w, inflated, penalty) {
+fit_counts <- function(y, x, w, inflated, penalty, start = NULL) {
   w <- w %||% rep(1, length(y))
   k <- ncol(x)
   mean <- 1 + seq_len(k)
@@ -53,17 +56,21 @@ fit_counts <- function(y, x, w, inflated, penalty) {
   ridge <- c(
     SIZE_PRIOR, 1e-6, rep(slope, k - 1), if (inflated) c(ZERO_PRIOR[1], rep(max(slope, ZERO_PRIOR[2]), k - 1))
   )
-  # minus the penalised log likelihood, and its gradient
+  # minus the penalised log likelihood, and its gradient; which are asked for at the same places
+  last <- NULL
   value <- function(theta) {
+    if (identical(theta, last$theta)) return(last)
     at <- counts_likelihood(y, exp(theta[1]), drop(x %*% theta[mean]), if (inflated) drop(x %*% theta[zero]))
     loss <- -sum(w * at$value) + sum(ridge * theta^2) / 2
     gradient <- -c(sum(w * at$by_size), crossprod(x, w * at$by_mean), if (inflated) crossprod(x, w * at$by_zero)) +
       ridge * theta
-    list(loss = if (is.finite(loss)) loss else 1e300, gradient = ifelse(is.finite(gradient), gradient, 0))
+    gradient[!is.finite(gradient)] <- 0
+    last <<- list(theta = theta, loss = if (is.finite(loss)) loss else 1e300, gradient = gradient)
+    last
   }
-  start <- c(0, log(max(sum(w * y) / sum(w), 1e-3)), rep(0, k - 1), if (inflated) c(-1, rep(0, k - 1)))
+  start <- start %||% c(0, log(max(sum(w * y) / sum(w), 1e-3)), rep(0, k - 1), if (inflated) c(-1, rep(0, k - 1)))
   found <- stats::nlminb(start, function(theta) value(theta)$loss, function(theta) value(theta)$gradient,
-    upper = c(SIZE_MOST, rep(Inf, length(start) - 1)), control = list(eval.max = 500, iter.max = 300, rel.tol = 1e-12)
+    upper = c(SIZE_MOST, rep(Inf, length(start) - 1)), control = list(eval.max = 500, iter.max = 300, rel.tol = 1e-10)
   )
   list(size = found$par[1], mean = found$par[mean], zero = if (inflated) found$par[zero])
 }

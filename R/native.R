@@ -85,6 +85,8 @@ native_mixture_em <- function(z, w, groups, k, shape, prior, center, steps, tole
 }
 
 # exp(-rate r), or exp(-rate r^2), of the distances r of rows of matrix x, a row each, from those of y, a column each.
+native_logits_loss <- function(x, y, coefficient) .Call(ffi_logits_loss, x, y, coefficient)
+
 native_near_kernels <- function(x, y, rate, squared) .Call(ffi_near_kernels, x, y, rate, squared)
 
 # Raises an interrupt that is pending and not suspended, or the error of a time limit. Long calls do this every 0.1 s.

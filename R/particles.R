@@ -162,12 +162,10 @@ weigh_columns <- function(log_weight) {
 
 # weigh_columns() of the rows of `x`, whose columns `given` are known, by `each` weighted rows.
 weigh_rows <- function(object, x, given, proposal, condition, each) {
-  out <- list()
+  out <- list(log_mean = numeric(), ess = numeric(), error = numeric())
   for (i in row_chunks(nrow(x), PART_CHUNK %/% each)) {
-    here <- cycle_rows(condition, length(i)) # one row, see fixed_condition()
-    found <- with_seed(1, weighted_rows(object, x[i, , drop = FALSE], given, proposal, here, each))
-    found <- weigh_columns(matrix(found$log_weight, each))
-    out <- if (length(out)) Map(c, out, found) else found
+    found <- with_seed(1, weighted_rows(object, x[i, , drop = FALSE], given, proposal, condition, each))
+    out <- Map(c, out, weigh_columns(matrix(found$log_weight, each)))
   }
   out
 }

@@ -8,7 +8,7 @@
 #' @param x A fit to a table of mixed columns, see [fit_flow()], or a [conditional()] distribution of one given row or a
 #'   [marginal()] one.
 #' @param type `"density"`, or the same by `"samples"`: panels of columns; `"pairs"`: all pairs of up to five columns,
-#'   of which those of levels are codes, spread a little.
+#'   of which those of levels are codes, spread a little. `"survival"` is for one column of numbers with a density.
 #' @param n Number of draws.
 #' @param data The data, or other rows, to be shown beside the draws; `NULL`: none.
 #' @param condition Conditions of the draws: one row, or `n`. Of a conditional fit they must be given.
@@ -36,20 +36,21 @@ plot.bijectr_table <- function(x, type = c("density", "samples", "pairs"), n = 2
 
 #' @rdname plot.bijectr_table
 #' @export
-plot.bijectr_part <- function(x, type = c("density", "samples", "pairs"), n = 2000, data = NULL, coordinates = NULL,
-                              main = NULL, ...) {
+plot.bijectr_part <- function(x, type = c("density", "samples", "pairs", "survival"), n = 2000, data = NULL,
+                              coordinates = NULL, main = NULL, ...) {
   check_object(x)
+  type <- check_choice(type, c("density", "samples", "pairs", "survival"), "type")
   if (count_given(x) > 1) {
     stop_arg("A picture is of one row that is given, not {count_given(x)}: {.arg x} is a distribution for each.")
   }
-  roles <- part_roles(x)
+  roles <- column_roles_of(x)
   # densities of other marginal distributions are means of draws, at each point
   cheap <- x$exact || inherits(x, "bijectr_conditional")
   if (x$d <= 2 && cheap && all(role_kinds(roles) == "line")) {
     return(plot.bijectr_flow(x, type, data = data, n = n, coordinates = coordinates, main = main, ...))
   }
   check_unused(...)
-  type <- check_choice(type, c("density", "samples", "pairs"), "type")
+  if (type == "survival") stop_arg("Survival functions are drawn of one column of numbers with a density.")
   plot_draws(x, roles, type, check_count(n, "n"), data, NULL, coordinates, main)
 }
 

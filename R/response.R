@@ -76,7 +76,7 @@ take_rows <- function(flow, newdata, condition) {
   if (flow$d_condition == 0) {
     take_condition(flow, condition, 1) # says that there are none
     rows <- if (is_part(flow)) count_given(flow) else 1
-    if (rows > 1) return(list(condition = matrix(seq_len(rows)), n = rows)) # of a conditional distribution
+    if (rows > 1) return(list(condition = rows_given(flow, rows), n = rows)) # of a conditional distribution
     at <- list(condition = NULL, n = 1)
     if (!is.null(newdata)) at$repeats <- NROW(newdata)
     return(at)

@@ -11,8 +11,9 @@
 #' @param ... For the default, passed to [base::sample()].
 #' @return Draws in the form of the data: a data frame (a tibble, a data.table) for a fit to one, with columns of the
 #'   classes, units and time zones of the data; a vector for a fit to a vector; else a matrix with one row a draw and
-#'   one column a coordinate, named as the data were. Draws of integer columns are integers,
-#'   rounded where the column has a density; those of other whole numbers with densities, and of dates, are not whole.
+#'   one column a coordinate, named as the data were. Draws of plain integer
+#'   columns of data frames, and of integer vectors, are integers, rounded where the column has a density (double where
+#'   one is larger than integers are); those of other whole numbers with densities, and of dates, are not whole.
 #' @seealso [rflow()], [simulate()][simulate.bijectr_flow()], [importance_sample()]
 #' @examples
 #' f <- flow(layer_elementwise(scalar_affine()), d = 2)

@@ -26,9 +26,11 @@ stack_folds <- function(problem, parts = NULL, fits = NULL) {
     10
   } else if (length(problem$values) %in% seq_len(FEW_LEVELS) && n < SOME_ROWS) {
     parts # whose members are no flows, and soon fitted
-  } else if (n >= MANY_ROWS) {
-    if (problem$d_condition > 0 && n < 4 * MANY_ROWS) 3 else 1
-  } else if (n * problem$d > MANY_NUMBERS) {
+  } else if (n >= MANY_ROWS && (problem$d_condition == 0 || n >= 4 * MANY_ROWS)) {
+    1
+  } else if (problem$d_condition > 0 && n * problem$d > 4 * MANY_NUMBERS) {
+    2
+  } else if (n >= MANY_ROWS || n * problem$d > MANY_NUMBERS) {
     3
   } else if (problem$d_condition > 0) {
     4

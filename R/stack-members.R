@@ -9,9 +9,9 @@
 #' @param fits How many flows of each kind are trained, each without one of these parts; parts beyond that number
 #'   are never held out, and where there are more flows than parts these serve again. By default 10 of fewer than
 #'   500 rows without conditions, 5 of fewer than 5000 (3 of more than 6000 numbers, else 4 given conditions), and 1
-#'   of more (3 of fewer than 20,000 given conditions), with no more than 10,000 rows held out. Of fewer than 1000
-#'   rows of up to 12 values, which have no flows, all parts are held out. Fewer than 500 censored times are cut
-#'   into 5 parts, each of which is held out from one flow of a kind.
+#'   of more (given conditions 3 of fewer than 20,000, 2 of more than 24,000 numbers), with no more than 10,000 rows
+#'   held out. Of fewer than 1000 rows of up to 12 values, which have no flows, all parts are held out. Fewer than 500
+#'   censored times are cut into 5 parts, each of which is held out from one flow of a kind.
 #' @return A list of class `bijectr_members`.
 #' @section Kinds:
 #'   * `"normal"`: the normal distribution of maximum likelihood; given conditions, linear regression, as a t

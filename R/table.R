@@ -136,7 +136,7 @@ fit_table <- function(opened, found, condition, weights, rules, seconds, fit_blo
     blocks[[k]]$fit <- keep_blocks(blocks[order[seq_len(step - 1)]], within_blocks(fit_block(
       block$kind, points, if (!is.null(at)) list2DF(at$columns), weights[i],
       c(block_rules(block, roles, rules, found$supports), list(groups = at$groups)), at$levels, left
-    )))
+    )), k)
     blocks[[k]]$share <- sum_of_weights(i, weights) / sum_of_weights(counted, weights)
   }
   plan <- list(

@@ -77,6 +77,7 @@ SEXP ffi_train_names(void);
 SEXP ffi_optimizer_moments(SEXP optimizer);
 SEXP ffi_train(SEXP flow, SEXP setup, SEXP state, SEXP threads, SEXP poll);
 SEXP ffi_near_kernels(SEXP x, SEXP y, SEXP rate, SEXP squared);
+SEXP ffi_logits_loss(SEXP x, SEXP y, SEXP coefficient);
 SEXP ffi_normal_mixture(SEXP z, SEXP w, SEXP groups, SEXP k, SEXP shape, SEXP prior, SEXP center, SEXP steps,
                         SEXP tolerance, SEXP poll);
 SEXP ffi_check_interrupt(void);

@@ -26,6 +26,7 @@ static const R_CallMethodDef call_entries[] = {
     ENTRY(ffi_isa, 0),
     ENTRY(ffi_kinds, 0),
     ENTRY(ffi_near_kernels, 4),
+    ENTRY(ffi_logits_loss, 3),
     ENTRY(ffi_normal_mixture, 10),
     ENTRY(ffi_num_apply, 2),
     ENTRY(ffi_num_gemm, 6),

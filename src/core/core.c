@@ -119,6 +119,7 @@
 #include "train.c"
 
 #include "em.c"
+#include "logits.c"
 #include "near.c"
 
 #include "num-hooks.c"
@@ -138,6 +139,7 @@ const bj_core BJ_CORE = {
     .train = train,
     .normal_mixture = normal_mixture,
     .near_kernels = near_kernels,
+    .logits_loss = logits_loss,
     .num_apply = num_apply,
     .num_gemm = num_gemm,
     .num_philox = philox,

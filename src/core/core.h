@@ -267,6 +267,18 @@ typedef struct {
   double *out;     /* n x m */
 } bj_near_job;
 
+/* ---- multinomial logits ------------------------------------------------------------------------------------------ */
+
+/* Matrices are column-major. */
+typedef struct {
+  long n;
+  int p, count;              /* numbers of a row, values */
+  const double *x;           /* n x p */
+  const double *y;           /* n x count, weights */
+  const double *coefficient; /* p x count */
+  double *gradient;          /* p x count, of the loss, to be filled */
+} bj_logits_job;
+
 /* ---- the table of entry points ----------------------------------------------------------------------------------- */
 
 /* Called once a kind, in the order of the tables: "scalar", "affine". */
@@ -306,6 +318,8 @@ typedef struct bj_core {
                               const bj_workers *workers, bj_error *error);
 
   void (*near_kernels)(const bj_near_job *job, const bj_memory *memory);
+  /* The loss; fills the gradient. Runs on one thread. */
+  double (*logits_loss)(const bj_logits_job *job, const bj_memory *memory);
 
   /* for tests and benchmarks */
   int (*num_apply)(const char *name, long n, const real *x, real *y); /* 0 if there is no such function */

@@ -218,7 +218,6 @@ test_that("draws of integers are integers, and stay in their support", {
   expect_true(all(is.finite(logdensity(fit, s))))
   expect_type(simulate(fit, 1, seed = 1)[[1]]$amount, "integer")
   expect_type(sample(marginal(fit, "amount"), 3)$amount, "integer")
-  expect_type(predict(fit, type = "response")[, "amount"], "double")
   alone <- fit_flow(d$amount, members = members, progress = FALSE)
   expect_type(sample(alone, 3), "integer")
   expect_type(forward(fit_flow(d["amount"], steps = 5), 0.123)$value$amount, "double") # no draw
@@ -230,10 +229,27 @@ test_that("draws of integers are integers, and stay in their support", {
   expect_identical(as_settled(list(c(1, 2^40)), list(CODEC_INTEGER)), list(c(1, 2^40)))
   expect_identical(as_settled(list(c(1, NA), 2), list(CODEC_INTEGER, NULL)), list(c(1L, NA), 2))
   # 0.3 of what is above 0 is 1, and 99.8 of what is below 100 is 99
-  part <- list(codecs = list(CODEC_INTEGER, CODEC_INTEGER), layers = list(layers = list(list(
+  part <- list(d = 2, codecs = list(CODEC_INTEGER, CODEC_INTEGER), layers = list(layers = list(list(
     kind = "elementwise",
     scalar = list(scalar_support(0, Inf), scalar_support(0, 100))
   ))))
   z <- cbind(c(0.3, 2.4), c(99.8, 0.2))
   expect_identical(settled_draws(part, z), cbind(c(1, 2), c(99, 1)))
+})
+
+test_that("draws of integers do not become values of positive probability, and targets see matrices", {
+  set.seed(6)
+  n <- 300
+  d <- data.frame(x = as.integer(round(rnorm(n, 100, 10))), y = rnorm(n))
+  role <- list(kind = "atoms", atoms = 100)
+  part <- structure(list(d = 1, codecs = list(CODEC_INTEGER), roles = list(role), blocks = list()),
+    class = c("bijectr_table", "bijectr_flow")
+  )
+  expect_identical(settled_draws(part, matrix(c(99.6, 100, 100.4, 98.2)))[, 1], c(99, 100, 101, 98))
+  v <- fit_flow(as.integer(round(rnorm(100, 100, 20))), members = "normal", support = "real", progress = FALSE)
+  s <- importance_sample(v, function(x) dnorm(x[, 1], 100, 20, log = TRUE), n = 50)
+  expect_true(is.matrix(s$draws) || is.numeric(s$draws))
+  x <- d$x
+  y <- d$y
+  expect_true(is.matrix(sample(fit_flow(x ~ y, members = "normal", support = "real", progress = FALSE), 2, y[1])))
 })

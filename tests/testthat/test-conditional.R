@@ -58,7 +58,7 @@ test_that("several rows that are given have a distribution each", {
   expect_equal(logdensity(cond, x)[2], log_normal(x[2, , drop = FALSE], given_second(2)$mean, given_second(2)$cov),
     tolerance = 0.05
   )
-  expect_error(logdensity(cond, matrix(0, 3, 2)), "as many as the rows", class = "bijectr_error_argument")
+  expect_error(logdensity(cond, matrix(0, 3, 2)), "as many rows as are given", class = "bijectr_error_argument")
 })
 
 test_that("what comes first in a chain is exact", {
@@ -174,10 +174,11 @@ test_that("rows that are given and points with gaps stay together, and are many"
   at <- three()
   given <- c(-3, 2, 0)
   cond <- conditional(at$flow, x2 = given)
-  x <- matrix(c(0, 1, NA, 0.5, 0, 1), 3)
-  expect_identical(logdensity(cond, x)[3], NA_real_)
-  whole <- conditional(at$flow, x2 = given[1:2])
-  expect_identical(logdensity(cond, x)[1:2], logdensity(whole, x[1:2, ]))
+  x <- matrix(c(0, NA, 1, 0.5, 0, 1), 3)
+  expect_identical(logdensity(cond, x)[2], NA_real_)
+  whole <- conditional(at$flow, x2 = given[c(1, 3)])
+  expect_equal(logdensity(cond, x)[c(1, 3)], logdensity(whole, x[c(1, 3), ]), tolerance = 0.01)
+  expect_identical(logdensity(marginal(at$flow, c("x1", "x3")), matrix(0, 0, 2)), numeric())
   one <- marginal(at$flow, "x1")
   expect_identical(qflow(c(0.5, NA), one)[2], NA_real_)
   cond <- conditional(at$flow, x2 = given, x1 = 0)
@@ -217,7 +218,7 @@ test_that("parts have summaries and pictures; what they have not is said", {
   expect_identical(names(plot(marginal(fit, c("Species", "Petal.Width")), "pairs")), c("Petal.Width", "Species"))
   density <- plot(conditional(fit, data.frame(Species = "setosa", iris[1, 1:3])), xlim = c(0, 1))
   expect_equal(sum(density$density) * diff(density$x[1:2]), 1, tolerance = 0.1)
-  expect_s3_class(plot(marginal(fit, "Petal.Width")), "data.frame")
+  expect_named(plot(marginal(fit, "Petal.Width")), "Petal.Width") # by draws
   expect_error(plot(setosa, grid = 10), "grid", class = "bijectr_error_argument")
 })
 
@@ -232,4 +233,21 @@ test_that("imputed values are of the type of their column, and columns without v
   expect_type(mice::complete(out, 1)$n, "integer")
   expect_identical(mice::complete(out, 2)[-2], d[-2])
   expect_type(impute(fit, d, m = 1, type = "list")[[1]]$n, "integer")
+})
+
+test_that("the distribution of whole numbers at a condition is of whole numbers", {
+  set.seed(36)
+  d <- data.frame(x = runif(200))
+  d$k <- rpois(200, 2 + d$x)
+  fit <- suppressWarnings(fit_flow(k ~ x, data = d, members = c("normal", "linear"), progress = FALSE))
+  at <- data.frame(x = 0.2)
+  part <- marginal(fit, "k", condition = at)
+  expect_equal(logdensity(part, 0:15), logdensity(fit, data.frame(k = 0:15), condition = at), tolerance = 1e-12)
+  expect_true(all(unlist(summary(part)$numbers[3:7]) %% 1 == 0))
+  expect_type(sample(part, 3)$k, "integer")
+  grDevices::pdf(NULL)
+  on.exit(grDevices::dev.off())
+  expect_named(plot(part), "k")
+  expect_error(plot(part, "layers"), class = "bijectr_error_argument")
+  expect_error(plot(part, "survival"), "with a density", class = "bijectr_error_argument")
 })

@@ -19,7 +19,7 @@ function() {
     list("^(flow|rows)", up_to(protocol, "flow\\.h$")),
     list("^loss(-|\\.)", up_to(protocol, "flow\\.h$", "loss\\.h$", "layer-chain\\.h$")),
     list("^train", up_to(training, "trainer\\.h$")),
-    list("^(em|near)\\.c", up_to(num)),
+    list("^(em|logits|near)\\.c", up_to(num)),
     list("^kinds\\.c", up_to(training, "field\\.h$", "solve\\.h$")),
     list("^core\\.c", ".")
   )
