@@ -6,12 +6,16 @@
 #'
 #' @param x A flow or a fit; else what [base::sample()] takes.
 #' @param size Number of draws, 0 or more.
-#' @param condition Values of the conditioning variables, in their own units: a matrix or data frame with one row for
-#'   all draws, or `size` rows. For several draws at each of several rows, repeat the rows.
+#' @param condition Values of the conditioning variables, in their own units: a matrix or data frame. With `size`
+#'   rows there is one draw at each, else there are `size` draws at each row. [rflow()] draws as many as it is asked
+#'   for, at rows in turn.
+#' @param logdensity Whether the draws have their log densities beside them, computed in the same pass.
 #' @param ... For the default, passed to [base::sample()].
 #' @return Draws in the form of the data: a data frame (a tibble, a data.table) for a fit to one, with columns of the
 #'   classes, units and time zones of the data; a vector for a fit to a vector; else a matrix with one row a draw and
-#'   one column a coordinate, named as the data were. Draws of integer columns are integers,
+#'   one column a coordinate, named as the data were. Of several draws at several rows of conditions data
+#'   frames have the number of the row in a first column `.row`, matrices in row names, vectors in names. With `logdensity = TRUE`
+#'   they have an attribute `"logdensity"`. Draws of integer columns are integers,
 #'   rounded where the column has a density; those of other whole numbers with densities, and of dates, are not whole.
 #' @seealso [rflow()], [simulate()][simulate.bijectr_flow()], [importance_sample()]
 #' @examples
@@ -22,8 +26,7 @@
 #'
 #' # two draws at each of two conditions
 #' fit <- fit_flow(eruptions ~ waiting, data = faithful, steps = 200)
-#' new <- data.frame(waiting = rep(c(50, 80), each = 2))
-#' cbind(new, sample(fit, nrow(new), condition = new))
+#' sample(fit, 3, condition = data.frame(waiting = c(50, 80)))
 #' @order 1
 #' @export
 sample <- function(x, size, ...) {
@@ -39,10 +42,48 @@ sample.default <- function(x, size, ...) base::sample(x, size, ...)
 #' @rdname sample
 #' @order 2
 #' @export
-sample.bijectr_flow <- function(x, size = 1, condition = NULL, ...) {
+sample.bijectr_flow <- function(x, size = 1, condition = NULL, logdensity = FALSE, ...) {
   check_unused(...)
   check_object(x)
-  give_back(x, tell_nan(draw_points(x, check_count(size, "size", min = 0), condition), "The draw"), drawn = TRUE)
+  size <- check_count(size, "size", min = 0)
+  check_flag(logdensity, "logdensity")
+  at <- rows_to_draw(x, size, condition)
+  found <- draws_with_density(x, at$n, at$condition, logdensity)
+  out <- name_rows(give_back(x, tell_nan(found$value, "The draw"), drawn = TRUE), at$of)
+  if (logdensity) structure(out, logdensity = found$log_density) else out
+}
+
+# list(n, condition, of): `size` draws at each row of conditions, `of` which they are, or, NULL, one at each where there
+# are so many rows.
+rows_to_draw <- function(flow, size, condition) {
+  rows <- if (is_part(flow)) 1 else condition_rows(flow, condition)
+  if (rows == 1 || rows == size) return(list(n = size, condition = condition))
+  of <- rep(seq_len(rows), each = size)
+  list(n = length(of), condition = repeat_given(condition, of), of = of)
+}
+
+# list(value, log_density), the latter where it is asked for: in the same pass where draws stay what they are.
+draws_with_density <- function(flow, n, condition, wanted) {
+  if (!wanted || n == 0) return(list(value = draw_points(flow, n, condition), log_density = numeric()))
+  condition <- take_condition(flow, condition, n)
+  if (!is_whole(flow) && !any(vapply(flow$codecs, is_integer_codec, NA))) return(points_proposed(flow, n, condition))
+  z <- settled_draws(flow, points_drawn(flow, n, condition))
+  if (is_whole(flow)) z <- to_whole(z)
+  list(value = z, log_density = rows_density(flow, z, condition))
+}
+
+# Which row of conditions draws belong to: a column `.row` of data frames, names of vectors, row names of matrices.
+name_rows <- function(draws, of) {
+  if (is.null(of)) {
+    draws
+  } else if (is.data.frame(draws)) {
+    as_frame(c(list(of), as.list(draws)), c(".row", names(draws)), intersect(class(draws), names(FRAME_CLASSES))[1])
+  } else if (is.null(dim(draws))) {
+    stats::setNames(draws, of)
+  } else {
+    rownames(draws) <- of
+    draws
+  }
 }
 
 # Draws as points of the core.

@@ -37,28 +37,35 @@ survival_at <- function(flow, time, condition, type) {
 
 # Quantiles, one row a row of conditions and one column a probability.
 flow_quantiles <- function(flow, newdata, condition, p) {
-  check_one_coordinate(flow)
   labels <- names(p) %||% percent_labels(check_probabilities(p, "p", FALSE))
   p <- check_probabilities(p, "p", FALSE)
+  if (flow$d > 1) return(drawn_quantiles(flow, newdata, condition, p, labels))
+  check_one_coordinate(flow)
   at <- take_rows(flow, newdata, condition)
   value <- by_rows(at, length(p), function(i, condition) {
-    given <- if (!is.null(condition)) rows_at(condition, rep(seq_along(i), length(p)))
-    z <- rep(p, each = length(i))
-    whole <- which(!is.na(z))
-    z[whole] <- points_quantile(flow, z[whole], rows_at(given, whole), TRUE, FALSE)
+    z <- quantiles_of_rows(flow, condition, matrix(p, length(i), length(p), TRUE))
     as.double(decoded(flow, matrix(z), 1))
   })
   colnames(value) <- labels
   value
 }
 
-# What `compute(i, condition)` gives for rows i of conditions, `m` values each, as a matrix: chunk by chunk. Without
-# conditions all rows are alike.
-by_rows <- function(at, m, compute) {
+# What `compute(i, condition)` gives for rows i of conditions, `m` values each, as a matrix: chunk by chunk, of which
+# each row takes `size` points. Without conditions all rows are alike.
+by_rows <- function(at, m, compute, size = m) {
   value <- matrix(0, at$n, m)
-  for (i in row_chunks(at$n, SURVIVAL_CHUNK %/% max(1, m))) {
+  for (i in row_chunks(at$n, SURVIVAL_CHUNK %/% max(1, size))) {
     if (m > 0) value[i, ] <- compute(i, rows_at(at$condition, i))
   }
   value <- put_back(value, at)
   if (is.null(at$repeats)) value else value[rep(1, at$repeats), , drop = FALSE]
+}
+
+# Quantiles at a matrix of probabilities, one row a row of encoded conditions.
+quantiles_of_rows <- function(flow, condition, p) {
+  given <- if (!is.null(condition)) rows_at(condition, rep(seq_len(nrow(p)), ncol(p)))
+  z <- as.vector(p)
+  there <- which(!is.na(z))
+  z[there] <- points_quantile(flow, z[there], rows_at(given, there), TRUE, FALSE)
+  matrix(z, nrow(p))
 }
