@@ -48,7 +48,9 @@ quietly <- function(expr) {
 # As the flows of a fit to a table with gaps know them.
 named_rows <- function(x, names) name_columns(unname(x), names)
 
-draw_rows <- function(flow, n, given) named_rows(as.matrix(quietly(sample(flow, n, condition = given))), flow$names)
+draw_rows <- function(flow, n, given) {
+  named_rows(as.matrix(quietly(drawn_as_data(flow, n, given))), flow$names)
+}
 
 # Draws and their log densities: `n` in all, or with conditions `n` for each row of them, one after another.
 draw_reference <- function(flow, given, n) {

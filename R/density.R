@@ -109,8 +109,7 @@ spread_size <- function(object) UseMethod("spread_size")
 #' @export
 spread_size.bijectr_flow <- function(object) if (object$d == 1) RESPONSE_NODES else RESPONSE_DRAWS
 
-drawn_spread <- function(object, n, condition) {
-  m <- RESPONSE_DRAWS
+drawn_spread <- function(object, n, condition, m = RESPONSE_DRAWS) {
   given <- if (!is.null(condition)) rows_at(condition, rep(seq_len(n), each = m))
   list(x = points_drawn(object, m * n, given), weight = rep(1 / m, m), far = rep(FALSE, m))
 }

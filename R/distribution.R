@@ -9,8 +9,8 @@
 #' @param p Probabilities, or their logarithms if `log.p`.
 #' @param n Number of draws.
 #' @param object A flow or a fit.
-#' @param condition Values of the conditioning variables: one row for all points, probabilities or draws, or one row for
-#'   each of them.
+#' @param condition Values of the conditioning variables: rows that go with points, probabilities or draws one by one;
+#'   the shorter of both is repeated, as R's distribution functions do, where its number divides that of the other.
 #' @param log,log.p If `TRUE`, densities and probabilities are given as logarithms.
 #' @param lower.tail If `TRUE`, probabilities are \eqn{P(X \le q)}, otherwise \eqn{P(X > q)}.
 #' @return Numeric vectors: `dflow()` densities (per unit of the data), `pflow()` probabilities, `qflow()` values in the
@@ -39,7 +39,8 @@ dflow <- function(x, object, condition = NULL, log = FALSE) {
   check_given("x", "object")
   check_object(object)
   check_flag(log, "log")
-  value <- log_density(object, x, "x", condition)
+  both <- go_together(object, x, condition, "x")
+  value <- log_density(object, both$x, "x", both$condition)
   if (log) value else exp(value)
 }
 
@@ -48,7 +49,8 @@ dflow <- function(x, object, condition = NULL, log = FALSE) {
 pflow <- function(q, object, condition = NULL, lower.tail = TRUE, log.p = FALSE) {
   check_given("q", "object")
   check_object(object)
-  flow_cdf(object, q, condition, "q", check_flag(lower.tail, "lower.tail"), check_flag(log.p, "log.p"))
+  both <- go_together(object, q, condition, "q")
+  flow_cdf(object, both$x, both$condition, "q", check_flag(lower.tail, "lower.tail"), check_flag(log.p, "log.p"))
 }
 
 #' @rdname dflow
@@ -56,7 +58,8 @@ pflow <- function(q, object, condition = NULL, lower.tail = TRUE, log.p = FALSE)
 qflow <- function(p, object, condition = NULL, lower.tail = TRUE, log.p = FALSE) {
   check_given("p", "object")
   check_object(object)
-  flow_quantile(object, p, condition, "p", check_flag(lower.tail, "lower.tail"), check_flag(log.p, "log.p"))
+  both <- go_together(object, p, condition, "p")
+  flow_quantile(object, both$x, both$condition, "p", check_flag(lower.tail, "lower.tail"), check_flag(log.p, "log.p"))
 }
 
 #' @rdname dflow
@@ -65,7 +68,10 @@ rflow <- function(n, object, condition = NULL) {
   check_given("n", "object")
   check_object(object)
   if (object$d == 1 && is.null(object$dropped)) object["form"] <- list(list(kind = "vector"))
-  sample.bijectr_flow(object, check_count(n, "n", min = 0), condition)
+  n <- check_count(n, "n", min = 0)
+  rows <- condition_rows(object, condition)
+  if (rows > 1 && n %% rows == 0) condition <- repeat_given(condition, rep_len(seq_len(rows), n))
+  drawn_as_data(object, n, condition)
 }
 
 #' @rdname dflow
@@ -101,13 +107,6 @@ quantile.bijectr_flow <- function(x, probs = seq(0, 1, 0.25), condition = NULL, 
 
 percent_labels <- function(p) {
   ifelse(is.na(p), "", paste0(formatC(100 * p, format = "fg", width = 1, digits = 7), "%"))
-}
-
-# How many rows of conditions there are: one row of several conditions may be a vector.
-condition_rows <- function(flow, condition) {
-  if (is_part(flow)) return(count_given(flow))
-  if (is.list(condition) && length(condition)) return(NROW(condition[[1]]))
-  if (is.null(condition) || is.null(dim(condition)) && flow$d_condition != 1) 1 else NROW(condition)
 }
 
 #' @rdname dflow

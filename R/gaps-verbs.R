@@ -80,17 +80,25 @@ sample.bijectr_gaps_fit <- function(x, size = 1, condition = NULL, gaps = TRUE, 
   check_gaps_fit(x)
   check_flag(gaps, "gaps")
   size <- check_count(size, "size", min = 0)
-  z <- name_columns(matrix(0, size, x$d), x$names)
-  missing <- matrix(FALSE, size, x$d)
-  if (size > 0) {
-    given <- take_condition(x, condition, size)
-    missing[, x$gaps] <- draw_patterns(x$patterns, size)
+  at <- rows_to_draw(x, size, condition)
+  name_rows(draw_gappy(x, at$n, at$condition, gaps), at$of)
+}
+
+#' @export
+drawn_as_data.bijectr_gaps_fit <- function(object, n, condition) draw_gappy(object, n, condition, TRUE)
+
+draw_gappy <- function(x, n, condition, gaps) {
+  z <- name_columns(matrix(0, n, x$d), x$names)
+  missing <- matrix(FALSE, n, x$d)
+  if (n > 0) {
+    given <- take_condition(x, condition, n)
+    missing[, x$gaps] <- draw_patterns(x$patterns, n)
     seen <- missing
     for (block in x$blocks) {
       # in the place of gaps stand draws that see each other: given the columns without gaps, as if none were missing
       if (!gaps && block$columns[1] %in% x$gaps) seen[] <- FALSE
-      of_block <- block_condition(x, block, z, seen, given, seq_len(size))
-      z[, block$columns] <- within_blocks(draw_points(block$fit, size, of_block))
+      of_block <- block_condition(x, block, z, seen, given, seq_len(n))
+      z[, block$columns] <- within_blocks(draw_points(block$fit, n, of_block))
     }
   }
   if (gaps) z[missing] <- NA
@@ -108,7 +116,8 @@ simulate.bijectr_gaps_fit <- function(object, nsim = 1, seed = NULL, n = object$
                                       ...) {
   check_unused(...)
   check_gaps_fit(object)
-  draw <- function(n) sample(object, n, condition = condition, gaps = gaps)
+  check_flag(gaps, "gaps")
+  draw <- function(n) draw_gappy(object, n, condition, gaps)
   extrapolation_once(seeded_sets(nsim, seed, n, draw))
 }
 

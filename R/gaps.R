@@ -38,8 +38,8 @@
 #'   fits; and of the fields of an ordinary fit those that speak of all: `call`, `formula`, `form`, `rows`,
 #'   `na.action`, `nobs`, `loglik`, `held_out_loglik`, `status`, `steps` and `seconds`. [logdensity()], and `predict()`
 #'   of log densities and densities, take `NA` in columns with gaps as missing; [sample()] and `simulate()` draw rows
-#'   with gaps, `sample(gaps = FALSE)` whole ones; it prints and has `summary()`, `logLik()`, `coef()`, `nobs()`,
-#'   [AIC()] and [BIC()]; `update()` makes it anew. Other verbs need one flow and are an error that says so:
+#'   with gaps, `sample(gaps = FALSE)` whole ones; it prints and has `summary()`, `logLik()`, `coef()` and
+#'   `nobs()`; `update()` makes it anew. Other verbs need one flow and are an error that says so:
 #'   `fit$blocks[[1]]$fit` is the first of them.
 #'
 #'   An error or an interrupt in one of the later flows is an error of class `bijectr_error_training` that has the fits

@@ -1,8 +1,8 @@
 #' Fits as R models
 #'
-#' The methods that R's tools for models ask for. [AIC()] and [BIC()] work through `logLik()`; mind that a flow has many
-#' parameters and is trained with early stopping, so that comparing held-out log densities (`logLik()` with `newdata`,
-#' or [summary.bijectr_fit()]) says more. All the more so of a stack, whose `df` are the parameters of all its flows.
+#' The methods that R's tools for models ask for. [AIC()] and [BIC()] are errors that say why: a flow has many
+#' parameters and is trained with early stopping, so that its likelihood is no maximum, and a stack has the parameters
+#' of all its flows. Held-out log densities compare fits: [compare_flows()], [flow_cv()], `logLik()` with `newdata`.
 #'
 #' `print()` shows the mean log density of the rows that were held out, beside that of a fitted normal distribution. Of
 #' a single flow its parameters were chosen by these rows; of a stack members and weights have not seen them, see
@@ -26,7 +26,6 @@
 #' nobs(fit)
 #' logLik(fit)
 #' logLik(fit, newdata = head(faithful))
-#' BIC(fit)
 #' fit <- fit_flow(mpg ~ wt, data = mtcars, subset = cyl > 4, steps = 50)
 #' formula(fit)
 #' nrow(model.frame(fit))
@@ -58,7 +57,7 @@ print.bijectr_fit <- function(x, ...) {
 }
 
 #' @rdname fit-methods
-#' @importFrom stats nobs residuals fitted deviance
+#' @importFrom stats nobs
 #' @export
 nobs.bijectr_fit <- function(object, ...) {
   check_fit(object)
@@ -132,22 +131,20 @@ family.bijectr_fit <- function(object, ...) {
   stop_arg("A flow has no family: {.code object$base} is its base distribution.")
 }
 
+#' @rdname fit-methods
+#' @importFrom stats AIC BIC
 #' @export
-residuals.bijectr_fit <- function(object, ...) {
+AIC.bijectr_fit <- function(object, ...) refuse_criterion("AIC")
+
+#' @rdname fit-methods
+#' @export
+BIC.bijectr_fit <- function(object, ...) refuse_criterion("BIC")
+
+refuse_criterion <- function(name) {
   stop_arg(c(
-    "A flow has no residuals.",
-    i = "{.code predict(object, newdata, type = \"latent\")} gives the points on the base side."
+    "{name} is for maxima of the likelihood of few parameters: a flow has many, and stops before the maximum.",
+    i = "{.fn compare_flows} and {.fn flow_cv} compare fits by rows held out."
   ))
-}
-
-#' @export
-fitted.bijectr_fit <- function(object, ...) {
-  stop_arg("A flow has no fitted values: {.fn sample}, {.fn qflow} and {.fn logdensity} say what it has learned.")
-}
-
-#' @export
-deviance.bijectr_fit <- function(object, ...) {
-  stop_arg("A flow has no deviance: there is no saturated model. {.fn logLik} gives its log likelihood.")
 }
 
 # ---- pieces of what is printed ---------------------------------------------------------------------------------------

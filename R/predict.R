@@ -1,7 +1,8 @@
 #' Predictions of a flow
 #'
 #' One door to what a flow says of points: its log density or density, where they come from on the base side, and for
-#' one coordinate its distribution, quantile and survival functions and its hazard; and the mean of the response.
+#' one coordinate its distribution, quantile and survival functions and its hazard; and to what it says of rows of
+#' conditions: means, medians, modes, intervals, covariances, draws.
 #'
 #' @param object A flow or a fit.
 #' @param newdata Points in the units of the data: a matrix or data frame with one column a coordinate (columns are
@@ -9,15 +10,22 @@
 #'   probabilities. For `type = "response"` the conditions: a data frame of the variables on the right side of the
 #'   formula, or what else `condition` takes; so too for survival functions and hazards, and for quantiles at `p`. A fit
 #'   does not keep its data, so there is no default; only these of a flow without conditions need no `newdata`.
-#' @param type What to predict:
+#' @param type What to predict. `NULL`: `"response"` where `newdata` has the conditions of a fit and nothing that it is
+#'   of (`"class"` of a column of levels), or `interval` is given; else `"logdensity"`.
 #'   * `"logdensity"`: log density in nats, in the units of the data, as [logdensity()];
 #'   * `"density"`: its exponential;
 #'   * `"latent"`: the points on the base side, as [inverse()]; for a good fit they look like draws from the base. A
 #'     stack has none;
 #'   * `"distribution"`: \eqn{P(X \le x)}, for one coordinate, as [pflow()];
 #'   * `"quantile"`: the inverse of that, as [qflow()], in the units of the coordinate: for `log(y) ~ x` of `log(y)`,
-#'     and `exp()` of it is the quantile of `y`. With `p`, at all of these for each row of conditions;
+#'     and `exp()` of it is the quantile of `y`. With `p`, at all of these for each row of conditions, and of several
+#'   coordinates for each of these, by 2000 draws; `p = c(0.05, 0.5, 0.95)` where `newdata` has conditions alone;
 #'   * `"response"`: the mean of the response given each row of conditions, see below;
+#'   * `"median"`: the quantile at 1/2 for each row of conditions, of several coordinates for each, by draws; `"mode"`:
+#'     of one coordinate where the density is largest (the probability, of whole numbers), both in the units of the
+#'     coordinate;
+#'   * `"covariance"`: covariances of the coordinates given each row of conditions, by 2000 draws;
+#'   * `"draws"`: so many `draws` for each row of conditions;
 #'   * `"survival"`: \eqn{P(T > t)}, for one coordinate, at each of `times` for each row of conditions; `"cumhazard"`:
 #'     minus its logarithm; `"hazard"`: the density divided by it, the rate of events among those without one so far. Of
 #'     whole numbers ([supports]) the hazard is the probability of `t` where no smaller number was.
@@ -26,13 +34,21 @@
 #' @param times Times, or whatever the coordinate is, for survival functions and hazards: in the units and of the class
 #'   of the data.
 #' @param p Probabilities of quantiles, with the conditions as `newdata`.
+#' @param interval For `"response"`, `"median"` and `"mode"`: a probability, as 0.9, that an interval around the
+#'   prediction holds.
+#' @param shortest Whether that is the shortest one. `FALSE`: as much probability lies below it as above.
+#' @param draws Number of draws for each row of conditions.
 #' @param ... Not used.
 #' @return A numeric vector with one value a row of `newdata`, `NA` for a row with missing values; for `type = "latent"`
 #'   a matrix with one column a coordinate, `NA` for a row outside the support of the flow, with a warning of class
 #'   `bijectr_warning_outside`; quantiles have the class of the data. For `type = "response"` a vector with one mean a
 #'   row of conditions, for several coordinates a matrix with one column each. Survival functions, hazards and quantiles
 #'   at `p`: a matrix of plain numbers, one row a row of conditions and one column a time or probability, of which it
-#'   has the names; `NA` for a row with missing conditions.
+#'   has the names; `NA` for a row with missing conditions. With `interval` a matrix with the columns `fit`, `lwr` and
+#'   `upr`, in the units of the response for `"response"`. Draws: a matrix, one row a row of conditions and one column a
+#'   draw. Of several coordinates quantiles and draws are arrays whose last dimension is the coordinate, as are
+#'   intervals; covariances are arrays of rows, coordinates and coordinates. What is made of draws has the standard
+#'   errors of these as attribute `"error"`, means and covariances; it is governed by [set.seed()].
 #' @section The mean of the response: Where a coordinate on the left side of the formula is an invertible function of
 #'   one column, means are in the units of that column: for `log(y) ~ x` they are means of `y`, that is of the
 #'   exponential of what the flow draws, not the exponential of its mean. `log`, `log1p`, `log2`, `log10`, `sqrt`,
@@ -59,40 +75,44 @@
 #' # mean lengths after these waits
 #' predict(fit, waits, "response")
 #'
-#' # several new rows: medians and 90 % intervals, a row each
-#' p <- c(lower = 0.05, median = 0.5, upper = 0.95)
+#' # several new rows: means, medians and 90 % intervals, a row each
 #' new <- data.frame(waiting = c(50, 60, 70, 80))
-#' at <- function(p) predict(fit, rep(p, nrow(new)), "quantile", condition = new)
-#' cbind(new, sapply(p, at))
-#'
-#' # the same as a matrix, and the probability to wait longer than 3 and 4 minutes
-#' predict(fit, new, "quantile", p = p)
+#' predict(fit, new, interval = 0.9)
+#' predict(fit, new, "mode", interval = 0.9, shortest = TRUE)
+#' predict(fit, new, "quantile", p = c(lower = 0.05, median = 0.5, upper = 0.95))
+#' # the probability to last longer than 3 and 4 minutes
 #' predict(fit, new, "survival", times = c(3, 4))
 #'
 #' # of log(y) and back: the formula is of log(y), means are of y; quantiles go through exp()
 #' fit <- fit_flow(log(dist) ~ speed, data = cars, steps = 200)
 #' new <- data.frame(speed = c(10, 20))
-#' cbind(new, mean = predict(fit, new, "response"), exp(sapply(p, at)))
+#' cbind(new, mean = predict(fit, new, "response"), exp(predict(fit, new, "quantile", p = c(0.05, 0.95))))
 #' @importFrom stats predict
 #' @export
-predict.bijectr_flow <- function(object, newdata,
-                                 type = c(
-                                   "logdensity", "density", "latent", "distribution", "quantile", "response",
-                                   "survival", "hazard", "cumhazard"
-                                 ),
-                                 condition = NULL, times = NULL, p = NULL, ...) {
+predict.bijectr_flow <- function(object, newdata, type = NULL, condition = NULL, times = NULL, p = NULL,
+                                 interval = NULL, shortest = FALSE, draws = 1000, ...) {
   check_unused(...)
   check_object(object)
-  type <- check_choice(type, PREDICT_TYPES, "type")
+  rows <- if (!missing(newdata)) newdata
+  type <- if (is.null(type)) {
+    if (!is.null(interval) || lacks_coordinates(object, rows)) "response" else "logdensity"
+  } else {
+    check_choice(type, PREDICT_TYPES, "type")
+  }
   if (type == "latent") check_one_flow(object, "{.code type = \"latent\"}")
   at_times <- type %in% c("survival", "hazard", "cumhazard")
   if (!is.null(times) && !at_times) {
     stop_arg("{.arg times} is for survival functions and hazards, not for {.val {type}}.")
   }
   if (!is.null(p) && type != "quantile") stop_arg("{.arg p} is for {.code type = \"quantile\"}, not for {.val {type}}.")
-  rows <- if (!missing(newdata)) newdata
+  if (!is.null(interval)) return(flow_interval(object, rows, condition, type, interval, shortest))
   if (type == "response") return(flow_response(object, rows, condition))
+  if (type == "median") return(flow_median(object, rows, condition))
+  if (type == "mode") return(flow_mode(object, rows, condition))
+  if (type == "covariance") return(flow_covariance(object, rows, condition))
+  if (type == "draws") return(flow_draws(object, rows, condition, draws))
   if (at_times) return(flow_survival(object, rows, condition, times, type))
+  if (type == "quantile" && is.null(p) && lacks_coordinates(object, rows)) p <- INTERVAL_PROBS
   if (!is.null(p)) return(flow_quantiles(object, rows, condition, p))
   if (missing(newdata)) {
     stop_arg(c("{.arg newdata} is missing.", i = "A fit does not keep its data: give the points to predict at."))
@@ -106,9 +126,19 @@ predict.bijectr_flow <- function(object, newdata,
   )
 }
 
+INTERVAL_PROBS <- c(0.05, 0.5, 0.95) # of quantiles at rows of conditions, if nothing is said
+
 PREDICT_TYPES <- c(
-  "logdensity", "density", "latent", "distribution", "quantile", "response", "survival", "hazard", "cumhazard"
+  "logdensity", "density", "latent", "distribution", "quantile", "response", "median", "mode", "covariance", "draws",
+  "survival", "hazard", "cumhazard"
 )
+
+# Whether rows have all that a flow is given and nothing that it is of: there is no density to be asked for.
+lacks_coordinates <- function(flow, rows) {
+  given <- flow$condition$model$variables %||% flow$condition$names
+  is.data.frame(rows) && length(given) > 0 && all(given %in% names(rows)) &&
+    !any(c(flow$names, flow$response$variables) %in% names(rows))
+}
 
 latent_points <- function(flow, newdata, condition) {
   at <- take_in(flow, newdata, "newdata", condition, gaps = TRUE)

@@ -21,7 +21,7 @@ flow_response <- function(flow, newdata, condition) {
   whole <- whole_table(flow) # columns that were left out have means, too
   units <- response_units(whole)
   flow <- with_means(flow, all(vapply(units, `[[`, NA, "linear")))
-  mean <- outside <- far <- matrix(0, at$n, whole$d)
+  mean <- outside <- far <- error <- matrix(0, at$n, whole$d)
   for (rows in row_chunks(at$n, RESPONSE_CHUNK %/% spread_size(flow))) {
     spread <- points_spread(flow, length(rows), rows_at(at$condition, rows))
     x <- tell_nan(spread$x, "The draw")
@@ -32,15 +32,22 @@ flow_response <- function(flow, newdata, condition) {
       mean[rows, j] <- part$mean
       outside[rows, j] <- part$outside
       far[rows, j] <- part$far
+      error[rows, j] <- part$sd / sqrt(length(spread$weight)) # of draws
     }
   }
   warn_response(whole, units, outside)
   warn_far(put_back(far, at), flow$d_condition > 0)
-  mean <- put_back(mean, at)
   # rows of an unconditional flow are all alike
-  if (!is.null(at$repeats)) mean <- mean[rep(1, at$repeats), , drop = FALSE]
+  each_row <- function(value) {
+    value <- put_back(value, at)
+    if (is.null(at$repeats)) value else value[rep(1, at$repeats), , drop = FALSE]
+  }
+  mean <- each_row(mean)
   labels <- vapply(units, `[[`, "", "label")
-  if (whole$d > 1) return(name_columns(mean, if (!is.null(whole$names)) labels))
+  if (whole$d > 1) {
+    named <- function(x) name_columns(x, if (!is.null(whole$names)) labels)
+    return(if (flow$d > 1) structure(named(mean), error = named(each_row(error))) else named(mean))
+  }
   if (units[[1]]$linear && !is_whole(flow)) decoded(flow, mean, 1) else mean[, 1]
 }
 
@@ -108,8 +115,9 @@ mean_within <- function(z, inverse, weight, far) {
   outside <- if (any(gone)) sums(gone) else 0
   size <- abs(y)
   size[size == Inf] <- .Machine$double.xmax / length(weight)
+  mean <- sums(y) / (1 - outside)
   list(
-    mean = sums(y) / (1 - outside), outside = outside,
+    mean = mean, sd = sqrt(pmax(sums(y^2) / (1 - outside) - mean^2, 0)), outside = outside,
     far = sums(size * far) / pmax(sums(size), .Machine$double.xmin)
   )
 }

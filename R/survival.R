@@ -1,8 +1,5 @@
 # Survival functions of one coordinate, hazards and quantiles at rows of conditions: predict() with `times` or `p`.
 
-# Points that are computed in one call at the most: memory does not grow with rows and times.
-SURVIVAL_CHUNK <- 2e5
-
 # A matrix, one row a row of conditions and one column a time.
 flow_survival <- function(flow, newdata, condition, times, type) {
   check_one_coordinate(flow)
@@ -33,32 +30,4 @@ survival_at <- function(flow, time, condition, type) {
   # of whole numbers the probability of this one, where no smaller one was
   before <- if (whole) points_cdf(flow, matrix(ceiling(time) - 0.5), condition, FALSE, TRUE) else log_survival
   exp(rows_density(flow, matrix(time), condition) - before)
-}
-
-# Quantiles, one row a row of conditions and one column a probability.
-flow_quantiles <- function(flow, newdata, condition, p) {
-  check_one_coordinate(flow)
-  labels <- names(p) %||% percent_labels(check_probabilities(p, "p", FALSE))
-  p <- check_probabilities(p, "p", FALSE)
-  at <- take_rows(flow, newdata, condition)
-  value <- by_rows(at, length(p), function(i, condition) {
-    given <- if (!is.null(condition)) rows_at(condition, rep(seq_along(i), length(p)))
-    z <- rep(p, each = length(i))
-    whole <- which(!is.na(z))
-    z[whole] <- points_quantile(flow, z[whole], rows_at(given, whole), TRUE, FALSE)
-    as.double(decoded(flow, matrix(z), 1))
-  })
-  colnames(value) <- labels
-  value
-}
-
-# What `compute(i, condition)` gives for rows i of conditions, `m` values each, as a matrix: chunk by chunk. Without
-# conditions all rows are alike.
-by_rows <- function(at, m, compute) {
-  value <- matrix(0, at$n, m)
-  for (i in row_chunks(at$n, SURVIVAL_CHUNK %/% max(1, m))) {
-    if (m > 0) value[i, ] <- compute(i, rows_at(at$condition, i))
-  }
-  value <- put_back(value, at)
-  if (is.null(at$repeats)) value else value[rep(1, at$repeats), , drop = FALSE]
 }

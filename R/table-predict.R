@@ -7,16 +7,14 @@
 #'   so has a [conditional()] or [marginal()] distribution of one such column. They have no `"response"`.
 #'   Probabilities of whole numbers are `exp(logdensity())`.
 #' @export
-predict.bijectr_table <- function(object, newdata,
-                                  type = c(
-                                    "logdensity", "density", "distribution", "quantile", "response", "survival",
-                                    "cumhazard", "probability", "class"
-                                  ), condition = NULL, times = NULL, p = NULL, ...) {
-  check_unused(...)
+predict.bijectr_table <- function(object, newdata, type = NULL, condition = NULL, ...) {
   check_object(object)
-  type <- check_choice(type, eval(formals()$type), "type")
   levels <- role_kinds(object$roles) == "levels"
-  if (type %in% c("probability", "class")) {
+  if (is.null(type) && all(levels) && object$d == 1 && !missing(newdata) && lacks_coordinates(object, newdata)) {
+    type <- "class"
+  }
+  if (identical(type, "probability") || identical(type, "class")) {
+    check_unused(...)
     if (!all(levels) || object$d > 1) {
       stop_arg(c(
         "{.code type = \"{type}\"} is for one column of levels, given others.",
@@ -25,12 +23,12 @@ predict.bijectr_table <- function(object, newdata,
     }
     return(predict_levels(object, if (!missing(newdata)) newdata, condition, type))
   }
-  predict.bijectr_flow(object, newdata, type, condition, times, p)
+  predict.bijectr_flow(object, newdata, type, condition, ...)
 }
 
 # Of one column of levels, with others given.
 #' @export
-predict.bijectr_part <- function(object, newdata, type = "logdensity", condition = NULL, ...) {
+predict.bijectr_part <- function(object, newdata, type = NULL, condition = NULL, ...) {
   check_object(object)
   if (!identical(type, "probability") && !identical(type, "class")) {
     return(predict.bijectr_flow(object, newdata, type, condition, ...))

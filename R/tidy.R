@@ -8,7 +8,7 @@
 #' @param condition Values of the conditioning variables, as in [logdensity()].
 #' @param ... Not used.
 #' @return `glance()`: a data frame of one row, `NA` where a fit was not evaluated: number of
-#'   parameters `df`, `nobs`, `logLik`, `AIC`, `BIC`, mean log densities of held-out rows under the fit (`held_out`) and
+#'   parameters `df`, `nobs`, `logLik`, mean log densities of held-out rows under the fit (`held_out`) and
 #'   under a fitted normal distribution (`held_out_normal`), `status`, `steps`, `seconds`. `tidy()`: `term` and
 #'   `estimate` of each raw parameter. `augment()`: `data` as a data frame with the log density of each row in
 #'   `.logdensity`.
@@ -27,11 +27,9 @@ glance.bijectr_fit <- function(x, ...) {
   check_unused(...)
   check_fit(x)
   loglik <- if (is.null(x$loglik) && !is.null(x$nobs)) NA_real_ else logLik.bijectr_fit(x)
-  criterion <- function(of) if (is.na(loglik)) NA_real_ else of(loglik)
   reference <- x$reference
   data.frame(
-    df = count_parameters(x), nobs = x$nobs, logLik = as.double(loglik), AIC = criterion(stats::AIC),
-    BIC = criterion(stats::BIC), held_out = reference$flow %||% NA_real_,
+    df = count_parameters(x), nobs = x$nobs, logLik = as.double(loglik), held_out = reference$flow %||% NA_real_,
     held_out_normal = reference$normal %||% NA_real_,
     status = x$status, steps = x$steps, seconds = x$seconds
   )

@@ -85,7 +85,8 @@ test_that("conditions: one row for all draws, or one row a draw", {
   draws <- sample(fit, 400, condition = data.frame(waiting = rep(c(50, 85), each = 200)))
   expect_gt(mean(draws$eruptions[201:400]), mean(draws$eruptions[1:200]) + 1)
   expect_error(sample(fit, 5), "`condition` is missing")
-  expect_error(sample(fit, 5, condition = c(50, 60)), "`condition` must have 1 row or")
+  expect_identical(sample(fit, 5, condition = c(50, 60))$.row, rep(1:2, each = 5))
+  expect_error(simulate(fit, 1, n = 5, condition = c(50, 60)), "`condition` must have 1 row or")
 })
 
 test_that("bad sizes", {
