@@ -86,7 +86,8 @@
 #' # of log(y) and back: the formula is of log(y), means are of y; quantiles go through exp()
 #' fit <- fit_flow(log(dist) ~ speed, data = cars, steps = 200)
 #' new <- data.frame(speed = c(10, 20))
-#' cbind(new, mean = predict(fit, new, "response"), exp(predict(fit, new, "quantile", p = c(0.05, 0.95))))
+#' q <- predict(fit, new, "quantile", p = c(0.05, 0.95))
+#' cbind(new, mean = predict(fit, new, "response"), exp(q))
 #' @importFrom stats predict
 #' @export
 predict.bijectr_flow <- function(object, newdata, type = NULL, condition = NULL, times = NULL, p = NULL,
