@@ -147,6 +147,24 @@ refuse_criterion <- function(name) {
   ))
 }
 
+# One line.
+#' @export
+format.bijectr_flow <- function(x, ...) paste0("<", kind_words(x), "> ", format_coordinates(x))
+
+# A fit is a long list: str() of what holds it shows a line, as format(); str(unclass(fit)) the list.
+#' @importFrom utils str
+#' @export
+str.bijectr_flow <- function(object, ...) cat(" ", format(object), "\n", sep = "")
+
+kind_words <- function(x) {
+  if (is_stack(x)) return("stack of flows")
+  if (is_table(x)) return("table of blocks")
+  if (inherits(x, "bijectr_conditional")) return("conditional distribution")
+  if (inherits(x, "bijectr_marginal")) return("marginal distribution")
+  if (inherits(x, "bijectr_target_fit")) return("flow fit to a log density")
+  if (inherits(x, "bijectr_fit")) "flow fit" else "flow"
+}
+
 # ---- pieces of what is printed ---------------------------------------------------------------------------------------
 
 format_coordinates <- function(x) {

@@ -15,7 +15,13 @@
 #'     a conditional flow, its mean over (up to 500) rows of `data`. Of `data`, censored times among them, the estimate
 #'     of Kaplan and Meier is drawn too (Turnbull's for intervals), by the survival package;
 #'   * `"loss"`: for fits, training and validation loss against optimiser steps; the dashed line is the best validation.
-#'     Not for stacks, which have no training of their own.
+#'     Not for stacks, which have no training of their own;
+#'   * `"check"`: for fits of one coordinate, whether [residuals()][residuals.bijectr_fit()] of `data` (by default those
+#'     that the call names) are normal: their places, a normal QQ plot, and a worm plot, differences from it, each with
+#'     the band in which 95 per cent of good fits are at a point;
+#'   * `"fan"`: for fits of one coordinate by formula, 5, 25, 50, 75 and 95 per cent quantiles over one condition,
+#'     `over`, the first of numbers by default; others are at the values in the list `at`, or at medians and the most
+#'     frequent levels of the data, which the picture names. The data that have these values are drawn too.
 #' @param data Data to draw into the picture, as in [fit_flow()]: points, or a histogram for one coordinate. A fit does
 #'   not keep its data; without them the picture covers the range of draws.
 #' @param condition Values of the conditioning variables: one row.
@@ -29,11 +35,13 @@
 #'   the plot.
 #' @param colors Colours of densities, from low to high.
 #' @param main Title.
-#' @param ... Not used.
+#' @param ... For `"check"`: `data`, `condition` and `main`; for `"fan"`: `over`, `at`, `data`, `main`, `xlim`, `ylim`,
+#'   `xlab` and `ylab`.
 #' @return What is shown, invisibly. `"density"`: a data frame of `x` and `density`, or a list `x`, `y`, `density` (a
 #'   matrix with one row a value of `x`). `"samples"` and `"pairs"`: the matrix of draws. `"layers"`: a list of
 #'   matrices, one a panel. `"survival"`: a list of `x`, `survival` (a matrix with one row a curve) and `data` (a data
-#'   frame of `time` and `survival`, or `NULL`). `"loss"`: the `history` of the fit.
+#'   frame of `time` and `survival`, or `NULL`). `"loss"`: the `history` of the fit. `"check"`: the
+#'   residuals, ascending. `"fan"`: a data frame of the condition and the quantiles.
 #' @family methods
 #' @examples
 #' set.seed(1)
@@ -46,6 +54,8 @@
 #' # the probability of an eruption longer than so many minutes, after waits of 50 and 80
 #' fit <- fit_flow(eruptions ~ waiting, data = faithful, steps = 200)
 #' plot(fit, "survival", newdata = data.frame(waiting = c(50, 80)))
+#' plot(fit, "fan")
+#' plot(fit, "check")
 #' @export
 plot.bijectr_flow <- function(x, type = c("density", "samples", "pairs", "layers", "survival"), data = NULL,
                               condition = NULL, newdata = NULL, n = 1000, coordinates = NULL, grid = 151, xlim = NULL,
@@ -91,9 +101,12 @@ plot.bijectr_flow <- function(x, type = c("density", "samples", "pairs", "layers
 
 #' @rdname plot.bijectr_flow
 #' @export
-plot.bijectr_fit <- function(x, type = c("density", "samples", "pairs", "layers", "survival", "loss"), ...) {
-  type <- check_choice(type, c("density", "samples", "pairs", "layers", "survival", "loss"), "type")
+plot.bijectr_fit <- function(x, type = c("density", "samples", "pairs", "layers", "survival", "loss", "check", "fan"),
+                             ...) {
+  type <- check_choice(type, c("density", "samples", "pairs", "layers", "survival", "loss", "check", "fan"), "type")
   if (type %in% c("layers", "loss")) check_one_flow(x, paste0("{.code type = \"", type, "\"}"))
+  if (type == "check") return(plot_check(x, parent.frame(), ...))
+  if (type == "fan") return(plot_fan(x, parent.frame(), ...))
   if (type != "loss") return(plot.bijectr_flow(x, type, ...))
   plot_loss(x, ...)
 }

@@ -3,15 +3,20 @@
 #' Methods for the generics [generics::glance()], [generics::tidy()] and [generics::augment()], which the tidymodels
 #' packages and broom use. They exist once generics, or a package that exports its functions, is loaded.
 #'
-#' @param x A fit; for `glance()` one to data, for `tidy()` and `augment()` also a flow; for `tidy()` no stack.
+#' @param x A fit; for `tidy()`, `augment()` and draws also a flow.
 #' @param data Points, as `newdata` of [logdensity()].
 #' @param condition Values of the conditioning variables, as in [logdensity()].
+#' @param n Number of draws.
 #' @param ... Not used.
 #' @return `glance()`: a data frame of one row, `NA` where a fit was not evaluated: number of
 #'   parameters `df`, `nobs`, `logLik`, mean log densities of held-out rows under the fit (`held_out`) and
-#'   under a fitted normal distribution (`held_out_normal`), `status`, `steps`, `seconds`. `tidy()`: `term` and
-#'   `estimate` of each raw parameter. `augment()`: `data` as a data frame with the log density of each row in
-#'   `.logdensity`.
+#'   under a fitted normal distribution (`held_out_normal`), `status`, `steps`, `seconds`; of a fit to a
+#'   log density the last three, `df` and its evaluation: `elbo`, `elbo_se`, `log_z`, `log_z_se`, `ess`, `pareto_k`.
+#'   `tidy()`: `term` and `estimate` of each raw parameter; of a stack `member`, `weight`, `flows`, `held_out` (as in
+#'   [summary()][summary.bijectr_fit()]) of each member; of a table of mixed columns `block`, `share`, `held_out` of
+#'   each block. `augment()`: `data` as a data frame with the log density of each row in `.logdensity`.
+#'   [posterior::as_draws()]: `n` draws, a `draws_matrix` of the columns that are numbers; of a conditional fit at one
+#'   row, `condition`.
 #' @family methods
 #' @examplesIf requireNamespace("generics", quietly = TRUE)
 #' set.seed(1)
@@ -58,4 +63,49 @@ augment.bijectr_flow <- function(x, data, condition = NULL, ...) {
   }
   out$.logdensity <- density
   out
+}
+
+#' @rdname fit-tidiers
+#' @exportS3Method generics::glance
+glance.bijectr_target_fit <- function(x, ...) {
+  check_unused(...)
+  check_fit(x)
+  known <- c("elbo", "elbo_se", "log_z", "log_z_se", "ess", "pareto_k")
+  value <- lapply(stats::setNames(known, known), function(name) as.double(x$evaluation[[name]] %||% NA_real_))
+  data.frame(df = count_parameters(x), value, status = x$status, steps = x$steps, seconds = x$seconds)
+}
+
+#' @rdname fit-tidiers
+#' @exportS3Method generics::tidy
+tidy.bijectr_stack <- function(x, ...) {
+  check_unused(...)
+  members <- summary(x)$members
+  data.frame(
+    member = members$member, weight = members$weight, flows = members$flows, held_out = members[["held out"]]
+  )
+}
+
+#' @rdname fit-tidiers
+#' @exportS3Method generics::tidy
+tidy.bijectr_table <- function(x, ...) {
+  check_unused(...)
+  blocks <- summary(x)$blocks
+  data.frame(block = blocks$block, share = blocks$share, held_out = blocks[["held out"]])
+}
+
+#' @rdname fit-tidiers
+#' @exportS3Method posterior::as_draws
+as_draws.bijectr_flow <- function(x, condition = NULL, n = 4000, ...) {
+  check_unused(...)
+  check_object(x)
+  n <- check_count(n, "n")
+  if (condition_rows(x, condition) > 1) stop_arg("{.arg condition} must be one row: draws are of one distribution.")
+  whole <- whole_table(x)
+  numbers <- !vapply(seq_len(whole$d), function(j) is_levels(whole$codecs[[j]]), NA)
+  if (!any(numbers)) stop_arg("Draws of {.pkg posterior} are numbers, which no column of {.arg x} is.")
+  drawn <- drawn_as_data(x, n, condition)
+  columns <- if (is.list(drawn)) drawn[numbers] else as.matrix(drawn)[, numbers, drop = FALSE]
+  labels <- coordinate_labels(whole)[numbers]
+  z <- matrix(as.double(unlist(columns, use.names = FALSE)), n, dimnames = list(NULL, labels))
+  posterior::as_draws_matrix(z)
 }
