@@ -20,7 +20,7 @@ plot_fan <- function(fit, envir, over = NULL, data = NULL, at = NULL, main = NUL
   x <- rows[[over]]
   xlim <- check_limits(xlim, "xlim") %||% range(as.double(x), na.rm = TRUE)
   grid <- seq(xlim[1], xlim[2], length.out = 101)
-  new <- list2DF(c(stats::setNames(list(as_column_of(x, grid)), over), lapply(others, rep, length(grid))))
+  new <- list2DF(c(stats::setNames(list(decode(codec_of(x), grid)), over), lapply(others, rep, length(grid))))
   q <- extrapolation_once(flow_quantiles(fit, new, NULL, FAN_PROBS))
   same <- !is.na(x)
   for (name in names(others)) same <- same & equals_value(rows[[name]], others[[name]])
@@ -47,12 +47,6 @@ fan_others <- function(rows, names, at) {
     if (is.numeric(x)) return(sort(x)[(length(x) + 1) %/% 2])
     x[match(names(which.max(table(as.character(x)))), as.character(x))]
   })
-}
-
-# Numbers with the class that a column has.
-as_column_of <- function(x, value) {
-  attributes(value) <- attributes(x)[intersect(c("class", "units", "tzone"), names(attributes(x)))]
-  value
 }
 
 equals_value <- function(x, value) !is.na(x) & as.character(x) == as.character(value)

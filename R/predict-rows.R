@@ -129,7 +129,7 @@ flow_interval <- function(flow, newdata, condition, type, level, shortest) {
 # What `f` makes of `draws` draws of a row of conditions, a matrix with a column a coordinate (with those that were left
 # out as functions of others): an array, one row a row of conditions, of further dimensions `shape`.
 of_draws <- function(flow, newdata, condition, draws, shape, f) {
-  check_numbers(flow)
+  refuse_levels(flow, "are no numbers", "{.fn sample} draws them.")
   at <- take_rows(flow, newdata, condition)
   value <- by_rows(at, prod(shape), function(i, condition) {
     x <- drawn_spread(flow, length(i), condition, draws)$x
@@ -138,15 +138,6 @@ of_draws <- function(flow, newdata, condition, draws, shape, f) {
     matrix(unlist(lapply(seq_along(i), each)), length(i), byrow = TRUE)
   }, size = draws)
   array(value, c(nrow(value), shape))
-}
-
-check_numbers <- function(flow) {
-  levels <- vapply(whole_table(flow)$codecs, is_levels, NA)
-  if (!any(levels)) return(invisible())
-  stop_arg(c(
-    "{.field {coordinate_labels(flow)[levels]}} {?has/have} levels, which are no numbers.",
-    i = "{.fn sample} draws them."
-  ))
 }
 
 # Missing probabilities have missing quantiles.

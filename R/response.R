@@ -52,12 +52,16 @@ flow_response <- function(flow, newdata, condition) {
 }
 
 check_has_mean <- function(flow) {
+  refuse_levels(flow, "have no mean", if (flow$d == 1) {
+    "{.code type = \"probability\"} and {.code type = \"class\"} predict levels."
+  })
+}
+
+# Where numbers are needed; `what` is what levels are or have not, `cure` a line of a message or NULL.
+refuse_levels <- function(flow, what, cure) {
   levels <- vapply(flow$codecs, is_levels, NA)
   if (!any(levels)) return(invisible())
-  stop_arg(c(
-    "{.field {coordinate_labels(flow)[levels]}} {?has/have} levels, which have no mean.",
-    i = if (flow$d == 1) "{.code type = \"probability\"} and {.code type = \"class\"} predict levels."
-  ))
+  stop_arg(c(paste0("{.field {coordinate_labels(flow)[levels]}} {?has/have} levels, which ", what, "."), i = cure))
 }
 
 # Without the parts of stacks whose draws have no mean where logarithms or powers of supports are on the way.
