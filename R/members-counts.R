@@ -28,6 +28,19 @@ counts_sizes <- function(problem) {
   lapply(penalties, function(penalty) list(penalty = penalty))
 }
 
+# Counts with much less variance than a Poisson distribution of their mean has: no condition makes a negative binomial
+# of these, whose variances are larger, and by conditions only part of the variance is left.
+is_even_count <- function(problem) {
+  if (!length(counts_sizes(problem))) return(FALSE)
+  at <- coded_rows(problem, problem$rows, rows_enough(1))
+  y <- at$x - (problem$rules$given[[1]]$lower + 0.5)
+  w <- at$w %||% rep(1, length(y))
+  mean <- sum(w * y) / sum(w)
+  sum(w * (y - mean)^2) / sum(w) < EVEN_COUNT * mean
+}
+
+EVEN_COUNT <- 0.5
+
 # From one penalty to the next the search goes on where it ended, of the same rows.
 counts_member <- function(problem, rows, inflated, size) {
   at <- coded_rows(problem, rows, rows_enough(1 + problem$d_condition))

@@ -15,9 +15,10 @@ stack_kinds <- function(problem, folds, chosen) {
     if (problem$d_condition > 0) kinds <- Filter(function(kind) kind$conditional, kinds)
     if (!problem$found_supports) kinds$beyond <- NULL
     kinds <- Filter(function(kind) length(kind_sizes(kind, problem)) > 0, kinds)
-    if (length(problem$values) %in% seq_len(FEW_LEVELS)) kinds[c("spline", "spline_t", "affine_t")] <- NULL
+    if (length(problem$values) %in% seq_len(FEW_LEVELS)) kinds[c("student_t", "spline", "spline_t", "affine_t")] <- NULL
     if (is.null(problem$values)) kinds[c("frequencies", "linear", "local")] <- NULL
     if (problem$d_condition == 0) kinds[GIVEN_CONDITIONS] <- NULL
+    if (is_even_count(problem)) kinds[c("negative_binomial", "zero_inflated")] <- NULL
     if (frequencies_say_all(problem)) kinds <- kinds["frequencies"]
     kinds <- Filter(function(kind) problem$rows_are %in% kind$of, kinds)
   }

@@ -101,3 +101,13 @@ test_that("stacks have them for counts alone, and they win where they are true",
     "no largest"
   )
 })
+
+test_that("counts of less variance than a Poisson distribution has are no negative binomial", {
+  set.seed(5)
+  d <- data.frame(even = 3 + rbinom(400, 4, 0.3), wide = rnbinom(400, mu = 4, size = 2), x = rnorm(400))
+  kinds <- function(fit) summary(fit)$members$member
+  expect_false("negative binomial" %in% kinds(suppressMessages(fit_flow(even ~ x, d, support = counts()))))
+  expect_true("negative binomial" %in% kinds(suppressMessages(fit_flow(wide ~ x, d, support = counts()))))
+  asked <- fit_flow(even ~ x, d, support = counts(), members = c("normal", "negative_binomial"))
+  expect_true("negative binomial" %in% kinds(asked))
+})
