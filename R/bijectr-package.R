@@ -4,15 +4,25 @@
 #' maps (*layers*). [fit_flow()] fits one to a data frame, a matrix or an unnormalised log density; the fit evaluates
 #' log densities in the units of the data, draws samples and is a plain list that `saveRDS()` keeps.
 #'
-#' Where to look:
-#' * fit: [fit_flow()] for data and formulas, [its method][fit_flow.function()] for log densities, [fit_rounds()] for
-#'   simulators; [fit_control()] and [default_layers()] for how, [supports] for where values can lie; [resume()] goes
-#'   on, [update()][update.bijectr_fit()] fits anew;
-#' * use: [logdensity()], [predict()][predict.bijectr_flow()], [sample()], [dflow()], [importance_sample()];
-#' * look at: [summary()][summary.bijectr_fit()], [plot()][plot.bijectr_flow()], [fit-methods];
-#' * what warnings and errors mean, and how to switch them off: [bijectr-conditions];
-#' * flows of your own: [flow()], and constructors whose names start with `layer_`, `scalar_`, `net_`, `base_`, `opt_`,
-#'   `schedule_` and `loss_`.
+#' @section A map of the functions:
+#' * **Fit**: [fit_flow()] for data, [its method for formulas][fit_flow.formula()] and [that for log
+#'   densities][fit_flow.function()], [fit_rounds()] for simulators; [fit_control()], [stack_members()] and
+#'   [default_layers()] for how, [supports] for where values can lie; [resume()] goes on,
+#'   [update()][update.bijectr_fit()] fits anew.
+#' * **Ask**: [logdensity()], [predict()][predict.bijectr_flow()] (means, medians, modes, intervals, quantiles, survival
+#'   functions, probabilities of levels, draws), [dflow()], [pflow()], [qflow()], [rflow()], [sample()] and
+#'   [simulate()][simulate.bijectr_flow()]; [dist_flow()] for vectors of distributions.
+#' * **Condition**: [conditional()] and [marginal()] distributions of a joint fit, [impute()] for gaps.
+#' * **Look**: [summary()][summary.bijectr_fit()], [plot()][plot.bijectr_flow()] and `ggplot2::autoplot()`,
+#'   [animate_layers()], [residuals()][residuals.bijectr_fit()], [methods of fits][fit-methods],
+#'   [tidiers][fit-tidiers].
+#' * **Trust**: [check_flow()] says whether a fit agrees with rows, [compare_flows()] and [flow_cv()] which is best;
+#'   [importance_sample()] and [sample_imh()] correct draws of a fit to a log density.
+#' * **Build**: [flow()] of layers; premade stacks as [coupling_flow()], [masked_autoregressive_flow()],
+#'   [continuous_flow()]; constructors whose names begin with `layer_`, `scalar_`, `net_`, `field_`, `solver_`, `base_`,
+#'   `opt_`, `schedule_` and `loss_`; [params()], [forward()] and [inverse()].
+#' * **Settle**: [bijectr-options], and [bijectr-conditions] for what warnings and errors mean and how to switch them
+#'   off.
 #'
 #' `vignette("bijectr")` is the start, `vignette("tables")` goes from a data frame to a distribution.
 #'
@@ -26,5 +36,6 @@
 #' fit <- fit_flow(faithful, steps = 200)
 #' summary(fit)
 #' sample(fit, 3)
+#' @importFrom rlang .data
 #' @useDynLib bijectr, .registration = TRUE
 "_PACKAGE"

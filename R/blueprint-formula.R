@@ -45,7 +45,10 @@ model_conditions <- function(condition, model, columns, name = "condition", envi
   check_once(condition, model$variables, name)
   missing <- setdiff(model$variables, names(condition))
   if (length(missing)) {
-    stop_arg("{.arg {name}} lacks the {cli::qty(missing)}column{?s} {.field {missing}}.")
+    stop_arg(c(
+      "{.arg {name}} lacks the {cli::qty(missing)}column{?s} {.field {missing}}.",
+      i = meant(missing, names(condition), NEAR_COLUMN)
+    ))
   }
   terms <- model$terms
   environment(terms) <- envir

@@ -206,7 +206,7 @@ pick_columns <- function(x, names, name) {
   if (length(missing)) {
     stop_arg(c(
       "{.arg {name}} lacks the {cli::qty(missing)}column{?s} {.field {missing}}.",
-      i = "It has {.field {given}}."
+      i = meant(missing, setdiff(given, names), NEAR_COLUMN) %||% "It has {.field {given}}."
     ))
   }
   if (!is.list(x)) return(x[, names, drop = FALSE])

@@ -70,53 +70,52 @@ noticed_text <- function(x) {
 #' @return `plot()`: the check, invisibly.
 #' @export
 plot.bijectr_check <- function(x, what = c("places", "density", "tails"), ...) {
+  draw_picture(make_picture(x, what, ...))
+}
+
+#' @exportS3Method
+make_picture.bijectr_check <- function(x, what = c("places", "density", "tails"), ..., envir) {
   check_unused(...)
   known <- c("places", "density", "tails")
   if (!is.character(what) || !length(what) || !all(what %in% known)) {
     stop_arg("{.arg what} must be some of {.val {known}}, not {describe(what)}.")
   }
-  old <- graphics::par(mfrow = c(1, length(what)), mar = c(4.1, 4.1, 3.1, 1.1))
-  on.exit(restore_par(old))
-  with_room(for (one in what) {
-    switch(one, places = plot_places(x), density = plot_places_of_density(x), tails = plot_tails(x))
+  panels <- lapply(what, function(one) {
+    switch(one, places = places_of_columns_panel(x), density = places_of_density_panel(x), tails = tails_panel(x))
   })
-  invisible(x)
+  new_picture(panels, c(1, length(panels)), shown = x)
 }
 
 # Shown as differences from the diagonal, where deviations can be seen.
-plot_places <- function(x) {
+places_of_columns_panel <- function(x) {
   d <- length(x$labels)
   shown <- c(seq_len(min(d, 6)), if (any(grepl("^latent", colnames(x$ranks)))) d + 1 + seq_len(min(d, 3)))
-  colors <- ifelse(shown <= d, "#08519C", "#7F7F7F")
   u <- seq(0, 1, length.out = 201)
   curves <- vapply(shown, function(j) stats::ecdf(x$ranks[, j])(u) - u, u)
   band <- 1.96 * x$uniformity$error[1] * sqrt(u * (1 - u))
   limit <- max(abs(curves), band) * 1.05
-  plot(NULL, xlim = c(0, 1), ylim = c(-limit, limit), las = 1, xlab = "Place among draws",
-    ylab = "Share of rows below, minus place", main = "Places"
+  lines <- lapply(seq_along(shown), function(k) {
+    item_lines(u, curves[, k], if (shown[k] <= d) FLOW_COLOR else "#7F7F7F", colnames(x$ranks)[shown[k]],
+      lwd = 1.5, lty = (k - 1) %% 6 + 1
+    )
+  })
+  new_panel(c(list(item_band(u, -band, band, BAND_COLOR), item_rule(h = 0, col = "grey60")), lines), c(0, 1),
+    c(-limit, limit), "Place among draws", "Share of rows below, minus place", "Places", inside = TRUE
   )
-  graphics::polygon(c(u, rev(u)), c(band, rev(-band)), col = "grey92", border = NA)
-  graphics::abline(h = 0, col = "grey60")
-  graphics::matlines(u, curves, lty = seq_along(shown), col = colors, lwd = 1.5)
-  graphics::legend("topright", colnames(x$ranks)[shown], lty = seq_along(shown), col = colors, bty = "n", cex = 0.8)
-  graphics::box()
 }
 
-plot_places_of_density <- function(x) {
+places_of_density_panel <- function(x) {
   place <- x$ranks[, "log density"]
-  bars <- graphics::hist(place[!is.na(place)], breaks = seq(0, 1, length.out = if (x$rows$n > 200) 21 else 11),
-    plot = FALSE
+  breaks <- seq(0, 1, length.out = if (x$rows$n > 200) 21 else 11)
+  bars <- graphics::hist(place[!is.na(place)], breaks = breaks, plot = FALSE)
+  items <- list(item_histogram(bars, "grey85", "grey60"), item_rule(h = 1, col = FLOW_COLOR, lwd = 2))
+  new_panel(items, c(0, 1), c(0, 1.1 * max(bars$density, 1.5)), "Place among draws (low: rare)", "Density of rows",
+    "Log density", ends = "floor"
   )
-  plot(NULL, xlim = c(0, 1), ylim = c(0, 1.1 * max(bars$density, 1.5)), yaxs = "i", las = 1, main = "Log density",
-    xlab = "Place among draws (low: rare)", ylab = "Density of rows"
-  )
-  draw_bars(bars, "grey85", "grey60")
-  graphics::abline(h = 1, col = "#08519C", lwd = 2)
-  graphics::box()
 }
 
 # Each column in units of the range of extremes, low and high end.
-plot_tails <- function(x) {
+tails_panel <- function(x) {
   tails <- utils::head(x$tails[x$tails$what %in% x$labels, ], 20)
   n <- nrow(tails)
   centre <- stats::ave((tails$from + tails$to) / 2, tails$what)
@@ -125,12 +124,15 @@ plot_tails <- function(x) {
   marks <- cbind(scaled(tails$from), scaled(tails$to), scaled(tails$median), scaled(tails$data))
   shown <- pmin(pmax(marks, -4), 4)
   y <- rev(seq_len(n))
-  graphics::par(mar = c(4.1, 7.1, 3.1, 1.1))
-  plot(NULL, xlim = range(shown, -1.5, 1.5), ylim = c(0.5, n + 0.5), yaxt = "n", ylab = "", main = "Extremes",
-    xlab = "1: that of as many draws"
+  far <- abs(marks[, 4]) > 4
+  color <- opaque(DATA_COLOR)
+  items <- list(
+    item_lines(c(rbind(shown[, 1], shown[, 2], NA)), rep(y, each = 3), "grey75", lwd = 6),
+    item_points(shown[, 3], y, FLOW_COLOR, pch = 124, cex = 1),
+    item_points(shown[!far, 4], y[!far], color, pch = 19, cex = 1),
+    item_points(shown[far, 4], y[far], color, pch = 8, cex = 1)
   )
-  graphics::segments(shown[, 1], y, shown[, 2], y, col = "grey75", lwd = 6, lend = 1)
-  graphics::points(shown[, 3], y, pch = 124, col = "#08519C")
-  graphics::points(shown[, 4], y, pch = ifelse(abs(marks[, 4]) > 4, 8, 19), col = substr(DATA_COLOR, 1, 7))
-  graphics::axis(2, y, paste0(tails$what, ", ", tails$end), las = 1, tick = FALSE, cex.axis = 0.8)
+  new_panel(items, range(shown, -1.5, 1.5), c(0.5, n + 0.5), "1: that of as many draws", "", "Extremes",
+    yticks = list(at = y, labels = paste0(tails$what, ", ", tails$end))
+  )
 }

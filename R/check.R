@@ -55,10 +55,28 @@ check_flag <- function(x, name) {
 
 check_choice <- function(x, choices, name) {
   if (!is.character(x) || length(x) < 1 || !(x[1] %in% choices)) {
-    stop_arg("{.arg {name}} must be one of {.or {.val {choices}}}, not {describe(x)}.")
+    stop_arg(c(
+      "{.arg {name}} must be one of {.or {.val {choices}}}, not {describe(x)}.",
+      i = if (is.character(x)) meant(x[1], choices)
+    ))
   }
   x[1]
 }
+
+# `text`, which shows them as `near`, where some known words are a slip of the keyboard or another case away from `x`,
+# or begin with it; else NULL.
+meant <- function(x, known, text = "Did you mean {.val {near}}?") {
+  x <- x[!is.na(x) & nzchar(x)]
+  if (!length(x) || !length(known)) return(NULL)
+  away <- utils::adist(x, known, ignore.case = TRUE)
+  near <- known[apply(away, 2, min) <= max(1, min(nchar(x)) %/% 3)]
+  if (!length(near)) near <- known[nchar(x[1]) > 3 & startsWith(tolower(known), tolower(x[1]))]
+  if (!length(near) || length(near) > 3) return(NULL)
+  gsub("([{}])", "\\1\\1", cli::format_inline(text))
+}
+
+# Of a column that is lacking.
+NEAR_COLUMN <- "It has {.field {near}}: is that the one?"
 
 # A file to be written, in a folder that is there.
 check_file <- function(x, name) {
@@ -81,13 +99,17 @@ check_given <- function(...) {
 # Generics and what short calls go through ask missing() themselves: check_given() takes longer.
 stop_missing <- function(name) stop_arg("{.arg {name}} is missing.")
 
-# For methods that take no further arguments: a misspelt one must not be swallowed by their dots.
+# For methods that take no further arguments: a misspelt one must not be swallowed by their dots. The caller's own are
+# those that may have been meant.
 check_unused <- function(...) {
   n <- ...length()
   if (n == 0) return(invisible())
   names <- names(substitute(list(...)))[-1]
   named <- names[nzchar(names)]
-  if (length(named)) stop_arg("Unknown argument{?s} {.arg {named}}.")
+  if (length(named)) {
+    known <- setdiff(names(formals(sys.function(sys.parent()))), "...")
+    stop_arg(c("Unknown argument{?s} {.arg {named}}.", i = meant(named, known, "Did you mean {.arg {near}}?")))
+  }
   stop_arg("{n} argument{?s} too many.")
 }
 

@@ -15,12 +15,19 @@ DIFFTIME_SECONDS <- c(secs = 1, mins = 60, hours = 3600, days = 86400, weeks = 6
 
 codec_classed <- function(kept) {
   class <- kept[["class"]]
-  unit <- kept[["units"]]
-  if (is.list(unit)) unit <- paste(lapply(unclass(unit), paste, collapse = "*"), collapse = "/")
-  unit <- if (has_unit(structure(0, class = class)) && length(unit) == 1) paste(" in", sub("/$", "", unit))
-  type <- if (is.null(class)) "numeric" else paste0("of class ", class[1], unit)
+  unit <- unit_text(kept)
+  type <- if (is.null(class)) "numeric" else paste0("of class ", class[1], if (nzchar(unit)) paste(" in", unit))
   new_codec("classed", type, attributes = kept)
 }
+
+# The unit of numbers with such attributes, or "".
+unit_text <- function(kept) {
+  unit <- kept[["units"]]
+  if (is.list(unit)) unit <- paste(lapply(unclass(unit), paste, collapse = "*"), collapse = "/")
+  if (has_unit(structure(0, class = kept[["class"]])) && length(unit) == 1) sub("/$", "", unit) else ""
+}
+
+unit_of <- function(codec) if (inherits(codec, "bijectr_codec_classed")) unit_text(codec$attributes) else ""
 
 is_plain_data <- function(x) is.atomic(x) || is.list(x) && all(vapply(unclass(x), is.atomic, NA))
 

@@ -207,22 +207,25 @@ print.bijectr_comparison <- function(x, digits = 3, ...) {
 #' @rdname compare_flows
 #' @return `plot()`: the comparison, invisibly; a picture of the differences to the best, with two standard errors.
 #' @export
-plot.bijectr_comparison <- function(x, ...) {
+plot.bijectr_comparison <- function(x, ...) draw_picture(make_picture(x, ...))
+
+#' @exportS3Method
+make_picture.bijectr_comparison <- function(x, ..., envir) {
   check_unused(...)
   table <- x$table[is.finite(x$table$difference), ]
   if (!nrow(table)) stop_arg("There is nothing to show: no candidate has figures.")
   error <- ifelse(is.na(table$difference_error), 0, table$difference_error)
   y <- rev(seq_len(nrow(table)))
-  longest <- max(nchar(table$name))
-  old <- graphics::par(mar = c(4.1, 1.5 + 0.55 * min(longest, 24), 2.1, 1.1))
-  on.exit(restore_par(old))
-  with_room(plot(NULL,
-    xlim = range(table$difference - 2 * error, table$difference + 2 * error, 0), ylim = c(0.5, nrow(table) + 0.5),
-    yaxt = "n", ylab = "", xlab = "Mean log density, difference to the best (nats)"
-  ))
-  graphics::abline(v = 0, col = "grey60", lty = 2)
-  graphics::segments(table$difference - 2 * error, y, table$difference + 2 * error, y, col = "#08519C", lwd = 2)
-  graphics::points(table$difference, y, pch = 19, col = "#08519C")
-  graphics::axis(2, y, substr(table$name, 1, 24), las = 1, tick = FALSE)
-  invisible(x)
+  low <- table$difference - 2 * error
+  high <- table$difference + 2 * error
+  items <- list(
+    item_rule(v = 0, col = "grey60", lty = 2),
+    item_lines(c(rbind(low, high, NA)), rep(y, each = 3), FLOW_COLOR),
+    item_points(table$difference, y, FLOW_COLOR, pch = 19, cex = 1)
+  )
+  panel <- new_panel(items, range(low, high, 0), c(0.5, nrow(table) + 0.5),
+    "Mean log density, difference to the best (nats)",
+    yticks = list(at = y, labels = substr(table$name, 1, 24))
+  )
+  new_picture(list(panel), shown = x)
 }

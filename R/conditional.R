@@ -149,7 +149,7 @@ column_numbers <- function(fit, names, name) {
   if (length(unknown)) {
     stop_arg(c(
       "{.arg {name}} has {.field {unknown}}, which {?is no column/are no columns} of the fit.",
-      i = "It has {.field {known}}."
+      i = meant(unknown, known, "Did you mean {.field {near}}?") %||% "It has {.field {known}}."
     ))
   }
   if (anyDuplicated(names)) stop_arg("{.arg {name}} has {.field {names[duplicated(names)][1]}} twice.")

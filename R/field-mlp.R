@@ -4,7 +4,8 @@
 #' up exactly over the coordinates, or estimated with probes, see [layer_continuous()].
 #'
 #' @param width Numbers of hidden units, one a hidden layer.
-#' @param activation A smooth activation: `"tanh"`, `"softplus"`, `"elu"`, `"silu"` or `"sin"`.
+#' @param activation A smooth activation: `"tanh"`, `"softplus"`, `"elu"`, `"silu"` (or `"swish"`), `"sin"` or
+#'   `"sigmoid"`.
 #' @param frequencies Number \eqn{m} of Fourier features of the time: beside \eqn{t} itself the net sees \eqn{\sin \pi k
 #'   t}{sin pi k t} and \eqn{\cos \pi k t}{cos pi k t}, \eqn{k = 1, \dots, m}.
 #' @param init `"identity"` starts the last layer at zero, where nothing moves; `"uniform"` draws all weights and biases
@@ -25,7 +26,7 @@ field_mlp <- function(width = c(64, 64), activation = "tanh", frequencies = 0, i
   }
   new_spec("field", "mlp",
     width = vapply(width, check_count, integer(1), name = "width"),
-    activation = check_choice(activation, names(which(ACTIVATIONS)), "activation"),
+    activation = check_activation(activation, names(which(ACTIVATIONS)), "activation"),
     frequencies = check_count(frequencies, "frequencies", min = 0, max = 1000),
     init = check_choice(init, c("identity", "uniform"), "init")
   )

@@ -25,6 +25,9 @@
 #'   default of [fit_flow()]: never, all steps are made.
 #' @param keep_best Return the parameters of the best validation (else the last ones; so it is without held-out rows).
 #' @param clip Gradients with a larger global norm are scaled down to it; `NULL`: never.
+#' @param freeze Parameters that are not trained and stay as they are, at their initial values or as in the flow that is
+#'   the `layers` of [fit_flow()]: beginnings of the names that [coef()][params()] gives them, as `"base"`, `"layers.2"`
+#'   or `"layers.2.net.W1"`. `NULL`: none.
 #' @param ema Decay of an exponential moving average of the parameters, which is then what is validated and returned;
 #'   0: none.
 #' @param noise Noise regularisation: in each step every row of the batch is moved by a fresh normal draw, `noise`
@@ -57,7 +60,8 @@
 fit_control <- function(optimizer = opt_adam(), learning_rate = 5e-3, schedule = schedule_cosine(), batch_size = 256,
                         steps = NULL, max_epochs = NULL, seconds = NULL, validation = 0.1, validate_every = NULL,
                         patience = NULL, keep_best = TRUE, clip = NULL, ema = 0, noise = 0, max_failures = 10,
-                        keep_state = FALSE, checkpoint = NULL, checkpoint_seconds = 10, callback = NULL) {
+                        keep_state = FALSE, checkpoint = NULL, checkpoint_seconds = 10, callback = NULL,
+                        freeze = NULL) {
   if (is.null(steps) && is.null(max_epochs)) {
     stop_arg("One of {.arg steps} and {.arg max_epochs} must be given.")
   }
@@ -67,6 +71,9 @@ fit_control <- function(optimizer = opt_adam(), learning_rate = 5e-3, schedule =
     stop_arg("{.arg validation} must be a share, or a logical or integer vector of rows without missing values.")
   }
   if (!is.null(checkpoint)) check_file(checkpoint, "checkpoint")
+  if (!is.null(freeze) && (!is.character(freeze) || !length(freeze) || anyNA(freeze))) {
+    stop_arg("{.arg freeze} must be names of parameters, not {describe(freeze)}.")
+  }
   if (!is.null(callback) && !is.function(callback)) stop_arg("{.arg callback} must be a function.")
   structure(
     list(
@@ -88,7 +95,8 @@ fit_control <- function(optimizer = opt_adam(), learning_rate = 5e-3, schedule =
       keep_state = check_flag(keep_state, "keep_state"),
       checkpoint = checkpoint,
       checkpoint_seconds = check_number(checkpoint_seconds, "checkpoint_seconds", min = 0),
-      callback = callback
+      callback = callback,
+      freeze = freeze
     ),
     class = "bijectr_control"
   )
@@ -115,7 +123,9 @@ make_control <- function(control, default, given) {
   if (!length(given)) return(control)
   unknown <- setdiff(names(given), names(formals(fit_control)))
   if (is.null(names(given)) || length(unknown)) {
+    known <- c(names(formals(fit_control)), names(formals(sys.function(sys.parent()))))
     stop_arg(c("Unknown argument{?s} {.arg {unknown}} of {.fn fit_flow}.",
+      i = meant(unknown, known, "Did you mean {.arg {near}}?"),
       i = "Beside its own arguments it takes those of {.fn fit_control}."
     ))
   }

@@ -135,7 +135,7 @@ formula_parts <- function(formula, data, weights = NULL, subset = NULL, na_actio
   terms <- stats::terms(sides$right)
   attr(terms, "intercept") <- 1L # which conditions_from_frame() drops, so that all factors have treatment contrasts
   variables <- Filter(function(name) name %in% names(data) || !exists(name, baseenv()), all.vars(terms)) # pi is none
-  if (!is.null(data)) check_variables(setdiff(variables, names(data)))
+  if (!is.null(data)) check_variables(setdiff(variables, names(data)), names(data))
   check_sides(sides$left, variables, data, envir)
   start <- if (inherits(layers, "bijectr_flow")) layers
   left <- if (is.null(start$response)) sides$left else left_again(sides$left, start)
@@ -226,8 +226,13 @@ without_dots <- function(formula, data) {
 }
 
 # Values that are no columns would have to be found again at each prediction.
-check_variables <- function(outside) {
-  if (length(outside)) stop_arg("{.arg formula} needs {.field {outside}}, which {?is/are} not in {.arg data}.")
+check_variables <- function(outside, columns) {
+  if (length(outside)) {
+    stop_arg(c(
+      "{.arg formula} needs {.field {outside}}, which {?is/are} not in {.arg data}.",
+      i = meant(outside, columns, "Did you mean {.field {near}}?")
+    ))
+  }
 }
 
 # What is computed from conditions alone has no density given them.

@@ -21,7 +21,7 @@
 #' @export
 layer_autoregressive <- function(scalar = scalar_affine(), net = net_mlp(), add_initial = TRUE) {
   new_spec("layer", "autoregressive",
-    scalar = check_family(scalar, "scalar", "scalar"),
+    scalar = check_conditioned(scalar, "autoregressive"),
     net = check_family(net, "net", "net"),
     add_initial = check_flag(add_initial, "add_initial")
   )

@@ -38,8 +38,19 @@ unlist_layers <- function(x) {
 
 # What users may give as `layers`: a layer or a list of them.
 as_layer <- function(x, name) {
+  if (is.function(x)) x <- called_constructor(x, name)
   if (is.list(x) && !inherits(x, "bijectr_spec")) return(layer_chain(x))
   check_family(x, "layer", name)
+}
+
+# A constructor that was named and not called, `layers = coupling_flow`, is called with its defaults.
+called_constructor <- function(f, name) {
+  made <- tryCatch(f(), error = identity)
+  if (inherits(made, "bijectr_layer")) return(made)
+  stop_arg(c(
+    "{.arg {name}} must be layers, not a function.",
+    i = if (inherits(made, "error")) "Call it with the arguments that it needs: {conditionMessage(made)}"
+  ))
 }
 
 #' @export

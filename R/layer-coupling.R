@@ -29,7 +29,7 @@ layer_coupling <- function(scalar = scalar_affine(), net = net_mlp(), mask = NUL
     if (all(mask)) stop_arg("{.arg mask} leaves no coordinate to transform: at least one value must be FALSE.")
   }
   new_spec("layer", "coupling",
-    scalar = check_family(scalar, "scalar", "scalar"),
+    scalar = check_conditioned(scalar, "coupling"),
     net = check_family(net, "net", "net"),
     mask = mask,
     add_initial = check_flag(add_initial, "add_initial"),
@@ -43,4 +43,18 @@ resolve.bijectr_layer_coupling <- function(layer, d, d_condition) {
   layer$mask <- layer$mask %||% ((seq_len(d) <= d %/% 2) != layer$swap)
   layer$swap <- FALSE
   list(layer)
+}
+
+# A scalar that a net can give parameters: without any, the layer would do the same to all points.
+check_conditioned <- function(scalar, kind) {
+  check_family(scalar, "scalar", "scalar")
+  alone <- new_spec("layer", "elementwise", scalar = scalar, shared = FALSE)
+  base <- new_spec("base", "uniform", min = 0, max = 1)
+  flow <- list(d = 1, d_condition = 0, base = base, layers = new_spec("layer", "chain", layers = list(alone)))
+  if (length(native_init(flow, 1)) > 0) return(scalar)
+  stop_arg(c(
+    "{.arg scalar} must have parameters that the net of {.fn layer_{kind}} can give it; {.code {format(scalar)}} has
+     none.",
+    i = "{.code layer_elementwise({format(scalar)})} is a layer of it."
+  ))
 }

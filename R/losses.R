@@ -19,7 +19,9 @@ check_loss.default <- function(loss, flow) invisible(loss)
 loss_label <- function(loss) UseMethod("loss_label")
 
 #' @exportS3Method
-loss_label.default <- function(loss) "Loss: mean negative log density (nats)"
+loss_label.default <- function(loss) {
+  if (is.null(log_weight_loss(loss))) "Loss: mean negative log density (nats)" else "Bound of log Z (nats)"
+}
 
 # ---- losses of log weights: methods in R -----------------------------------------------------------------------------
 

@@ -6,8 +6,8 @@
 #'
 #' @param width Number of hidden units, one number for all hidden layers or one for each.
 #' @param depth Number of hidden layers; 0 gives a linear map.
-#' @param activation Activation: `"relu"`, `"tanh"`, `"elu"`, `"gelu"` (its tanh form), `"silu"`, `"softplus"` or
-#'   `"sin"`.
+#' @param activation Activation: `"relu"`, `"tanh"`, `"elu"`, `"gelu"` (its tanh form), `"silu"` (also called
+#'   `"swish"`), `"softplus"`, `"sin"`, `"sigmoid"`, `"leaky_relu"` (of slope 0.01 below zero) or `"selu"`.
 #' @param init `"identity"` starts the last layer at exactly zero, so that the layer it serves starts at its initial
 #'   scalar; `"uniform"` draws all weights and biases from \eqn{U(-1/\sqrt{n_{in}}, 1/\sqrt{n_{in}})}{U(-1/sqrt(n_in),
 #'   1/sqrt(n_in))}, as the hidden layers always are.
@@ -18,17 +18,32 @@
 #' net_mlp(width = 32, depth = 2, activation = "tanh")
 #' @export
 net_mlp <- function(width = 50, depth = length(width), activation = "relu", init = c("identity", "uniform")) {
-  depth <- check_count(depth, "depth", min = 0, max = 33)
+  perceptron(width, depth, activation, init)
+}
+
+# `prefix`: of the names that the arguments have where the user gave them.
+perceptron <- function(width, depth, activation, init, prefix = "") {
+  of <- function(name) paste0(prefix, name)
+  depth <- check_count(depth, of("depth"), min = 0, max = 33)
   if (!length(width) %in% c(1L, depth)) {
-    stop_arg("{.arg width} must be one number, or one for each of the {depth} hidden layers.")
+    stop_arg("{.arg {of('width')}} must be one number, or one for each of the {depth} hidden layers.")
   }
-  width <- vapply(width, check_count, integer(1), name = "width")
+  width <- vapply(width, check_count, integer(1), name = of("width"))
   new_spec("net", "mlp",
     width = rep_len(width, depth),
-    activation = check_choice(activation, names(ACTIVATIONS), "activation"),
+    activation = check_activation(activation, names(ACTIVATIONS), of("activation")),
     init = check_choice(init, c("identity", "uniform"), "init")
   )
 }
 
 # The activations of perceptrons by name, and whether one is smooth enough for a vector field.
-ACTIVATIONS <- c(relu = FALSE, tanh = TRUE, elu = TRUE, gelu = FALSE, silu = TRUE, softplus = TRUE, sin = TRUE)
+ACTIVATIONS <- c(
+  relu = FALSE, tanh = TRUE, elu = TRUE, gelu = FALSE, silu = TRUE, softplus = TRUE, sin = TRUE, sigmoid = TRUE,
+  leaky_relu = FALSE, selu = FALSE
+)
+
+# The name by which the core knows one.
+check_activation <- function(x, known, name) {
+  x <- check_choice(x, c(known, if ("silu" %in% known) "swish"), name)
+  if (x == "swish") "silu" else x
+}

@@ -83,16 +83,6 @@ check_entries <- function(value, known, where = NULL) {
   }
 }
 
-# One entry a parameter array: path (names, and numbers as strings), dim, and where it stands in the flat vector.
-param_slots <- function(flow) {
-  slots <- native_describe(flow)
-  size <- vapply(slots$dims, prod, numeric(1))
-  start <- cumsum(c(0, size))
-  lapply(seq_along(size), function(i) {
-    list(path = strsplit(slots$paths[i], "/")[[1]], dim = slots$dims[[i]], index = start[i] + seq_len(size[i]))
-  })
-}
-
 shape_slot <- function(x, dim) if (length(dim) > 1) array(x, dim) else x
 
 path_key <- function(name) if (grepl("^[0-9]+$", name)) as.integer(name) else name

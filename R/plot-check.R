@@ -5,7 +5,7 @@
 #   worm      their differences from these, with the 95 per cent band of each order statistic (van Buuren and
 #             Fredriks, 2001): U_(i) has a beta distribution with i and n + 1 - i
 
-plot_check <- function(fit, envir, data = NULL, condition = NULL, main = NULL, ...) {
+check_picture <- function(fit, envir, data = NULL, condition = NULL, main = NULL, ...) {
   check_unused(...)
   if (fit$d > 1) {
     stop_arg(c(
@@ -17,52 +17,38 @@ plot_check <- function(fit, envir, data = NULL, condition = NULL, main = NULL, .
   r <- residuals.bijectr_fit(fit, rows$data, rows$condition)
   r <- sort(r[is.finite(r)])
   if (length(r) < 3) stop_arg("There are fewer than three rows with residuals.")
-  old <- graphics::par(
-    mfrow = c(1, 3), mar = c(4.1, 4.1, 2.1, 1.1), oma = c(0, 0, if (is.null(main)) 0 else 2, 0)
-  )
-  on.exit(restore_par(old))
-  with_room({
-    check_places_panel(stats::pnorm(r))
-    check_quantiles_panel(r, FALSE)
-    check_quantiles_panel(r, TRUE)
-    if (!is.null(main)) graphics::mtext(main, outer = TRUE, font = 2)
-  })
-  invisible(r)
+  panels <- list(places_panel(stats::pnorm(r)), quantiles_panel(r, FALSE), quantiles_panel(r, TRUE))
+  new_picture(panels, c(1, 3), main, shown = r)
 }
 
-check_places_panel <- function(u) {
+places_panel <- function(u) {
   n <- length(u)
-  breaks <- seq(0, 1, length.out = if (n > 400) 21 else 11)
-  bars <- graphics::hist(u, breaks = breaks, plot = FALSE)
-  share <- breaks[2]
+  bars <- graphics::hist(u, breaks = seq(0, 1, length.out = if (n > 400) 21 else 11), plot = FALSE)
+  share <- bars$breaks[2]
   band <- stats::qbinom(c(0.025, 0.975), n, share) / (n * share)
-  plot(NULL,
-    xlim = c(0, 1), ylim = c(0, 1.08 * max(bars$density, band)), yaxs = "i", las = 1, xlab = "Place of a row",
-    ylab = "Density", main = ""
+  items <- list(
+    item_band(c(0, 1), band[c(1, 1)], band[c(2, 2)], BAND_COLOR),
+    item_histogram(bars, paste0(FLOW_COLOR, "30"), FLOW_COLOR), item_rule(h = 1)
   )
-  graphics::rect(0, band[1], 1, band[2], col = "grey92", border = NA)
-  draw_bars(bars, "#08519C30", "#08519C")
-  graphics::abline(h = 1, col = "grey40")
-  graphics::box()
+  new_panel(items, c(0, 1), c(0, 1.08 * max(bars$density, band)), "Place of a row", "Density", "Places", ends = "floor")
 }
 
 # `r`: residuals, ascending; `differences` from normal quantiles, or themselves.
-check_quantiles_panel <- function(r, differences) {
+quantiles_panel <- function(r, differences) {
   n <- length(r)
   x <- stats::qnorm((seq_len(n) - 0.5) / n)
-  i <- unique(round(seq(1, n, length.out = 201)))
+  i <- thin_rows(n, 201)
   band <- vapply(c(0.025, 0.975), function(q) stats::qnorm(stats::qbeta(q, i, n + 1 - i)), numeric(length(i)))
   y <- r - if (differences) x else 0
   if (differences) band <- band - x[i]
   middle <- abs(x) < 2.5 # the ends of bands of differences are wide
   ylim <- if (differences) range(band[abs(x[i]) < 2.5, ], y[middle]) else range(y, band)
-  plot(NULL,
-    xlim = range(x), ylim = ylim, las = 1, xlab = "Normal quantile", main = "",
-    ylab = if (differences) "Residual less quantile" else "Residual"
+  seen <- thin_rows(n, 2000)
+  items <- list(
+    item_band(x[i], band[, 1], band[, 2], BAND_COLOR), if (differences) item_rule(h = 0) else item_rule(),
+    item_points(x[seen], y[seen], FLOW_COLOR)
   )
-  graphics::polygon(c(x[i], rev(x[i])), c(band[, 1], rev(band[, 2])), col = "grey92", border = NA)
-  graphics::abline(0, if (differences) 0 else 1, col = "grey40")
-  shown <- unique(round(seq(1, n, length.out = 2000))) # of very many
-  graphics::points(x[shown], y[shown], pch = 20, cex = point_size(as.matrix(r)), col = "#08519C")
-  graphics::box()
+  new_panel(items, range(x), ylim, "Normal quantile", if (differences) "Residual less quantile" else "Residual",
+    if (differences) "Worm plot" else "QQ plot"
+  )
 }

@@ -3,6 +3,9 @@
 # Data are dark and over the model, draws are grey: both can be told apart without colour.
 DRAW_COLOR <- "#7F7F7F80"
 DATA_COLOR <- "#B2182BB0"
+FLOW_COLOR <- "#08519C"
+BAND_COLOR <- "grey83" # to be seen on grey panels too
+MAP_COLORS <- grDevices::hcl.colors(64, "YlGnBu", rev = TRUE)
 
 check_limits <- function(x, name) {
   if (is.null(x)) return(NULL)
@@ -17,12 +20,17 @@ check_aspect <- function(asp) {
   if (is.null(asp) || identical(asp, NA)) asp else check_number(asp, "asp", above = 0, below = Inf)
 }
 
-check_colors <- function(colors) {
+check_colors <- function(colors, name) {
   known <- function(color) !inherits(try(grDevices::col2rgb(color), silent = TRUE), "try-error")
-  if (!is.atomic(colors) || !length(colors)) stop_arg("{.arg colors} must be colours, not {describe(colors)}.")
+  if (!is.atomic(colors) || !length(colors)) stop_arg("{.arg {name}} must be colours, not {describe(colors)}.")
   bad <- which(!vapply(colors, known, NA))
-  if (length(bad)) stop_arg("{.arg colors} must be colours; element {bad[1]} is {describe(colors[[bad[1]]])}.")
+  if (length(bad)) stop_arg("{.arg {name}} must be colours; element {bad[1]} is {describe(colors[[bad[1]]])}.")
   colors
+}
+
+check_shares <- function(levels) {
+  if (is.numeric(levels) && !anyNA(levels) && all(levels > 0 & levels < 1)) return(levels)
+  stop_arg("{.arg levels} must be shares between 0 and 1, not {describe(levels)}.")
 }
 
 # A picture is of one row of conditions, in any of the forms that take_condition() reads.
@@ -67,7 +75,7 @@ top_density <- function(density) {
 # What is drawn on a device that has no room for it.
 with_room <- function(code) {
   withCallingHandlers(code, error = function(e) {
-    if (!identical(as.list(conditionCall(e))[1], list(quote(plot.new)))) return()
+    if (!"plot.new" %in% all.names(conditionCall(e))) return()
     stop_arg(c(
       "The picture does not fit on the graphics device: {conditionMessage(e)}.",
       i = "Make the device larger, or the margins smaller."
@@ -103,11 +111,17 @@ picture_data <- function(flow, data, gaps = FALSE) {
   if (gaps) points else points[!taken$off, , drop = FALSE]
 }
 
-# The range to show of one coordinate: all data, else the central 99 percent of draws, and a margin.
+# The range of where the mass is, of draws and data alike: the central 99 per cent of each, with a margin, but no
+# further than their own ends and a smaller margin.
 shown_range <- function(draws, data) {
-  if (!is.null(data) && min(data) == max(data)) data <- c(data, draws) # one point has no range
-  values <- if (is.null(data)) stats::quantile(draws, c(0.005, 0.995), names = FALSE) else range(data)
-  grDevices::extendrange(values, f = if (is.null(data)) 0.15 else 0.08)
+  one <- function(values) {
+    if (!length(values)) return(NULL)
+    mass <- grDevices::extendrange(stats::quantile(values, c(0.005, 0.995), names = FALSE), f = 0.1)
+    all <- grDevices::extendrange(values, f = 0.04)
+    c(max(mass[1], all[1]), min(mass[2], all[2]))
+  }
+  both <- range(one(draws), one(data))
+  if (both[1] < both[2]) both else both[1] + c(-0.5, 0.5) * max(1e-6, abs(both[1]))
 }
 
 similar_aspect <- function(xlim, ylim) {
@@ -116,13 +130,109 @@ similar_aspect <- function(xlim, ylim) {
 }
 
 # Many points are drawn small.
-point_size <- function(points) min(0.6, max(0.2, 14 / sqrt(nrow(points))))
+point_size <- function(n) min(0.6, max(0.2, 14 / sqrt(n)))
 
-# Between plot and title, where it covers nothing.
-legend_above <- function(...) {
-  graphics::legend("bottomright", ..., inset = c(0, 1), xpd = TRUE, horiz = TRUE, bty = "n", cex = 0.9)
+PICTURE_DRAWS <- 1000 # if nothing is said
+
+# Points that a picture shows at the most, evenly spaced ones of all.
+PICTURE_POINTS <- 5000
+
+thin_rows <- function(n, most = PICTURE_POINTS) {
+  if (n <= most) seq_len(n) else unique(round(seq(1, n, length.out = most)))
 }
 
-legend_draws <- function(...) {
-  legend_above(c("draws", "data"), col = c("#7F7F7F", substr(DATA_COLOR, 1, 7)), pt.bg = "grey85", ...)
+# The words that a picture needs beside what it shows.
+picture_note <- function(...) {
+  parts <- c(...)
+  if (length(parts)) paste(parts, collapse = "; ")
+}
+
+count_text <- function(n) format(n, big.mark = ",", trim = TRUE)
+
+thinned_text <- function(n) {
+  if (n > PICTURE_POINTS) paste(count_text(PICTURE_POINTS), "of", count_text(n), "points of the data drawn")
+}
+
+# Of data in a window of limits, how many rows are not.
+outside_text <- function(data, limits) {
+  if (is.null(data)) return(NULL)
+  out <- Reduce(`|`, Map(function(j, at) data[, j] < at[1] | data[, j] > at[2], seq_along(limits), limits))
+  if (any(out)) paste(count_text(sum(out)), if (sum(out) == 1) "row" else "rows", "of the data outside")
+}
+
+# Names of coordinates with their units, for axes.
+axis_labels <- function(flow) {
+  labels <- coordinate_labels(flow)
+  units <- vapply(seq_along(labels), function(j) unit_of(flow$codecs[[j]]), "")
+  ifelse(nzchar(units), paste0(labels, " [", units, "]"), labels)
+}
+
+# Ticks of an axis whose numbers are dates or times: list(at, labels); NULL: numbers.
+axis_ticks <- function(codec, limits) {
+  if (is.null(codec) || !is_time(codec)) return(NULL)
+  at <- pretty(decode(codec, limits))
+  value <- encode(codec, at)
+  inside <- value >= limits[1] & value <= limits[2]
+  list(at = value[inside], labels = (attr(at, "labels") %||% format(at))[inside])
+}
+
+# Labels of at most twenty of many values.
+thinned_ticks <- function(at, labels) {
+  kept <- if (length(at) <= 20) seq_along(at) else seq(1, length(at), by = ceiling(length(at) / 10))
+  list(at = at[kept], labels = as.character(labels)[kept])
+}
+
+# ---- conditions ------------------------------------------------------------------------------------------------------
+
+# How near numbers are taken to match a condition in a picture, in standard deviations.
+PICTURE_NEAR <- 0.25
+
+# The one row of conditions that a picture is of, a list by name; NULL: there is none.
+named_condition <- function(flow, condition) {
+  if (is.null(condition) || flow$d_condition == 0) return(NULL)
+  values <- if (is.list(condition)) lapply(condition, `[`, 1) else as.list(condition)
+  names <- if (is.matrix(condition)) colnames(condition) else names(values)
+  names <- names %||% flow$condition$model$variables %||% flow$condition$names
+  if (length(names) != length(values)) names <- paste("condition", seq_along(values))
+  stats::setNames(values, names)
+}
+
+condition_text <- function(values) {
+  if (!length(values)) return(NULL)
+  paste("given", paste0(names(values), " = ", vapply(values, function(v) format(v, digits = 4), ""), collapse = ", "))
+}
+
+# Of data that have columns of the conditions too, the rows that match: equal levels and near numbers. list(rows, text).
+matching_rows <- function(data, values) {
+  n <- NROW(data)
+  if (!length(values) || !is.data.frame(data) || !all(names(values) %in% names(data))) return(list(rows = NULL))
+  same <- rep(TRUE, n)
+  near <- NULL
+  for (name in names(values)) {
+    x <- data[[name]]
+    if (is_plain_column(x)) {
+      width <- PICTURE_NEAR * stats::sd(x, na.rm = TRUE)
+      if (!is.finite(width)) width <- 0
+      same <- same & !is.na(x) & abs(as.double(x) - as.double(values[[name]])) <= width
+      if (length(unique(x[same])) > 1) near <- c(near, paste(name, "within", signif(width, 2)))
+    } else {
+      same <- same & equals_value(x, values[[name]])
+    }
+  }
+  text <- paste0(
+    "data: ", count_text(sum(same)), " of ", count_text(n), " rows", if (length(near)) " with ", toString(near)
+  )
+  list(rows = which(same), text = text)
+}
+
+equals_value <- function(x, value) !is.na(x) & as.character(x) == as.character(value)
+
+# Data to draw, a matrix or NULL, and what is to be said of them.
+data_to_show <- function(flow, data, condition) {
+  if (is.null(data)) return(list())
+  match <- matching_rows(data, named_condition(flow, condition))
+  if (!is.null(match$rows)) data <- data[match$rows, , drop = FALSE]
+  points <- if (NROW(data) || is.null(match$rows)) picture_data(flow, data)
+  if (!is.null(points) && nrow(points) == 0) stop_arg("{.arg data} has no rows.")
+  list(points = points, text = match$text)
 }

@@ -1,125 +1,101 @@
 # Densities and draws of one and two coordinates.
 
-plot_density_1d <- function(flow, draws, data, condition, grid, window) {
+density_picture_1d <- function(flow, draws, data, condition, window) {
   xlim <- window$xlim %||% shown_range(draws, data)
-  x <- seq(xlim[1], xlim[2], length.out = max(grid, 401))
+  x <- seq(xlim[1], xlim[2], length.out = max(window$grid, 401))
   density <- exp(logdensity(flow, x, condition))
-  bars <- if (!is.null(data)) density_bars(data)
+  bars <- if (!is.null(data)) density_bars(data, xlim)
   ylim <- window$ylim %||% c(0, 1.04 * max(top_density(density), bars$density))
-  plot(NULL,
-    xlim = xlim, ylim = ylim, xlab = coordinate_labels(flow), ylab = "Density", main = window$main, yaxs = "i", las = 1
+  items <- list(
+    if (!is.null(bars)) item_histogram(bars, "grey85", "grey60", "data"),
+    item_lines(x, density, window[["col"]] %||% FLOW_COLOR, if (!is.null(bars)) "flow")
   )
-  if (!is.null(bars)) draw_bars(bars, "grey85", "grey60")
-  graphics::lines(x, density, lwd = 2, col = "#08519C")
-  graphics::box()
-  if (!is.null(bars)) {
-    legend_above(c("flow", "data"),
-      lwd = c(2, NA), col = c("#08519C", "grey60"), pch = c(NA, 22), pt.bg = "grey85", pt.cex = 2
-    )
+  picture_of_window(window, items, list(xlim, ylim), "floor", shown = data.frame(x = x, density = density),
+    note = outside_text(data, list(xlim))
+  )
+}
+
+# A picture of one panel with what the user asks for. `limits`: of x and y.
+picture_of_window <- function(window, items, limits, ends, shown = NULL, note = NULL, ylab = "Density", asp = NA) {
+  panel <- new_panel(items, limits[[1]], limits[[2]], window$xlab %||% window$labels[1], window$ylab %||% ylab,
+    asp = asp, ends = ends, xticks = axis_ticks(window$codecs[[1]], limits[[1]]),
+    yticks = if (length(window$labels) == 2) axis_ticks(window$codecs[[2]], limits[[2]])
+  )
+  new_picture(list(panel), main = window$main, note = picture_note(window$note, note), shown = shown)
+}
+
+# Freedman-Diaconis widths; bounded, because heavy tails would ask for a million bars. Heights are densities of all
+# points, those beyond `limits` too, between which bars are.
+density_bars <- function(x, limits = NULL) {
+  inside <- if (is.null(limits)) x else x[x >= limits[1] & x <= limits[2]]
+  if (!length(inside)) return(list(breaks = limits, density = 0))
+  bars <- if (min(inside) < max(inside)) grDevices::nclass.FD(inside) else 1
+  out <- graphics::hist(inside, breaks = max(5, min(bars, 80)), plot = FALSE)
+  list(breaks = out$breaks, density = out$density * length(inside) / length(x))
+}
+
+density_picture_2d <- function(flow, draws, data, condition, window) {
+  limits <- window_limits(window, draws, data)
+  surface <- function(xlim, ylim) {
+    x <- seq(xlim[1], xlim[2], length.out = window$grid)
+    y <- seq(ylim[1], ylim[2], length.out = window$grid)
+    points <- cbind(rep(x, times = window$grid), rep(y, each = window$grid))
+    list(x = x, y = y, density = matrix(exp(logdensity(flow, points, condition)), window$grid))
   }
-  data.frame(x = x, density = density)
-}
-
-# Freedman-Diaconis widths; bounded, because heavy tails would ask for a million bars.
-density_bars <- function(x) {
-  bars <- if (min(x) < max(x)) grDevices::nclass.FD(x) else 1
-  graphics::hist(x, breaks = max(5, min(bars, 80)), plot = FALSE)
-}
-
-draw_bars <- function(bars, fill, border) {
-  graphics::rect(utils::head(bars$breaks, -1), 0, bars$breaks[-1], bars$density, col = fill, border = border)
-}
-
-plot_density_2d <- function(flow, draws, data, condition, grid, window, colors) {
-  labels <- coordinate_labels(flow)
-  usr <- open_map(draws, data, window, labels)
-  x <- seq(usr[1], usr[2], length.out = grid)
-  y <- seq(usr[3], usr[4], length.out = grid)
-  points <- cbind(rep(x, times = grid), rep(y, each = grid))
-  density <- matrix(exp(logdensity(flow, points, condition)), grid)
-  draw_map(x, y, density, colors)
-  levels <- region_levels(exp(logdensity(flow, unname(draws), condition)))
-  draw_regions(x, y, density, levels, labels = TRUE)
-  if (!is.null(data)) graphics::points(data, pch = 20, cex = point_size(data), col = DATA_COLOR)
-  finish_map()
-  list(x = x, y = y, density = density)
-}
-
-# An empty plot of two coordinates; returns its edges. The map is drawn out to them whatever the aspect ratio.
-open_map <- function(draws, data, window, labels) {
-  xlim <- window$xlim %||% shown_range(draws[, 1], data[, 1])
-  ylim <- window$ylim %||% shown_range(draws[, 2], data[, 2])
-  plot(NULL,
-    xlim = xlim, ylim = ylim, asp = window$asp %||% similar_aspect(xlim, ylim), xaxs = "i", yaxs = "i", axes = FALSE,
-    xlab = labels[1], ylab = labels[2], main = window$main
+  levels <- drawn_levels(region_levels(exp(logdensity(flow, unname(draws), condition)), window$levels))
+  items <- list(item_map(surface, window$colors, levels, legend = TRUE), item_data(data))
+  picture_of_window(window, items, limits, "tight", ylab = window$labels[2],
+    note = c(thinned_text(NROW(data)), outside_text(data, limits)), asp = window_aspect(window, limits)
   )
-  graphics::par("usr")
 }
 
-draw_map <- function(x, y, density, colors) {
-  density[!is.finite(density)] <- top_density(density)
-  # far from zero steps are rounded
-  even <- function(x) isTRUE(all.equal(diff(x), rep(x[2] - x[1], length(x) - 1)))
-  graphics::image(x, y, density, col = colors, add = TRUE, useRaster = even(x) && even(y))
+window_limits <- function(window, draws, data) {
+  list(window$xlim %||% shown_range(draws[, 1], data[, 1]), window$ylim %||% shown_range(draws[, 2], data[, 2]))
 }
 
-# Axes over the map, which covers what was drawn before it.
-finish_map <- function() {
-  graphics::axis(1)
-  graphics::axis(2, las = 1)
-  graphics::box()
+window_aspect <- function(window, limits) {
+  asp <- window$asp %||% similar_aspect(limits[[1]], limits[[2]])
+  as.double(asp)
+}
+
+# Points of the data, no more than can be seen.
+item_data <- function(data, key = NULL, pch = 20) {
+  if (is.null(data)) return(NULL)
+  data <- data[thin_rows(nrow(data)), , drop = FALSE]
+  item_points(data[, 1], data[, 2], DATA_COLOR, key, pch)
 }
 
 # Density levels whose regions hold the given shares of the distribution, from the densities at draws.
-region_levels <- function(density_at_draws, shares = c(0.5, 0.8, 0.95)) {
+region_levels <- function(density_at_draws, shares) {
   stats::setNames(stats::quantile(density_at_draws, 1 - shares, na.rm = TRUE, names = FALSE), paste0(100 * shares, "%"))
 }
 
-draw_regions <- function(x, y, density, levels, labels) {
-  # where a density is flat, shares have no lines of their own
+# Where a density is flat, shares have no lines of their own.
+drawn_levels <- function(levels) {
   flat <- duplicated(levels) | duplicated(levels, fromLast = TRUE)
-  levels <- levels[is.finite(levels) & levels > 0 & !flat]
-  if (!length(levels)) return()
-  graphics::contour(x, y, density,
-    levels = levels, labels = names(levels), drawlabels = labels, add = TRUE, col = "grey10", labcex = 0.75,
-    vfont = NULL
-  )
+  levels[is.finite(levels) & levels > 0 & !flat]
 }
 
-plot_samples_1d <- function(flow, draws, data, window) {
-  bars <- density_bars(draws)
-  data_bars <- if (!is.null(data)) density_bars(data)
-  xlim <- window$xlim %||% range(bars$breaks, data_bars$breaks)
-  ylim <- window$ylim %||% c(0, 1.04 * max(bars$density, data_bars$density))
-  plot(NULL,
-    xlim = xlim, ylim = ylim, xlab = coordinate_labels(flow), ylab = "Density", main = window$main, yaxs = "i", las = 1
+samples_picture_1d <- function(flow, draws, data, condition, window) {
+  xlim <- window$xlim %||% shown_range(draws, data)
+  bars <- density_bars(draws, xlim)
+  own <- if (!is.null(data)) density_bars(data, xlim)
+  ylim <- window$ylim %||% c(0, 1.04 * max(bars$density, own$density))
+  items <- list(
+    item_histogram(bars, window[["col"]] %||% "grey85", "grey60", if (!is.null(own)) "draws"),
+    if (!is.null(own)) item_outline(own, "data")
   )
-  draw_bars(bars, "grey85", "grey60")
-  if (!is.null(data)) {
-    draw_steps(data_bars)
-    legend_draws(pch = c(22, NA), lwd = c(NA, 2), pt.cex = 2)
-  }
-  graphics::box()
-  draws
+  picture_of_window(window, items, list(xlim, ylim), "floor", draws, outside_text(data, list(xlim)))
 }
 
-draw_steps <- function(bars) {
-  graphics::lines(
-    rep(bars$breaks, each = 2), c(0, rep(bars$density, each = 2), 0), col = substr(DATA_COLOR, 1, 7), lwd = 2
+samples_picture_2d <- function(flow, draws, data, condition, window) {
+  limits <- window_limits(window, draws, data)
+  seen <- draws[thin_rows(nrow(draws)), , drop = FALSE]
+  items <- list(
+    item_points(seen[, 1], seen[, 2], window[["col"]] %||% DRAW_COLOR, if (!is.null(data)) "draws"),
+    item_data(data, "data", 3)
   )
-}
-
-plot_samples_2d <- function(flow, draws, data, window) {
-  labels <- coordinate_labels(flow)
-  xlim <- window$xlim %||% range(draws[, 1], data[, 1])
-  ylim <- window$ylim %||% range(draws[, 2], data[, 2])
-  plot(draws,
-    xlim = xlim, ylim = ylim, asp = window$asp %||% similar_aspect(xlim, ylim), xlab = labels[1], ylab = labels[2],
-    main = window$main, pch = 20, cex = point_size(draws), col = DRAW_COLOR, las = 1
+  picture_of_window(window, items, limits, "room", draws, c(thinned_text(NROW(data)), outside_text(data, limits)),
+    ylab = window$labels[2], asp = window_aspect(window, limits)
   )
-  if (!is.null(data)) {
-    graphics::points(data, pch = 3, cex = point_size(data), col = DATA_COLOR)
-    legend_draws(pch = c(20, 3))
-  }
-  draws
 }

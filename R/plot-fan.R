@@ -1,38 +1,122 @@
-# Quantiles over one condition, the others at typical values.
+# What is said of a response over one condition, the others at typical values: quantiles of numbers, probabilities of
+# levels.
 
 FAN_PROBS <- c(0.05, 0.25, 0.5, 0.75, 0.95)
 FAN_COLORS <- c("#DEEBF7", "#9ECAE1") # from outside to inside
-FAN_POINTS <- 5000 # data that are shown at the most
 
-plot_fan <- function(fit, envir, over = NULL, data = NULL, at = NULL, main = NULL, xlim = NULL, ylim = NULL,
-                     xlab = NULL, ylab = NULL, ...) {
+fan_picture <- function(fit, envir, over = NULL, data = NULL, at = NULL, main = NULL, xlim = NULL, ylim = NULL,
+                        xlab = NULL, ylab = NULL, col = NULL, ...) {
   check_unused(...)
   names <- fit$condition$model$variables
-  if (fit$d > 1 || is.null(names)) {
-    stop_arg("{.code type = \"fan\"} is for fits of one coordinate by formula, with conditions on the right side.")
+  if (is.null(names)) {
+    stop_arg("{.code type = \"fan\"} is for fits by formula, with conditions on the right side.")
   }
-  check_order(fit)
+  check_object(fit)
   rows <- rows_of_call(fit, data, NULL, envir)$data
-  numbers <- names[vapply(names, function(name) is_plain_column(rows[[name]]), NA)]
-  over <- if (is.null(over)) numbers[1] else check_choice(over, names, "over")
-  if (is.na(over) || !over %in% numbers) stop_arg("{.arg over} must be a condition of numbers, as {.field {numbers}}.")
+  over <- if (is.null(over)) first_of_numbers(rows, names) else check_choice(over, names, "over")
   others <- fan_others(rows, setdiff(names, over), at)
-  x <- rows[[over]]
-  xlim <- check_limits(xlim, "xlim") %||% range(as.double(x), na.rm = TRUE)
-  grid <- seq(xlim[1], xlim[2], length.out = 101)
-  new <- list2DF(c(stats::setNames(list(decode(codec_of(x), grid)), over), lapply(others, rep, length(grid))))
+  grid <- fan_grid(rows[[over]], check_limits(xlim, "xlim"), over)
+  new <- list2DF(c(stats::setNames(list(grid$values), over), lapply(others, rep, length(grid$at))))
+  match <- matching_rows(rows, others)
+  if (!length(others)) match$rows <- which(!is.na(rows[[over]]))
+  seen <- match$rows[thin_rows(length(match$rows))]
+  seen <- seen[!is.na(rows[[over]][seen])]
+  window <- list(
+    xlab = xlab %||% over, ylab = ylab, ylim = check_limits(ylim, "ylim"), col = col %||% FLOW_COLOR, x = grid,
+    place = grid$place(rows[[over]][seen])
+  )
+  picture <- if (fit$d == 1 && role_kinds(column_roles_of(fit)) == "levels") {
+    fan_of_levels(fit, new, window)
+  } else {
+    fan_of_numbers(fit, new, rows[seen, , drop = FALSE], window)
+  }
+  given <- condition_text(others)
+  picture["main"] <- list(main)
+  picture["note"] <- list(picture_note(given, if (length(others)) match$text))
+  picture$shown <- data.frame(stats::setNames(list(grid$values), over), picture$shown, check.names = FALSE)
+  picture
+}
+
+first_of_numbers <- function(rows, names) {
+  numbers <- names[vapply(names, function(name) is_plain_column(rows[[name]]), NA)]
+  if (length(numbers)) numbers[1] else names[1]
+}
+
+# Where a picture looks along the condition: list(values, at, place, ticks), values in its class, their places on the
+# axis, and a function that gives the places of others. `half`: half the width of a bar at a place, or NULL for curves.
+fan_grid <- function(x, xlim, name) {
+  if (is_plain_column(x)) {
+    xlim <- xlim %||% range(as.double(x), na.rm = TRUE)
+    at <- seq(xlim[1], xlim[2], length.out = 101)
+    codec <- codec_of(x)
+    return(list(
+      values = decode(if (is.integer(x)) CODEC_NUMBER else codec, at), at = at, xlim = xlim, place = as.double,
+      ticks = axis_ticks(codec, xlim)
+    ))
+  }
+  if (!is.null(xlim)) stop_arg("{.arg xlim} is for conditions of numbers, which {.field {name}} is not.")
+  levels <- if (is.factor(x)) levels(droplevels(x)) else sort(unique(as.character(x)))
+  values <- x[match(levels, as.character(x))]
+  at <- seq_along(levels)
+  list(
+    values = values, at = at, xlim = c(0.5, length(at) + 0.5), half = 0.35, ticks = thinned_ticks(at, levels),
+    place = function(x) match(as.character(x), levels)
+  )
+}
+
+fan_panel <- function(window, items, ylim, ylab, ends = "room", yticks = NULL) {
+  new_panel(items, window$x$xlim, window$ylim %||% ylim, window$xlab, window$ylab %||% ylab,
+    ends = ends, xticks = window$x$ticks, yticks = yticks
+  )
+}
+
+# A curve with a band, or, at levels, bars with a line each.
+fan_area <- function(x, low, high, fill, key) {
+  if (is.null(x$half)) return(item_band(x$at, low, high, fill, key))
+  item_bars(x$at - x$half, x$at + x$half, high, fill, NA, key, low)
+}
+
+fan_curve <- function(x, y, col, key, lty = 1) {
+  if (is.null(x$half)) return(item_lines(x$at, y, col, key, lty = lty))
+  item_lines(c(rbind(x$at - x$half, x$at + x$half, NA)), rep(y, each = 3), col, key, lty = lty)
+}
+
+fan_of_numbers <- function(fit, new, rows, window) {
   q <- extrapolation_once(flow_quantiles(fit, new, NULL, FAN_PROBS))
-  same <- !is.na(x)
-  for (name in names(others)) same <- same & equals_value(rows[[name]], others[[name]])
-  shown <- which(same)
-  shown <- shown[unique(round(seq(1, length(shown), length.out = min(length(shown), FAN_POINTS))))]
-  y <- if (length(shown)) picture_data(fit, rows[shown, , drop = FALSE], gaps = TRUE)[, 1]
-  given <- if (length(others)) paste0(names(others), " = ", vapply(others, format, "", digits = 3), collapse = ", ")
-  with_room(draw_fan(
-    grid, q, list(x = as.double(x[shown]), y = y), xlim, check_limits(ylim, "ylim"), xlab %||% over,
-    ylab %||% coordinate_labels(fit), main, given
-  ))
-  invisible(data.frame(stats::setNames(list(grid), over), q, check.names = FALSE))
+  whole <- whole_table(fit)
+  labels <- axis_labels(whole)
+  if (length(dim(q)) == 2) q <- array(q, c(dim(q), 1), list(NULL, colnames(q), labels))
+  y <- if (nrow(rows)) picture_data(whole, rows, gaps = TRUE)
+  panels <- lapply(seq_along(labels), function(j) {
+    qj <- matrix(q[, , j], nrow(q))
+    own <- if (!is.null(y)) y[, j]
+    items <- list(
+      fan_area(window$x, qj[, 1], qj[, 5], FAN_COLORS[1], "90 %"),
+      fan_area(window$x, qj[, 2], qj[, 4], FAN_COLORS[2], "50 %"),
+      fan_curve(window$x, qj[, 3], window$col, "median"),
+      if (length(own)) item_points(window$place, own, DATA_COLOR, "data")
+    )
+    ylim <- range(shown_range(own[is.finite(own)], NULL), qj, finite = TRUE)
+    fan_panel(window, items, ylim, labels[j], yticks = axis_ticks(whole$codecs[[j]], ylim))
+  })
+  shown <- matrix(q, nrow(q))
+  colnames(shown) <- if (length(labels) == 1) {
+    colnames(q)
+  } else {
+    paste(rep(labels, each = length(FAN_PROBS)), colnames(q))
+  }
+  new_picture(panels, panel_grid(length(panels)), shown = shown)
+}
+
+fan_of_levels <- function(fit, new, window) {
+  p <- predict(fit, new, type = "probability")
+  colors <- grDevices::hcl.colors(ncol(p), "Dark 3")
+  items <- lapply(seq_len(ncol(p)), function(k) {
+    fan_curve(window$x, p[, k], colors[k], colnames(p)[k], (k - 1) %% 6 + 1)
+  })
+  panel <- fan_panel(window, items, c(0, 1), paste("Probability of", coordinate_labels(fit)))
+  panel$inside <- ncol(p) > 5
+  new_picture(list(panel), shown = p)
 }
 
 # Typical values of conditions, medians and the most frequent levels, but for those that are given.
@@ -47,21 +131,4 @@ fan_others <- function(rows, names, at) {
     if (is.numeric(x)) return(sort(x)[(length(x) + 1) %/% 2])
     x[match(names(which.max(table(as.character(x)))), as.character(x))]
   })
-}
-
-equals_value <- function(x, value) !is.na(x) & as.character(x) == as.character(value)
-
-draw_fan <- function(grid, q, data, xlim, ylim, xlab, ylab, main, given) {
-  plot(NULL,
-    xlim = xlim, ylim = ylim %||% range(q, data$y, na.rm = TRUE, finite = TRUE), xlab = xlab, ylab = ylab,
-    main = main, las = 1
-  )
-  for (k in 1:2) graphics::polygon(c(grid, rev(grid)), c(q[, k], rev(q[, 6 - k])), col = FAN_COLORS[k], border = NA)
-  graphics::lines(grid, q[, 3], lwd = 2, col = "#08519C")
-  if (length(data$y)) graphics::points(data$x, data$y, pch = 20, cex = point_size(as.matrix(data$y)), col = DATA_COLOR)
-  if (!is.null(given)) graphics::mtext(paste("at", given), side = 1, line = 4, adj = 1, cex = 0.8)
-  legend_above(c("median", "50 %", "90 %"),
-    lwd = c(2, NA, NA), col = c("#08519C", FAN_COLORS[2:1]), pch = c(NA, 15, 15)
-  )
-  graphics::box()
 }

@@ -21,7 +21,12 @@ visible_layers <- function(flow, at_most) {
 
 # The draws in the base and after each visible layer, under titles that say which.
 layer_stages <- function(flow, n, condition, at_most = 15) {
-  k <- visible_layers(flow, at_most)
+  k <- visible_layers(flow, Inf)
+  if (length(k) > at_most) {
+    shown <- visible_layers(flow, at_most)
+    cli::cli_inform("The picture shows {length(shown)} of {length(k)} layers, all of which {.fn animate_layers} shows.")
+    k <- shown
+  }
   condition <- take_condition(flow, condition, n)
   z <- native_draw(flow, n, condition, draw_seed())
   colnames(z) <- NULL
@@ -34,32 +39,32 @@ layer_stages <- function(flow, n, condition, at_most = 15) {
   stages
 }
 
-plot_layers <- function(flow, n, condition, which, main) {
+# The most stages after the base that a picture has room for.
+PICTURE_LAYERS <- 24
+
+layers_picture <- function(flow, condition, which, n, window) {
   if (length(which) > 2) stop_arg("{.arg coordinates} must be one or two for {.code type = \"layers\"}.")
-  stages <- layer_stages(flow, n, condition)
-  titles <- names(stages)
-  z <- stages[[1]]
-  old <- graphics::par(no.readonly = TRUE)
-  on.exit(restore_par(old))
-  graphics::par(
-    mfrow = panel_grid(length(stages)), mar = c(3.2, 4, 2, 0.8), mgp = c(2, 0.6, 0),
-    oma = c(0, 0, if (is.null(main)) 0 else 2, 0)
-  )
-  fill <- base_colors(z[, which[1]])
-  for (s in seq_along(stages)) {
-    labels <- stage_labels(flow, s == length(stages))
+  stages <- layer_stages(flow, n, condition, PICTURE_LAYERS)
+  z <- stages[[1]][, which[1]]
+  seen <- thin_rows(length(z))
+  panels <- lapply(seq_along(stages), function(s) {
+    labels <- stage_labels(flow, s == length(stages))[which]
+    x <- stages[[s]][, which, drop = FALSE]
     if (length(which) == 1) {
-      layer_panel_1d(z[, which], stages[[s]][, which], fill, labels[which], titles[s])
-    } else {
-      layer_panel_2d(stages[[s]][, which], fill, labels[which], titles[s])
+      x <- cbind(z, x)
+      labels <- c("base", labels)
     }
-  }
-  if (!is.null(main)) graphics::mtext(main, outer = TRUE, font = 2)
-  stages
+    limits <- list(shown_range(x[, 1], NULL), shown_range(x[, 2], NULL))
+    points <- item_points(x[seen, 1], x[seen, 2], RANK_COLORS, cex = 0.5, value = z[seen])
+    new_panel(list(points), limits[[1]], limits[[2]], labels[1], labels[2], names(stages)[s],
+      asp = if (length(which) == 2) similar_aspect(limits[[1]], limits[[2]]) else NA
+    )
+  })
+  new_picture(panels, panel_grid(length(panels)), window$main, picture_note(window$note), stages)
 }
 
 # Only after the last layer are coordinates those of the data.
-stage_labels <- function(flow, last) if (last) coordinate_labels(flow) else paste("coordinate", seq_len(flow$d))
+stage_labels <- function(flow, last) if (last) axis_labels(flow) else paste("coordinate", seq_len(flow$d))
 
 # Rows and columns of n panels, wider than high and without empty rows.
 panel_grid <- function(n) {
@@ -67,22 +72,5 @@ panel_grid <- function(n) {
   c(ceiling(n / columns), columns)
 }
 
-# Each draw keeps the colour of its rank in the base.
-base_colors <- function(z) {
-  palette <- grDevices::hcl.colors(80, "YlGnBu", rev = TRUE)[-(1:16)] # the lightest do not show on white
-  palette[ceiling(length(palette) * rank(z, ties.method = "first") / length(z))]
-}
-
-layer_panel_2d <- function(x, fill, labels, title) {
-  asp <- similar_aspect(range(x[, 1]), range(x[, 2]))
-  plot(x,
-    pch = 20, cex = 0.5, col = fill, asp = asp, xlab = labels[1], ylab = "", las = 1, cex.main = 0.9, main = title
-  )
-  graphics::title(ylab = labels[2], line = 2.8)
-}
-
-# One coordinate: where each base draw has got to.
-layer_panel_1d <- function(z, x, fill, label, title) {
-  plot(z, x, pch = 20, cex = 0.5, col = fill, xlab = "base", ylab = "", las = 1, cex.main = 0.9, main = title)
-  graphics::title(ylab = label, line = 2.8)
-}
+# Colours of draws by their ranks in the base; the lightest do not show on white.
+RANK_COLORS <- grDevices::hcl.colors(80, "YlGnBu", rev = TRUE)[-(1:16)]

@@ -5,34 +5,30 @@ SURVIVAL_ROWS <- 500
 
 # `rows`: those of take_rows(), one curve each, or averaged where `together`. `steps`: what kaplan_meier() gives, or
 # NULL.
-plot_survival <- function(flow, rows, together, labels, steps, grid, window) {
+survival_picture <- function(flow, rows, together, labels, steps, window) {
   ends <- by_rows(rows, 2, function(i, condition) {
     ends <- rep(c(0.005, 0.97), each = length(i))
     points_quantile(flow, ends, rows_at(condition, rep(seq_along(i), 2)), TRUE, FALSE)
   })
   xlim <- window$xlim %||% c(if (min(ends) < 0) min(ends[, 1]) else 0, max(stats::median(ends[, 2]), steps$time))
-  x <- seq(xlim[1], xlim[2], length.out = max(grid, 401))
+  x <- seq(xlim[1], xlim[2], length.out = max(window$grid, 401))
   survival <- by_rows(rows, length(x), function(i, condition) {
     given <- if (!is.null(condition)) rows_at(condition, rep(seq_along(i), length(x)))
     survival_at(flow, rep(x, each = length(i)), given, "survival")
   })
   if (together) survival <- matrix(colMeans(survival), 1)
   k <- nrow(survival)
-  plot(NULL,
-    xlim = xlim, ylim = window$ylim %||% c(0, 1), xlab = coordinate_labels(flow), ylab = "Survival",
-    main = window$main, xaxs = "i", las = 1
+  colors <- rep_len(window[["col"]] %||% if (k == 1) FLOW_COLOR else grDevices::hcl.colors(k, "Dark 3"), k)
+  curves <- lapply(seq_len(k), function(i) {
+    item_lines(x, survival[i, ], colors[i], if (k <= 8) labels[i], lty = (i - 1) %% 6 + 1)
+  })
+  estimate <- if (!is.null(steps)) item_lines(steps$time, steps$survival, "grey50", "Kaplan-Meier", steps = TRUE)
+  panel <- new_panel(c(list(estimate), curves), xlim, window$ylim %||% c(0, 1), window$xlab %||% window$labels,
+    window$ylab %||% "Survival", inside = TRUE, xticks = axis_ticks(window$codecs[[1]], xlim)
   )
-  if (!is.null(steps)) graphics::lines(steps$time, steps$survival, type = "s", col = "grey50", lwd = 2)
-  colors <- if (k == 1) "#08519C" else grDevices::hcl.colors(k, "Dark 3")
-  for (i in seq_len(k)) graphics::lines(x, survival[i, ], lwd = 2, col = colors[i], lty = (i - 1) %% 6 + 1)
-  shown <- c(if (k <= 8) labels, if (!is.null(steps)) "Kaplan-Meier")
-  if (length(shown)) {
-    graphics::legend("topright", shown,
-      bty = "n", cex = 0.9, lwd = 2, col = c(if (k <= 8) colors, "grey50"),
-      lty = c(if (k <= 8) (seq_len(k) - 1) %% 6 + 1, 1)
-    )
-  }
-  list(x = x, survival = survival, data = steps)
+  new_picture(list(panel),
+    main = window$main, note = picture_note(window$note), shown = list(x = x, survival = survival, data = steps)
+  )
 }
 
 # What is shown: list(rows, together, labels), curves at rows of `newdata`, at one `condition`, or the mean over the

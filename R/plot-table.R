@@ -8,14 +8,15 @@
 #' @param x A fit to a table of mixed columns, see [fit_flow()], or a [conditional()] distribution of one given row or a
 #'   [marginal()] one.
 #' @param type `"density"`, or the same by `"samples"`: panels of columns; `"pairs"`: all pairs of up to five columns,
-#'   of which those of levels are codes, spread a little. `"survival"` is for one column of numbers with a density.
+#'   of which those of levels are codes, spread a little; `"fan"` and `"check"` as [plot()][plot.bijectr_flow()] of
+#'   other fits has them. `"survival"` is for one column of numbers with a density.
 #' @param n Number of draws.
 #' @param data The data, or other rows, to be shown beside the draws; `NULL`: none.
 #' @param condition Conditions of the draws: one row, or `n`. Of a conditional fit they must be given.
 #' @param coordinates Names or numbers of the columns to show; by default the first 12, or 5 of pairs.
 #' @param main Title. `NULL`: none.
-#' @param ... For distributions of one or two columns of numbers with densities: what
-#'   [plot()][plot.bijectr_flow()] of a flow takes.
+#' @param ... For `"fan"`: `over`, `at`, `xlim`, `ylim`, `xlab`, `ylab` and `col`. For distributions of one or two
+#'   columns of numbers with densities: what [plot()][plot.bijectr_flow()] of a flow takes.
 #' @return The draws that were shown, a data frame, invisibly.
 #' @details Conditional distributions of one or two columns of numbers with densities have the pictures of flows, see
 #'   [plot.bijectr_flow()], as have marginal ones that are exact; else pictures are of draws.
@@ -26,18 +27,34 @@
 #' plot(fit, data = iris)
 #' plot(conditional(fit, Species = "setosa"), data = iris[iris$Species == "setosa", -5])
 #' @export
-plot.bijectr_table <- function(x, type = c("density", "samples", "pairs"), n = 2000, data = NULL, condition = NULL,
-                               coordinates = NULL, main = NULL, ...) {
-  check_unused(...)
+plot.bijectr_table <- function(x, type = c("density", "samples", "pairs", "fan", "check"), n = 2000, data = NULL,
+                               condition = NULL, coordinates = NULL, main = NULL, ...) {
+  draw_picture(make_picture(x, type,
+    n = n, data = data, condition = condition, coordinates = coordinates, main = main, ..., envir = parent.frame()
+  ))
+}
+
+#' @exportS3Method
+make_picture.bijectr_table <- function(x, type = "density", n = 2000, data = NULL, condition = NULL,
+                                       coordinates = NULL, main = NULL, ..., envir) {
   check_object(x)
-  type <- check_choice(type, c("density", "samples", "pairs"), "type")
-  plot_draws(x, x$roles, type, check_count(n, "n"), data, condition, coordinates, main)
+  type <- check_choice(type, c("density", "samples", "pairs", "fan", "check"), "type")
+  if (type == "fan") return(fan_picture(x, envir, data = data, main = main, ...))
+  if (type == "check") return(check_picture(x, envir, data, condition, main, ...))
+  check_unused(...)
+  draws_picture(x, x$roles, type, check_count(n, "n"), data, condition, coordinates, main)
 }
 
 #' @rdname plot.bijectr_table
 #' @export
 plot.bijectr_part <- function(x, type = c("density", "samples", "pairs", "survival"), n = 2000, data = NULL,
                               coordinates = NULL, main = NULL, ...) {
+  draw_picture(make_picture(x, type, n = n, data = data, coordinates = coordinates, main = main, ...))
+}
+
+#' @exportS3Method
+make_picture.bijectr_part <- function(x, type = c("density", "samples", "pairs", "survival"), n = 2000, data = NULL,
+                                      coordinates = NULL, main = NULL, ..., envir) {
   check_object(x)
   type <- check_choice(type, c("density", "samples", "pairs", "survival"), "type")
   if (count_given(x) > 1) {
@@ -47,64 +64,71 @@ plot.bijectr_part <- function(x, type = c("density", "samples", "pairs", "surviv
   # densities of other marginal distributions are means of draws, at each point
   cheap <- x$exact || inherits(x, "bijectr_conditional")
   if (x$d <= 2 && cheap && all(role_kinds(roles) == "line")) {
-    return(plot.bijectr_flow(x, type, data = data, n = n, coordinates = coordinates, main = main, ...))
+    return(make_picture.bijectr_flow(x, type, data = data, n = n, coordinates = coordinates, main = main, ...))
   }
   check_unused(...)
   if (type == "survival") stop_arg("Survival functions are drawn of one column of numbers with a density.")
-  plot_draws(x, roles, type, check_count(n, "n"), data, NULL, coordinates, main)
+  draws_picture(x, roles, type, check_count(n, "n"), data, NULL, coordinates, main)
 }
 
 # Draws in panels, or in pairs; `roles` of the columns, see table-blocks.R.
-plot_draws <- function(x, roles, type, n, data, condition, coordinates, main) {
+draws_picture <- function(x, roles, type, n, data, condition, coordinates, main) {
   most <- if (type == "pairs") 5 else 12
   which <- pick_coordinates(coordinates, x, min(x$d, most))
   draws <- points_drawn(x, n, if (x$d_condition > 0) take_condition(x, condition, n))
+  match <- matching_rows(data, named_condition(x, condition))
+  if (!is.null(match$rows)) data <- data[match$rows, , drop = FALSE]
   rows <- if (!is.null(data)) take_coordinates(x, data, "data")$points
+  note <- c(condition_text(named_condition(x, condition)), match$text)
+  shown <- give_back(x, draws, form = list(kind = "frame", class = "data.frame"), drawn = TRUE)
+  left_out <- setdiff(seq_len(x$d), which)
+  if (is.null(coordinates) && length(left_out)) {
+    cli::cli_inform("The picture shows {length(which)} of {x$d} columns: {.arg coordinates} picks others.")
+  }
   if (type == "pairs" && length(which) > 1) {
     spread <- function(z) {
-      z <- all_rows(z)
-      apart <- which(role_kinds(roles) %in% c("levels", "whole"))
+      z <- all_rows(z)[, which, drop = FALSE]
+      apart <- which(role_kinds(roles[which]) %in% c("levels", "whole"))
       for (j in apart) z[, j] <- z[, j] + stats::runif(nrow(z), -0.25, 0.25)
       z
     }
-    colors <- grDevices::hcl.colors(64, "YlGnBu", rev = TRUE)
-    with_room(plot_pairs(x, spread(draws), if (!is.null(rows)) spread(rows), which, colors, main))
+    ticks <- lapply(roles[which], function(role) {
+      if (role$kind == "levels") thinned_ticks(seq_len(role$count) - 1, role$names)
+    })
+    window <- list(colors = MAP_COLORS, labels = axis_labels(x)[which], ticks = ticks, note = note, main = main)
+    picture <- pairs_picture(spread(draws), if (!is.null(rows)) spread(rows), window)
   } else {
-    with_room(plot_columns(draws, rows, roles, coordinate_labels(x), which, main))
+    panels <- lapply(which, function(j) {
+      column_panel(draws[, j], if (!is.null(rows)) column(rows, j), roles[[j]], axis_labels(x)[j], x$codecs[[j]])
+    })
+    note <- c(note, if (!is.null(rows)) "grey: draws, red: data")
+    picture <- new_picture(panels, grDevices::n2mfrow(length(which)), main, picture_note(note))
   }
-  invisible(give_back(x, draws, form = list(kind = "frame", class = "data.frame"), drawn = TRUE))
+  picture$shown <- shown
+  picture
 }
 
-plot_columns <- function(draws, rows, roles, labels, which, main) {
-  old <- graphics::par(no.readonly = TRUE)
-  on.exit(restore_par(old))
-  shape <- grDevices::n2mfrow(length(which))
-  graphics::par(
-    mfrow = shape, mar = c(2.6, 2.6, 1.8, 0.6), mgp = c(1.6, 0.5, 0), oma = c(1.4, 0, if (is.null(main)) 0 else 2, 0)
-  )
-  for (j in which) {
-    role <- roles[[j]]
-    data <- if (!is.null(rows)) column(rows, j)
-    if (role$kind %in% c("levels", "whole")) {
-      values <- if (role$kind == "levels") seq_len(role$count) - 1 else sort(unique(c(draws[, j], data)))
-      share <- function(x) tabulate(match(x, values), length(values)) / length(x)
-      bars <- rbind(share(draws[, j]), if (!is.null(data)) share(data))
-      graphics::barplot(bars,
-        beside = TRUE, names.arg = if (role$kind == "levels") role$names else values,
-        col = c("grey85", DATA_COLOR)[seq_len(nrow(bars))], border = "grey60", las = 1, ylab = "share"
-      )
-    } else {
-      bars <- density_bars(draws[, j])
-      own <- if (!is.null(data)) density_bars(data)
-      plot(NULL,
-        xlim = range(draws[, j], data), ylim = c(0, max(bars$density, own$density)), xlab = "", ylab = "density",
-        las = 1
-      )
-      draw_bars(bars, "grey85", "grey60")
-      if (!is.null(own)) draw_steps(own)
-    }
-    graphics::title(labels[j], cex.main = 1, line = 0.5)
+# Shares of levels and whole numbers, or histograms, of draws beside data.
+column_panel <- function(draws, data, role, label, codec) {
+  if (!role$kind %in% c("levels", "whole")) {
+    limits <- shown_range(draws, data)
+    bars <- density_bars(draws, limits)
+    own <- if (!is.null(data)) density_bars(data, limits)
+    items <- list(item_histogram(bars, "grey85", "grey60"), if (!is.null(own)) item_outline(own))
+    return(new_panel(items, limits, c(0, 1.04 * max(bars$density, own$density)), "", "Density", label,
+      ends = "floor", xticks = axis_ticks(codec, limits)
+    ))
   }
-  if (!is.null(rows)) graphics::mtext("grey: draws, red: data", side = 1, outer = TRUE, adj = 1, cex = 0.7)
-  if (!is.null(main)) graphics::mtext(main, outer = TRUE, font = 2)
+  values <- if (role$kind == "levels") seq_len(role$count) - 1 else sort(unique(c(draws, data)))
+  share <- function(x) tabulate(match(x, values), length(values)) / length(x)
+  at <- seq_along(values)
+  half <- if (is.null(data)) 0.4 else 0
+  own <- if (!is.null(data)) share(data)
+  items <- list(
+    item_bars(at - 0.4, at + half, share(draws), "grey85", "grey60"),
+    if (!is.null(data)) item_bars(at, at + 0.4, own, DATA_COLOR, "grey60")
+  )
+  new_panel(items, c(0.4, length(at) + 0.6), c(0, 1.04 * max(share(draws), own)), "", "Share", label,
+    ends = "floor", xticks = thinned_ticks(at, if (role$kind == "levels") role$names else values)
+  )
 }

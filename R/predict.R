@@ -38,6 +38,10 @@
 #'   prediction holds.
 #' @param shortest Whether that is the shortest one. `FALSE`: as much probability lies below it as above.
 #' @param draws Number of draws for each row of conditions.
+#' @param as_tibble Whether the result is a tibble with one row for each, as the tidymodels packages expect it: `.pred`,
+#'   with intervals `.pred_lower` and `.pred_upper`, of several coordinates `.pred_` and their names, of levels
+#'   `.pred_class` or `.pred_` and the level; other types have theirs in the names, as `.pred_density`, quantiles their
+#'   probabilities, as `.pred_q0.05`; draws are a list column. Needs \pkg{tibble}.
 #' @param ... Not used.
 #' @return A numeric vector with one value a row of `newdata`, `NA` for a row with missing values; for `type = "latent"`
 #'   a matrix with one column a coordinate, `NA` for a row outside the support of the flow, with a warning of class
@@ -91,15 +95,22 @@
 #' @importFrom stats predict
 #' @export
 predict.bijectr_flow <- function(object, newdata, type = NULL, condition = NULL, times = NULL, p = NULL,
-                                 interval = NULL, shortest = FALSE, draws = 1000, ...) {
+                                 interval = NULL, shortest = FALSE, draws = 1000, as_tibble = FALSE, ...) {
   check_unused(...)
   check_object(object)
+  as_tibble <- check_flag(as_tibble, "as_tibble")
   rows <- if (!missing(newdata)) newdata
   type <- if (is.null(type)) {
     if (!is.null(interval) || lacks_coordinates(object, rows)) "response" else "logdensity"
   } else {
     check_choice(type, PREDICT_TYPES, "type")
   }
+  if (type == "quantile" && is.null(p) && lacks_coordinates(object, rows)) p <- INTERVAL_PROBS
+  value <- predicted_values(object, rows, type, condition, times, p, interval, shortest, draws)
+  if (as_tibble) prediction_tibble(value, type, p) else value
+}
+
+predicted_values <- function(object, rows, type, condition, times, p, interval, shortest, draws) {
   if (type == "latent") check_one_flow(object, "{.code type = \"latent\"}")
   at_times <- type %in% c("survival", "hazard", "cumhazard")
   if (!is.null(times) && !at_times) {
@@ -113,17 +124,16 @@ predict.bijectr_flow <- function(object, newdata, type = NULL, condition = NULL,
   if (type == "covariance") return(flow_covariance(object, rows, condition))
   if (type == "draws") return(flow_draws(object, rows, condition, draws))
   if (at_times) return(flow_survival(object, rows, condition, times, type))
-  if (type == "quantile" && is.null(p) && lacks_coordinates(object, rows)) p <- INTERVAL_PROBS
   if (!is.null(p)) return(flow_quantiles(object, rows, condition, p))
-  if (missing(newdata)) {
+  if (is.null(rows)) {
     stop_arg(c("{.arg newdata} is missing.", i = "A fit does not keep its data: give the points to predict at."))
   }
   switch(type,
-    logdensity = log_density(object, newdata, "newdata", condition),
-    density = exp(log_density(object, newdata, "newdata", condition)),
-    latent = latent_points(object, newdata, condition),
-    distribution = flow_cdf(object, newdata, condition, "newdata"),
-    quantile = flow_quantile(object, newdata, condition, "newdata")
+    logdensity = log_density(object, rows, "newdata", condition),
+    density = exp(log_density(object, rows, "newdata", condition)),
+    latent = latent_points(object, rows, condition),
+    distribution = flow_cdf(object, rows, condition, "newdata"),
+    quantile = flow_quantile(object, rows, condition, "newdata")
   )
 }
 

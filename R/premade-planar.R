@@ -21,7 +21,7 @@
 #' @export
 planar_flow <- function(flow_layers = 8, negative_slope = NULL, nn_width = 50, nn_depth = 1, nn_activation = "relu",
                         invert = TRUE, init = c("identity", "small")) {
-  net <- net_mlp(rep_len(nn_width, nn_depth), nn_depth, nn_activation, init = "uniform")
+  net <- perceptron(nn_width, nn_depth, nn_activation, "uniform", "nn_")
   layer <- if (is.null(negative_slope)) {
     layer_planar("tanh", net = net, init = init)
   } else {

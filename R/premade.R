@@ -29,7 +29,7 @@
 #' @export
 coupling_flow <- function(scalar = scalar_affine(limit = 2), flow_layers = 8, nn_width = 50, nn_depth = 1,
                           nn_activation = "relu", invert = TRUE, init = "identity", nn_limit = NULL) {
-  net <- bounded_net(net_mlp(rep_len(nn_width, nn_depth), nn_depth, nn_activation, init), scalar, nn_limit)
+  net <- bounded_net(perceptron(nn_width, nn_depth, nn_activation, init, "nn_"), scalar, nn_limit)
   stack_flow(layer_coupling(scalar, net), flow_layers, invert)
 }
 
@@ -37,7 +37,7 @@ coupling_flow <- function(scalar = scalar_affine(limit = 2), flow_layers = 8, nn
 #' @export
 masked_autoregressive_flow <- function(scalar = scalar_affine(limit = 2), flow_layers = 8, nn_width = 50, nn_depth = 1,
                                        nn_activation = "relu", invert = TRUE, init = "identity", nn_limit = NULL) {
-  net <- bounded_net(net_mlp(rep_len(nn_width, nn_depth), nn_depth, nn_activation, init), scalar, nn_limit)
+  net <- bounded_net(perceptron(nn_width, nn_depth, nn_activation, init, "nn_"), scalar, nn_limit)
   stack_flow(layer_autoregressive(scalar, net), flow_layers, invert)
 }
 
@@ -51,6 +51,7 @@ stack_flow <- function(layer, flow_layers, invert) {
 NET_LIMIT <- 5
 
 bounded_net <- function(net, scalar, limit = NULL) {
+  check_family(scalar, "scalar", "scalar")
   if (is.null(limit)) limit <- if (is.list(scalar) && !is.null(scalar$limit)) NET_LIMIT else Inf
   if (identical(limit, Inf)) net else net_bounded(net, check_number(limit, "nn_limit", min = 1e-3, max = 1e6))
 }

@@ -98,7 +98,10 @@ take_rows <- function(flow, newdata, condition) {
   variables <- flow$condition$model$variables
   missing <- setdiff(variables, names(newdata))
   if (is.data.frame(newdata) && length(missing)) {
-    stop_arg("{.arg newdata} lacks the {cli::qty(missing)}column{?s} {.field {missing}}.")
+    stop_arg(c(
+      "{.arg newdata} lacks the {cli::qty(missing)}column{?s} {.field {missing}}.",
+      i = meant(missing, names(newdata), NEAR_COLUMN)
+    ))
   }
   in_newdata <- length(variables) && has_columns(newdata, variables)
   given <- take_condition(

@@ -21,29 +21,39 @@ arguments.default <- function(spec) {
   spec[names(spec) %in% names(formals(constructor))]
 }
 
-# The call that makes it, short of arrays of more than a few numbers, and of digits after the sixth.
+# The call that makes it, short of arrays of more than `most` numbers, and of digits after so many. print() gives one
+# that can be pasted.
 #' @export
-format.bijectr_spec <- function(x, ...) {
+format.bijectr_spec <- function(x, most = 6, digits = 6, ...) {
   values <- Filter(Negate(is.null), arguments(x))
-  shown <- vapply(values, format_value, character(1))
+  shown <- vapply(values, format_value, character(1), most = most, digits = digits)
   if (length(names(shown))) shown <- paste(names(shown), "=", shown)
   paste0(constructor_name(x), "(", paste(shown, collapse = ", "), ")")
 }
 
-format_value <- function(v) {
-  if (inherits(v, "bijectr_spec")) return(format(v))
-  if (is.list(v) && length(v) > 6) return(paste(length(v), "specifications"))
-  if (is.list(v)) return(paste0("list(", paste(vapply(v, format_value, character(1)), collapse = ", "), ")"))
+format_value <- function(v, most = 6, digits = 6) {
+  if (inherits(v, "bijectr_spec")) return(format(v, most, digits))
+  if (is.list(v) && length(v) > most) return(paste(length(v), "specifications"))
+  if (is.list(v)) {
+    return(paste0("list(", paste(vapply(v, format_value, character(1), most, digits), collapse = ", "), ")"))
+  }
   if (length(v) == 0) return(deparse(v))
-  if (length(v) > 6) return(paste(length(v), if (is.numeric(v)) "numbers" else "values"))
-  shown <- if (is.character(v)) encodeString(v, quote = "\"") else format(unname(v), digits = 6, trim = TRUE)
+  if (length(v) > most) return(paste(length(v), if (is.numeric(v)) "numbers" else "values"))
+  shown <- if (is.character(v)) {
+    encodeString(v, quote = "\"")
+  } else {
+    vapply(unname(v), format, "", digits = digits, trim = TRUE)
+  }
   if (length(v) == 1) return(shown)
   vector <- paste0("c(", paste(shown, collapse = ", "), ")")
   if (is.matrix(v)) paste0("matrix(", vector, ", ", nrow(v), ")") else vector
 }
 
+# Arrays that are longer are no code that anybody pastes.
+PASTED_MOST <- 1000
+
 #' @export
 print.bijectr_spec <- function(x, ...) {
-  cat(strwrap(format(x), exdent = 2), sep = "\n")
+  cat(strwrap(format(x, PASTED_MOST, 15), exdent = 2), sep = "\n")
   invisible(x)
 }

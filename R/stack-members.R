@@ -89,7 +89,11 @@ stack_members <- function(kinds = NULL, folds = NULL, fits = NULL) {
   if (!is.null(kinds)) {
     bad <- if (is.character(kinds)) setdiff(kinds, known)
     if (!is.character(kinds) || !length(kinds) || anyNA(kinds)) stop_arg("{.arg kinds} must be names of kinds.")
-    if (length(bad)) stop_arg("There is no kind of member {.val {bad[1]}}; there are {.val {known}}.")
+    if (length(bad)) {
+      stop_arg(c(
+        "There is no kind of member {.val {bad[1]}}; there are {.val {known}}.", i = meant(bad[1], known)
+      ))
+    }
   }
   structure(
     list(

@@ -71,7 +71,10 @@ column_places <- function(x, d, names, name) {
   at <- match(names(x), names)
   unknown <- names(x)[is.na(at)]
   if (length(unknown)) {
-    stop_arg("{.arg {name}} has {.field {unknown}}, which {?is no column/are no columns} of the data.")
+    stop_arg(c(
+      "{.arg {name}} has {.field {unknown}}, which {?is no column/are no columns} of the data.",
+      i = meant(unknown, names, "Did you mean {.field {near}}?")
+    ))
   }
   if (anyDuplicated(at)) stop_arg("{.arg {name}} has {.field {names(x)[duplicated(at)][1]}} twice.")
   at

@@ -7,7 +7,7 @@
 #'   so has a [conditional()] or [marginal()] distribution of one such column. They have no `"response"`.
 #'   Probabilities of whole numbers are `exp(logdensity())`.
 #' @export
-predict.bijectr_table <- function(object, newdata, type = NULL, condition = NULL, ...) {
+predict.bijectr_table <- function(object, newdata, type = NULL, condition = NULL, as_tibble = FALSE, ...) {
   check_object(object)
   levels <- role_kinds(object$roles) == "levels"
   if (is.null(type) && all(levels) && object$d == 1 && !missing(newdata) && lacks_coordinates(object, newdata)) {
@@ -21,9 +21,10 @@ predict.bijectr_table <- function(object, newdata, type = NULL, condition = NULL
         i = "Probabilities of levels of a joint fit are those of {.fn marginal} and {.fn conditional}."
       ))
     }
-    return(predict_levels(object, if (!missing(newdata)) newdata, condition, type))
+    value <- predict_levels(object, if (!missing(newdata)) newdata, condition, type)
+    return(if (check_flag(as_tibble, "as_tibble")) prediction_tibble(value, type, NULL) else value)
   }
-  predict.bijectr_flow(object, newdata, type, condition, ...)
+  predict.bijectr_flow(object, newdata, type, condition, as_tibble = as_tibble, ...)
 }
 
 # Of one column of levels, with others given.

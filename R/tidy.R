@@ -5,16 +5,20 @@
 #'
 #' @param x A fit; for `tidy()`, `augment()` and draws also a flow.
 #' @param data Points, as `newdata` of [logdensity()].
+#' @param newdata The same as `data`, as broom has it; it may have the conditions alone.
 #' @param condition Values of the conditioning variables, as in [logdensity()].
+#' @param interval A probability: also the ends `.lower` and `.upper` of an interval that holds it, as much below as
+#'   above.
 #' @param n Number of draws.
 #' @param ... Not used.
-#' @return `glance()`: a data frame of one row, `NA` where a fit was not evaluated: number of
-#'   parameters `df`, `nobs`, `logLik`, mean log densities of held-out rows under the fit (`held_out`) and
-#'   under a fitted normal distribution (`held_out_normal`), `status`, `steps`, `seconds`; of a fit to a
-#'   log density the last three, `df` and its evaluation: `elbo`, `elbo_se`, `log_z`, `log_z_se`, `ess`, `pareto_k`.
-#'   `tidy()`: `term` and `estimate` of each raw parameter; of a stack `member`, `weight`, `flows`, `held_out` (as in
-#'   [summary()][summary.bijectr_fit()]) of each member; of a table of mixed columns `block`, `share`, `held_out` of
-#'   each block. `augment()`: `data` as a data frame with the log density of each row in `.logdensity`.
+#' @return `glance()`: a data frame of one row, `NA` where a fit was not evaluated: number of parameters `df`, `nobs`,
+#'   `logLik`, mean log densities of held-out rows under the fit (`held_out`) and under a fitted normal distribution
+#'   (`held_out_normal`), `status`, `steps`, `seconds`; of a fit to a log density the last three, `df` and its
+#'   evaluation: `elbo`, `elbo_se`, `log_z`, `log_z_se`, `ess`, `pareto_k`. `tidy()`: `term` and `estimate` of each raw
+#'   parameter; of a stack `member`, `weight`, `flows`, `held_out` (as in [summary()][summary.bijectr_fit()]) of each
+#'   member; of a table of mixed columns `block`, `share`, `held_out` of each block. `augment()`: `data` as a data frame
+#'   with the log density of each row in `.logdensity`; of conditional fits of one column of numbers also the mean given
+#'   the conditions, `.fitted`, and the quantile residual, `.resid`, see [residuals()][residuals.bijectr_fit()].
 #'   [posterior::as_draws()]: `n` draws, a `draws_matrix` of the columns that are numbers; of a conditional fit at one
 #'   row, `condition`.
 #' @family methods
@@ -50,18 +54,33 @@ tidy.bijectr_flow <- function(x, ...) {
 
 #' @rdname fit-tidiers
 #' @exportS3Method generics::augment
-augment.bijectr_flow <- function(x, data, condition = NULL, ...) {
+augment.bijectr_flow <- function(x, data, condition = NULL, newdata = NULL, interval = NULL, ...) {
   check_unused(...)
-  if (missing(data)) stop_arg("{.arg data} is missing: a fit does not keep its data.")
+  if (!is.null(newdata)) data <- newdata
+  if (is.null(newdata) && missing(data)) stop_arg("{.arg data} is missing: a fit does not keep its data.")
   if (!is.data.frame(data)) data <- open_data(data, "data")
   if (x$d == 1) data <- as_column(data, x$names)
-  density <- logdensity(x, data, condition)
+  seen <- !lacks_coordinates(x, data)
+  density <- if (seen) logdensity(x, data, condition)
   out <- data
   if (!is.data.frame(data)) {
     whole <- if (has_dropped(x, data)) whole_table(x) else x
     out <- as.data.frame(picture_data(whole, data, gaps = TRUE))
   }
-  out$.logdensity <- density
+  if (seen) out$.logdensity <- density
+  numbers <- x$d == 1 && x$d_condition > 0 && role_kinds(column_roles_of(x)) != "levels"
+  given <- if (!is.null(x$condition$model)) data else condition
+  if (numbers && !is.null(given)) {
+    out$.fitted <- as.double(flow_response(x, given, NULL))
+    if (!is.null(interval)) {
+      ends <- flow_interval(x, given, NULL, "median", interval, FALSE)
+      out$.lower <- ends[, "lwr"]
+      out$.upper <- ends[, "upr"]
+    }
+    if (seen && !is.null(x$nobs)) out$.resid <- residuals.bijectr_fit(x, data, condition)
+  } else if (!is.null(interval)) {
+    stop_arg("{.arg interval} is for conditional fits of one column of numbers.")
+  }
   out
 }
 

@@ -91,6 +91,7 @@ objective_setup <- function(objective, control, steps, validate_every = 0, ...) 
 run_training <- function(flow, setup, state, control, progress, snapshot) {
   started <- Sys.time()
   elapsed <- function() as.double(Sys.time() - started, units = "secs")
+  setup$frozen <- frozen_parameters(flow, control$freeze)
   run <- list(state = state, history = NULL, status = "paused", seconds = 0, condition = NULL)
   saved <- 0
   could_write <- TRUE

@@ -90,14 +90,14 @@ static const bj_spec *need_spec(SEXP list, const char *name, const bj_memory *me
   return spec;
 }
 
-/* Row numbers from 0. */
-static const int *need_rows(SEXP list, const char *name, long n_row, long *n) {
+/* Numbers from 0 of rows or parameters, of which there are `n_all`. */
+static const int *need_places(SEXP list, const char *name, long n_all, long *n) {
   SEXP value = ffi_list_get(list, name);
-  if (TYPEOF(value) != INTSXP) ffi_fail("`%s` in the settings of a training must be row numbers", name);
+  if (TYPEOF(value) != INTSXP) ffi_fail("`%s` in the settings of a training must be whole numbers", name);
   *n = (long)Rf_xlength(value);
   for (long i = 0; i < *n; i++) {
-    const int row = INTEGER(value)[i];
-    if (row < 0 || row >= n_row) ffi_fail("`%s` has a row that the data, %ld rows, do not have", name, n_row);
+    const int place = INTEGER(value)[i];
+    if (place < 0 || place >= n_all) ffi_fail("`%s` has a number that is beyond the %ld that there are", name, n_all);
   }
   return INTEGER(value);
 }
@@ -117,8 +117,8 @@ static void read_rows(SEXP list, const ffi_built *built, bj_train_setup *setup) 
   if (ends != R_NilValue) setup->ends = ffi_rows(ends, 3, "ends");
   if (setup->ends.n > 0 && setup->ends.n != n_row) ffi_fail("`ends` must have as many rows as `data`");
   if (weight != R_NilValue) setup->weight = need_numbers(list, "settings of a training", "weight", n_row);
-  setup->train_row = need_rows(list, "train_row", n_row, &setup->n);
-  setup->validation_row = need_rows(list, "validation_row", n_row, &setup->n_validation);
+  setup->train_row = need_places(list, "train_row", n_row, &setup->n);
+  setup->validation_row = need_places(list, "validation_row", n_row, &setup->n_validation);
   if (setup->n < 1) ffi_fail("`train_row` has no rows");
   setup->batch_size = (long)need_count(list, "batch_size", 1, INT_MAX);
   setup->noise = need_number(list, "noise", 0, DBL_MAX);
@@ -143,6 +143,9 @@ static bj_train_setup read_setup(SEXP list, const ffi_built *built, const bj_obj
       .seed = (uint64_t)need_count(list, "seed", 0, 0x1p53),
       .seconds = need_number(list, "seconds", 0, R_PosInf),
   };
+  if (ffi_list_get(list, "frozen") != R_NilValue) {
+    setup.frozen = need_places(list, "frozen", built->size.n_param, &setup.n_frozen);
+  }
   if (setup.max_step == 0 && setup.max_epoch == 0) ffi_fail("a training needs a number of steps or epochs");
   if (!objective) read_rows(list, built, &setup);
   return setup;

@@ -57,6 +57,9 @@ ffi_built ffi_build(SEXP flow, const bj_memory *memory);
 bj_rows ffi_rows(SEXP x, int columns, const char *what);
 void ffi_check_length(SEXP x, R_xlen_t n, const char *what);
 
+/* ffi-callable.c: what other packages call. */
+void ffi_register_callables(void);
+
 /* The entries of the .Call table. */
 SEXP ffi_all_within(SEXP x, SEXP largest);
 SEXP ffi_digest(SEXP x);

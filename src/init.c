@@ -43,4 +43,5 @@ attribute_visible void R_init_bijectr(DllInfo *dll) {
   R_useDynamicSymbols(dll, FALSE);
   R_forceSymbols(dll, TRUE);
   ffi_host_init();
+  ffi_register_callables();
 }

@@ -189,10 +189,12 @@ typedef struct {
   double learning_rate;  /* the schedule's peak */
   double schedule_steps; /* its length, and that of the noise */
   double clip;           /* global norm; 0: no clipping */
-  double ema;            /* decay of the average of the parameters; 0: no averaging */
-  int max_failure;       /* rollbacks before the fit is given up */
-  uint64_t seed;         /* shuffles, noise, what layers draw, objectives */
-  double seconds;        /* of this call */
+  const int *frozen;     /* numbers from 0 of n_frozen parameters that stay as they are */
+  long n_frozen;
+  double ema;      /* decay of the average of the parameters; 0: no averaging */
+  int max_failure; /* rollbacks before the fit is given up */
+  uint64_t seed;   /* shuffles, noise, what layers draw, objectives */
+  double seconds;  /* of this call */
 } bj_train_setup;
 
 /* The numbers of the state: the host keeps them by these names. */

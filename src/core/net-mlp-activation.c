@@ -2,6 +2,7 @@
  *
  *   relu max(0, t);  tanh;  elu t or e^t - 1;  silu t sigmoid(t);  softplus log(1 + e^t);  sin
  *   gelu 0.5 t (1 + tanh(sqrt(2/pi) (t + 0.044715 t^3))), its usual tanh form
+ *   sigmoid 1 / (1 + e^-t);  leaky_relu max(t, 0.01 t);  selu l t or l a (e^t - 1), l 1.0507..., a 1.6732...
  */
 #include "net-mlp-activation.h"
 
@@ -52,6 +53,26 @@ INLINE vreal act_sin(vreal t, vreal *slope) {
 }
 INLINE vreal act_sin_bend(vreal t, vreal value, vreal slope) { return (void)t, (void)slope, -value; }
 
+INLINE vreal act_sigmoid(vreal t, vreal *slope) {
+  const vreal s = vsigmoid(t);
+  *slope = s * (1.0 - s);
+  return s;
+}
+INLINE vreal act_sigmoid_bend(vreal t, vreal value, vreal slope) { return (void)t, slope * (1.0 - 2.0 * value); }
+
+INLINE vreal act_leaky_relu(vreal t, vreal *slope) {
+  *slope = vselect(vlt(vset(0), t), vset(1), vset(0.01));
+  return t * *slope;
+}
+
+#define SELU_SCALE 1.0507009873554804934
+#define SELU_ALPHA 1.6732632423543772848
+INLINE vreal act_selu(vreal t, vreal *slope) {
+  const vreal v = vset(SELU_SCALE * SELU_ALPHA) * vexpm1(vmin(t, vset(0)));
+  *slope = vselect(vlt(vset(0), t), vset(SELU_SCALE), v + vset(SELU_SCALE * SELU_ALPHA));
+  return vselect(vlt(vset(0), t), vset(SELU_SCALE) * t, v);
+}
+
 #define ACTIVATION_APPLY(name)                                     \
   NOINLINE void act_##name##_apply(real *t, real *slope, long n) { \
     for (long i = 0; i < n; i += BJ_LANES) {                       \
@@ -76,11 +97,15 @@ ACTIVATION_APPLY(gelu)
 ACTIVATION_APPLY(silu)
 ACTIVATION_APPLY(softplus)
 ACTIVATION_APPLY(sin)
+ACTIVATION_APPLY(sigmoid)
+ACTIVATION_APPLY(leaky_relu)
+ACTIVATION_APPLY(selu)
 ACTIVATION_BEND(tanh)
 ACTIVATION_BEND(elu)
 ACTIVATION_BEND(silu)
 ACTIVATION_BEND(softplus)
 ACTIVATION_BEND(sin)
+ACTIVATION_BEND(sigmoid)
 
 static const activation *activation_read(bj_build *build, const bj_spec *spec) {
   static const activation activations[] = {
@@ -91,7 +116,10 @@ static const activation *activation_read(bj_build *build, const bj_spec *spec) {
       {act_silu_apply, act_silu_apply_bend},
       {act_softplus_apply, act_softplus_apply_bend},
       {act_sin_apply, act_sin_apply_bend},
+      {act_sigmoid_apply, act_sigmoid_apply_bend},
+      {act_leaky_relu_apply, NULL},
+      {act_selu_apply, NULL},
   };
-  return activations +
-         spec_choice(build, spec, "activation", "relu", "tanh", "elu", "gelu", "silu", "softplus", "sin", NULL);
+  return activations + spec_choice(build, spec, "activation", "relu", "tanh", "elu", "gelu", "silu", "softplus", "sin",
+                                   "sigmoid", "leaky_relu", "selu", NULL);
 }

@@ -50,6 +50,7 @@ static bj_status train_step(trainer *t, int *good, bj_error *error) {
   const bj_status status = train_loss(t, &loss, &shown, &weight, &n, error);
   if (status != BJ_OK) return status;
   real *gradient = t->gradient;
+  for (long i = 0; i < setup->n_frozen; i++) gradient[setup->frozen[i]] = 0;
   const double norm = weight > 0 ? sqrt(sum_of_squares(gradient, n_param)) / weight : 0;
   *good = isfinite(loss) && isfinite(norm);
   if (!*good) return BJ_OK;
@@ -65,6 +66,8 @@ static bj_status train_step(trainer *t, int *good, bj_error *error) {
         .gradient = gradient,
     };
     t->optimizer->kind->step(t->optimizer, &step);
+    for (long i = 0; i < setup->n_frozen; i++)
+      state->theta[setup->frozen[i]] = t->kept[i]; /* weight decay moves them */
   }
   /* a short memory at first, so that the average forgets the initial values */
   const double keep = fmin(setup->ema, (1 + state->step) / (10 + state->step));
@@ -198,6 +201,10 @@ static bj_status train_build(trainer *t, const bj_memory *memory, bj_error *erro
   if (status != BJ_OK) return status;
   t->optimizer = optimizer;
   t->schedule = schedule;
+  if (setup->n_frozen > 0) {
+    t->kept = build_alloc(&build, sizeof(real) * (size_t)setup->n_frozen);
+    for (long i = 0; i < setup->n_frozen; i++) t->kept[i] = t->state->theta[setup->frozen[i]];
+  }
   if (setup->objective) {
     t->gradient = build_alloc(&build, sizeof(real) * (size_t)t->params.flow->n_param);
     return BJ_OK;

@@ -15,6 +15,7 @@ typedef struct {
   const bj_workers *workers;
   real *prep;
   real *gradient; /* n_param: of the last step's loss */
+  real *kept;     /* n_frozen: the parameters that stay as they are */
   flow_space *spaces;
   int *order; /* rows of this epoch */
   double order_epoch;

@@ -58,6 +58,9 @@ naive_activation <- function(name) {
     elu = function(t) ifelse(t > 0, t, expm1(t)),
     gelu = function(t) t / 2 * (1 + tanh(sqrt(2 / pi) * (t + 0.044715 * t^3))),
     silu = function(t) t / (1 + exp(-t)),
+    sigmoid = function(t) 1 / (1 + exp(-t)),
+    leaky_relu = function(t) ifelse(t > 0, t, 0.01 * t),
+    selu = function(t) 1.0507009873554804934 * ifelse(t > 0, t, 1.6732632423543772848 * expm1(t)),
     softplus = function(t) log1p(exp(-abs(t))) + pmax(t, 0),
     sin = sin
   )

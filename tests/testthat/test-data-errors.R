@@ -110,7 +110,7 @@ test_that("points that do not fit the flow", {
   )
   expect_argument_error(
     logdensity(fit, data.frame(eruption = 1, waiting = 2)),
-    "`newdata` lacks the column eruptions.", "It has eruption and waiting."
+    "`newdata` lacks the column eruptions.", "It has eruption: is that the one?"
   )
   expect_argument_error(
     logdensity(fit, data.frame(a = 1, b = 2)),

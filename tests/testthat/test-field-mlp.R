@@ -2,7 +2,7 @@
 fine <- solver_tsit5(step = 0.04)
 
 test_that("perceptrons as fields pass the battery", {
-  for (activation in c("tanh", "softplus", "silu", "sin")) {
+  for (activation in c("tanh", "softplus", "silu", "sin", "sigmoid")) {
     expect_layer_ok(layer_continuous(field_mlp(5, activation), fine), d = 2, spread = 0.3)
   }
   # the second derivative of elu jumps at 0, where differences must not be taken: few evaluations, none meets it

@@ -497,7 +497,8 @@ test_that("points where the left side has no value have no density", {
   grDevices::pdf(NULL)
   withr::defer(grDevices::dev.off())
   zero <- given[1, , drop = FALSE]
-  expect_warning(plot(fit, "samples", data = at[1:2, ], condition = zero), "1 row of `data` has no",
+  matching <- transform(at[1:2, ], x = zero$x)
+  expect_warning(plot(fit, "samples", data = matching, condition = zero), "1 row of `data` has no",
     class = "bijectr_warning_outside"
   )
 })

@@ -1,4 +1,4 @@
-activations <- c("relu", "tanh", "elu", "gelu", "silu", "softplus", "sin")
+activations <- c("relu", "tanh", "elu", "gelu", "silu", "softplus", "sin", "sigmoid", "leaky_relu", "selu")
 
 test_that("all activations, in the battery", {
   for (activation in activations) {
@@ -71,6 +71,6 @@ test_that("wrong arguments are named", {
   expect_error(net_mlp(0), "width", class = "bijectr_error_argument")
   expect_error(net_mlp(c(3, 4), depth = 3), "width", class = "bijectr_error_argument")
   expect_error(net_mlp(depth = -1), "depth", class = "bijectr_error_argument")
-  expect_error(net_mlp(activation = "swish"), "activation", class = "bijectr_error_argument")
+  expect_error(net_mlp(activation = "swosh"), "activation", class = "bijectr_error_argument")
   expect_error(net_mlp(init = "zero"), "init", class = "bijectr_error_argument")
 })

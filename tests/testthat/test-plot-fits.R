@@ -32,7 +32,7 @@ test_that("a fan has the quantiles over a condition, others at typical or given 
   expect_equal(shown[["50%"]], predict(fit, data.frame(x = 0.5, z = shown$z, g = "b"), "median"))
   one <- fit_flow(log(dist) ~ speed, data = cars, members = "normal")
   expect_equal(range(plot(one, "fan")$speed), range(cars$speed))
-  expect_error(plot(fit, "fan", over = "g"), "condition of numbers", class = "bijectr_error_argument")
+  expect_error(plot(fit, "fan", over = "g", xlim = c(0, 1)), "conditions of numbers", class = "bijectr_error_argument")
   expect_error(plot(fit, "fan", at = list(w = 1)), "by name", class = "bijectr_error_argument")
   expect_error(plot(fit_flow(d$y, members = "normal"), "fan"), "by formula", class = "bijectr_error_argument")
   days <- transform(d, day = as.Date("2020-01-01") + seq_len(300))

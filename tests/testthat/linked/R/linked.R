@@ -1,0 +1,6 @@
+linked_handle <- function(flow) .Call(linked_new, flow)
+linked_size <- function(handle) .Call(linked_sizes, handle)
+linked_density <- function(handle, x, condition = NULL) .Call(linked_densities, handle, x, condition)
+linked_gradient <- function(handle, x, condition = NULL) .Call(linked_gradients, handle, x, condition)
+linked_draw <- function(handle, n, condition = NULL) .Call(linked_draws, handle, as.integer(n), condition)
+linked_total <- function(handle, x, times) .Call(linked_totals, handle, x, as.integer(times))
