@@ -75,6 +75,12 @@ meant <- function(x, known, text = "Did you mean {.val {near}}?") {
   gsub("([{}])", "\\1\\1", cli::format_inline(text))
 }
 
+# How nets start: a choice, or the standard deviation of normal draws.
+check_net_init <- function(init) {
+  if (is.numeric(init)) return(check_number(init, "init", min = 0, max = 1e6))
+  check_choice(init, c("identity", "uniform"), "init")
+}
+
 # Of a column that is lacking.
 NEAR_COLUMN <- "It has {.field {near}}: is that the one?"
 
@@ -115,6 +121,7 @@ check_unused <- function(...) {
 
 # An object of one of the package's families: "scalar", "layer", "net", "base".
 check_family <- function(x, family, name) {
+  if (missing(x)) stop_missing(name)
   if (!inherits(x, paste0("bijectr_", family))) {
     stop_arg(c(
       "{.arg {name}} must be a {family}, not {.obj_type_friendly {x}}.",

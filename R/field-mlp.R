@@ -9,7 +9,8 @@
 #' @param frequencies Number \eqn{m} of Fourier features of the time: beside \eqn{t} itself the net sees \eqn{\sin \pi k
 #'   t}{sin pi k t} and \eqn{\cos \pi k t}{cos pi k t}, \eqn{k = 1, \dots, m}.
 #' @param init `"identity"` starts the last layer at zero, where nothing moves; `"uniform"` draws all weights and biases
-#'   from \eqn{U(-1/\sqrt{n_{in}}, 1/\sqrt{n_{in}})}{U(-1/sqrt(n_in), 1/sqrt(n_in))}.
+#'   from \eqn{U(-1/\sqrt{n_{in}}, 1/\sqrt{n_{in}})}{U(-1/sqrt(n_in), 1/sqrt(n_in))}; a number draws all weights from
+#'   a normal distribution of that standard deviation, with biases of zero.
 #' @section Parameters:
 #' `W1`, `b1`, `W2`, ... of the layers. Columns of `W1`: the coordinates, \eqn{t}, its features (sine and cosine of
 #' \eqn{k = 1}, then of 2, ...), the conditions.
@@ -28,6 +29,6 @@ field_mlp <- function(width = c(64, 64), activation = "tanh", frequencies = 0, i
     width = vapply(width, check_count, integer(1), name = "width"),
     activation = check_activation(activation, names(which(ACTIVATIONS)), "activation"),
     frequencies = check_count(frequencies, "frequencies", min = 0, max = 1000),
-    init = check_choice(init, c("identity", "uniform"), "init")
+    init = check_net_init(init)
   )
 }

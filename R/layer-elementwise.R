@@ -24,6 +24,7 @@
 #' params(f)$layers[[1]][[3]]
 #' @export
 layer_elementwise <- function(scalar, shared = FALSE) {
+  check_given("scalar")
   shared <- check_flag(shared, "shared")
   if (is.list(scalar) && !inherits(scalar, "bijectr_spec")) {
     if (length(scalar) == 0) stop_arg("{.arg scalar} must hold one scalar bijection for each coordinate.")

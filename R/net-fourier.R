@@ -12,7 +12,8 @@
 #' @param m Number of frequencies.
 #' @param hidden Number of hidden units, or `NULL`.
 #' @param init `"identity"` starts `weight` at exactly zero; `"uniform"` draws it, as `hidden_weight` always is, from
-#'   \eqn{U(-1/\sqrt{n_{in}}, 1/\sqrt{n_{in}})}{U(-1/sqrt(n_in), 1/sqrt(n_in))}.
+#'   \eqn{U(-1/\sqrt{n_{in}}, 1/\sqrt{n_{in}})}{U(-1/sqrt(n_in), 1/sqrt(n_in))}; a number draws both from normal
+#'   distributions of that standard deviation, as bijx does with 0.01.
 #' @return A net: an object of class `bijectr_net`, for the `net` of [layer_coupling()], [layer_autoregressive()] and
 #'   others. It is a plain list and prints as the call that makes it.
 #' @family nets
@@ -24,6 +25,6 @@ net_fourier <- function(m = 3, hidden = NULL, init = c("identity", "uniform")) {
   new_spec("net", "fourier",
     m = check_count(m, "m", max = 1000),
     hidden = check_count(hidden, "hidden", null = TRUE),
-    init = check_choice(init, c("identity", "uniform"), "init")
+    init = check_net_init(init)
   )
 }

@@ -10,7 +10,8 @@
 #'   `"swish"`), `"softplus"`, `"sin"`, `"sigmoid"`, `"leaky_relu"` (of slope 0.01 below zero) or `"selu"`.
 #' @param init `"identity"` starts the last layer at exactly zero, so that the layer it serves starts at its initial
 #'   scalar; `"uniform"` draws all weights and biases from \eqn{U(-1/\sqrt{n_{in}}, 1/\sqrt{n_{in}})}{U(-1/sqrt(n_in),
-#'   1/sqrt(n_in))}, as the hidden layers always are.
+#'   1/sqrt(n_in))}, as the hidden layers then are too. Or a number: all weights are normal draws of that standard
+#'   deviation, and biases are zero; 0.01 is bijx's.
 #' @return A net: an object of class `bijectr_net`, for the `net` of [layer_coupling()], [layer_autoregressive()] and
 #'   others. It is a plain list and prints as the call that makes it.
 #' @family nets
@@ -32,7 +33,7 @@ perceptron <- function(width, depth, activation, init, prefix = "") {
   new_spec("net", "mlp",
     width = rep_len(width, depth),
     activation = check_activation(activation, names(ACTIVATIONS), of("activation")),
-    init = check_choice(init, c("identity", "uniform"), "init")
+    init = check_net_init(init)
   )
 }
 

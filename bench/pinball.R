@@ -51,8 +51,9 @@ methods <- list(
     c(pinball(test[[table$response]], t(apply(suppressWarnings(stats::predict(fit, test)), 1, sort))), NA)
   },
   gaulss = function(table, train, test) {
-    mean <- formula_of(table, "s(%s)")
-    if (length(table$smooth) == 1 && nrow(train) > 100) mean <- formula_of(table, "s(%s, k = 20)")
+    values <- min(vapply(train[table$smooth], function(x) length(unique(x)), 1L))
+    most <- if (length(table$smooth) == 1 && nrow(train) > 100) 20 else 10
+    mean <- formula_of(table, paste0("s(%s, k = ", min(most, values - 1), ")"))
     scale <- mean[-2]
     fit <- mgcv::gam(list(mean, scale), family = mgcv::gaulss(), data = train)
     at <- stats::predict(fit, test, type = "response")

@@ -15,6 +15,7 @@
 
 #include "field.h"
 #include "net-mlp-activation.h"
+#include "net-start.h"
 #include "num-carve.h"
 #include "num-gemm.h"
 #include "num-rows.h"
@@ -22,7 +23,8 @@
 #define FIELD_MAX_DEPTH 16
 
 typedef struct {
-  int depth, frequencies, zero_last;
+  int depth, frequencies;
+  net_start start;
   int width[FIELD_MAX_DEPTH + 2]; /* of layer l = 0 (the input), 1..depth, and of the output */
   int widest;
   const activation *act;
@@ -234,15 +236,12 @@ static void field_net_describe(const bj_field *field, bj_describe *out) {
   }
 }
 
-/* As net_mlp: U(-1/sqrt(fan_in), 1/sqrt(fan_in)); "identity" starts the last layer at zero. */
 static void field_net_init(const bj_field *field, real *theta, bj_rng *rng) {
   const field_net *self = field->self;
   for (int l = 0; l <= self->depth; l++) {
-    const int m = self->width[l + 1];
-    const int zero = self->zero_last && l == self->depth;
-    const real bound = 1 / sqrt((real)self->width[l]);
-    const long end = self->theta_b[l] + m;
-    for (long i = self->theta_w[l]; i < end; i++) theta[i] = zero ? 0 : bound * (2 * rng_uniform(rng) - 1);
+    const int k = self->width[l], m = self->width[l + 1], last = l == self->depth;
+    net_start_draw(&self->start, last, 0, k, (long)m * k, theta + self->theta_w[l], rng);
+    net_start_draw(&self->start, last, 1, k, m, theta + self->theta_b[l], rng);
   }
 }
 
@@ -255,7 +254,7 @@ static bj_status field_net_build(bj_field *field, const bj_spec *spec, bj_build 
   }
   self->depth = depth;
   self->frequencies = spec_count(build, spec, "frequencies", 0, 1000);
-  self->zero_last = !spec_choice(build, spec, "init", "identity", "uniform", NULL);
+  self->start = net_start_read(build, spec);
   self->act = activation_read(build, spec);
   if (!self->act->apply_bend) return spec_error(build, "field_mlp() wants an activation with two derivatives");
   self->width[0] = field->d + 1 + 2 * self->frequencies + field->n_condition;

@@ -6,13 +6,14 @@
  *   vjp: gf = W' gy (or H' W' gy), gW = gy f';  gphi = sum_k (gf_k cos(k phi) - gf_{m+k} sin(k phi))
  *        gx = gphi (-x_2, x_1) / |x|^2, and 0 at the origin, where the angle is 0 and has no derivative
  */
+#include "net-start.h"
 #include "num-carve.h"
 #include "num-gemm.h"
 #include "protocol.h"
 
 typedef struct {
   int m, n_feature, hidden; /* hidden: 0 if there is none */
-  int zero_last;
+  net_start start;
   const real *offset;
   long theta_hidden; /* weight comes first */
 } fourier;
@@ -121,10 +122,9 @@ static void fourier_describe(const bj_net *net, bj_describe *out) {
 static void fourier_init(const bj_net *net, real *theta, bj_rng *rng) {
   const fourier *self = net->self;
   const int fan_in = self->hidden > 0 ? self->hidden : self->n_feature;
-  for (long i = 0; i < net->n_param; i++) {
-    const real bound = 1 / sqrt((real)(i < self->theta_hidden ? fan_in : self->n_feature));
-    theta[i] = i < self->theta_hidden && self->zero_last ? 0 : bound * (2 * rng_uniform(rng) - 1);
-  }
+  const long n_hidden = net->n_param - self->theta_hidden;
+  net_start_draw(&self->start, 1, 0, fan_in, self->theta_hidden, theta, rng);
+  net_start_draw(&self->start, 0, 0, self->n_feature, n_hidden, theta + self->theta_hidden, rng);
 }
 
 static bj_status fourier_build(bj_net *net, const bj_spec *spec, const bj_net_request *request, bj_build *build) {
@@ -137,7 +137,7 @@ static bj_status fourier_build(bj_net *net, const bj_spec *spec, const bj_net_re
   self->hidden = spec_given(build, spec, "hidden") ? spec_count(build, spec, "hidden", 1, COUNT_MOST) : 0;
   self->n_feature = 2 * self->m + 1;
   self->offset = request->offset;
-  self->zero_last = spec_choice(build, spec, "init", "identity", "uniform", NULL) == 0;
+  self->start = net_start_read(build, spec);
   self->theta_hidden = size_product(build, net->n_out, self->hidden > 0 ? self->hidden : self->n_feature);
   net->n_param = self->theta_hidden + size_product(build, self->hidden, self->n_feature);
   MEASURE(fourier_carve, net);

@@ -14,6 +14,7 @@
 
 #include "net-mlp-activation.h"
 #include "net-mlp-small.h"
+#include "net-start.h"
 #include "num-carve.h"
 #include "num-gemm.h"
 #include "protocol.h"
@@ -36,7 +37,7 @@ typedef struct {
   const activation *act;
   mlp_linear *linear; /* n_linear */
   const real *offset;
-  int zero_last;
+  net_start start;
 } mlp;
 
 /* What linear layer l leaves, all but the last: h, act' (NULL with relu) and the gradient of what act takes. */
@@ -261,17 +262,13 @@ static void mlp_describe(const bj_net *net, bj_describe *out) {
   }
 }
 
-/* U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for weights and biases; "identity" starts the last layer at exactly zero. */
 static void mlp_init(const bj_net *net, real *theta, bj_rng *rng) {
   const mlp *self = net->self;
   for (int l = 0; l < self->n_linear; l++) {
     const mlp_linear *linear = self->linear + l;
-    const int zero = self->zero_last && l == self->n_linear - 1;
-    const real bound = 1 / sqrt((real)(linear->k > 0 ? linear->k : 1));
-    for (long i = 0; i < (long)linear->m * linear->k; i++) {
-      theta[linear->theta_w + i] = zero ? 0 : bound * (2 * rng_uniform(rng) - 1);
-    }
-    for (int i = 0; i < linear->m; i++) theta[linear->theta_b + i] = zero ? 0 : bound * (2 * rng_uniform(rng) - 1);
+    const int last = l == self->n_linear - 1;
+    net_start_draw(&self->start, last, 0, linear->k, (long)linear->m * linear->k, theta + linear->theta_w, rng);
+    net_start_draw(&self->start, last, 1, linear->k, linear->m, theta + linear->theta_b, rng);
   }
 }
 
@@ -330,7 +327,7 @@ static bj_status mlp_build(bj_net *net, const bj_spec *spec, const bj_net_reques
   self->masked = request->in_rank != NULL;
   self->n_rank = request->n_rank;
   self->offset = request->offset;
-  self->zero_last = spec_choice(build, spec, "init", "identity", "uniform", NULL) == 0;
+  self->start = net_start_read(build, spec);
   self->act = activation_read(build, spec);
   if (depth == 1 && !self->masked && !self->act->apply) self->small = small_find(request->n_in, request->n_out);
   for (int l = 0; l < self->n_linear; l++) {

@@ -63,15 +63,15 @@ static int spec_count(bj_build *build, const bj_spec *spec, const char *name, in
 static int spec_bool(bj_build *build, const bj_spec *spec, const char *name);
 /* The place, from 0, of the string among those that follow, whose last is NULL. */
 static int spec_choice(bj_build *build, const bj_spec *spec, const char *name, ...);
-/* n finite numbers; as many as there are, at least `min` whole numbers >= 1; the numbers 1, ..., n in any order, as 0,
- * ..., n - 1. */
+/* n finite numbers; *n whole numbers >= 1, at least `min`; the numbers 1, ..., n in any order, as 0, ..., n - 1. */
 static const double *spec_numbers(bj_build *build, const bj_spec *spec, const char *name, long n);
 static int *spec_counts(bj_build *build, const bj_spec *spec, const char *name, int min, int *n);
 static int *spec_permutation(bj_build *build, const bj_spec *spec, const char *name, int n);
 /* A spec (NULL after an error), and a list of at least `min` (*n = 0 after an error). */
 static const bj_spec *spec_part(bj_build *build, const bj_spec *spec, const char *name);
 static const bj_spec *spec_parts(bj_build *build, const bj_spec *spec, const char *name, int min, int *n);
-static int spec_listed(const bj_spec *spec, const char *name); /* whether it is a list, not one spec */
+static int spec_is_number(const bj_spec *spec, const char *name); /* whether it is one number, not a choice */
+static int spec_listed(const bj_spec *spec, const char *name);    /* whether it is a list, not one spec */
 
 /* ---- one call ---------------------------------------------------------------------------------------------------- */
 

@@ -32,6 +32,8 @@ test_that("errors name the user's own argument", {
   expect_error(coupling_flow(nn_depth = -1), "`nn_depth`", class = "bijectr_error_argument")
   expect_error(masked_autoregressive_flow(nn_activation = "rely"), "`nn_act", class = "bijectr_error_argument")
   expect_error(planar_flow(nn_width = 1.5), "`nn_width`", class = "bijectr_error_argument")
+  expect_error(layer_elementwise(), "`scalar` is missing", class = "bijectr_error_argument")
+  expect_error(layer_radial(), "`scalar` is missing", class = "bijectr_error_argument")
   expect_error(coupling_flow(scalar = 3), "`scalar` must be a scalar", class = "bijectr_error_argument")
 })
 

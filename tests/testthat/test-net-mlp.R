@@ -74,3 +74,24 @@ test_that("wrong arguments are named", {
   expect_error(net_mlp(activation = "swosh"), "activation", class = "bijectr_error_argument")
   expect_error(net_mlp(init = "zero"), "init", class = "bijectr_error_argument")
 })
+
+test_that("a number is the standard deviation of initial weights", {
+  set.seed(3)
+  spread <- function(net) {
+    p <- params(flow(layer_coupling(scalar_affine(), net), 4))$layers[[1]]$net
+    list(weights = unlist(p[grepl("^W", names(p))]), biases = unlist(p[grepl("^b", names(p))]))
+  }
+  start <- spread(net_mlp(c(100, 100), init = 0.01))
+  expect_equal(sd(start$weights), 0.01, tolerance = 0.03)
+  expect_lt(abs(mean(start$weights^3)) / 0.01^3, 0.2)
+  expect_gt(max(abs(start$weights)), 0.03)
+  expect_true(all(start$biases == 0))
+  expect_true(all(unlist(spread(net_mlp(5, init = 0))) == 0))
+  w <- params(flow(layer_radial_conditional(scalar_cubic_rational(), net_fourier(5, hidden = 80, init = 0.01)), 2))
+  expect_equal(sd(unlist(w$layers[[1]]$net)), 0.01, tolerance = 0.1)
+  field <- coef(flow(layer_continuous(field_mlp(c(80, 80), init = 0.2)), 2))
+  expect_equal(sd(field[grepl("W", names(field))]), 0.2, tolerance = 0.05)
+  expect_true(all(field[grepl("[.]b[0-9]", names(field))] == 0))
+  expect_error(net_mlp(init = -1), "`init` must be at least 0", class = "bijectr_error_argument")
+  expect_error(net_mlp(init = c(1, 2)), "`init` must be one number", class = "bijectr_error_argument")
+})

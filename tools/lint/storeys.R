@@ -11,7 +11,7 @@ function() {
     list("^(protocol\\.h|spec\\.c)", up_to(protocol)),
     list("^scalar-", up_to(protocol, "scalar-")),
     list("^net-", up_to(protocol, "net-")),
-    list("^field(-|\\.)", up_to(protocol, "field", "net-mlp-activation")),
+    list("^field(-|\\.)", up_to(protocol, "field", "net-mlp-activation", "net-start")),
     list("^solve(r-|-|\\.)", up_to(protocol, "solve", "field\\.h$")),
     list("^layer-", up_to(protocol, "scalar-", "net-", "field\\.h$", "solve\\.h$", "layer-")),
     list("^base-", up_to(protocol, "net-", "base-")),
