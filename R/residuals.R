@@ -64,9 +64,13 @@ fitted.bijectr_fit <- function(object, data = NULL, condition = NULL, ...) {
   check_object(object)
   rows <- rows_of_call(object, data, condition, parent.frame())
   if (object$d_condition == 0) return(flow_response(object, rows$data, NULL))
-  by_formula <- !is.null(object$condition$model)
-  flow_response(object, if (by_formula) rows$data else rows$condition, NULL)
+  flow_response(object, given_of_rows(object, rows), NULL)
 }
+
+# Of the rows of rows_of_call() what the fit is given.
+given_of_rows <- function(fit, rows) if (is.null(fit$condition$model)) rows$condition else rows$data
+
+conditions_of_call <- function(fit, envir) given_of_rows(fit, rows_of_call(fit, NULL, NULL, envir))
 
 #' @rdname residuals.bijectr_fit
 #' @export

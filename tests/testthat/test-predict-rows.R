@@ -219,3 +219,17 @@ test_that("the rows of a fit are found by its call, or asked for", {
   expect_error(AIC(fit), "compare_flows", class = "bijectr_error_argument")
   expect_error(BIC(fit), "compare_flows", class = "bijectr_error_argument")
 })
+
+test_that("a conditional fit is simulated at the conditions of its data", {
+  given <- fit_flow(eruptions ~ waiting, faithful, members = "normal")
+  sets <- simulate(given, 2, seed = 1)
+  expect_identical(lapply(sets, dim), list(sim_1 = c(272L, 1L), sim_2 = c(272L, 1L)))
+  expect_gt(cor(sets$sim_1$eruptions, faithful$waiting), 0.8)
+  expect_identical(sets$sim_2, simulate(given, 2, seed = 1, condition = faithful, n = 272)$sim_2)
+  gaps <- fit_flow(Ozone ~ Wind, airquality, na.action = na.omit, members = "normal")
+  expect_identical(nrow(simulate(gaps)[[1]]), 116L)
+  apart <- fit_flow(faithful["eruptions"], condition = faithful["waiting"], members = "normal")
+  expect_identical(nrow(simulate(apart)[[1]]), 272L)
+  expect_error(simulate(given, 1, n = 5), "`condition` is missing", class = "bijectr_error_argument")
+  expect_identical(nrow(simulate(given, 1, n = 5, condition = data.frame(waiting = 60))[[1]]), 5L)
+})
