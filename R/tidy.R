@@ -128,3 +128,20 @@ as_draws.bijectr_flow <- function(x, condition = NULL, n = 4000, ...) {
   z <- matrix(as.double(unlist(columns, use.names = FALSE)), n, dimnames = list(NULL, labels))
   posterior::as_draws_matrix(z)
 }
+
+#' @rdname fit-tidiers
+#' @param model A fit by formula.
+#' @param type A type of [predict()][predict.bijectr_flow()] that has one value a row, or `"probability"` of levels.
+#' @details The method of `marginaleffects::get_predict()` lets \pkg{marginaleffects} predict, compare and differentiate
+#'   by fits; after `options(marginaleffects_model_classes = "bijectr_fit")` its `predictions()`, `comparisons()` and
+#'   `slopes()` take them, with `newdata =` and `vcov = FALSE`: there are no standard errors of neural parameters.
+#' @exportS3Method marginaleffects::get_predict
+get_predict.bijectr_fit <- function(model, newdata, type = "response", ...) {
+  value <- stats::predict(model, newdata, type = type %||% "response")
+  if (is.null(dim(value))) return(data.frame(rowid = seq_along(value), estimate = as.double(value)))
+  names <- colnames(value)
+  if (length(dim(value)) != 2 || is.null(names)) stop_arg("{.val {type}} has more than one value a row of {.arg newdata}.")
+  data.frame(
+    rowid = rep(seq_len(nrow(value)), ncol(value)), group = rep(names, each = nrow(value)), estimate = as.vector(value)
+  )
+}

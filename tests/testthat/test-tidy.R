@@ -71,3 +71,15 @@ test_that("draws of a flow are draws of posterior", {
   expect_identical(posterior::variables(one), "eruptions")
   expect_error(posterior::as_draws(given, faithful), "one row", class = "bijectr_error_argument")
 })
+
+test_that("marginaleffects is given one value a row, or one a row and level", {
+  set.seed(9)
+  given <- fit_flow(mpg ~ wt, mtcars, members = "normal")
+  new <- data.frame(wt = 2:4)
+  expect_identical(get_predict.bijectr_fit(given, new), data.frame(rowid = 1:3, estimate = predict(given, new)))
+  levels <- fit_flow(Species ~ Petal.Width, iris, members = "linear")
+  value <- get_predict.bijectr_fit(levels, iris[1:2, ], "probability")
+  expect_identical(value$group, rep(levels(iris$Species), each = 2))
+  expect_equal(as.vector(tapply(value$estimate, value$rowid, sum)), c(1, 1))
+  expect_error(get_predict.bijectr_fit(given, new, "draws"), "more than one value", class = "bijectr_error_argument")
+})
