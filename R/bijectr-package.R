@@ -24,7 +24,9 @@
 #' * **Settle**: [bijectr-options], and [bijectr-conditions] for what warnings and errors mean and how to switch them
 #'   off.
 #'
-#' `vignette("bijectr")` is the start, `vignette("tables")` goes from a data frame to a distribution.
+#' `vignette("bijectr")` is the start, `vignette("tables")` goes from a data frame to a distribution,
+#' `vignette("which")` says which flow when and answers questions. The scripts of all vignettes are in
+#' `system.file("doc", package = "bijectr")`, and run there.
 #'
 #' Attaching the package makes [sample()] generic; for all but flows and fits it is that of base R. `set.seed()` governs
 #' everything random: initial parameters, which rows are held out, the order of batches, noise, and draws. Results do

@@ -22,16 +22,38 @@ RED <- "#E6550D"
 PALE <- "grey70"
 
 # The value of `expr`, which takes long: it is read from precomputed/<name>.rds. With the environment variable
-# BIJECTR_FULL set, as `make vignettes FULL=1` does, it is computed anew and saved there.
-full_run <- function(name, expr) {
-  file <- file.path("precomputed", paste0(name, ".rds"))
-  if (nzchar(Sys.getenv("BIJECTR_FULL"))) {
-    dir.create("precomputed", showWarnings = FALSE)
-    saveRDS(expr, file, compress = "xz")
-  } else if (!file.exists(file)) {
-    stop(file, " is missing: run `make vignettes FULL=1`")
+# BIJECTR_FULL set, as `make vignettes FULL=1` does, it is computed anew and saved there, with the instruction set that
+# made it. Where the folder is missing, as it is beside the scripts of the installed package, it is computed.
+full_run <- local({
+  used <- character()
+  function(name, expr) {
+    if (missing(name)) return(used)
+    file <- file.path("precomputed", paste0(name, ".rds"))
+    anew <- nzchar(Sys.getenv("BIJECTR_FULL"))
+    if (!anew && !dir.exists("precomputed")) return(expr)
+    if (anew) {
+      dir.create("precomputed", showWarnings = FALSE)
+      attr(expr, "isa") <- getOption("bijectr.isa", "the widest of its machine")
+      saveRDS(expr, file, compress = "xz")
+    } else if (!file.exists(file)) {
+      stop(file, " is missing: run `make vignettes FULL=1`")
+    }
+    used <<- c(used, name)
+    value <- readRDS(file)
+    attr(value, "isa") <- NULL
+    value
   }
-  readRDS(file)
+})
+
+# What a page says at its end of the results that it did not compute.
+stored_note <- function() {
+  if (!length(full_run())) return("")
+  paste0(
+    "*Stored results.* The values of `full_run(\"", paste(full_run(), collapse = "\"`, `\""), "\")` take minutes: they ",
+    "were computed once and are stored in the sources of the package, and so are the times among them. ",
+    "`make vignettes FULL=1` computes them anew; on another instruction set (`?bijectr-options`) last digits differ, ",
+    "and what long trainings make of these."
+  )
 }
 
 source("toy-data.R")
