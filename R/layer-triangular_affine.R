@@ -17,7 +17,9 @@
 #'
 #' @param lower If `TRUE` the lower triangle, otherwise the upper one.
 #' @param weight_norm If `TRUE` the rows of the matrix are normalised.
-#' @param init `"identity"` or `"glorot"`.
+#' @param init `"identity"` or `"glorot"`; or a matrix of \eqn{d \times d}{d x d} numbers, whose entries beside the
+#'   diagonal `tri` starts at, or a function of \eqn{d} that gives one, as `function(d) matrix(rnorm(d^2, sd = 0.1), d)`,
+#'   which is called when the layer becomes part of a flow.
 #' @return A layer: an object of class `bijectr_layer`, for the `layers` of [flow()] and [fit_flow()]. It is a plain
 #'   list and prints as the call that makes it.
 #' @references Salimans, Kingma (2016), *Weight normalization*, arXiv:1602.07868. Glorot, Bengio (2010), *Understanding
@@ -31,6 +33,21 @@
 layer_triangular_affine <- function(lower = TRUE, weight_norm = FALSE, init = c("identity", "glorot")) {
   new_spec("layer", "triangular_affine",
     lower = check_flag(lower, "lower"), weight_norm = check_flag(weight_norm, "weight_norm"),
-    init = check_choice(init, c("identity", "glorot"), "init")
+    init = check_triangular_init(init)
   )
+}
+
+check_triangular_init <- function(init) {
+  if (is.function(init) || is.numeric(init)) init else check_choice(init, c("identity", "glorot"), "init")
+}
+
+#' @export
+resolve.bijectr_layer_triangular_affine <- function(layer, d, d_condition) {
+  if (is.character(layer$init)) return(list(layer))
+  start <- if (is.function(layer$init)) layer$init(d) else layer$init
+  if (!is.numeric(start) || !is.matrix(start) || any(dim(start) != d) || !all(is.finite(start))) {
+    stop_arg("{.arg init} must give a matrix of {d} x {d} finite numbers, not {.obj_type_friendly {start}}.")
+  }
+  layer$init <- matrix(as.double(start), d)
+  list(layer)
 }

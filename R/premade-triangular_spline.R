@@ -9,7 +9,8 @@
 #' @param knots Number of inner knots of each spline on \eqn{[-1, 1]}, with free slopes at both ends, see
 #'   [scalar_rq_spline()].
 #' @param tanh_max_val Where the tails of [scalar_leaky_tanh()] begin.
-#' @param init Initial matrices, see [layer_triangular_affine()]: `"glorot"` as FlowJAX, or `"identity"`.
+#' @param init Initial matrices, see [layer_triangular_affine()]: `"glorot"` as FlowJAX, `"identity"`, or a function of
+#'   the number of coordinates, which is called for each layer.
 #' @inheritParams coupling_flow
 #' @return A layer for [flow()] and [fit_flow()].
 #' @references Durkan, Bekasov, Murray, Papamakarios (2019), *Neural spline flows*, arXiv:1906.04032. Ward (2022),
@@ -25,7 +26,7 @@ triangular_spline_flow <- function(flow_layers = 8, knots = 8, tanh_max_val = 3,
   spline <- scalar_rq_spline(knots = knots, interval = c(-1, 1), boundary = "free")
   layer <- layer_chain(
     layer_elementwise(scalar_chain(squash, spline, scalar_invert(squash))),
-    layer_triangular_affine(weight_norm = TRUE, init = check_choice(init, c("glorot", "identity"), "init")),
+    layer_triangular_affine(weight_norm = TRUE, init = if (is.character(init)) init[1] else init),
     layer_additive_condition()
   )
   stack_flow(layer, flow_layers, invert)

@@ -38,6 +38,7 @@ format_value <- function(v, most = 6, digits = 6) {
     return(paste0("list(", paste(vapply(v, format_value, character(1), most, digits), collapse = ", "), ")"))
   }
   if (length(v) == 0) return(deparse(v))
+  if (is.function(v)) return(paste(trimws(deparse(v)), collapse = " "))
   if (length(v) > most) return(paste(length(v), if (is.numeric(v)) "numbers" else "values"))
   shown <- if (is.character(v)) {
     encodeString(v, quote = "\"")

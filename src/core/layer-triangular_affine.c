@@ -16,6 +16,7 @@
 typedef struct {
   int upper, weight_norm;
   int start_glorot;
+  const double *start; /* d x d, whose triangle without the diagonal is the start of tri; NULL: none is given */
 } triangular_affine;
 
 #define TRIANGULAR_FLOOR BY_REAL(1e-100, 1e-12f)
@@ -114,7 +115,8 @@ static bj_status triangular_run_vjp(const bj_layer *layer, const bj_pass *pass, 
 
 LAYER_DIRECTIONS(triangular, triangular_run)
 
-/* Unit diagonal and scale; off the diagonal 0, or U(-b, b) with Glorot and Bengio's b = sqrt(6 / (d + d)). */
+/* Unit diagonal and scale; off the diagonal 0, or U(-b, b) with Glorot and Bengio's b = sqrt(6 / (d + d)), or what is
+ * given. */
 static void triangular_init(const bj_layer *layer, real *theta, bj_rng *rng) {
   const triangular_affine *self = layer->self;
   const int d = layer->d;
@@ -128,6 +130,8 @@ static void triangular_init(const bj_layer *layer, real *theta, bj_rng *rng) {
         *t = inverse_softplus(1);
       } else if (inside && self->start_glorot) {
         *t = bound * (2 * rng_uniform(rng) - 1);
+      } else if (inside && self->start) {
+        *t = self->start[i + (long)j * d];
       }
     }
     if (self->weight_norm) theta[d + (long)d * d + j] = inverse_softplus(1);
@@ -146,7 +150,11 @@ static bj_status triangular_build(bj_layer *layer, const bj_spec *spec, bj_build
   const long d = layer->d, square = size_product(build, d, d);
   self->upper = !spec_bool(build, spec, "lower");
   self->weight_norm = spec_bool(build, spec, "weight_norm");
-  self->start_glorot = spec_choice(build, spec, "init", "identity", "glorot", NULL);
+  if (spec_has_numbers(spec, "init")) {
+    self->start = spec_numbers(build, spec, "init", square);
+  } else {
+    self->start_glorot = spec_choice(build, spec, "init", "identity", "glorot", NULL);
+  }
   layer->n_param = d + square + (self->weight_norm ? d : 0);
   layer->n_prep = square + 1;
   layer->n_work = CHUNK_ROWS(d);

@@ -16,7 +16,7 @@ typedef struct {
 } net_start;
 
 INLINE net_start net_start_read(bj_build *build, const bj_spec *spec) {
-  if (spec_is_number(spec, "init")) {
+  if (spec_has_numbers(spec, "init")) {
     return (net_start){.normal = 1, .sd = spec_real(build, spec, "init", 0, 1e6)};
   }
   return (net_start){.zero_last = spec_choice(build, spec, "init", "identity", "uniform", NULL) == 0};

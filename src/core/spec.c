@@ -177,9 +177,9 @@ static const bj_spec *spec_parts(bj_build *build, const bj_spec *spec, const cha
   return good ? entry->specs : NULL;
 }
 
-static int spec_is_number(const bj_spec *spec, const char *name) {
+static int spec_has_numbers(const bj_spec *spec, const char *name) {
   const bj_entry *entry = entry_at(spec, name);
-  return entry && entry->type == BJ_ENTRY_NUMBERS && entry->n == 1;
+  return entry && entry->type == BJ_ENTRY_NUMBERS && entry->n > 0;
 }
 
 static int spec_listed(const bj_spec *spec, const char *name) {

@@ -64,3 +64,21 @@ test_that("wrong arguments are named", {
   expect_error(layer_triangular_affine(weight_norm = NA), "weight_norm", class = "bijectr_error_argument")
   expect_error(layer_triangular_affine(init = "zero"), "init", class = "bijectr_error_argument")
 })
+
+test_that("a function of the number of coordinates gives the start, layer by layer", {
+  start <- function(d) matrix(seq_len(d^2) / 10, d)
+  f <- flow(layer_triangular_affine(init = start), 3)
+  tri <- params(f)$layers[[1]]$tri
+  expect_identical(tri[lower.tri(tri)], start(3)[lower.tri(tri)])
+  expect_equal(softplus(diag(tri)), rep(1, 3))
+  expect_true(all(tri[upper.tri(tri)] == 0))
+  expect_identical(params(flow(layer_triangular_affine(init = start(3)), 3)), params(f))
+  set.seed(4)
+  stack <- flow(triangular_spline_flow(flow_layers = 2, init = function(d) matrix(rnorm(d^2), d)), 2)
+  off <- coef(stack)[grepl("tri\\[2,1\\]", names(coef(stack)))]
+  expect_length(unique(off), 2)
+  expect_error(flow(layer_triangular_affine(init = function(d) 1:3), 3), "3 x 3 finite", class = "bijectr_error_argument")
+  expect_error(flow(layer_triangular_affine(init = diag(2)), 3), "3 x 3 finite", class = "bijectr_error_argument")
+  expect_error(layer_triangular_affine(init = "zero"), "`init` must be one of", class = "bijectr_error_argument")
+  expect_output(print(layer_triangular_affine(init = function(d) diag(d))), "function", fixed = TRUE)
+})
