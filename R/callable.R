@@ -8,6 +8,7 @@ callable_parts <- function(flow) {
   }
   check_object(flow)
   check_one_flow(flow, "A handle for C")
+  if (is_whole(flow)) stop_arg("A handle for C is of a flow with a density, not of whole numbers.")
   standard <- vapply(seq_len(flow$d_condition), function(j) {
     codec <- flow$condition$codecs[[j]]
     if (!inherits(codec, "bijectr_codec_standard")) return(c(0, 1, -Inf, Inf))

@@ -69,7 +69,9 @@ meant <- function(x, known, text = "Did you mean {.val {near}}?") {
   x <- x[!is.na(x) & nzchar(x)]
   if (!length(x) || !length(known)) return(NULL)
   away <- utils::adist(x, known, ignore.case = TRUE)
-  near <- known[apply(away, 2, min) <= max(1, min(nchar(x)) %/% 3)]
+  sorted <- function(words) vapply(strsplit(tolower(words), ""), function(s) paste(sort(s), collapse = ""), "")
+  swapped <- sorted(known) %in% sorted(x) # two letters in each other's place are two edits
+  near <- known[apply(away, 2, min) <= ifelse(swapped, 2, max(1, min(nchar(x)) %/% 3))]
   if (!length(near)) near <- known[nchar(x[1]) > 3 & startsWith(tolower(known), tolower(x[1]))]
   if (!length(near) || length(near) > 3) return(NULL)
   gsub("([{}])", "\\1\\1", cli::format_inline(text))

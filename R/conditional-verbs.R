@@ -130,6 +130,15 @@ spread_size.bijectr_part <- function(object) RESPONSE_DRAWS
 #' @export
 points_spread.bijectr_part <- function(object, n, condition) drawn_spread(object, n, condition)
 
+# What a conditional distribution is given.
+given_values_text <- function(part) {
+  labels <- coordinate_labels(part$of)
+  paste(vapply(part$fixed, function(j) {
+    value <- decode(part$of$codecs[[j]], part$given[, j])
+    paste(labels[j], "=", shorten_list(if (is.numeric(value)) format_values(value) else as.character(value)))
+  }, ""), collapse = ", ")
+}
+
 #' @export
 print.bijectr_part <- function(x, ...) {
   check_object(x)
@@ -138,11 +147,7 @@ print.bijectr_part <- function(x, ...) {
   conditional <- inherits(x, "bijectr_conditional")
   cat("<", if (conditional) "conditional" else "marginal", " distribution> ", format_coordinates(x), "\n", sep = "")
   if (conditional) {
-    values <- vapply(x$fixed, function(j) {
-      value <- decode(of$codecs[[j]], x$given[, j])
-      paste(labels[j], "=", shorten_list(if (is.numeric(value)) format_values(value) else as.character(value)))
-    }, "")
-    cat(strwrap(paste(values, collapse = ", "), initial = "  given:   ", prefix = strrep(" ", 11)), sep = "\n")
+    cat(strwrap(given_values_text(x), initial = "  given:   ", prefix = strrep(" ", 11)), sep = "\n")
     kind <- if (any(vapply(of$roles[x$fixed], function(role) role$kind != "line", NA))) "density or probability" else
       "density"
     cat("  log ", kind, " of what is given: ", shorten_list(format_nats(x$log_evidence)), "\n", sep = "")

@@ -35,8 +35,9 @@ points_cdf <- function(object, points, condition, lower_tail, log_p) UseMethod("
 #' @export
 points_cdf.bijectr_flow <- function(object, points, condition, lower_tail, log_p) {
   x <- column(points, 1)
+  if (!length(x)) return(numeric())
   end <- is.infinite(x)
-  back <- native_map(object, matrix(ifelse(end, 0, x)), condition, inverse = TRUE)
+  back <- native_map(object, matrix(replace(x, end, 0)), condition, inverse = TRUE)
   z <- back$value[, 1]
   increasing <- flow_increases(object, condition)
   direction <- if (increasing) 1 else -1

@@ -9,8 +9,8 @@
 #' @param object A flow, a fit, or a [conditional()] or [marginal()] distribution of it.
 #' @param condition Values of the conditioning variables, as in [logdensity()]: a distribution for each row. Of flows
 #'   without conditions there is one distribution.
-#' @return A vector of class `distribution`. Means and covariances are those of [predict()][predict.bijectr_flow()], and
-#'   so need random numbers where there are several coordinates; the other functions need one coordinate, but
+#' @return A vector of class `distribution`. Means and covariances are those of [predict()][predict.bijectr_flow()]:
+#'   covariances, and means of several coordinates, are by draws. The other functions need one coordinate, but
 #'   `density()` and `generate()`.
 #' @family methods
 #' @examplesIf requireNamespace("distributional", quietly = TRUE)
@@ -32,7 +32,8 @@ dist_flow <- function(object, condition = NULL) {
     n <- if (is_part(object)) count_given(object) else 1
     if (n > 1) stop_arg("{.arg object} must be a distribution of one given row, not {n}.")
   }
-  given <- lapply(seq_len(n), function(i) if (object$d_condition > 0) repeat_given(condition, i))
+  # of one row conditions may be a vector
+  given <- if (n == 1) list(condition) else lapply(seq_len(n), function(i) repeat_given(condition, i))
   elements <- lapply(given, function(row) list(object = object, condition = row))
   distributional::new_dist(element = elements, class = "dist_bijectr")
 }
@@ -46,8 +47,8 @@ dist_parts <- function(x) {
 #' @export
 format.dist_bijectr <- function(x, ...) paste0("flow[", dist_parts(x)$object$d, "d]")
 
-# Points of several coordinates come as a list of a matrix, as for all of the package's distributions.
-dist_points <- function(at) if (is.list(at) && !is.data.frame(at)) at[[1]] else at
+# Points of several coordinates come as a list of matrices, or of the rows of one.
+dist_points <- function(at) if (is.list(at) && !is.data.frame(at)) do.call(rbind, at) else at
 
 #' @importFrom stats density
 #' @export

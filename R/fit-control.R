@@ -26,8 +26,8 @@
 #' @param keep_best Return the parameters of the best validation (else the last ones; so it is without held-out rows).
 #' @param clip Gradients with a larger global norm are scaled down to it; `NULL`: never.
 #' @param freeze Parameters that are not trained and stay as they are, at their initial values or as in the flow that is
-#'   the `layers` of [fit_flow()]: beginnings of the names that [coef()][params()] gives them, as `"base"`, `"layers.2"`
-#'   or `"layers.2.net.W1"`. `NULL`: none.
+#'   the `layers` of [fit_flow()]: the names that [coef()][params()] gives them, without the places in brackets, or
+#'   whole parts of these from the left, as `"base"`, `"layers.2"` or `"layers.2.net.W1"`. `NULL`: none.
 #' @param ema Decay of an exponential moving average of the parameters, which is then what is validated and returned;
 #'   0: none.
 #' @param noise Noise regularisation: in each step every row of the batch is moved by a fresh normal draw, `noise`

@@ -18,8 +18,8 @@
 #' @param lower If `TRUE` the lower triangle, otherwise the upper one.
 #' @param weight_norm If `TRUE` the rows of the matrix are normalised.
 #' @param init `"identity"` or `"glorot"`; or a matrix of \eqn{d \times d}{d x d} numbers, whose entries beside the
-#'   diagonal `tri` starts at, or a function of \eqn{d} that gives one, as `function(d) matrix(rnorm(d^2, sd = 0.1), d)`,
-#'   which is called when the layer becomes part of a flow.
+#'   diagonal `tri` starts at, or a function of \eqn{d} that gives one, as `function(d) matrix(rnorm(d^2, sd = 0.1),
+#'   d)`, which is called when the layer becomes part of a flow.
 #' @return A layer: an object of class `bijectr_layer`, for the `layers` of [flow()] and [fit_flow()]. It is a plain
 #'   list and prints as the call that makes it.
 #' @references Salimans, Kingma (2016), *Weight normalization*, arXiv:1602.07868. Glorot, Bengio (2010), *Understanding

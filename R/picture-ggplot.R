@@ -1,8 +1,6 @@
 # Pictures, see picture.R, as plots of ggplot2: items are layers, panels are facets. Facets share their scales, so that
 # panels whose axes have labels of their own lie at places of their own on that axis, far from all others.
 
-TICKED_APART <- 1e5
-
 #' @rdname plot.bijectr_flow
 #' @param object As `x`.
 #' @exportS3Method ggplot2::autoplot
@@ -85,13 +83,15 @@ gg_facets <- function(picture) {
 spread_ticks <- function(picture) {
   panels <- picture$panels
   if (length(panels) == 1) return(panels)
+  # beyond all that other panels show
+  apart <- 10 * max(1, abs(unlist(lapply(panels, `[`, c("xlim", "ylim")))))
   lapply(seq_along(panels), function(k) {
     panel <- panels[[k]]
     place <- if (picture$edges) panel_place(k, picture) else list(.row = k, .column = k)
     for (axis in c("x", "y")) {
       ticks <- panel[[paste0(axis, "ticks")]]
       at <- as.integer(place[[if (axis == "x") ".column" else ".row"]])
-      if (!is.null(ticks)) panel <- shift_panel(panel, axis, ticks, at * TICKED_APART - ticks$at[1])
+      if (length(ticks$at)) panel <- shift_panel(panel, axis, ticks, at * apart - ticks$at[1])
     }
     panel
   })
@@ -159,6 +159,8 @@ gg_axis <- function(panels, axis, room) {
   if (!length(own)) return(scale(expand = expand))
   at <- unlist(lapply(own, `[[`, "at"))
   labels <- unlist(lapply(own, function(ticks) as.character(ticks$labels)))
+  labels <- labels[!duplicated(at)] # panels share axes
+  at <- at[!duplicated(at)]
   scale(
     expand = expand,
     breaks = function(limits) {

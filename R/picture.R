@@ -68,7 +68,7 @@ item_rule <- function(h = NULL, v = NULL, col = "grey40", lty = 1, lwd = 1) {
 }
 
 # A colour without its transparency.
-opaque <- function(color) substr(color, 1, 7)
+opaque <- function(color) grDevices::rgb(t(grDevices::col2rgb(color)), maxColorValue = 255)
 
 # ---- base graphics ---------------------------------------------------------------------------------------------------
 
@@ -110,7 +110,8 @@ draw_picture <- function(picture, add = FALSE) {
 add_picture <- function(picture) {
   if (length(picture$panels) > 1) stop_arg("{.code add = TRUE} is for pictures of one panel.")
   if (grDevices::dev.cur() == 1) stop_arg("{.code add = TRUE} needs a plot to draw into.")
-  for (item in picture$panels[[1]]$items) map <- draw_item(item, add = TRUE)
+  map <- NULL
+  for (item in picture$panels[[1]]$items) map <- draw_item(item, add = TRUE) %||% map
   picture$shown %||% map
 }
 
@@ -143,14 +144,14 @@ draw_panel <- function(panel, k, picture) {
 }
 
 draw_axis <- function(side, ticks) {
-  if (is.null(ticks)) return(graphics::axis(side, las = if (side == 1) 0 else 1))
+  if (!length(ticks$at)) return(graphics::axis(side, las = if (side == 1) 0 else 1))
   graphics::axis(side, ticks$at, ticks$labels, las = if (side == 1) 0 else 1)
 }
 
 # On which line of the margin the name of the y axis clears the numbers beside it.
 y_label_line <- function(panel, least = 0) {
   if (!nzchar(panel$ylab) && is.null(panel$yticks)) return(least)
-  labels <- if (is.null(panel$yticks)) format(pretty(panel$ylim), trim = TRUE) else panel$yticks$labels
+  labels <- if (length(panel$yticks$at)) panel$yticks$labels else format(pretty(panel$ylim), trim = TRUE)
   # as wide as letters mostly are: strings can be measured only where there is a plot
   inches <- 0.6 * graphics::par("cin")[1] * max(nchar(labels))
   max(least, 1.3 + inches / graphics::par("mai")[2] * graphics::par("mar")[2])

@@ -67,7 +67,9 @@ item_data <- function(data, key = NULL, pch = 20) {
 
 # Density levels whose regions hold the given shares of the distribution, from the densities at draws.
 region_levels <- function(density_at_draws, shares) {
-  stats::setNames(stats::quantile(density_at_draws, 1 - shares, na.rm = TRUE, names = FALSE), paste0(100 * shares, "%"))
+  stats::setNames(stats::quantile(density_at_draws, 1 - shares, na.rm = TRUE, names = FALSE),
+    if (length(shares)) paste0(100 * shares, "%") else character()
+  )
 }
 
 # Where a density is flat, shares have no lines of their own.

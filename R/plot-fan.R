@@ -45,6 +45,7 @@ first_of_numbers <- function(rows, names) {
 # Where a picture looks along the condition: list(values, at, place, ticks), values in its class, their places on the
 # axis, and a function that gives the places of others. `half`: half the width of a bar at a place, or NULL for curves.
 fan_grid <- function(x, xlim, name) {
+  if (all(is.na(x))) stop_arg("{.arg data} have no values of {.field {name}}.")
   if (is_plain_column(x)) {
     xlim <- xlim %||% range(as.double(x), na.rm = TRUE)
     at <- seq(xlim[1], xlim[2], length.out = 101)
@@ -94,9 +95,10 @@ fan_of_numbers <- function(fit, new, rows, window) {
       fan_area(window$x, qj[, 1], qj[, 5], FAN_COLORS[1], "90 %"),
       fan_area(window$x, qj[, 2], qj[, 4], FAN_COLORS[2], "50 %"),
       fan_curve(window$x, qj[, 3], window$col, "median"),
-      if (length(own)) item_points(window$place, own, DATA_COLOR, "data")
+      if (length(own)) item_points(window$place, y[, j], DATA_COLOR, "data")
     )
-    ylim <- range(shown_range(own[is.finite(own)], NULL), qj, finite = TRUE)
+    own <- own[is.finite(own)]
+    ylim <- range(if (length(own)) shown_range(own, NULL), qj, finite = TRUE)
     fan_panel(window, items, ylim, labels[j], yticks = axis_ticks(whole$codecs[[j]], ylim))
   })
   shown <- matrix(q, nrow(q))
@@ -128,7 +130,7 @@ fan_others <- function(rows, names, at) {
     if (!is.null(at[[name]])) return(at[[name]][1])
     x <- rows[[name]]
     x <- x[!is.na(x)]
-    if (is.numeric(x)) return(sort(x)[(length(x) + 1) %/% 2])
+    if (is_plain_column(x)) return(sort(x)[(length(x) + 1) %/% 2])
     x[match(names(which.max(table(as.character(x)))), as.character(x))]
   })
 }

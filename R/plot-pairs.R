@@ -16,9 +16,8 @@ pairs_picture <- function(draws, data, window) {
       items <- if (i == j) {
         pairs_histogram(draws[, i], data[, i], limits[[i]])
       } else if (i > j) {
-        list(
-          item_points(seen[, j], seen[, i], window[["col"]] %||% DRAW_COLOR, cex = 0.4), item_data(data[, c(j, i)])
-        )
+        own <- if (!is.null(data)) data[, c(j, i), drop = FALSE]
+        list(item_points(seen[, j], seen[, i], window[["col"]] %||% DRAW_COLOR, cex = 0.4), item_data(own))
       } else {
         list(item_map(kernel_surface(draws[, j], draws[, i]), window$colors))
       }

@@ -15,6 +15,7 @@
 #' @param condition Conditions of the draws: one row, or `n`. Of a conditional fit they must be given.
 #' @param coordinates Names or numbers of the columns to show; by default the first 12, or 5 of pairs.
 #' @param main Title. `NULL`: none.
+#' @param add As in [plot()][plot.bijectr_flow()] of a flow.
 #' @param ... For `"fan"`: `over`, `at`, `xlim`, `ylim`, `xlab`, `ylab` and `col`. For distributions of one or two
 #'   columns of numbers with densities: what [plot()][plot.bijectr_flow()] of a flow takes.
 #' @return The draws that were shown, a data frame, invisibly.
@@ -42,14 +43,15 @@ make_picture.bijectr_table <- function(x, type = "density", n = 2000, data = NUL
   if (type == "fan") return(fan_picture(x, envir, data = data, main = main, ...))
   if (type == "check") return(check_picture(x, envir, data, condition, main, ...))
   check_unused(...)
-  draws_picture(x, x$roles, type, check_count(n, "n"), data, condition, coordinates, main)
+  draws_picture(x, x$roles, type, check_count(n, "n", min = 10), data, condition, coordinates, main)
 }
 
 #' @rdname plot.bijectr_table
 #' @export
 plot.bijectr_part <- function(x, type = c("density", "samples", "pairs", "survival"), n = 2000, data = NULL,
-                              coordinates = NULL, main = NULL, ...) {
-  draw_picture(make_picture(x, type, n = n, data = data, coordinates = coordinates, main = main, ...))
+                              coordinates = NULL, main = NULL, ..., add = FALSE) {
+  picture <- make_picture(x, type, n = n, data = data, coordinates = coordinates, main = main, ...)
+  invisible(extrapolation_once(draw_picture(picture, check_flag(add, "add"))))
 }
 
 #' @exportS3Method
@@ -61,14 +63,18 @@ make_picture.bijectr_part <- function(x, type = c("density", "samples", "pairs",
     stop_arg("A picture is of one row that is given, not {count_given(x)}: {.arg x} is a distribution for each.")
   }
   roles <- column_roles_of(x)
+  note <- if (inherits(x, "bijectr_conditional")) paste("given", given_values_text(x))
   # densities of other marginal distributions are means of draws, at each point
   cheap <- x$exact || inherits(x, "bijectr_conditional")
   if (x$d <= 2 && cheap && all(role_kinds(roles) == "line")) {
-    return(make_picture.bijectr_flow(x, type, data = data, n = n, coordinates = coordinates, main = main, ...))
+    picture <- make_picture.bijectr_flow(x, type, data = data, n = n, coordinates = coordinates, main = main, ...)
+  } else {
+    check_unused(...)
+    if (type == "survival") stop_arg("Survival functions are drawn of one column of numbers with a density.")
+    picture <- draws_picture(x, roles, type, check_count(n, "n", min = 10), data, NULL, coordinates, main)
   }
-  check_unused(...)
-  if (type == "survival") stop_arg("Survival functions are drawn of one column of numbers with a density.")
-  draws_picture(x, roles, type, check_count(n, "n"), data, NULL, coordinates, main)
+  picture["note"] <- list(picture_note(note, picture$note))
+  picture
 }
 
 # Draws in panels, or in pairs; `roles` of the columns, see table-blocks.R.
@@ -78,6 +84,10 @@ draws_picture <- function(x, roles, type, n, data, condition, coordinates, main)
   draws <- points_drawn(x, n, if (x$d_condition > 0) take_condition(x, condition, n))
   match <- matching_rows(data, named_condition(x, condition))
   if (!is.null(match$rows)) data <- data[match$rows, , drop = FALSE]
+  if (NROW(data) == 0) {
+    if (!is.null(data) && is.null(match$rows)) stop_arg("{.arg data} has no rows.")
+    data <- NULL
+  }
   rows <- if (!is.null(data)) take_coordinates(x, data, "data")$points
   note <- c(condition_text(named_condition(x, condition)), match$text)
   shown <- give_back(x, draws, form = list(kind = "frame", class = "data.frame"), drawn = TRUE)

@@ -34,8 +34,8 @@
 #' @param coordinates For `"pairs"` and `"layers"`: names or numbers of the coordinates to show; by default the first 5
 #'   and the first 2.
 #' @param grid Number of points along each axis at which densities are evaluated.
-#' @param xlim,ylim Ranges of the axes. By default they are where the mass is: the central 99 per cent of draws and of
-#'   `data`, with a margin.
+#' @param xlim,ylim Ranges of the axes, of pictures of one panel and of `"fan"`. By default they are where the mass is:
+#'   the central 99 per cent of draws and of `data`, with a margin.
 #' @param asp Aspect ratio of maps and scatter plots. `NULL` takes 1 if both axes span similar lengths, and else fills
 #'   the plot.
 #' @param colors Colours of density maps, from low to high; `NULL`: light yellow to dark blue.
@@ -109,6 +109,9 @@ make_picture.bijectr_flow <- function(x, type = "density", data = NULL, conditio
   if (x$d > 2 && type %in% c("density", "samples")) type <- "pairs"
   n <- check_count(n %||% if (type == "pairs") PAIRS_DRAWS else PICTURE_DRAWS, "n", min = 10)
   grid <- check_count(grid, "grid", min = 2)
+  if (type %in% c("pairs", "layers") && !(is.null(xlim) && is.null(ylim))) {
+    stop_arg("{.arg xlim} and {.arg ylim} are for pictures of one panel, not for {.code type = \"{type}\"}.")
+  }
   window <- list(
     xlim = check_limits(xlim, "xlim"), ylim = check_limits(ylim, "ylim"), asp = check_aspect(asp), main = main,
     xlab = xlab, ylab = ylab, grid = grid, levels = check_shares(levels), labels = axis_labels(x), codecs = x$codecs,

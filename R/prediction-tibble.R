@@ -1,39 +1,44 @@
 # Predictions as a tibble by the conventions of the tidymodels packages: one row for each that came in.
 
-# `value`: what predict() gives of `type`, quantiles at `p`.
-prediction_tibble <- function(value, type, p) {
+# `value`: what predict() gives of `type`, quantiles at `p`; with an interval its second dimension is fit, lwr, upr.
+prediction_tibble <- function(value, type, p, interval = NULL) {
   rlang::check_installed("tibble", "for predictions as a tibble.")
   attr(value, "error") <- NULL
   if (type == "draws") return(tibble::tibble(.pred_draws = draws_of_rows(value)))
-  if (is.null(dim(value))) {
-    return(tibble::new_tibble(stats::setNames(list(value), prediction_name(type)), nrow = length(value)))
+  columns <- if (is.data.frame(value)) {
+    as.list(value)
+  } else if (is.null(dim(value))) {
+    list(value)
+  } else {
+    columns_of_array(value, if (!is.null(interval)) INTERVAL_COLUMNS else quantile_columns(p))
   }
-  value <- if (is.data.frame(value)) as.list(value) else columns_of_array(value, p)
-  names(value) <- prediction_columns(names(value), type)
-  tibble::new_tibble(value, nrow = length(value[[1]]))
+  names(columns) <- prediction_columns(names(columns), type, interval)
+  tibble::new_tibble(columns, nrow = length(columns[[1]]))
 }
 
-PLAIN_PREDICTIONS <- c("response", "median", "mode")
+INTERVAL_COLUMNS <- c("", "lower", "upper")
 
-prediction_name <- function(type) if (type %in% PLAIN_PREDICTIONS) ".pred" else paste0(".pred_", type)
+quantile_columns <- function(p) names(p) %||% if (!is.null(p)) paste0("q", format(p, trim = TRUE, drop0trailing = TRUE))
 
-prediction_columns <- function(names, type) {
-  plain <- type %in% c(PLAIN_PREDICTIONS, "probability", "quantile")
-  out <- paste0(if (plain) ".pred" else prediction_name(type), "_", names)
-  if (!type %in% PLAIN_PREDICTIONS) return(out)
-  ends <- c("^[.]pred_fit" = ".pred", "^[.]pred_lwr" = ".pred_lower", "^[.]pred_upr" = ".pred_upper")
-  for (k in seq_along(ends)) out <- sub(names(ends)[k], ends[[k]], out)
-  out
+# `names`: what comes after the stem, which says the type but where it goes without saying.
+prediction_columns <- function(names, type, interval) {
+  plain <- !is.null(interval) || type %in% c("response", "median", "mode", "probability", "quantile")
+  stem <- if (plain && !(type == "quantile" && is.null(names))) ".pred" else paste0(".pred_", type)
+  if (is.null(names)) return(stem)
+  paste0(stem, ifelse(nzchar(names), "_", ""), names)
 }
 
-# The columns of a matrix, or of an array with one row for each, by the names of its other dimensions.
-columns_of_array <- function(value, p) {
+# The columns of a matrix, or of an array with one row for each, by the names of its other dimensions, the second of
+# which may be others.
+columns_of_array <- function(value, second) {
+  shape <- dim(value)[-1]
   names <- dimnames(value)[-1]
-  if (is.null(names)) names <- lapply(dim(value)[-1], seq_len)
-  if (!is.null(p) && is.null(names(p))) names[[1]] <- paste0("q", format(p, trim = TRUE, drop0trailing = TRUE))
+  if (is.null(names)) names <- lapply(shape, seq_len)
+  if (!is.null(second)) names[[1]] <- second
   each <- expand.grid(lapply(names, as.character), stringsAsFactors = FALSE)
-  flat <- matrix(value, dim(value)[1])
-  stats::setNames(lapply(seq_len(ncol(flat)), function(j) flat[, j]), do.call(paste, c(unname(each), sep = "_")))
+  flat <- matrix(value, dim(value)[1], prod(shape))
+  label <- apply(as.matrix(each), 1, function(row) paste(row[nzchar(row)], collapse = "_"))
+  stats::setNames(lapply(seq_len(ncol(flat)), function(j) flat[, j]), label)
 }
 
 # Draws of each row: vectors of one coordinate, matrices of several.

@@ -53,7 +53,7 @@ residuals.bijectr_fit <- function(object, data = NULL, condition = NULL, ...) {
   ends <- places_of_rows(object, at)
   u <- ends$low + stats::runif(at$n) * (ends$high - ends$low)
   exact <- ends$low == ends$high
-  value <- ifelse(exact, ends$normal, stats::qnorm(u))
+  value <- as.double(ifelse(exact, ends$normal, stats::qnorm(u)))
   put_back(value, at)
 }
 

@@ -8,8 +8,8 @@
 #' @param nsim Number of data sets.
 #' @param seed As in [stats::simulate()]: `NULL`, or a whole number for [set.seed()].
 #' @param n Rows of each data set.
-#' @param condition Values of the conditioning variables, `n` rows or one. `NULL`: of a conditional fit those of the data
-#'   that its call names, as [fitted()][residuals.bijectr_fit()] has them; a fit does not keep its data.
+#' @param condition Values of the conditioning variables, `n` rows or one. `NULL`: of a conditional fit those of the
+#'   data that its call names, as [fitted()][residuals.bijectr_fit()] has them; a fit does not keep its data.
 #' @param ... Not used.
 #' @return A list of `nsim` sets of draws in the form of the data, as [sample()] gives them, with the state of the
 #'   random number generator as attribute `"seed"`.

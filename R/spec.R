@@ -43,11 +43,17 @@ format_value <- function(v, most = 6, digits = 6) {
   shown <- if (is.character(v)) {
     encodeString(v, quote = "\"")
   } else {
-    vapply(unname(v), format, "", digits = digits, trim = TRUE)
+    vapply(unname(v), shortest_number, "", digits)
   }
   if (length(v) == 1) return(shown)
   vector <- paste0("c(", paste(shown, collapse = ", "), ")")
   if (is.matrix(v)) paste0("matrix(", vector, ", ", nrow(v), ")") else vector
+}
+
+# In no more digits than it takes to tell a number from others.
+shortest_number <- function(x, digits) {
+  short <- format(x, digits = min(digits, 15), trim = TRUE)
+  if (digits <= 15 || identical(as.double(short), as.double(x))) short else format(x, digits = digits, trim = TRUE)
 }
 
 # Arrays that are longer are no code that anybody pastes.
@@ -55,6 +61,6 @@ PASTED_MOST <- 1000
 
 #' @export
 print.bijectr_spec <- function(x, ...) {
-  cat(strwrap(format(x, PASTED_MOST, 15), exdent = 2), sep = "\n")
+  cat(strwrap(format(x, PASTED_MOST, 17), exdent = 2), sep = "\n")
   invisible(x)
 }

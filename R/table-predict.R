@@ -29,10 +29,10 @@ predict.bijectr_table <- function(object, newdata, type = NULL, condition = NULL
 
 # Of one column of levels, with others given.
 #' @export
-predict.bijectr_part <- function(object, newdata, type = NULL, condition = NULL, ...) {
+predict.bijectr_part <- function(object, newdata, type = NULL, condition = NULL, as_tibble = FALSE, ...) {
   check_object(object)
   if (!identical(type, "probability") && !identical(type, "class")) {
-    return(predict.bijectr_flow(object, newdata, type, condition, ...))
+    return(predict.bijectr_flow(object, newdata, type, condition, as_tibble = as_tibble, ...))
   }
   check_unused(...)
   codec <- object$codecs[[1]]
@@ -44,7 +44,8 @@ predict.bijectr_part <- function(object, newdata, type = NULL, condition = NULL,
   share <- exp(matrix(value, n))
   share <- share / rowSums(share) # they are means of draws
   colnames(share) <- codec$levels
-  if (type == "probability") share else decode(codec, predicted_codes(share, codec$as == "ordered"))
+  value <- if (type == "probability") share else decode(codec, predicted_codes(share, codec$as == "ordered"))
+  if (check_flag(as_tibble, "as_tibble")) prediction_tibble(value, type, NULL) else value
 }
 
 # Of rows of probabilities the most probable code, of ordered levels the median.

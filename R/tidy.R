@@ -69,13 +69,13 @@ augment.bijectr_flow <- function(x, data, condition = NULL, newdata = NULL, inte
   }
   if (seen) out$.logdensity <- density
   numbers <- x$d == 1 && x$d_condition > 0 && role_kinds(column_roles_of(x)) != "levels"
-  given <- if (!is.null(x$condition$model)) data else condition
+  given <- condition %||% if (!is.null(x$condition$model) || !seen) data
   if (numbers && !is.null(given)) {
-    out$.fitted <- as.double(flow_response(x, given, NULL))
-    if (!is.null(interval)) {
-      ends <- flow_interval(x, given, NULL, "median", interval, FALSE)
-      out$.lower <- ends[, "lwr"]
-      out$.upper <- ends[, "upr"]
+    if (is.null(interval)) {
+      out$.fitted <- as.double(flow_response(x, given, NULL))
+    } else {
+      found <- flow_interval(x, given, NULL, "response", interval, FALSE)
+      out[c(".fitted", ".lower", ".upper")] <- list(found[, "fit"], found[, "lwr"], found[, "upr"])
     }
     if (seen && !is.null(x$nobs)) out$.resid <- residuals.bijectr_fit(x, data, condition)
   } else if (!is.null(interval)) {
@@ -140,7 +140,9 @@ get_predict.bijectr_fit <- function(model, newdata, type = "response", ...) {
   value <- stats::predict(model, newdata, type = type %||% "response")
   if (is.null(dim(value))) return(data.frame(rowid = seq_along(value), estimate = as.double(value)))
   names <- colnames(value)
-  if (length(dim(value)) != 2 || is.null(names)) stop_arg("{.val {type}} has more than one value a row of {.arg newdata}.")
+  if (length(dim(value)) != 2 || is.null(names)) {
+    stop_arg("{.val {type}} has more than one value a row of {.arg newdata}.")
+  }
   data.frame(
     rowid = rep(seq_len(nrow(value)), ncol(value)), group = rep(names, each = nrow(value)), estimate = as.vector(value)
   )

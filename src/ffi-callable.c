@@ -40,7 +40,8 @@ static int api_version(void) { return BIJECTR_API_VERSION; }
 static SEXP new_handle(SEXP flow) {
   SEXP name = PROTECT(Rf_mkString("bijectr")), look = PROTECT(Rf_lang2(Rf_install("getNamespace"), name));
   SEXP space = PROTECT(Rf_eval(look, R_BaseEnv));
-  SEXP call = PROTECT(Rf_lang2(Rf_install("callable_parts"), flow)), parts = PROTECT(Rf_eval(call, space));
+  SEXP quoted = PROTECT(Rf_lang2(Rf_install("quote"), flow)); /* which may be a call itself */
+  SEXP call = PROTECT(Rf_lang2(Rf_install("callable_parts"), quoted)), parts = PROTECT(Rf_eval(call, space));
   SEXP kept = PROTECT(Rf_cons(parts, R_NilValue));
   const bj_memory memory = {keep_alloc, kept};
   handle_data *data = keep_alloc(kept, sizeof *data);
@@ -54,7 +55,7 @@ static SEXP new_handle(SEXP flow) {
   data->threads = ffi_list_get(parts, "threads");
   data->poll = ffi_list_get(parts, "poll");
   SEXP handle = R_MakeExternalPtr(data, handle_tag(), kept);
-  UNPROTECT(6);
+  UNPROTECT(7);
   return handle;
 }
 

@@ -33,7 +33,8 @@ static inline int bijectr_api_version(void) {
   return f();
 }
 
-/* Of a flow() or a fit of one flow, as by fit_flow(members = 1); a stack of several has no handle. */
+/* Of a flow() or a fit of one flow, as by fit_flow(members = 1). Stacks, tables of mixed columns and fits of whole
+ * numbers have no handle. */
 static inline SEXP bijectr_handle(SEXP flow) {
   static SEXP (*f)(SEXP) = NULL;
   if (!f) f = (SEXP(*)(SEXP))R_GetCCallable("bijectr", "bijectr_handle");
@@ -74,7 +75,7 @@ static inline void bijectr_gradient(SEXP handle, int n, const double *x, const d
 }
 
 /* n draws, n x d, and, unless NULL, their log densities. Random numbers are governed by set.seed(): sample() gives the
- * same draws. The generator's state is read and written in the call. */
+ * same draws, but that it rounds those of integer columns. The generator's state is read and written in the call. */
 static inline void bijectr_draw(SEXP handle, int n, const double *condition, double *x, double *log_density) {
   static void (*f)(SEXP, int, const double *, double *, double *) = NULL;
   if (!f) f = (void (*)(SEXP, int, const double *, double *, double *))R_GetCCallable("bijectr", "bijectr_draw");

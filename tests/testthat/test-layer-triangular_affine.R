@@ -77,7 +77,8 @@ test_that("a function of the number of coordinates gives the start, layer by lay
   stack <- flow(triangular_spline_flow(flow_layers = 2, init = function(d) matrix(rnorm(d^2), d)), 2)
   off <- coef(stack)[grepl("tri\\[2,1\\]", names(coef(stack)))]
   expect_length(unique(off), 2)
-  expect_error(flow(layer_triangular_affine(init = function(d) 1:3), 3), "3 x 3 finite", class = "bijectr_error_argument")
+  wrong <- layer_triangular_affine(init = function(d) 1:3)
+  expect_error(flow(wrong, 3), "3 x 3 finite", class = "bijectr_error_argument")
   expect_error(flow(layer_triangular_affine(init = diag(2)), 3), "3 x 3 finite", class = "bijectr_error_argument")
   expect_error(layer_triangular_affine(init = "zero"), "`init` must be one of", class = "bijectr_error_argument")
   expect_output(print(layer_triangular_affine(init = function(d) diag(d))), "function", fixed = TRUE)

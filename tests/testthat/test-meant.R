@@ -3,6 +3,7 @@ test_that("near misses are suggested, and nothing where nothing is near", {
   expect_match(meant("Waiting", c("waiting", "eruptions")), "waiting")
   expect_match(meant("log", c("logdensity", "logistic")) %||% "", "^$")
   expect_match(meant("quan", c("quantile", "draws")), "quantile")
+  expect_match(meant("stpes", c("steps", "base")), "steps")
   expect_null(meant("zebra", c("waiting", "eruptions")))
   expect_null(meant(character(), "a"))
   expect_match(meant("a{b}", c("a{c}", "zzzzzz"), "{.val {near}}"), "{{c}}", fixed = TRUE)
