@@ -130,12 +130,16 @@ spread_size.bijectr_part <- function(object) RESPONSE_DRAWS
 #' @export
 points_spread.bijectr_part <- function(object, n, condition) drawn_spread(object, n, condition)
 
-# What a conditional distribution is given.
+# What a conditional distribution is given: a list by name, and as text.
+given_values <- function(part) {
+  values <- lapply(part$fixed, function(j) decode(part$of$codecs[[j]], part$given[, j]))
+  stats::setNames(values, coordinate_labels(part$of)[part$fixed])
+}
+
 given_values_text <- function(part) {
-  labels <- coordinate_labels(part$of)
-  paste(vapply(part$fixed, function(j) {
-    value <- decode(part$of$codecs[[j]], part$given[, j])
-    paste(labels[j], "=", shorten_list(if (is.numeric(value)) format_values(value) else as.character(value)))
+  values <- given_values(part)
+  paste(names(values), "=", vapply(values, function(value) {
+    shorten_list(if (is.numeric(value)) format_values(value) else as.character(value))
   }, ""), collapse = ", ")
 }
 

@@ -43,7 +43,9 @@
 #' * `bijectr_warning_checkpoint`: a checkpoint could not be written; the training goes on and tries again. Cure: make
 #'   room on the disk, or the folder anew.
 #' * `bijectr_warning_data`: the training of a single flow goes on with other data than it was made from. Cure: give
-#'   [resume()] the same data; to learn from others, `fit_flow(data, fit)`. For stacks it is an error.
+#'   [resume()] the same data; to learn from others, `fit_flow(data, fit)`. For stacks it is an error. Or what the call
+#'   of a fit names as its data is something else by now, where [residuals()][residuals.bijectr_fit()] and pictures look
+#'   for it. Cure: `data =`.
 #'
 #' @section Warnings about the use of a fit:
 #' * `bijectr_warning_names`: no column of a matrix has a name that the flow knows, so columns are taken in order. Cure:
@@ -83,6 +85,8 @@
 #' * `bijectr_message_new_state`: [resume()] goes on with a fit that kept no state, so that its optimiser starts anew.
 #'   Cure: `keep_state = TRUE` in the fit.
 #' * `bijectr_message_budget`: how [flow_cv()] shares its seconds out, and what a stack of many rows will take.
+#' * `bijectr_message_predict`: `predict()` of a fit with conditions was given the response too, and so gives log
+#'   densities; other models would give means. Say which `type`.
 #' * `bijectr_message_resume`: [update()][update.bijectr_fit()] hands over to [resume()].
 #' @return Every condition is a list with `message` and `call`, and the fields that are named above.
 #' @seealso [fit_flow()], [suppressWarnings()], [tryCatch()]
@@ -111,7 +115,8 @@
 #' ended$fit
 #' @name bijectr-conditions
 #' @aliases bijectr_error bijectr_error_argument bijectr_error_core bijectr_error_dependent bijectr_error_training
-#'   bijectr_message_budget bijectr_message_new_state bijectr_message_resume bijectr_message_rollback
+#'   bijectr_message_budget bijectr_message_new_state bijectr_message_predict bijectr_message_resume
+#'   bijectr_message_rollback
 #'   bijectr_warning_atom
 #'   bijectr_warning_checkpoint
 #'   bijectr_warning_constant_condition bijectr_warning_counts bijectr_warning_data bijectr_warning_diverged

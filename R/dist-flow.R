@@ -9,8 +9,8 @@
 #' @param object A flow, a fit, or a [conditional()] or [marginal()] distribution of it.
 #' @param condition Values of the conditioning variables, as in [logdensity()]: a distribution for each row. Of flows
 #'   without conditions there is one distribution.
-#' @return A vector of class `distribution`. Means and covariances are those of [predict()][predict.bijectr_flow()]:
-#'   covariances, and means of several coordinates, are by draws. The other functions need one coordinate, but
+#' @return A vector of class `distribution`. Means and covariances are those of [predict()][predict.bijectr_flow()],
+#'   of several coordinates by draws. The other functions need one coordinate, but
 #'   `density()` and `generate()`.
 #' @family methods
 #' @examplesIf requireNamespace("distributional", quietly = TRUE)
@@ -95,4 +95,11 @@ covariance.dist_bijectr <- function(x, ...) {
   parts <- dist_parts(x)
   value <- flow_covariance(parts$object, NULL, parts$condition)
   if (parts$object$d == 1) value[1] else list(matrix(value[1, , ], parts$object$d))
+}
+
+#' @exportS3Method distributional::variance
+variance.dist_bijectr <- function(x, ...) {
+  parts <- dist_parts(x)
+  value <- flow_covariance(parts$object, NULL, parts$condition)
+  if (parts$object$d == 1) value[1] else list(diag(matrix(value[1, , ], parts$object$d)))
 }

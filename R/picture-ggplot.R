@@ -65,7 +65,7 @@ gg_facets <- function(picture) {
       scales = "free", labeller = label
     )))
   }
-  titles <- vapply(panels, function(panel) panel$title %||% paste(panel$ylab, "by", tolower(panel$xlab)), "")
+  titles <- vapply(panels, function(panel) panel$title %||% paste(panel$ylab, "by", panel$xlab), "")
   label <- ggplot2::as_labeller(function(k) titles[as.integer(k)])
   same <- function(name) {
     all <- unique(vapply(panels, `[[`, "", name))
@@ -203,11 +203,15 @@ gg_item <- function(item, panel, place) UseMethod("gg_item")
 #' @exportS3Method
 gg_item.bijectr_item_points <- function(item, panel, place) {
   data <- data.frame(x = as.double(item$x), y = as.double(item$y))
+  data$.value <- if (!is.null(item$value)) rank(item$value, ties.method = "first")
+  within <- function(v, limits) !is.na(v) & v >= limits[1] & v <= limits[2]
+  # facets would make room for points beyond
+  if (length(place)) data <- data[within(data$x, panel$xlim) & within(data$y, panel$ylim), , drop = FALSE]
+  if (!nrow(data)) return(NULL)
   data[names(place)] <- place
   shape <- if (item$pch[1] == 20) 16 else item$pch[1]
   size <- 2.5 * item$cex
   if (!is.null(item$value)) {
-    data$.value <- rank(item$value, ties.method = "first")
     mapping <- ggplot2::aes(.data$x, .data$y, colour = .data$.value)
     return(ggplot2::geom_point(mapping, data, shape = shape, size = size))
   }
@@ -269,7 +273,7 @@ gg_item.bijectr_item_map <- function(item, panel, place) {
   data[names(place)] <- place
   lines <- if (length(item$levels)) {
     ggplot2::geom_contour(
-      ggplot2::aes(.data$x, .data$y, z = .data$density), data, breaks = unname(item$levels), colour = "grey10",
+      ggplot2::aes(.data$x, .data$y, z = .data$density), data, breaks = unname(item$levels), colour = item$line,
       linewidth = 0.3
     )
   }

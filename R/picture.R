@@ -57,9 +57,9 @@ item_band <- function(x, low, high, fill, key = NULL) {
 }
 
 # `surface(xlim, ylim)` gives list(x, y, density) over limits, which a device may have widened. `levels` of density
-# whose lines are drawn, by their names. `legend`: whether a key says what colours mean.
-item_map <- function(surface, colors, levels = numeric(), legend = FALSE) {
-  new_item("map", surface = surface, colors = colors, levels = levels, legend = legend)
+# whose lines are drawn, by their names, in the colour `line`. `legend`: whether a key says what colours mean.
+item_map <- function(surface, colors, levels = numeric(), legend = FALSE, line = NULL) {
+  new_item("map", surface = surface, colors = colors, levels = levels, legend = legend, line = line %||% "grey10")
 }
 
 # A straight line: level at `h`, upright at `v`, or from below left to above right.
@@ -101,7 +101,9 @@ draw_picture <- function(picture, add = FALSE) {
     }
     if (!is.null(picture$note)) {
       line <- if (!several) graphics::par("mar")[1] - 1.1 else if (picture$edges) 2.9 else 0
-      graphics::mtext(picture$note, 1, line, outer = several, adj = 1, cex = 0.75)
+      width <- if (several) graphics::par("din")[1] else sum(graphics::par("mai")[2], graphics::par("pin")[1])
+      cex <- 0.75 * min(1, width / graphics::strwidth(picture$note, "inches", cex = 0.75))
+      graphics::mtext(picture$note, 1, line, outer = several, adj = 1, cex = cex)
     }
   })
   invisible(picture$shown %||% drawn[[1]])
@@ -131,21 +133,24 @@ draw_panel <- function(panel, k, picture) {
     if (at == picture$shape[2] && row < at) draw_axis(4, panel$yticks)
     if (!is.null(panel$title)) graphics::mtext(panel$title, 3, -1.3, font = 2, cex = 0.8)
   } else {
+    room <- graphics::par("mar")[2] - 1.1
+    wanted <- y_label_line(panel)
     draw_axis(1, panel$xticks)
-    draw_axis(2, panel$yticks)
+    # numbers that are too wide for the margin are turned, and need one line
+    turned <- wanted > room + 0.2 && is.null(panel$yticks)
+    draw_axis(2, panel$yticks, if (turned) 0 else 1)
     graphics::title(panel$title, cex.main = if (length(picture$panels) > 1) 1 else graphics::par("cex.main"))
     graphics::title(xlab = panel$xlab)
-    room <- graphics::par("mar")[2] - 1.1
-    graphics::title(ylab = panel$ylab, line = max(graphics::par("mgp")[1], min(room, y_label_line(panel))))
+    graphics::title(ylab = panel$ylab, line = if (turned) room else max(graphics::par("mgp")[1], min(room, wanted)))
     draw_keys(panel)
   }
   graphics::box(col = if (picture$edges) "grey50" else "black")
   map
 }
 
-draw_axis <- function(side, ticks) {
-  if (!length(ticks$at)) return(graphics::axis(side, las = if (side == 1) 0 else 1))
-  graphics::axis(side, ticks$at, ticks$labels, las = if (side == 1) 0 else 1)
+draw_axis <- function(side, ticks, las = if (side == 1) 0 else 1) {
+  if (!length(ticks$at)) return(graphics::axis(side, las = las))
+  graphics::axis(side, ticks$at, ticks$labels, las = las)
 }
 
 # On which line of the margin the name of the y axis clears the numbers beside it.
@@ -164,8 +169,12 @@ draw_keys <- function(panel) {
   glyph <- lapply(keyed, key_glyph)
   each <- function(name, missing) unlist(lapply(glyph, function(g) g[[name]] %||% missing))
   place <- if (panel$inside) list("topright") else list("bottomright", inset = c(0, 1), xpd = TRUE, horiz = TRUE)
+  labels <- paste0(vapply(keyed, `[[`, "", "key"), " ")
+  # a row that is wider than the panel is drawn smaller
+  width <- sum(graphics::strwidth(labels, "inches", cex = 0.9)) + 0.45 * length(labels)
+  cex <- if (panel$inside) 0.9 else 0.9 * min(1, graphics::par("pin")[1] / width)
   do.call(graphics::legend, c(place, list(
-    legend = vapply(keyed, `[[`, "", "key"), bty = "n", cex = 0.9, col = each("col", NA), lwd = each("lwd", NA),
+    legend = labels, bty = "n", cex = cex, col = each("col", NA), lwd = each("lwd", NA),
     lty = each("lty", NA), pch = each("pch", NA), pt.bg = each("bg", NA), pt.cex = each("cex", 1)
   )))
 }
@@ -256,7 +265,7 @@ draw_item.bijectr_item_map <- function(item, add = FALSE) {
   }
   if (length(item$levels)) {
     graphics::contour(map$x, map$y, map$density,
-      levels = item$levels, labels = names(item$levels), add = TRUE, col = "grey10", labcex = 0.75, vfont = NULL
+      levels = item$levels, labels = names(item$levels), add = TRUE, col = item$line, labcex = 0.75, vfont = NULL
     )
   }
   map

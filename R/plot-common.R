@@ -28,6 +28,11 @@ check_colors <- function(colors, name) {
   colors
 }
 
+# A few colours are the ends and middles of a scale.
+filled_colors <- function(colors) {
+  if (length(colors) >= 16 || anyNA(colors)) colors else grDevices::colorRampPalette(colors)(64)
+}
+
 check_shares <- function(levels) {
   if (is.numeric(levels) && !anyNA(levels) && all(levels > 0 & levels < 1)) return(levels)
   stop_arg("{.arg levels} must be shares between 0 and 1, not {describe(levels)}.")
@@ -232,7 +237,13 @@ data_to_show <- function(flow, data, condition) {
   if (is.null(data)) return(list())
   match <- matching_rows(data, named_condition(flow, condition))
   if (!is.null(match$rows)) data <- data[match$rows, , drop = FALSE]
-  points <- if (NROW(data) || is.null(match$rows)) picture_data(flow, data)
-  if (!is.null(points) && nrow(points) == 0) stop_arg("{.arg data} has no rows.")
-  list(points = points, text = match$text)
+  if (NROW(data) == 0 && is.null(match$rows)) stop_arg("{.arg data} has no rows.")
+  points <- if (NROW(data)) picture_data(flow, data, gaps = TRUE)
+  gone <- if (!is.null(points)) rowSums(is.na(points)) > 0
+  if (any(gone)) points <- if (!all(gone)) points[!gone, , drop = FALSE]
+  apart <- flow$d_condition > 0 && is.null(match$rows)
+  list(points = points, text = c(
+    match$text, if (any(gone)) paste(count_text(sum(gone)), "with missing values"),
+    if (apart) "data: all rows, whatever their conditions"
+  ))
 }

@@ -15,6 +15,29 @@ density_picture_1d <- function(flow, draws, data, condition, window) {
   )
 }
 
+# Of whole numbers: probabilities, or shares of draws, as stems beside the shares of the data as bars.
+whole_picture <- function(flow, draws, data, condition, window, sampled) {
+  draws <- to_whole(draws)
+  limits <- round(window$xlim %||% (shown_range(draws, data) + c(-0.5, 0.5)))
+  values <- as.double(seq(limits[1], limits[2]))
+  if (length(values) > 2000) stop_arg("{.arg xlim} spans more than 2000 whole numbers.")
+  share <- function(x) tabulate(match(x, values), length(values)) / length(x)
+  found <- if (sampled) share(draws) else exp(logdensity(flow, values, condition))
+  own <- if (!is.null(data)) share(data)
+  stems <- item_lines(rep(values, each = 3), rbind(0, found, NA), window[["col"]] %||% FLOW_COLOR)
+  items <- list(
+    if (!is.null(own)) item_bars(values - 0.45, values + 0.45, own, "grey85", "grey60", "data"),
+    stems, item_points(values, found, window[["col"]] %||% FLOW_COLOR,
+      if (!is.null(own)) if (sampled) "draws" else "flow", cex = 1
+    )
+  )
+  ylim <- window$ylim %||% c(0, 1.06 * max(found, own))
+  picture_of_window(window, items, list(limits + c(-0.6, 0.6), ylim), "floor",
+    shown = if (sampled) draws else data.frame(x = values, density = found),
+    note = outside_text(data, list(limits + c(-0.5, 0.5))), ylab = if (sampled) "Share" else "Probability"
+  )
+}
+
 # A picture of one panel with what the user asks for. `limits`: of x and y.
 picture_of_window <- function(window, items, limits, ends, shown = NULL, note = NULL, ylab = "Density", asp = NA) {
   panel <- new_panel(items, limits[[1]], limits[[2]], window$xlab %||% window$labels[1], window$ylab %||% ylab,
@@ -30,7 +53,9 @@ density_bars <- function(x, limits = NULL) {
   inside <- if (is.null(limits)) x else x[x >= limits[1] & x <= limits[2]]
   if (!length(inside)) return(list(breaks = limits, density = 0))
   bars <- if (min(inside) < max(inside)) grDevices::nclass.FD(inside) else 1
-  out <- graphics::hist(inside, breaks = max(5, min(bars, 80)), plot = FALSE)
+  # whole breaks would be integers, whose sums overflow at numbers as large as times are
+  breaks <- as.double(pretty(range(inside), max(5, min(bars, 80))))
+  out <- graphics::hist(inside, breaks = if (length(breaks) > 1) breaks else 5, plot = FALSE)
   list(breaks = out$breaks, density = out$density * length(inside) / length(x))
 }
 
@@ -43,7 +68,7 @@ density_picture_2d <- function(flow, draws, data, condition, window) {
     list(x = x, y = y, density = matrix(exp(logdensity(flow, points, condition)), window$grid))
   }
   levels <- drawn_levels(region_levels(exp(logdensity(flow, unname(draws), condition)), window$levels))
-  items <- list(item_map(surface, window$colors, levels, legend = TRUE), item_data(data))
+  items <- list(item_map(surface, window$colors, levels, TRUE, window[["col"]]), item_data(data))
   picture_of_window(window, items, limits, "tight", ylab = window$labels[2],
     note = c(thinned_text(NROW(data)), outside_text(data, limits)), asp = window_aspect(window, limits)
   )

@@ -13,9 +13,11 @@ fan_picture <- function(fit, envir, over = NULL, data = NULL, at = NULL, main = 
   }
   check_object(fit)
   rows <- rows_of_call(fit, data, NULL, envir)$data
+  if (length(over) > 1) stop_arg("{.arg over} must be one condition, not {length(over)}.")
   over <- if (is.null(over)) first_of_numbers(rows, names) else check_choice(over, names, "over")
   others <- fan_others(rows, setdiff(names, over), at)
-  grid <- fan_grid(rows[[over]], check_limits(xlim, "xlim"), over)
+  stepped <- in_levels(fit$condition$model$terms, over)
+  grid <- fan_grid(rows[[over]], check_limits(xlim, "xlim"), over, stepped)
   new <- list2DF(c(stats::setNames(list(grid$values), over), lapply(others, rep, length(grid$at))))
   match <- matching_rows(rows, others)
   if (!length(others)) match$rows <- which(!is.na(rows[[over]]))
@@ -32,7 +34,8 @@ fan_picture <- function(fit, envir, over = NULL, data = NULL, at = NULL, main = 
   }
   given <- condition_text(others)
   picture["main"] <- list(main)
-  picture["note"] <- list(picture_note(given, if (length(others)) match$text))
+  drawn <- any(vapply(picture$panels[[1]]$items, function(item) identical(item$key, "data"), NA))
+  picture["note"] <- list(picture_note(given, if (length(others) && drawn) match$text))
   picture$shown <- data.frame(stats::setNames(list(grid$values), over), picture$shown, check.names = FALSE)
   picture
 }
@@ -44,10 +47,11 @@ first_of_numbers <- function(rows, names) {
 
 # Where a picture looks along the condition: list(values, at, place, ticks), values in its class, their places on the
 # axis, and a function that gives the places of others. `half`: half the width of a bar at a place, or NULL for curves.
-fan_grid <- function(x, xlim, name) {
+fan_grid <- function(x, xlim, name, stepped) {
   if (all(is.na(x))) stop_arg("{.arg data} have no values of {.field {name}}.")
-  if (is_plain_column(x)) {
+  if (is_plain_column(x) && !stepped) {
     xlim <- xlim %||% range(as.double(x), na.rm = TRUE)
+    if (xlim[1] == xlim[2]) stop_arg("{.arg data} have one value of {.field {name}} only: {.arg xlim} says a range.")
     at <- seq(xlim[1], xlim[2], length.out = 101)
     codec <- codec_of(x)
     return(list(
@@ -56,13 +60,20 @@ fan_grid <- function(x, xlim, name) {
     ))
   }
   if (!is.null(xlim)) stop_arg("{.arg xlim} is for conditions of numbers, which {.field {name}} is not.")
-  levels <- if (is.factor(x)) levels(droplevels(x)) else sort(unique(as.character(x)))
+  levels <- if (is.factor(x)) levels(droplevels(x)) else as.character(sort(unique(x)))
   values <- x[match(levels, as.character(x))]
   at <- seq_along(levels)
   list(
     values = values, at = at, xlim = c(0.5, length(at) + 0.5), half = 0.35, ticks = thinned_ticks(at, levels),
     place = function(x) match(as.character(x), levels)
   )
+}
+
+# Whether a formula makes levels of a variable, as factor(x) does.
+in_levels <- function(terms, name) {
+  classes <- attr(terms, "dataClasses")
+  made <- names(classes)[classes %in% c("factor", "ordered", "character", "logical")]
+  any(vapply(setdiff(made, name), function(term) name %in% all.vars(str2lang(term)), NA))
 }
 
 fan_panel <- function(window, items, ylim, ylab, ends = "room", yticks = NULL) {
@@ -127,7 +138,8 @@ fan_others <- function(rows, names, at) {
     stop_arg("{.arg at} must be a list of values of {.field {names}}, by name.")
   }
   lapply(stats::setNames(names, names), function(name) {
-    if (!is.null(at[[name]])) return(at[[name]][1])
+    if (length(at[[name]]) > 1) stop_arg("{.arg at} must have one value of {.field {name}}, not {length(at[[name]])}.")
+    if (!is.null(at[[name]])) return(at[[name]])
     x <- rows[[name]]
     x <- x[!is.na(x)]
     if (is_plain_column(x)) return(sort(x)[(length(x) + 1) %/% 2])

@@ -49,11 +49,19 @@ survival_rows <- function(flow, newdata, condition, data) {
   } else if (flow$d_condition == 0) {
     "flow"
   } else if (is.data.frame(newdata)) {
-    paste("row", row.names(newdata)[kept])
+    row_labels(newdata[kept, intersect(flow$condition$model$variables, names(newdata)), drop = FALSE])
   } else {
     paste("row", kept)
   }
   list(rows = rows, together = together, labels = labels)
+}
+
+# What tells rows of conditions from each other, or their names.
+row_labels <- function(rows) {
+  differ <- vapply(rows, function(x) length(unique(x)) > 1, NA)
+  if (!any(differ) || sum(differ) > 3) return(paste("row", row.names(rows)))
+  shown <- lapply(which(differ), function(j) paste(names(rows)[j], "=", vapply(rows[[j]], format, "", digits = 4)))
+  do.call(paste, c(unname(shown), sep = ", "))
 }
 
 # The steps of the estimate for data, censored or not: a data frame of time and survival.

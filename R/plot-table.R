@@ -63,7 +63,12 @@ make_picture.bijectr_part <- function(x, type = c("density", "samples", "pairs",
     stop_arg("A picture is of one row that is given, not {count_given(x)}: {.arg x} is a distribution for each.")
   }
   roles <- column_roles_of(x)
-  note <- if (inherits(x, "bijectr_conditional")) paste("given", given_values_text(x))
+  note <- NULL
+  if (inherits(x, "bijectr_conditional")) {
+    match <- matching_rows(data, given_values(x))
+    if (!is.null(match$rows)) data <- if (length(match$rows)) data[match$rows, , drop = FALSE]
+    note <- c(paste("given", given_values_text(x)), match$text)
+  }
   # densities of other marginal distributions are means of draws, at each point
   cheap <- x$exact || inherits(x, "bijectr_conditional")
   if (x$d <= 2 && cheap && all(role_kinds(roles) == "line")) {

@@ -115,7 +115,7 @@ make_picture.bijectr_flow <- function(x, type = "density", data = NULL, conditio
   window <- list(
     xlim = check_limits(xlim, "xlim"), ylim = check_limits(ylim, "ylim"), asp = check_aspect(asp), main = main,
     xlab = xlab, ylab = ylab, grid = grid, levels = check_shares(levels), labels = axis_labels(x), codecs = x$codecs,
-    colors = if (is.null(colors)) MAP_COLORS else check_colors(colors, "colors"),
+    colors = if (is.null(colors)) MAP_COLORS else filled_colors(check_colors(colors, "colors")),
     col = if (!is.null(col)) check_colors(col, "col")
   )
   if (type == "survival") {
@@ -127,6 +127,10 @@ make_picture.bijectr_flow <- function(x, type = "density", data = NULL, conditio
   check_one_row(condition, x$d_condition)
   data <- data_to_show(x, data, condition)
   window$note <- c(condition_text(named_condition(x, condition)), data$text)
+  if (is_whole(x) && type %in% c("density", "samples")) {
+    draws <- draws_to_show(x, n, condition)
+    return(whole_picture(x, draws, data$points, condition, window, type == "samples"))
+  }
   x[c("codecs", "form")] <- list(NULL) # draws, too, stay numbers
   if (type == "layers") {
     return(layers_picture(x, condition, pick_coordinates(coordinates, x, 2), n, window))

@@ -67,6 +67,7 @@ leave_gaps_out <- function(points, condition, n) {
 
 # One value, or one row of a matrix, for each row that came in.
 put_back <- function(value, at) {
+  if (!is.null(at$same)) value <- if (is.matrix(value)) value[at$same, , drop = FALSE] else value[at$same]
   if (is.null(at$kept)) return(value)
   if (is.matrix(value)) {
     all <- matrix(NA_real_, at$rows, ncol(value))

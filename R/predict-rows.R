@@ -16,7 +16,7 @@ flow_mode <- function(flow, newdata, condition) {
   if (role_kinds(column_roles_of(flow)) == "atoms") {
     stop_arg("A column of which some values have positive probability and others a density has no mode.")
   }
-  at <- take_rows(flow, newdata, condition)
+  at <- take_rows(flow, newdata, condition, TRUE)
   whole <- is_whole(flow)
   value <- by_rows(at, 1, function(i, condition) {
     density <- function(x) {
@@ -44,7 +44,7 @@ flow_quantiles <- function(flow, newdata, condition, p) {
   p <- check_probabilities(p, "p", FALSE)
   if (flow$d > 1) return(drawn_quantiles(flow, newdata, condition, p, labels))
   check_one_coordinate(flow)
-  at <- take_rows(flow, newdata, condition)
+  at <- take_rows(flow, newdata, condition, TRUE)
   value <- by_rows(at, length(p), function(i, condition) {
     z <- quantiles_of_rows(flow, condition, matrix(p, length(i), length(p), TRUE))
     as.double(decoded(flow, matrix(z), 1))
@@ -60,7 +60,7 @@ flow_median <- function(flow, newdata, condition) {
     return(matrix(value, nrow(value), dimnames = list(NULL, dimnames(value)[[3]])))
   }
   check_one_coordinate(flow)
-  at <- take_rows(flow, newdata, condition)
+  at <- take_rows(flow, newdata, condition, TRUE)
   decoded(flow, by_rows(at, 1, function(i, given) quantiles_of_rows(flow, given, matrix(0.5, length(i), 1))), 1)
 }
 
@@ -68,7 +68,7 @@ flow_median <- function(flow, newdata, condition) {
 # below as above, or the shortest.
 flow_ends <- function(flow, newdata, condition, level, shortest) {
   check_one_coordinate(flow)
-  at <- take_rows(flow, newdata, condition)
+  at <- take_rows(flow, newdata, condition, TRUE)
   value <- by_rows(at, 2, function(i, condition) {
     n <- length(i)
     low <- rep((1 - level) / 2, n)
@@ -156,6 +156,7 @@ drawn_quantiles <- function(flow, newdata, condition, p, labels = percent_labels
 flow_covariance <- function(flow, newdata, condition) {
   whole <- whole_table(flow)
   d <- whole$d
+  if (d == 1) return(flow_variance(flow, newdata, condition))
   value <- of_draws(flow, newdata, condition, RESPONSE_DRAWS, c(d, d, 2), function(x) {
     x <- x - rep(colMeans(x), each = nrow(x))
     cov <- crossprod(x) / (nrow(x) - 1)
@@ -165,6 +166,20 @@ flow_covariance <- function(flow, newdata, condition) {
   names <- list(NULL, labels, labels)
   part <- function(k) array(value[, , , k], dim(value)[1:3], names)
   structure(part(1), error = part(2))
+}
+
+# Of one coordinate without draws: integrals over its quantiles, see response.R.
+flow_variance <- function(flow, newdata, condition) {
+  refuse_levels(flow, "are no numbers", "{.fn sample} draws them.")
+  at <- take_rows(flow, newdata, condition, TRUE)
+  value <- by_rows(at, 1, function(i, condition) {
+    spread <- points_spread(flow, length(i), condition)
+    x <- matrix(if (is_whole(flow)) to_whole(spread$x) else spread$x, length(spread$weight))
+    centred <- x - rep(colSums(x * spread$weight), each = nrow(x))
+    colSums(centred^2 * spread$weight)
+  }, size = spread_size(flow))
+  label <- coordinate_labels(flow)
+  array(value, c(nrow(value), 1, 1), list(NULL, label, label))
 }
 
 flow_draws <- function(flow, newdata, condition, draws) {

@@ -11,7 +11,8 @@
 #'   formula, or what else `condition` takes; so too for survival functions and hazards, and for quantiles at `p`. A fit
 #'   does not keep its data, so there is no default; only these of a flow without conditions need no `newdata`.
 #' @param type What to predict. `NULL`: `"response"` where `newdata` has the conditions of a fit and nothing that it is
-#'   of (`"class"` of a column of levels), or `interval` is given; else `"logdensity"`.
+#'   of (`"class"` of a column of levels), or `interval` is given; else `"logdensity"`, which a message of class
+#'   `bijectr_message_predict` says where the fit has conditions.
 #'   * `"logdensity"`: log density in nats, in the units of the data, as [logdensity()];
 #'   * `"density"`: its exponential;
 #'   * `"latent"`: the points on the base side, as [inverse()]; for a good fit they look like draws from the base. A
@@ -24,7 +25,8 @@
 #'   * `"median"`: the quantile at 1/2 for each row of conditions, of several coordinates for each, by draws; `"mode"`:
 #'     of one coordinate where the density is largest (the probability, of whole numbers), both in the units of the
 #'     coordinate;
-#'   * `"covariance"`: covariances of the coordinates given each row of conditions, by 2000 draws;
+#'   * `"covariance"`: covariances of the coordinates given each row of conditions, by 2000 draws, or the variance of
+#'     one;
 #'   * `"draws"`: so many `draws` for each row of conditions;
 #'   * `"survival"`: \eqn{P(T > t)}, for one coordinate, at each of `times` for each row of conditions; `"cumhazard"`:
 #'     minus its logarithm; `"hazard"`: the density divided by it, the rate of events among those without one so far. Of
@@ -100,8 +102,9 @@ predict.bijectr_flow <- function(object, newdata, type = NULL, condition = NULL,
   check_object(object)
   as_tibble <- check_flag(as_tibble, "as_tibble")
   rows <- if (!missing(newdata)) newdata
+  rows <- as_conditions(object, rows)
   type <- if (is.null(type)) {
-    if (!is.null(interval) || lacks_coordinates(object, rows)) "response" else "logdensity"
+    default_type(object, rows, interval)
   } else {
     check_choice(type, PREDICT_TYPES, "type")
   }
@@ -135,6 +138,26 @@ predicted_values <- function(object, rows, type, condition, times, p, interval, 
     distribution = flow_cdf(object, rows, condition, "newdata"),
     quantile = flow_quantile(object, rows, condition, "newdata")
   )
+}
+
+# Means where there are conditions alone; else log densities, which other models do not predict: that is told.
+default_type <- function(object, rows, interval) {
+  if (!is.null(interval) || lacks_coordinates(object, rows)) return("response")
+  if (is.data.frame(rows) && object$d_condition > 0) {
+    seen <- intersect(c(object$names, object$response$variables), names(rows))
+    cli::cli_inform(c(
+      "Log densities are predicted, as {.arg newdata} has {.field {seen}}.",
+      i = "{.code type = \"response\"} has means given the other columns; {.code type = \"logdensity\"} is silent."
+    ), class = "bijectr_message_predict")
+  }
+  "logdensity"
+}
+
+# A matrix of conditions alone, by its names, is what a data frame of them is.
+as_conditions <- function(object, rows) {
+  if (!is.matrix(rows) || is.null(colnames(rows))) return(rows)
+  frame <- as.data.frame(rows)
+  if (lacks_coordinates(object, frame)) frame else rows
 }
 
 INTERVAL_PROBS <- c(0.05, 0.5, 0.95) # of quantiles at rows of conditions, if nothing is said

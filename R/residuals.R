@@ -89,12 +89,33 @@ rows_of_call <- function(fit, data, condition, envir) {
   if (!is.null(fit[["formula"]])) {
     parts <- parts_again(fit, NULL, NULL, envir)
     data <- formula_data(call_value(fit, "data", envir))
-    return(list(data = if (is.null(parts$kept)) data else data[parts$kept, , drop = FALSE], condition = NULL))
+    rows <- list(data = if (is.null(parts$kept)) data else data[parts$kept, , drop = FALSE], condition = NULL)
+  } else {
+    data <- call_value(fit, "data", envir)
+    if (is.null(data)) stop_arg("{.arg data} must be given: the call of the fit names none.")
+    if (is.null(condition) && fit$d_condition > 0) condition <- call_value(fit, "condition", envir)
+    rows <- list(data = data, condition = condition)
   }
-  data <- call_value(fit, "data", envir)
-  if (is.null(data)) stop_arg("{.arg data} must be given: the call of the fit names none.")
-  if (is.null(condition) && fit$d_condition > 0) condition <- call_value(fit, "condition", envir)
-  list(data = data, condition = condition)
+  warn_other_data(fit, rows$data)
+  rows
+}
+
+# What is found by a name may be something else by now.
+warn_other_data <- function(fit, data) {
+  before <- fit$digest
+  if (is.null(before)) return()
+  now <- tryCatch(
+    {
+      side <- take_side(fit, data, "data", gaps = TRUE)
+      data_digest(told_by(side$points, side$observed), NULL)
+    },
+    error = function(e) NULL
+  )
+  if (is.null(now) || identical(before$rows, now$rows) && identical(before$data, now$data)) return()
+  cli::cli_warn(c(
+    "What the call of the fit names as its data is not what the fit was made from.",
+    i = "{.arg data} says which rows are meant."
+  ), class = "bijectr_warning_data")
 }
 
 # Probabilities at the ends of what is known of rows, list(low, high, normal): `normal`, where both are equal, the

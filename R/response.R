@@ -17,7 +17,7 @@ RESPONSE_OUTSIDE <- 1e-3
 
 flow_response <- function(flow, newdata, condition) {
   check_has_mean(flow)
-  at <- take_rows(flow, newdata, condition)
+  at <- take_rows(flow, newdata, condition, flow$d == 1)
   whole <- whole_table(flow) # columns that were left out have means, too
   units <- response_units(whole)
   flow <- with_means(flow, all(vapply(units, `[[`, NA, "linear")))
@@ -83,7 +83,7 @@ keeps_tails <- function(flow) {
 }
 
 # Rows of conditions, list(condition, n) as take_in() has it, from either argument.
-take_rows <- function(flow, newdata, condition) {
+take_rows <- function(flow, newdata, condition, distinct = FALSE) {
   if (flow$d_condition == 0) {
     take_condition(flow, condition, 1) # says that there are none
     rows <- if (is_part(flow)) count_given(flow) else 1
@@ -109,6 +109,17 @@ take_rows <- function(flow, newdata, condition) {
   )
   at <- leave_gaps_out(given, NULL, n_rows(given))
   at$condition <- at$points
+  if (distinct) distinct_rows(at) else at
+}
+
+# Rows that are alike are computed once: `same` says which of those that are kept each row is.
+distinct_rows <- function(at) {
+  key <- do.call(paste, lapply(columns_at(at$condition, seq_len(at$n)), sprintf, fmt = "%a")) # to the bit
+  first <- which(!duplicated(key))
+  if (length(first) == at$n) return(at)
+  at$same <- match(key, key[first])
+  at$condition <- keep_rows(at$condition, first)
+  at$n <- length(first)
   at
 }
 

@@ -8,7 +8,7 @@ flow_survival <- function(flow, newdata, condition, times, type) {
   }
   given <- times
   times <- column(take_coordinates(flow, times, "times")$points, 1)
-  at <- take_rows(flow, newdata, condition)
+  at <- take_rows(flow, newdata, condition, TRUE)
   value <- by_rows(at, length(times), function(i, condition) {
     survival_at(flow, rep(times, each = length(i)), if (!is.null(condition)) {
       rows_at(condition, rep(seq_along(i), length(times)))

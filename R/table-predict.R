@@ -10,6 +10,7 @@
 predict.bijectr_table <- function(object, newdata, type = NULL, condition = NULL, as_tibble = FALSE, ...) {
   check_object(object)
   levels <- role_kinds(object$roles) == "levels"
+  if (!is.null(type)) check_choice(type, c(PREDICT_TYPES, "probability", "class"), "type")
   if (is.null(type) && all(levels) && object$d == 1 && !missing(newdata) && lacks_coordinates(object, newdata)) {
     type <- "class"
   }
