@@ -110,7 +110,7 @@ predict.bijectr_flow <- function(object, newdata, type = NULL, condition = NULL,
   }
   if (type == "quantile" && is.null(p) && lacks_coordinates(object, rows)) p <- INTERVAL_PROBS
   value <- predicted_values(object, rows, type, condition, times, p, interval, shortest, draws)
-  if (as_tibble) prediction_tibble(value, type, p, interval) else value
+  if (as_tibble) prediction_tibble(value, type, p, interval, class_of_response(object)) else value
 }
 
 predicted_values <- function(object, rows, type, condition, times, p, interval, shortest, draws) {

@@ -1,7 +1,8 @@
 # Predictions as a tibble by the conventions of the tidymodels packages: one row for each that came in.
 
 # `value`: what predict() gives of `type`, quantiles at `p`; with an interval its second dimension is fit, lwr, upr.
-prediction_tibble <- function(value, type, p, interval = NULL) {
+# `as_class`: puts the class of the response on numbers of its units, see class_of_response().
+prediction_tibble <- function(value, type, p, interval = NULL, as_class = identity) {
   rlang::check_installed("tibble", "for predictions as a tibble.")
   attr(value, "error") <- NULL
   if (type == "draws") return(tibble::tibble(.pred_draws = draws_of_rows(value)))
@@ -12,8 +13,18 @@ prediction_tibble <- function(value, type, p, interval = NULL) {
   } else {
     columns_of_array(value, if (!is.null(interval)) INTERVAL_COLUMNS else quantile_columns(p))
   }
+  if (type %in% IN_UNITS) columns <- lapply(columns, as_class)
   names(columns) <- prediction_columns(names(columns), type, interval)
   tibble::new_tibble(columns, nrow = length(columns[[1]]))
+}
+
+IN_UNITS <- c("response", "median", "mode", "quantile") # types whose values are those of the response
+
+# Of one coordinate of dates, times or other numbers with a class, what makes such of plain numbers.
+class_of_response <- function(flow) {
+  codec <- if (flow$d == 1) flow$codecs[[1]]
+  if (!inherits(codec, "bijectr_codec_classed")) return(identity)
+  function(x) if (is.object(x)) x else decode(codec, as.double(x))
 }
 
 INTERVAL_COLUMNS <- c("", "lower", "upper")

@@ -71,11 +71,13 @@ augment.bijectr_flow <- function(x, data, condition = NULL, newdata = NULL, inte
   numbers <- x$d == 1 && x$d_condition > 0 && role_kinds(column_roles_of(x)) != "levels"
   given <- condition %||% if (!is.null(x$condition$model) || !seen) data
   if (numbers && !is.null(given)) {
+    as_class <- class_of_response(x)
     if (is.null(interval)) {
-      out$.fitted <- as.double(flow_response(x, given, NULL))
+      out$.fitted <- as_class(as.double(flow_response(x, given, NULL)))
     } else {
       found <- flow_interval(x, given, NULL, "response", interval, FALSE)
-      out[c(".fitted", ".lower", ".upper")] <- list(found[, "fit"], found[, "lwr"], found[, "upr"])
+      ends <- lapply(c("fit", "lwr", "upr"), function(name) as_class(found[, name]))
+      out[c(".fitted", ".lower", ".upper")] <- ends
     }
     if (seen && !is.null(x$nobs)) out$.resid <- residuals.bijectr_fit(x, data, condition)
   } else if (!is.null(interval)) {

@@ -92,3 +92,22 @@ test_that("rows with missing values are left out of pictures, and told", {
   times <- data.frame(t = as.POSIXct("2024-01-01", tz = "UTC") + runif(200, 0, 1e6), x = rnorm(200))
   expect_no_warning(drawn(plot(fit_flow(times, members = "normal"), "pairs")))
 })
+
+test_that("dates stay dates in tibbles and in augment()", {
+  skip_if_not_installed("tibble")
+  skip_if_not_installed("generics")
+  d <- data.frame(day = as.Date("2024-01-01") + runif(200, 0, 100), x = rnorm(200))
+  fit <- fit_flow(day ~ x, d, members = "normal")
+  new <- data.frame(x = 0:1)
+  for (value in list(
+    predict(fit, new, as_tibble = TRUE), predict(fit, new, interval = 0.9, as_tibble = TRUE),
+    predict(fit, new, "quantile", p = c(0.1, 0.9), as_tibble = TRUE),
+    generics::augment(fit, newdata = new, interval = 0.9)[-1]
+  )) {
+    expect_true(all(vapply(value, inherits, NA, "Date")))
+  }
+  expect_equal(as.double(predict(fit, new, interval = 0.9, as_tibble = TRUE)$.pred_lower),
+    unname(predict(fit, new, interval = 0.9)[, "lwr"])
+  )
+  expect_type(predict(fit, d[1:2, ], "density", as_tibble = TRUE)$.pred_density, "double")
+})
