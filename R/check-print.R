@@ -136,3 +136,12 @@ tails_panel <- function(x) {
     yticks = list(at = y, labels = paste0(tails$what, ", ", tails$end))
   )
 }
+
+#' @rdname check_flow
+#' @param row.names,optional Not used.
+#' @return `as.data.frame()`: `uniformity`.
+#' @export
+as.data.frame.bijectr_check <- function(x, row.names = NULL, optional = FALSE, ...) {
+  check_unused(...)
+  x$uniformity
+}

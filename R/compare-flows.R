@@ -229,3 +229,12 @@ make_picture.bijectr_comparison <- function(x, ..., envir) {
   )
   new_picture(list(panel), shown = x)
 }
+
+#' @rdname compare_flows
+#' @param row.names,optional Not used.
+#' @return `as.data.frame()`: `table`.
+#' @export
+as.data.frame.bijectr_comparison <- function(x, row.names = NULL, optional = FALSE, ...) {
+  check_unused(...)
+  x$table
+}

@@ -152,3 +152,15 @@ print_evaluation <- function(e) {
     sep = ""
   )
 }
+
+#' @rdname importance_sample
+#' @param x What `importance_sample()` returns.
+#' @param row.names,optional Not used.
+#' @return `as.data.frame()`: the draws, with their normalised log weights in a column `.log_weight`.
+#' @export
+as.data.frame.bijectr_importance <- function(x, row.names = NULL, optional = FALSE, ...) {
+  check_unused(...)
+  out <- as.data.frame(x$draws)
+  out$.log_weight <- x$log_weights
+  out
+}

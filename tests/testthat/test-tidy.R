@@ -83,3 +83,16 @@ test_that("marginaleffects is given one value a row, or one a row and level", {
   expect_equal(as.vector(tapply(value$estimate, value$rowid, sum)), c(1, 1))
   expect_error(get_predict.bijectr_fit(given, new, "draws"), "more than one value", class = "bijectr_error_argument")
 })
+
+test_that("checks, comparisons and weighted draws are data frames", {
+  set.seed(10)
+  plain <- fit_flow(faithful, members = "normal")
+  check <- check_flow(plain, faithful)
+  expect_identical(as.data.frame(check), check$uniformity)
+  both <- suppressWarnings(compare_flows(a = plain, b = flow(layer_elementwise(scalar_affine()), 2), data = faithful))
+  expect_identical(as.data.frame(both), both$table)
+  weighted <- importance_sample(flow(list(), 2), function(x) -rowSums(x^2) / 2, n = 50)
+  frame <- as.data.frame(weighted)
+  expect_identical(dim(frame), c(50L, 3L))
+  expect_equal(sum(exp(frame$.log_weight)), 1)
+})
