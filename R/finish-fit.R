@@ -166,7 +166,8 @@ call_value <- function(fit, name, envir, given = name, data = NULL) {
   if (is_written(value)) {
     stop_arg("{.arg {given}} must be given: it was written into the call of the fit, which does not keep it.")
   }
-  tryCatch(found_value(value, data, envir), error = function(e) {
+  rows <- name == "data" && !is.null(fit$nobs)
+  tryCatch(if (rows) found_rows(value, data, envir) else eval(value, data, envir), error = function(e) {
     stop_arg(c(
       "{.arg {given}} must be given: what the call of the fit names, {.code {deparse1(value)}}, cannot be found here.",
       x = "{conditionMessage(e)}"
@@ -174,8 +175,8 @@ call_value <- function(fit, name, envir, given = name, data = NULL) {
   })
 }
 
-# A name that is a function here, as `df` is where no table of that name can be seen, is not what was meant.
-found_value <- function(value, data, envir) {
+# Data. A name that is a function here, as `df` is where no table of that name can be seen, is not what was meant.
+found_rows <- function(value, data, envir) {
   found <- eval(value, data, envir)
   if (is.name(value) && is.function(found)) {
     found <- get0(as.character(value), envir, mode = "list") %||% get0(as.character(value), envir, mode = "numeric")
