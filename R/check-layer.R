@@ -17,13 +17,12 @@
 #' @param d,d_condition Numbers of coordinates and of conditioning variables.
 #' @param n Number of random points, normal draws.
 #' @param spread Standard deviation of random parameters around the layer's initial ones.
-#' @param far Sizes of points at which results must be finite.
+#' @param far Sizes of points at which the forward map must give numbers.
 #' @return A data frame of class `bijectr_layer_check` with one row a check: `check`, `direction` (`"forward"` or
 #'   `"inverse"`), `error`, the `tolerance` that it must keep, and whether it is `ok`.
 #' @details Tolerances are 1e-9 for round trips, relative to the size of the points, 1e-6 for derivatives, which are
 #'   compared with central differences, and 0 for rows alone, which must be what they are among others to the bit.
-#'   [set.seed()] governs points, parameters and directions. Points outside the range of a layer, as of [scalar_exp()]
-#'   inverted, are no errors where the layer says that their log-determinant is `-Inf`.
+#'   [set.seed()] governs points, parameters and directions. The inverse is checked at the values of the forward map.
 #' @family checking
 #' @examples
 #' set.seed(1)

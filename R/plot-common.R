@@ -232,16 +232,25 @@ matching_rows <- function(data, values) {
 
 equals_value <- function(x, value) !is.na(x) & as.character(x) == as.character(value)
 
+# The data that match, NULL where none do, and what is to be said of them: list(data, text, matched).
+matching_data <- function(data, values) {
+  if (is.null(data)) return(list(matched = FALSE))
+  match <- matching_rows(data, values)
+  if (is.null(match$rows)) {
+    if (NROW(data) == 0) stop_arg("{.arg data} has no rows.")
+    return(list(data = data, matched = FALSE))
+  }
+  list(data = if (length(match$rows)) data[match$rows, , drop = FALSE], text = match$text, matched = TRUE)
+}
+
 # Data to draw, a matrix or NULL, and what is to be said of them.
 data_to_show <- function(flow, data, condition) {
   if (is.null(data)) return(list())
-  match <- matching_rows(data, named_condition(flow, condition))
-  if (!is.null(match$rows)) data <- data[match$rows, , drop = FALSE]
-  if (NROW(data) == 0 && is.null(match$rows)) stop_arg("{.arg data} has no rows.")
-  points <- if (NROW(data)) picture_data(flow, data, gaps = TRUE)
+  match <- matching_data(data, named_condition(flow, condition))
+  points <- if (!is.null(match$data)) picture_data(flow, match$data, gaps = TRUE)
   gone <- if (!is.null(points)) rowSums(is.na(points)) > 0
   if (any(gone)) points <- if (!all(gone)) points[!gone, , drop = FALSE]
-  apart <- flow$d_condition > 0 && is.null(match$rows)
+  apart <- flow$d_condition > 0 && !match$matched
   list(points = points, text = c(
     match$text, if (any(gone)) paste(count_text(sum(gone)), "with missing values"),
     if (apart) "data: all rows, whatever their conditions"

@@ -65,8 +65,8 @@ make_picture.bijectr_part <- function(x, type = c("density", "samples", "pairs",
   roles <- column_roles_of(x)
   note <- NULL
   if (inherits(x, "bijectr_conditional")) {
-    match <- matching_rows(data, given_values(x))
-    if (!is.null(match$rows)) data <- if (length(match$rows)) data[match$rows, , drop = FALSE]
+    match <- matching_data(data, given_values(x))
+    data <- match$data
     note <- c(paste("given", given_values_text(x)), match$text)
   }
   # densities of other marginal distributions are means of draws, at each point
@@ -87,13 +87,8 @@ draws_picture <- function(x, roles, type, n, data, condition, coordinates, main)
   most <- if (type == "pairs") 5 else 12
   which <- pick_coordinates(coordinates, x, min(x$d, most))
   draws <- points_drawn(x, n, if (x$d_condition > 0) take_condition(x, condition, n))
-  match <- matching_rows(data, named_condition(x, condition))
-  if (!is.null(match$rows)) data <- data[match$rows, , drop = FALSE]
-  if (NROW(data) == 0) {
-    if (!is.null(data) && is.null(match$rows)) stop_arg("{.arg data} has no rows.")
-    data <- NULL
-  }
-  rows <- if (!is.null(data)) take_coordinates(x, data, "data")$points
+  match <- matching_data(data, named_condition(x, condition))
+  rows <- if (!is.null(match$data)) take_coordinates(x, match$data, "data")$points
   note <- c(condition_text(named_condition(x, condition)), match$text)
   shown <- give_back(x, draws, form = list(kind = "frame", class = "data.frame"), drawn = TRUE)
   left_out <- setdiff(seq_len(x$d), which)

@@ -1,10 +1,4 @@
 # What a newcomer stumbled over in predictions and pictures.
-drawn <- function(code) {
-  grDevices::pdf(NULL)
-  on.exit(grDevices::dev.off())
-  force(code)
-}
-
 set.seed(1)
 stops <- fit_flow(dist ~ speed, cars, members = c("normal", "student_t"))
 

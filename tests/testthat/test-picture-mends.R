@@ -1,10 +1,4 @@
 # What a second reader found in pictures and predictions.
-drawn <- function(code) {
-  grDevices::pdf(NULL)
-  on.exit(grDevices::dev.off())
-  force(code)
-}
-
 set.seed(1)
 joint <- fit_flow(faithful, members = 1, steps = 10)
 given <- fit_flow(eruptions ~ waiting, faithful, members = 1, steps = 10)

@@ -1,10 +1,4 @@
 # What a picture shows is looked at as data, see picture.R; that it can be drawn, by both systems.
-drawn <- function(code) {
-  grDevices::pdf(NULL)
-  on.exit(grDevices::dev.off())
-  force(code)
-}
-
 set.seed(1)
 fit <- fit_flow(faithful, members = 1, steps = 30)
 one <- fit_flow(faithful["waiting"], members = 1, steps = 30)

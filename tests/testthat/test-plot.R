@@ -1,14 +1,3 @@
-# Pictures go to a file that is thrown away; what they show is returned.
-drawn <- function(code) {
-  file <- tempfile(fileext = ".pdf")
-  grDevices::pdf(file)
-  on.exit({
-    grDevices::dev.off()
-    unlink(file)
-  })
-  force(code)
-}
-
 set.seed(1)
 layers <- masked_autoregressive_flow(scalar_rq_spline(knots = 4), flow_layers = 4, nn_width = 8)
 fit <- fit_flow(faithful, layers, steps = 20)
