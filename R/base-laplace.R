@@ -17,8 +17,7 @@
 #' \eqn{\nu = \mathrm{softplus}(df)}{nu = softplus(df)} and at least 0.001, for all coordinates. The density is
 #' \deqn{\frac{\Gamma((\nu + d) / 2)}{\Gamma(\nu / 2) (\nu \pi)^{d / 2} |L|} \left(1 + \frac{|u|^2}{\nu}\right)^{-(\nu
 #' + d) / 2}, \quad u = L^{-1} (z - loc).}{Gamma((nu + d) / 2) / (Gamma(nu / 2) (nu pi)^(d / 2) |L|) (1 + |u|^2 /
-#' nu)^(-(nu + d) / 2), u = L^-1 (z - loc).} Its draws are no differentiable function of the degrees of freedom here, so
-#' it cannot be trained against a log density, only on data.
+#' nu)^(-(nu + d) / 2), u = L^-1 (z - loc).}
 #'
 #' `base_mixture()`: `weight`, \eqn{w = \mathrm{softmax}(weight)}{w = softmax(weight)} (equal at the start), and with
 #' one row a component `mean` (`spread` times normal draws) and raw `scale` (scale 1), \eqn{s =

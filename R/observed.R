@@ -102,16 +102,6 @@ drawn_within <- function(flow, lower, upper, condition) {
 # rows that lie at points; probabilities have no units.
 in_intervals <- function(space, flow, observed, condition, rows, weights) {
   inner <- space$flow %||% flow
-  base <- inner$base
-  trained_df <- base$kind == "student_t" && isTRUE(base$trainable)
-  if (trained_df || !base$kind %in% INTERVAL_BASES) {
-    what <- if (is_whole(flow)) "Whole numbers" else "Censored times"
-    stop_arg(c(
-      "{what} are fitted on a base of which the core has the distribution function and its gradient, not on
-       {.fn base_{base$kind}}{if (trained_df) ' with trained degrees of freedom'}.",
-      i = if (is_whole(flow)) "{.code support = \"real\"} fits a density to them."
-    ))
-  }
   outer <- last_support_layer(flow$layers$layers)
   on_line <- lapply(observed, end_on_the_line, outer$scalar[[1]])
   exact <- which(observed$lower == observed$upper)
@@ -123,8 +113,6 @@ in_intervals <- function(space, flow, observed, condition, rows, weights) {
     loss = loss_interval_likelihood(flow_increases(inner, condition))
   )
 }
-
-INTERVAL_BASES <- c("normal", "student_t", "logistic", "laplace", "cauchy", "gumbel", "uniform")
 
 # Ends behind the support of a column, infinite where they are not inside.
 end_on_the_line <- function(end, scalar) {

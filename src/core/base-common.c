@@ -1,5 +1,5 @@
 /* Nets of base distributions; what coordinates with a location and a scale share, whatever their shape, with formulas
- * in base-loc_scale.h; and the constants of Student t. */
+ * in base-loc_scale.h. */
 #include "base-loc_scale.h"
 
 /* ---- nets of conditions ------------------------------------------------------------------------------------------ */
@@ -216,29 +216,4 @@ static void loc_scale_draw_vjp(const bj_base *base, const bj_base_pass *pass) {
   } else if (((const loc_scale *)base->self)->free) {
     loc_scale_move(base, pass, 0, 3, 0);
   }
-}
-
-/* ---- Student t --------------------------------------------------------------------------------------------------- */
-
-/* psi(x) for x > 0: upward recurrence to x >= 10, then the asymptotic series. */
-static real digamma(real x) {
-  real sum = 0;
-  for (; x < 10; x++) sum -= 1 / x;
-  const real w = 1 / (x * x);
-  return sum + log(x) - 0.5 / x -
-         w * (1.0 / 12 - w * (1.0 / 120 - w * (1.0 / 252 - w * (1.0 / 240 - w * (1.0 / 132 - w * 691.0 / 32760)))));
-}
-
-/* c(v) and c'(v). For large v the two lgamma cancel; there
- *   lgamma((v + 1) / 2) - lgamma(v / 2) = log(v / 2) / 2 - 1 / (4 v) + 1 / (24 v^3) + O(v^-5),
- * and log(v pi) takes its first term away. */
-static void student_t_constant(real v, real *c, real *dc) {
-  if (v > 1e3) {
-    const real w = 1 / v;
-    *c = -HALF_LOG_2PI - 0.25 * w + w * w * w / 24;
-    *dc = 0.25 * w * w - 0.125 * w * w * w * w;
-    return;
-  }
-  *c = lgamma(0.5 * (v + 1)) - lgamma(0.5 * v) - 0.5 * log(v * 3.14159265358979323846);
-  *dc = 0.5 * (digamma(0.5 * (v + 1)) - digamma(0.5 * v) - 1 / v);
 }

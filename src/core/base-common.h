@@ -5,6 +5,7 @@
 #include "net-common.h"
 #include "num-carve.h"
 #include "num-rows.h"
+#include "num-special.h"
 #include "protocol.h"
 
 /* Every vector of rows of coordinate i of a pass: `at` is its place in x and gx, `row` in log_density and gp. */
@@ -31,6 +32,38 @@ INLINE void base_tails(vreal tail, vint above_half, vreal *below, vreal *above) 
   const vreal other = vlog1p(-vexp(tail));
   *below = vselect(above_half, other, tail);
   *above = vselect(above_half, tail, other);
+}
+
+/* Those of the standard normal distribution. */
+INLINE void base_normal_tails(vreal u, vreal *below, vreal *above) {
+  const vreal size = vabs(u), tail = -normal_tail_at(vmin(vset(REAL_SQUARE), size)).e - vset(LN2);
+  base_tails(vselect(vlt(size, vset(INFINITY)), tail, -size), vlt(vset(0), u), below, above);
+}
+
+/* Those of a mixture of normals: sums, each a logarithm, to which components are added one after the other. */
+typedef struct {
+  vreal below_most, below, above_most, above;
+} base_mixed;
+
+INLINE base_mixed base_mixed_none(void) { return (base_mixed){vset(-INFINITY), vset(0), vset(-INFINITY), vset(0)}; }
+
+INLINE void base_mixed_sum(vreal *most, vreal *sum, vreal term) {
+  const vreal now = vmax(*most, term), none = vset(-INFINITY);
+  *sum = vselect(vlt(none, *most), *sum * vexp(*most - now), vset(0)) +
+         vselect(vlt(none, term), vexp(term - now), vset(0));
+  *most = now;
+}
+
+INLINE void base_mixed_add(base_mixed *to, vreal log_weight, vreal u) {
+  vreal below, above;
+  base_normal_tails(u, &below, &above);
+  base_mixed_sum(&to->below_most, &to->below, log_weight + below);
+  base_mixed_sum(&to->above_most, &to->above, log_weight + above);
+}
+
+INLINE void base_mixed_tails(base_mixed from, vreal *below, vreal *above) {
+  const vreal lower = from.below_most + vlog(from.below), upper = from.above_most + vlog(from.above);
+  base_tails(vmin(lower, upper), vlt(upper, lower), below, above);
 }
 
 /* ---- nets of conditions ------------------------------------------------------------------------------------------ */
@@ -103,12 +136,6 @@ INLINE vreal base_positive_rows(vreal raw, vreal *log_derivative) {
 }
 
 #define HALF_LOG_2PI 0.91893853320467274178
-
-#define STUDENT_T_LEAST 1e-3 /* degrees of freedom, where they are trained */
-
-/* In base-common.c: the logarithm of the constant of Student's t density with v degrees of freedom, and its derivative.
- */
-static void student_t_constant(real v, real *c, real *dc);
 
 /* Weights by softmax of k raw numbers: their logarithms, and the cumulated ones, each `step` reals from the next. */
 INLINE void base_weights(int k, const real *raw, real *log_weight, real *cumulated, long step) {

@@ -100,6 +100,18 @@ static void covariance_vjp(int d, const real *set, real *gset, const real *g, co
   }
 }
 
+static void covariance_draw_vjp(int d, const real *set, real *gset, const real *u, const real *gx) {
+  const real *l = set + d;
+  for (int i = 0; i < d; i++) {
+    const real *g = gx + (long)i * BJ_BLOCK;
+    real *gl = gset + d + i;
+    gset[i] += sum_rows(g, BJ_BLOCK);
+    for (int j = 0; j <= i; j++) {
+      gl[(long)j * d] += covariance_dot(g, u + (long)j * BJ_BLOCK) * (i == j ? l[i + (long)i * d] : 1);
+    }
+  }
+}
+
 #undef COVARIANCE_WAYS
 #undef EACH_WAY
 #undef FOR_WAY_ROWS

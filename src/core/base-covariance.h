@@ -29,6 +29,8 @@ static void covariance_prepare_vjp(int d, const real *raw, const real *gl, real 
 static void covariance_solve(int d, const real *set, const real *x, real *u);
 /* mean + L x in the place of x. */
 static void covariance_multiply(int d, const real *set, real *x);
+/* Of rows mean + L u, draws, with cotangents gx: adds to gset. */
+static void covariance_draw_vjp(int d, const real *set, real *gset, const real *u, const real *gx);
 /* Adds to gset and to gx, of one block. `w` is v at first, and scratch. */
 static void covariance_vjp(int d, const real *set, real *gset, const real *g, const real *u, real *w, real *gx);
 

@@ -97,6 +97,23 @@ static void gaussian_mixture_log_density_vjp(const bj_base *base, const bj_base_
   }
 }
 
+/* log w_c is what is left of the constant of e_c. */
+static void gaussian_mixture_log_tails(const bj_base *base, const bj_base_pass *pass, real *below, real *above) {
+  const int k = ((const gaussian_mixture *)base->self)->k;
+  const long step = gaussian_mixture_step(base);
+  FOR_BASE_ROWS(base, pass, 0, at, row) {
+    base_mixed sums = base_mixed_none();
+    vreal log_below, log_above;
+    for (int c = 0; c < k; c++) {
+      const real *set = pass->prep + c * step, mean = set[2], root = set[3];
+      base_mixed_add(&sums, vset(set[0] + log(root) + HALF_LOG_2PI), (vload(pass->x + at) - vset(mean)) / vset(root));
+    }
+    base_mixed_tails(sums, &log_below, &log_above);
+    vstore(below + row, log_below);
+    vstore(above + row, log_above);
+  }
+}
+
 /* Parameters are [weight | mean, k x d | cholesky, d x d x k]. */
 static void gaussian_mixture_prepare(const bj_base *base, const real *theta, real *prep) {
   const int k = ((const gaussian_mixture *)base->self)->k, d = base->d;
@@ -299,6 +316,7 @@ static const bj_base_kind base_gaussian_mixture = {
     .prepare_vjp = gaussian_mixture_prepare_vjp,
     .log_density = gaussian_mixture_log_density,
     .log_density_vjp = gaussian_mixture_log_density_vjp,
+    .log_tails = gaussian_mixture_log_tails,
     .draw = gaussian_mixture_draw,
     .draw_vjp = gaussian_mixture_draw_vjp,
 };

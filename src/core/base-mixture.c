@@ -6,6 +6,7 @@
  *   log p = m + log sum_c exp(e_c - m), m = max e;  share_c = exp(e_c - log p)
  *   vjp, with g_c = gp share_c:  gx_i = -sum_c g_c u_ci / s_ci;  gmean_ci = g_c u_ci / s_ci;
  *     glog s_ci = g_c (u_ci^2 - 1);  gweight_c = g_c - w_c gp
+ *   of one coordinate P(X > x) = sum_c w_c P(Z > u_c), Z normal, and the same below
  *   draw: a uniform chooses c by the cumulated weights, then mean + s N(0, 1)
  *   vjp of draws (Figurnov, Mohamed, Mnih 2018): a draw moves with the parameters so that its conditional distribution
  *     functions stay what they are. F_i = sum_c r_ci Phi(u_ci), where r_ci is the share of component c given the
@@ -94,6 +95,28 @@ static void mixture_log_density_vjp(const bj_base *base, const bj_base_pass *pas
   if (base->net) base_clear_rows(base, pass);
   BY_FLAG(base->net != NULL, mixture_log_density_vjp_of, base, pass);
   if (base->net) base_given_vjp(base, pass);
+}
+
+INLINE void mixture_log_tails_of(const bj_base *base, const bj_base_pass *pass, real *below, real *above, int rows) {
+  const mixture *self = base->self;
+  const base_numbers numbers = base_numbers_of(base, pass, rows);
+  FOR_BASE_ROWS(base, pass, 0, at, row) {
+    const real *prep = numbers.prep + base_first(base, row, rows);
+    base_mixed sums = base_mixed_none();
+    vreal log_below, log_above;
+    for (int c = 0; c < self->k; c++) {
+      const long mean = mixture_set(base, c) + 2, inverse = mean + 1;
+      const vreal u = (vload(pass->x + at) - base_number(prep, mean, rows)) * base_number(prep, inverse, rows);
+      base_mixed_add(&sums, base_number(prep, inverse + 1, rows), u);
+    }
+    base_mixed_tails(sums, &log_below, &log_above);
+    vstore(below + row, log_below);
+    vstore(above + row, log_above);
+  }
+}
+
+static void mixture_log_tails(const bj_base *base, const bj_base_pass *pass, real *below, real *above) {
+  BY_FLAG(base->net != NULL, mixture_log_tails_of, base, pass, below, above);
 }
 
 /* Parameters are [weight | mean, k x d | scale, k x d]. */
@@ -345,6 +368,7 @@ static const bj_base_kind base_mixture = {
     .prepare_rows_vjp = mixture_prepare_rows_vjp,
     .log_density = mixture_log_density,
     .log_density_vjp = mixture_log_density_vjp,
+    .log_tails = mixture_log_tails,
     .draw = mixture_draw,
     .draw_vjp = mixture_draw_vjp,
 };

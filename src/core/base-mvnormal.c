@@ -58,19 +58,19 @@ static void mvnormal_draw(const bj_base *base, const bj_base_pass *pass, uint64_
 }
 
 static void mvnormal_draw_vjp(const bj_base *base, const bj_base_pass *pass) {
-  const int d = base->d;
-  const real *l = pass->prep + d;
+  const long size = (long)base->d * BJ_BLOCK;
   for (int b = 0; b < pass->nb; b++) {
-    const real *gx = pass->gx + (long)b * d * BJ_BLOCK, *z = pass->work;
-    covariance_solve(d, pass->prep, pass->x + (long)b * d * BJ_BLOCK, pass->work);
-    for (int i = 0; i < d; i++) {
-      const long at = (long)i * BJ_BLOCK;
-      real *gl = pass->gprep + d + i;
-      pass->gprep[i] += sum_rows(gx + at, BJ_BLOCK);
-      for (int j = 0; j <= i; j++) {
-        gl[(long)j * d] += covariance_dot(gx + at, z + (long)j * BJ_BLOCK) * (i == j ? l[i + (long)i * d] : 1);
-      }
-    }
+    covariance_solve(base->d, pass->prep, pass->x + b * size, pass->work);
+    covariance_draw_vjp(base->d, pass->prep, pass->gprep, pass->work, pass->gx + b * size);
+  }
+}
+
+static void mvnormal_log_tails(const bj_base *base, const bj_base_pass *pass, real *below, real *above) {
+  FOR_BASE_ROWS(base, pass, 0, at, row) {
+    vreal log_below, log_above;
+    base_normal_tails((vload(pass->x + at) - vset(pass->prep[0])) / vset(pass->prep[1]), &log_below, &log_above);
+    vstore(below + row, log_below);
+    vstore(above + row, log_above);
   }
 }
 
@@ -103,6 +103,7 @@ static const bj_base_kind base_mvnormal = {
     .prepare_vjp = mvnormal_prepare_vjp,
     .log_density = mvnormal_log_density,
     .log_density_vjp = mvnormal_log_density_vjp,
+    .log_tails = mvnormal_log_tails,
     .draw = mvnormal_draw,
     .draw_vjp = mvnormal_draw_vjp,
 };

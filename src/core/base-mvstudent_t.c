@@ -10,9 +10,14 @@
  *   draw (Bailey 1994): given the i coordinates of u before them, the next two are a bivariate t with v + i degrees of
  *        freedom, scaled by (v + |u_before|^2) / (v + i): r (cos, sin)(2 pi u2), r^2 = (v + |u_before|^2)
  *        (u1^(-2 / (v + i)) - 1). So all share what a chi-square of the row would give, without one.
+ *   vjp of draws loc + L u: as in base-covariance.h, and the distribution function of each u_i given those before it,
+ *        that of t = u_i / s_i with v + i degrees of freedom, s_i^2 = (v + |u_before|^2) / (v + i), stays what it is:
+ *        du_i/dv = s_i dt/dv + u_i (1 / (v + |u_before|^2) - 1 / (v + i)) / 2,  du_i/du_j = u_i u_j / (v +
+ *        |u_before|^2), from the last coordinate back; dt/dv in base-student.h
  *   prep: a set, c(v) - sum of log L_ii, v, c'(v); gprep: gradient of v at v
  */
 #include "base-covariance.h"
+#include "base-student.h"
 
 typedef struct {
   real df;
@@ -134,6 +139,67 @@ static void mvstudent_t_draw(const bj_base *base, const bj_base_pass *pass, uint
   }
 }
 
+/* Adds to gdf what the draws u of a block give v, and writes over the cotangents g of u; squares is scratch. */
+static void mvstudent_t_df_move(int d, real v, const real *u, real *g, real *squares, real *gdf) {
+  FOR_ROWS(r) {
+    vreal sum = vset(v);
+    for (int i = 0; i < d; i++) {
+      const vreal ui = vload(u + (long)i * BJ_BLOCK + r);
+      vstore(squares + (long)i * BJ_BLOCK + r, sum);
+      sum = vmin(sum + ui * ui, vset(REAL_HUGE));
+    }
+  }
+  for (int i = d - 1; i >= 0; i--) {
+    const long at = (long)i * BJ_BLOCK;
+    real c, dc;
+    student_t_constant(v + i, &c, &dc);
+    FOR_ROWS(r) {
+      const vreal square = vload(squares + at + r), s = vsqrt(square / vset(v + i)), ui = vload(u + at + r);
+      const vreal move =
+          s * student_t_move(v + i, c, dc, ui / s) + vset(0.5) * ui * (vset(1) / square - vset(1 / (v + i)));
+      const vreal gi = vload(g + at + r);
+      *gdf += vsum(gi * move);
+      for (int j = 0; j < i; j++) {
+        const long before = (long)j * BJ_BLOCK + r;
+        vstore(g + before, vload(g + before) + gi * (ui / square) * vload(u + before));
+      }
+    }
+  }
+}
+
+static void mvstudent_t_draw_vjp(const bj_base *base, const bj_base_pass *pass) {
+  const int d = base->d;
+  const long size = (long)d * BJ_BLOCK;
+  const real *l = pass->prep + d;
+  real *u = pass->work, *g = u + size;
+  for (int b = 0; b < pass->nb; b++) {
+    const real *gx = pass->gx + b * size;
+    covariance_solve(d, pass->prep, pass->x + b * size, u);
+    covariance_draw_vjp(d, pass->prep, pass->gprep, u, gx);
+    for (int i = 0; i < d; i++) {
+      FOR_ROWS(r) {
+        vreal sum = vset(0);
+        for (int j = i; j < d; j++) sum = sum + vset(l[j + (long)i * d]) * vload(gx + (long)j * BJ_BLOCK + r);
+        vstore(g + (long)i * BJ_BLOCK + r, sum);
+      }
+    }
+    mvstudent_t_df_move(d, mvstudent_t_constants(base, pass->prep)[1], u, g, g + size,
+                        pass->gprep + d + (long)d * d + 1);
+  }
+}
+
+static void mvstudent_t_log_tails(const bj_base *base, const bj_base_pass *pass, real *below, real *above) {
+  const real v = mvstudent_t_constants(base, pass->prep)[1];
+  real c, unused;
+  student_t_constant(v, &c, &unused);
+  FOR_BASE_ROWS(base, pass, 0, at, row) {
+    vreal log_below, log_above;
+    student_t_tails(v, c, (vload(pass->x + at) - vset(pass->prep[0])) / vset(pass->prep[1]), &log_below, &log_above);
+    vstore(below + row, log_below);
+    vstore(above + row, log_above);
+  }
+}
+
 static void mvstudent_t_describe(const bj_base *base, bj_describe *out) {
   describe_slot(out, "loc", 1, base->d, 0);
   describe_slot(out, "cholesky", 2, base->d, base->d);
@@ -155,7 +221,7 @@ static bj_status mvstudent_t_build(bj_base *base, const bj_spec *spec, bj_build 
   if (!(self->df > 0)) return spec_error(build, "`df` of base_mvstudent_t() must be above 0");
   base->n_param = base->d + (long)base->d * base->d + 1;
   base->n_prep = base->n_param + 2;
-  base->n_work = 2L * base->d * BJ_BLOCK;
+  base->n_work = 3L * base->d * BJ_BLOCK;
   return covariance_check(base, "mvstudent_t", build);
 }
 
@@ -168,5 +234,7 @@ static const bj_base_kind base_mvstudent_t = {
     .prepare_vjp = mvstudent_t_prepare_vjp,
     .log_density = mvstudent_t_log_density,
     .log_density_vjp = mvstudent_t_log_density_vjp,
+    .log_tails = mvstudent_t_log_tails,
     .draw = mvstudent_t_draw,
+    .draw_vjp = mvstudent_t_draw_vjp,
 };

@@ -8,7 +8,6 @@
  *   prep, a coordinate: mean, 1 / s, -log s - log(2 pi) / 2; gprep: gradient of mean and of log s
  */
 #include "base-loc_scale.h"
-#include "num-special.h"
 
 typedef struct {
   loc_scale own; /* whether mean and scale are its own */
@@ -62,13 +61,8 @@ static void normal_log_density_vjp(const bj_base *base, const bj_base_pass *pass
   if (base->net) base_given_vjp(base, pass);
 }
 
-INLINE void normal_tails(vreal u, vreal *below, vreal *above) {
-  const vreal size = vabs(u), tail = -normal_tail_at(vmin(vset(REAL_SQUARE), size)).e - vset(LN2);
-  base_tails(vselect(vlt(size, vset(INFINITY)), tail, -size), vlt(vset(0), u), below, above);
-}
-
 static void normal_log_tails(const bj_base *base, const bj_base_pass *pass, real *below, real *above) {
-  BY_FLAG(base->net != NULL, loc_scale_log_tails, base, pass, below, above, normal_tails);
+  BY_FLAG(base->net != NULL, loc_scale_log_tails, base, pass, below, above, base_normal_tails);
 }
 
 static void normal_prepare(const bj_base *base, const real *theta, real *prep) {

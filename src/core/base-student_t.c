@@ -4,12 +4,12 @@
  *   log p = c(v) - (v + 1) / 2 log(1 + u^2 / v) - log s,  c(v) = lgamma((v + 1) / 2) - lgamma(v / 2) - log(v pi) / 2
  *   vjp: gx = -gp (v + 1) u / (v + u^2) / s;  gloc = -gx;  glog s = -gp + gp (v + 1) u^2 / (v + u^2)
  *        gv = gp (c'(v) - log(1 + u^2 / v) / 2 + (v + 1) u^2 / (2 v (v + u^2)))
- *   P(|U| > a) = I(v / (v + a^2); v / 2, 1/2), the regularised incomplete beta function, by its continued fraction
+ *   tails, and how draws move with v: base-student.h
  *   draw (Bailey 1994): sqrt(v (u1^(-2 / v) - 1)) cos(2 pi u2)
  *   prep, a coordinate: v, c(v), c'(v), loc, 1 / s, -log s; gprep: gradient of v, -, -, loc, log s
  */
 #include "base-loc_scale.h"
-#include "num-special.h"
+#include "base-student.h"
 
 typedef struct {
   loc_scale own; /* whether location and scale are its own */
@@ -87,62 +87,14 @@ static void student_t_log_density_vjp(const bj_base *base, const bj_base_pass *p
   if (base->net) base_given_vjp(base, pass);
 }
 
-/* The continued fraction of I(x; a, b), by the method of Lentz, for x < (a + 1) / (a + b + 2): it takes some sqrt(a)
- * steps. */
-static double incomplete_beta_fraction(double a, double b, double x) {
-  const double least = REAL_MIN_NORMAL;
-  double c = 1, d = 1 - (a + b) * x / (a + 1);
-  d = 1 / (fabs(d) < least ? least : d);
-  double value = d;
-  for (int m = 1; m <= 20000; m++) {
-    for (int odd = 0; odd < 2; odd++) {
-      const double top = odd ? -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
-                             : m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
-      d = 1 + top * d;
-      c = 1 + top / c;
-      d = 1 / (fabs(d) < least ? least : d);
-      if (fabs(c) < least) c = least;
-      value *= d * c;
-    }
-    if (fabs(d * c - 1) < 1e-16 * 4) break;
-  }
-  return value;
-}
-
-/* With so many degrees of freedom the distribution function is the normal one at a (1 - 1 / (4 v)) / sqrt(1 + a^2 /
- * (2 v)), to terms of 1 / v^2. */
-#define STUDENT_T_NORMAL 1e8
-
-/* log P(X > a) for a >= 0, with c = c(v). */
-static double student_t_log_tail(double v, double c, double a) {
-  if (a == 0) return -LN2;
-  if (!(a < INFINITY)) return -a;
-  if (v > STUDENT_T_NORMAL) {
-    const double u = a * (1 - 0.25 / v) / sqrt(1 + 0.5 * a / v * a);
-    return -(double)vfirst(normal_tail_at(vset(fmin(u, REAL_SQUARE))).e) - LN2;
-  }
-  const double t = a / sqrt(v), square = t * t;
-  const double log_x = t > 1e8 ? -2 * log(t) : -log1p(square), x = t > 1e8 ? 1 / t / t : 1 / (1 + square);
-  const double y = t > 1e8 ? 1 : square / (1 + square);
-  /* x^(v/2) y^(1/2) / B(v/2, 1/2), where -log B = c(v) + log(v) / 2 */
-  const double log_power = 0.5 * v * log_x + 0.5 * log(y) + c + 0.5 * log(v);
-  if (x < (0.5 * v + 1) / (0.5 * v + 2.5)) {
-    return log_power - log(0.5 * v) + log(incomplete_beta_fraction(0.5 * v, 0.5, x)) - LN2;
-  }
-  return log1p(-2 * exp(log_power) * incomplete_beta_fraction(0.5, 0.5 * v, y)) - LN2;
-}
-
 INLINE void student_t_log_tails_of(const bj_base *base, const bj_base_pass *pass, real *below, real *above, int rows) {
   const base_numbers numbers = base_numbers_of(base, pass, rows);
   const real v = pass->prep[0], c = pass->prep[1];
   FOR_BASE_ROWS(base, pass, 0, at, row) {
     const loc_scale_at par = student_t_place(base, &numbers, 0, row, rows);
     const vreal u = (vload(pass->x + at) - par.loc) * par.inverse;
-    real tail[BJ_LANES];
-    vstore(tail, vabs(u));
-    for (int r = 0; r < BJ_LANES; r++) tail[r] = student_t_log_tail(v, c, tail[r]);
     vreal log_below, log_above;
-    base_tails(vload(tail), vlt(vset(0), u), &log_below, &log_above);
+    student_t_tails(v, c, u, &log_below, &log_above);
     vstore(below + row, log_below);
     vstore(above + row, log_above);
   }
@@ -205,7 +157,23 @@ static void student_t_draw(const bj_base *base, const bj_base_pass *pass, uint64
   }
 }
 
+/* To trained degrees of freedom: x = loc + s u, so that dx/dv = s du/dv. */
+INLINE void student_t_df_move(const bj_base *base, const bj_base_pass *pass, int rows) {
+  const base_numbers numbers = base_numbers_of(base, pass, rows);
+  for (int i = 0; i < base->d; i++) {
+    const real *own = pass->prep + STUDENT_T_NUMBERS * i;
+    vreal sum = vset(0);
+    FOR_BASE_ROWS(base, pass, i, at, row) {
+      const loc_scale_at par = student_t_place(base, &numbers, i, row, rows);
+      const vreal u = (vload(pass->x + at) - par.loc) * par.inverse;
+      sum += vload(pass->gx + at) * student_t_move(own[0], own[1], own[2], u) / par.inverse;
+    }
+    pass->gprep[STUDENT_T_NUMBERS * i] += vsum(sum);
+  }
+}
+
 static void student_t_draw_vjp(const bj_base *base, const bj_base_pass *pass) {
+  if (((const student_t *)base->self)->trainable) BY_FLAG(base->net != NULL, student_t_df_move, base, pass);
   if (base->net) {
     loc_scale_move(base, pass, 0, 3, 1);
     base_given_vjp(base, pass);
@@ -237,7 +205,6 @@ static bj_status student_t_build(bj_base *base, const bj_spec *spec, bj_build *b
   if (!(self->df > 0)) return spec_error(build, "`df` of base_student_t() must be above 0");
   base->n_param = student_t_n_df(base);
   base->n_prep = (long)STUDENT_T_NUMBERS * base->d;
-  base->fixed_draws = self->trainable;
   return loc_scale_finish(base, spec, 0, build);
 }
 

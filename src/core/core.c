@@ -83,6 +83,7 @@
 
 #include "base-normal.c"
 #include "base-logistic.c"
+#include "base-student-common.c"
 #include "base-student_t.c"
 #include "base-uniform.c"
 #include "base-laplace.c"

@@ -95,7 +95,7 @@ static bj_status flow_draw_vjp(const bj_flow *flow, const real *theta, const bj_
                                const double *grad_z, real *grad_param, const bj_memory *memory, bj_error *error) {
   const bj_base *base = flow->base;
   if (base->n_param == 0) return BJ_OK;
-  if (!base->kind->draw_vjp || base->fixed_draws) {
+  if (!base->kind->draw_vjp) {
     bj_build build = {.memory = memory, .error = error};
     return spec_error(&build, "the parameters of base_%s() cannot be trained against a log density", base->kind->name);
   }

@@ -174,7 +174,7 @@ static bj_status interval_build(bj_loss *loss, const bj_spec *spec, const bj_flo
   loss->n_end = FLOW_ENDS;
   if (flow->d != 1) return spec_error(build, "intervals are of one coordinate");
   const bj_base *base = flow->base;
-  if (!base->kind->log_tails || (base->n_param > 0 && (!base->kind->draw_vjp || base->fixed_draws))) {
+  if (!base->kind->log_tails || (base->n_param > 0 && !base->kind->draw_vjp)) {
     return spec_error(build,
                       "intervals need a base that has a distribution function, with its gradient by all parameters");
   }

@@ -383,7 +383,6 @@ struct bj_base {
    * [the kind's own | the net's]. NULL: all rows have the same parameters, and conditions mean nothing to the base. */
   struct net_slot *net;
   long n_row_prep;
-  int fixed_draws; /* it has parameters that draw_vjp() of its kind knows nothing of: as if that were NULL */
   void *self;
 };
 

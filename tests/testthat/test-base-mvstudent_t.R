@@ -110,12 +110,49 @@ test_that("distribution and quantile functions of one coordinate", {
   expect_equal(qflow(c(1e-9, 0.3, 1), f), 2 + 0.4 * qt(c(1e-9, 0.3, 1), 3.5), tolerance = 1e-13)
 })
 
-test_that("it is not trained against a log density, and says so", {
-  f <- flow(layer_permute(1:2), 2, base = base_mvstudent_t())
-  expect_error(
-    fit_flow(function(x) -rowSums(x^2) / 2, f, d = 2, steps = 5, evaluate = 0, progress = FALSE),
-    "base_mvstudent_t\\(\\) cannot be trained against a log density"
+# Each coordinate of u = L^-1 (x - loc) given those before it is a t; a draw of its distribution functions z.
+mvstudent_t_draw <- function(p, z) {
+  l <- p$cholesky
+  l[upper.tri(l)] <- 0
+  diag(l) <- log1p(exp(diag(l)))
+  df <- log1p(exp(p$df))
+  u <- numeric()
+  for (i in seq_along(z)) u[i] <- sqrt((df + sum(u^2)) / (df + i - 1)) * qt(z[i], df + i - 1)
+  p$loc + drop(l %*% u)
+}
+
+test_that("draws move with the parameters so that their conditional distribution functions stay", {
+  for (d in 1:4) {
+    f <- random_mvstudent_t(d, 10 + d)
+    z <- matrix(runif(7 * d), 7)
+    x <- t(matrix(apply(z, 1, mvstudent_t_draw, p = params(f)$base), d))
+    a <- matrix(rnorm(7 * d), 7)
+    exact <- native_draw_vjp(f, x, NULL, a)
+    theta <- unname(coef(f))
+    numeric <- vapply(seq_along(theta), function(i) {
+      derivative(function(step) {
+        params(f) <- replace(theta, i, theta[i] + step)
+        sum(a * t(matrix(apply(z, 1, mvstudent_t_draw, p = params(f)$base), d)))
+      }, 1e-4)
+    }, 0)
+    expect_lt(relative_gap(exact, numeric), 1e-6)
+  }
+  f <- flow(list(), 2, base = base_mvstudent_t(0.02))
+  set.seed(5)
+  expect_true(all(is.finite(native_draw_vjp(f, sample(f, 200), NULL, matrix(1, 200, 2)))))
+})
+
+test_that("it is trained against a log density", {
+  truth <- list(loc = c(3, -1), cholesky = diag(log(expm1(c(2, 0.5)))), df = log(expm1(4)))
+  truth$cholesky[2, 1] <- 1
+  set.seed(6)
+  fit <- fit_flow(function(x) mvstudent_t_density(truth, x), flow(list(), 2, base = base_mvstudent_t(10)),
+    d = 2, steps = 1500, learning_rate = 0.03, evaluate = 0, progress = FALSE
   )
+  p <- params(fit)$base
+  expect_equal(p$loc, truth$loc, tolerance = 0.02)
+  expect_equal(p$cholesky[c(1, 2, 4)], truth$cholesky[c(1, 2, 4)], tolerance = 0.05)
+  expect_equal(log1p(exp(p$df)), 4, tolerance = 0.15)
 })
 
 test_that("wrong arguments are named", {

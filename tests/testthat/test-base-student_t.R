@@ -14,6 +14,28 @@ test_that("trainable degrees of freedom", {
   }
 })
 
+test_that("draws move with the degrees of freedom", {
+  for (df in c(0.05, 0.6, 2, 30, 4e3)) expect_moving_draws(flow(list(), 1, base = base_student_t(df, trainable = TRUE)))
+  # where the normal distribution stands in its place, -(u + u^3) / (4 v^2), from both sides
+  move <- function(df, u) {
+    f <- flow(list(), 1, base = base_student_t(df, trainable = TRUE))
+    native_draw_vjp(f, matrix(u), NULL, matrix(1)) * df^2
+  }
+  for (u in c(-6, -1, 0.02, 0.5, 4, 30)) {
+    for (df in c(1e6, 0.5e8, 2e8)) expect_equal(move(df, u), -(u + u^3) / 4, tolerance = 1e-2)
+  }
+  expect_identical(move(3, 0), 0)
+  expect_true(all(is.finite(c(move(0.01, 1e300), move(2, -Inf), move(1e9, 1e200)))))
+})
+
+test_that("trained degrees of freedom are found against a log density", {
+  set.seed(4)
+  fit <- fit_flow(function(x) dt(x[, 1], 3, log = TRUE), flow(list(), 1, base = base_student_t(8, trainable = TRUE)),
+    d = 1, steps = 600, learning_rate = 0.05, evaluate = 0, progress = FALSE
+  )
+  expect_equal(log1p(exp(params(fit)$base$df)), 3, tolerance = 0.1)
+})
+
 test_that("the initial degrees of freedom are those given", {
   f <- flow(layer_flip(), 2, base = base_student_t(df = 4, trainable = TRUE))
   expect_equal(params(f)$base$df, rep(log(expm1(4)), 2))
