@@ -44,10 +44,10 @@ fit_data <- function(from, layers, members, modest, base, rules, na, loss, contr
              {.code base_categorical(levels, net)}, of their codes from 0 on."
       ))
     }
-    fit_block <- table_fitter(members, layers, base, loss, control, progress)
+    fit_block <- table_fitter(members, layers, base, loss, control)
     return(fit_table(
-      mixed, found, from$condition, from$weights, rules, control$seconds, fit_block, from$call, from$form, parts,
-      own = is.null(members)
+      mixed, found, from$condition, from$weights, rules, control$seconds, progress, fit_block, from$call, from$form,
+      parts, own = is.null(members)
     ))
   }
   origin <- list(
@@ -73,9 +73,9 @@ block_fitter <- function(base, loss, progress) {
 }
 
 # How fit_table() fits a block. What is said of one flow is said of the last; `members` NULL: of it alone.
-table_fitter <- function(members, layers, base, loss, control, progress) {
+table_fitter <- function(members, layers, base, loss, control) {
   of_points <- names(Filter(function(kind) "points" %in% kind$of, member_kinds()))
-  function(kind, points, condition, weights, rules, levels, seconds) {
+  function(kind, points, condition, weights, rules, levels, seconds, progress) {
     control["seconds"] <- list(seconds)
     if (is.null(members) && kind == "line") {
       return(fit_matrix(points, layers, base, condition, weights, rules, loss, control, progress, levels = levels))

@@ -96,7 +96,8 @@
 #'   what they differ from it. Members run side by side, by a plan of the future package if one is set and future.apply
 #'   is installed, else in `options(bijectr.threads =)` forks of this process where the system has them
 #'   (`options(bijectr.fork = FALSE)` does without); the bits are the same in any case. `seconds` is the budget of all,
-#'   of which each flow gets its share.
+#'   of which each flow gets its share. Of a table of mixed columns a plan fits all blocks before the last side by side,
+#'   unless there is a budget.
 #'
 #'   A stack is a `bijectr_fit` of class `bijectr_stack`: [logdensity()], [sample()], [simulate()], [predict()],
 #'   [dflow()] and its siblings, [plot()], [summary()][summary.bijectr_fit()], [importance_sample()], [check_flow()],

@@ -103,11 +103,11 @@ tell_whole <- function(roles, labels, supports) {
   warn_counts(labels[found], says, "real()")
 }
 
-# `fit_block(kind, points, condition, weights, rules, levels, seconds)` fits one block; `by_formula` is what
+# `fit_block(kind, points, condition, weights, rules, levels, seconds, progress)` fits one block; `by_formula` is what
 # formula_parts() says; `own` whether the last block has layers or settings of the user's: it is the first to be fitted
 # then, as what is wrong in them should be told before anything is computed.
-fit_table <- function(opened, found, condition, weights, rules, seconds, fit_block, call, form, by_formula = NULL,
-                      own = FALSE) {
+fit_table <- function(opened, found, condition, weights, rules, seconds, progress, fit_block, call, form,
+                      by_formula = NULL, own = FALSE) {
   started <- Sys.time()
   elapsed <- function() as.double(Sys.time() - started, units = "secs")
   if (rules$collinear == "drop") stop_arg("{.code collinear = \"drop\"} is for tables of numbers with densities.")
@@ -122,22 +122,29 @@ fit_table <- function(opened, found, condition, weights, rules, seconds, fit_blo
   given <- if (!is.null(condition)) encode_columns(condition, side$codecs)
   roles <- found$roles
   blocks <- table_blocks(roles, z)
+  seeds <- sample.int(.Machine$integer.max, length(blocks))
   auto <- identical(rules$support, "auto")
   rules[c("support", "lower", "upper")] <- list(if (auto) "auto", NULL, NULL)
-  order <- if (own) rev(seq_along(blocks)) else seq_along(blocks)
-  for (step in seq_along(order)) {
-    k <- order[step]
+  job_of <- function(k) {
     block <- blocks[[k]]
     i <- intersect(block_rows(block, roles, z), counted)
     at <- condition_of_block(block, roles, z, column_labels(z), given, levels, i)
-    points <- stats::setNames(points_of_block(block, roles, z, i), column_labels(z)[block$columns])
-    left <- if (!is.null(seconds)) max(seconds - elapsed(), 1e-3) * length(block$columns) /
-      sum(lengths(lapply(blocks[order[step:length(order)]], `[[`, "columns")))
-    blocks[[k]]$fit <- keep_blocks(blocks[order[seq_len(step - 1)]], within_blocks(fit_block(
-      block$kind, points, if (!is.null(at)) list2DF(at$columns), weights[i],
-      c(block_rules(block, roles, rules, found$supports), list(groups = at$groups)), at$levels, left
-    )), k)
-    blocks[[k]]$share <- sum_of_weights(i, weights) / sum_of_weights(counted, weights)
+    list(
+      seed = seeds[k], kind = block$kind, share = sum_of_weights(i, weights) / sum_of_weights(counted, weights),
+      points = stats::setNames(points_of_block(block, roles, z, i), column_labels(z)[block$columns]),
+      condition = if (!is.null(at)) list2DF(at$columns), weights = weights[i], levels = at$levels,
+      rules = c(block_rules(block, roles, rules, found$supports), list(groups = at$groups))
+    )
+  }
+  waiting <- seq_along(blocks)
+  for (now in block_turns(length(blocks), seconds, own)) {
+    jobs <- lapply(now, job_of)
+    if (!is.null(seconds)) {
+      columns <- lengths(lapply(blocks[waiting], `[[`, "columns"))
+      jobs[[1]]$seconds <- max(seconds - elapsed(), 1e-3) * length(blocks[[now]]$columns) / sum(columns)
+    }
+    blocks[now] <- fit_blocks(blocks[now], jobs, fit_block, progress, blocks[setdiff(seq_along(blocks), waiting)], now)
+    waiting <- setdiff(waiting, now)
   }
   plan <- list(
     names = opened$names, codecs = opened$codecs, condition = side, response = by_formula$response, form = form,
@@ -148,6 +155,45 @@ fit_table <- function(opened, found, condition, weights, rules, seconds, fit_blo
     na.action = by_formula$na_action, digest = data_digest(z, given, by_formula$formula),
     nobs = count_rows(n, weights), seconds = elapsed()
   ), sum_of_weights(counted, weights))
+}
+
+# Which of n blocks are fitted together: each by itself, as its members run side by side; but where the user's plan has
+# workers all blocks before the last, which is as a rule the largest by far, so that no worker waits for the end of each.
+block_turns <- function(n, seconds, own) {
+  turns <- if (is.null(seconds) && n > 2 && future_workers() > 1) list(seq_len(n - 1), n) else as.list(seq_len(n))
+  if (own) rev(turns) else turns
+}
+
+# `blocks`, the numbers `at` of a table, with their fits and shares. `done` are those fitted before.
+fit_blocks <- function(blocks, jobs, fit_block, progress, done, at) {
+  work <- block_worker(fit_block, RNGkind(), progress && length(jobs) == 1)
+  if (length(jobs) == 1) {
+    fits <- list(keep_blocks(done, work(jobs[[1]]), at))
+  } else {
+    fits <- guarded(in_futures(jobs, or_error(work), one_each = TRUE))
+    if (inherits(fits, "condition")) keep_blocks(done, stop("Workers were interrupted, or lost."), at)
+    failed <- vapply(fits, inherits, NA, "error")
+    whole <- lapply(fits[!failed], function(fit) list(fit = fit))
+    for (k in seq_along(fits)) {
+      keep_blocks(c(done, whole), if (failed[k]) stop(fits[[k]]) else fits[[k]], at[k])
+    }
+  }
+  Map(function(block, job, fit) replace(block, c("fit", "share"), list(fit, job$share)), blocks, jobs, fits)
+}
+
+# In frames of their own, as workers are sent all that is in them.
+block_worker <- function(fit_block, random, progress) {
+  force(list(fit_block, random, progress))
+  function(job) {
+    with_seed_of(job$seed, random, within_blocks(fit_block(
+      job$kind, job$points, job$condition, job$weights, job$rules, job$levels, job$seconds, progress
+    )))
+  }
+}
+
+or_error <- function(work) {
+  force(work)
+  function(job) tryCatch(work(job), error = identity)
 }
 
 # The user's conditions, as a blueprint has them; NULL without any.

@@ -262,3 +262,31 @@ test_that("kinds that need conditions, and settings of one flow, are told where 
   expect_identical(dim(predict(w, d[0, ], type = "probability")), c(0L, 2L))
   expect_true(is.na(predict(w, data.frame(x = NA_real_), type = "class")))
 })
+
+test_that("blocks side by side are the same fit, and an error of one keeps the others", {
+  skip_if_not_installed("future.apply")
+  skip_on_cran()
+  set.seed(46)
+  n <- 80
+  d <- data.frame(f = factor(sample.int(2, n, TRUE)), g = factor(sample.int(3, n, TRUE)), x = rnorm(n), z = rexp(n))
+  fit <- function(...) {
+    set.seed(47)
+    fit_flow(d, members = c("normal", "frequencies", "linear"), progress = FALSE, ...)
+  }
+  one <- fit()
+  after <- runif(1)
+  old <- future::plan(future::multisession, workers = 2)
+  on.exit(future::plan(old))
+  two <- fit()
+  expect_identical(runif(1), after)
+  expect_identical(logdensity(two, d), logdensity(one, d))
+  expect_identical(lapply(two$blocks, `[[`, "share"), lapply(one$blocks, `[[`, "share"))
+  expect_identical(block_turns(3, NULL, FALSE), list(1:2, 3))
+  expect_identical(block_turns(3, 9, TRUE), list(3L, 2L, 1L))
+  # what is fitted beside one that fails is kept
+  jobs <- lapply(1:3, function(i) list(seed = i, kind = "levels", i = i, points = i))
+  work <- function(kind, points, ...) if (points == 2) stop("no good") else list(points = points, status = "finished")
+  lost <- tryCatch(fit_blocks(lapply(1:3, list), jobs, work, FALSE, list(), 1:3), error = identity)
+  expect_match(conditionMessage(lost), "Block 2 ended in an error")
+  expect_identical(vapply(lost$blocks, `[[`, 0L, "points"), c(1L, 3L))
+})
