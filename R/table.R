@@ -158,7 +158,7 @@ fit_table <- function(opened, found, condition, weights, rules, seconds, progres
 }
 
 # Which of n blocks are fitted together: each by itself, as its members run side by side; but where the user's plan has
-# workers all blocks before the last, which is as a rule the largest by far, so that no worker waits for the end of each.
+# workers all before the last, which is as a rule the largest by far, so that no worker waits for the end of each.
 block_turns <- function(n, seconds, own) {
   turns <- if (is.null(seconds) && n > 2 && future_workers() > 1) list(seq_len(n - 1), n) else as.list(seq_len(n))
   if (own) rev(turns) else turns

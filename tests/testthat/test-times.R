@@ -270,7 +270,7 @@ test_that("every base with a density takes censored times", {
     base_gaussian_mixture(2), base_mvstudent_t(5), base_mvnormal()
   )
   held <- vapply(bases, function(base) {
-    fit_flow(Surv(time, status) ~ x, data = d, layers = by_log, base = base, steps = 400, progress = FALSE)$held_out_loglik
+    fit_flow(Surv(time, status) ~ x, d, layers = by_log, base = base, steps = 400, progress = FALSE)$held_out_loglik
   }, 0)
   expect_true(all(is.finite(held)))
   expect_gt(held[2], max(held[c(1, 4, 7)])) # two normals, moved by x, are the truth
