@@ -21,7 +21,7 @@
 #' * **Build**: [flow()] of layers; premade stacks as [coupling_flow()], [masked_autoregressive_flow()],
 #'   [continuous_flow()]; constructors whose names begin with `layer_`, `scalar_`, `net_`, `field_`, `solver_`, `base_`,
 #'   `opt_`, `schedule_` and `loss_`; [params()], [forward()] and [inverse()];
-#'   [check_layer()] for layers that are new.
+#'   [layer_r()] and [net_r()] for layers in R, and [check_layer()] for layers that are new.
 #' * **Settle**: [bijectr-options], and [bijectr-conditions] for what warnings and errors mean and how to switch them
 #'   off.
 #'

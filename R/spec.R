@@ -38,16 +38,25 @@ format_value <- function(v, most = 6, digits = 6) {
     return(paste0("list(", paste(vapply(v, format_value, character(1), most, digits), collapse = ", "), ")"))
   }
   if (length(v) == 0) return(deparse(v))
-  if (is.function(v)) return(paste(trimws(deparse(v)), collapse = " "))
+  if (is.function(v)) return(format_function(v, most))
   if (length(v) > most) return(paste(length(v), if (is.numeric(v)) "numbers" else "values"))
   shown <- if (is.character(v)) {
     encodeString(v, quote = "\"")
+  } else if (is.logical(v)) {
+    as.character(v)
   } else {
     vapply(unname(v), shortest_number, "", digits)
   }
   if (length(v) == 1) return(shown)
   vector <- paste0("c(", paste(shown, collapse = ", "), ")")
   if (is.matrix(v)) paste0("matrix(", vector, ", ", nrow(v), ")") else vector
+}
+
+# In short one with several lines is its arguments alone.
+format_function <- function(f, most) {
+  lines <- deparse(f)
+  if (length(lines) == 1 || most >= PASTED_MOST) return(paste(lines, collapse = "\n"))
+  paste0("function(", paste(names(formals(f)), collapse = ", "), ") ...")
 }
 
 # In no more digits than it takes to tell a number from others.
@@ -61,6 +70,8 @@ PASTED_MOST <- 1000
 
 #' @export
 print.bijectr_spec <- function(x, ...) {
-  cat(strwrap(format(x, PASTED_MOST, 17), exdent = 2), sep = "\n")
+  call <- format(x, PASTED_MOST, 17)
+  lines_count <- grepl("\n", call, fixed = TRUE) # those of a function
+  cat(if (lines_count) call else strwrap(call, exdent = 2), sep = "\n")
   invisible(x)
 }

@@ -88,7 +88,7 @@ static bj_rows condition_rows(const handle_data *data, const double *condition, 
 }
 
 static void run_map(const handle_data *data, bj_direction direction, const bj_map_job *job) {
-  const bj_workers workers = ffi_workers(data->threads, data->poll);
+  const bj_workers workers = ffi_workers(data->threads, data->poll, data->built.hosted);
   ffi_arena arena;
   const bj_memory *workspace = ffi_workspace(ffi_memory(&arena));
   bj_error error = {""};
@@ -142,7 +142,7 @@ static void draw(SEXP handle, int n, const double *condition, double *x, double 
   const bj_rows given = condition_rows(data, condition, n);
   bj_draw_job base = {.n = n, .seed = draw_seed(), .z = z};
   if (data->built.size.n_given > 0) base.condition = given;
-  const bj_workers workers = ffi_workers(data->threads, data->poll);
+  const bj_workers workers = ffi_workers(data->threads, data->poll, data->built.hosted);
   ffi_arena arena;
   const bj_memory *workspace = ffi_workspace(ffi_memory(&arena));
   const bj_error error = {""};

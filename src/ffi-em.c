@@ -60,7 +60,7 @@ SEXP ffi_normal_mixture(SEXP z, SEXP w, SEXP groups, SEXP k, SEXP shape, SEXP pr
   ffi_arena arena;
   const bj_core *core = ffi_core();            /* may fail: before the workspace is taken */
   SEXP threads = PROTECT(Rf_ScalarInteger(1)); /* ffi_workers() allocates */
-  const bj_workers workers = ffi_workers(threads, poll);
+  const bj_workers workers = ffi_workers(threads, poll, 0);
   const bj_memory *workspace = ffi_workspace(ffi_memory(&arena));
   bj_mixture_end end = {0};
   bj_error error = {""};

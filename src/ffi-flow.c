@@ -9,13 +9,14 @@
 
 ffi_built ffi_build(SEXP flow, const bj_memory *memory) {
   ffi_built built = {.core = ffi_core(), .memory = memory};
-  const bj_spec base = ffi_spec(ffi_list_get(flow, "base"), memory);
-  const bj_spec layers = ffi_spec(ffi_list_get(flow, "layers"), memory);
+  const bj_spec base = ffi_spec(ffi_list_get(flow, "base"), memory, &built.hosted);
+  const bj_spec layers = ffi_spec(ffi_list_get(flow, "layers"), memory, &built.hosted);
   bj_error error = {""};
   const int d = (int)ffi_whole(flow, "d", 1, COORDINATES_MOST);
   const int n_condition = (int)ffi_whole(flow, "d_condition", 0, COORDINATES_MOST);
   const bj_status status =
       built.core->flow_build(&base, &layers, d, n_condition, memory, &built.flow, &built.size, &error);
+  if (built.hosted) ffi_go_on();
   if (status != BJ_OK) ffi_raise(status, &error);
   return built;
 }
@@ -173,7 +174,7 @@ SEXP ffi_flow_map(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP want_val
   double *logdet = new_vector(out, 1, value ? job.x.n : 0);
   job.logdet = value ? logdet : NULL;
   job.log_density = new_vector(out, 2, job.x.n);
-  const bj_workers workers = ffi_workers(threads, poll);
+  const bj_workers workers = ffi_workers(threads, poll, built.hosted);
   run_map(&built, flow, Rf_asLogical(inverse), &job, &workers);
   UNPROTECT(1);
   return out;
@@ -202,7 +203,7 @@ SEXP ffi_rows_without_density(SEXP flow, SEXP x, SEXP condition, SEXP weights, S
   found[0] = 0;
   found[1] = found[2] = NA_REAL;
   bj_map_job job = {.log_density = (double *)R_alloc(SLICE, sizeof(double))};
-  const bj_workers workers = ffi_workers(threads, poll);
+  const bj_workers workers = ffi_workers(threads, poll, built.hosted);
   for (long first = 0; first < n; first += SLICE) {
     const long rows = n - first < SLICE ? n - first : SLICE;
     job.x = slice_of(&whole.x, d, first, rows, x_at);
@@ -253,7 +254,7 @@ SEXP ffi_flow_vjp(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP cotangen
   job.cot_p = cotangent(cotangents, "log_density", n);
   job.seed = job.train ? (uint64_t)Rf_asReal(seed) : 0;
   job.cot_penalty = 1.0 / (double)n;
-  const bj_workers workers = ffi_workers(threads, poll);
+  const bj_workers workers = ffi_workers(threads, poll, built.hosted);
   run_map(&built, flow, Rf_asLogical(inverse), &job, &workers);
   UNPROTECT(1);
   return out;
@@ -271,7 +272,7 @@ SEXP ffi_flow_draw(SEXP flow, SEXP n, SEXP condition, SEXP seed, SEXP threads, S
   ffi_arena arena;
   const ffi_built built = ffi_build(flow, ffi_memory(&arena));
   const double *theta = ffi_params(&built, flow);
-  const bj_workers workers = ffi_workers(threads, poll);
+  const bj_workers workers = ffi_workers(threads, poll, built.hosted);
   const int rows = Rf_asInteger(n);
   SEXP z = PROTECT(Rf_allocMatrix(REALSXP, rows, built.size.d));
   const bj_draw_job job = {
@@ -297,6 +298,7 @@ SEXP ffi_flow_draw_vjp(SEXP flow, SEXP z, SEXP condition, SEXP grad_z) {
   bj_error error = {""};
   const bj_status status =
       built.core->flow_draw_vjp(built.flow, theta, &draws, &given, REAL(grad_z), REAL(gradient), built.memory, &error);
+  if (built.hosted) ffi_go_on();
   if (status != BJ_OK) ffi_raise(status, &error);
   UNPROTECT(1);
   return gradient;
@@ -312,6 +314,7 @@ SEXP ffi_flow_given(SEXP flow, SEXP condition) {
   SEXP given = PROTECT(Rf_allocMatrix(REALSXP, (int)rows.n, built.size.n_given));
   const bj_status status = built.core->flow_given(built.flow, theta, &rows, REAL(given), built.memory);
   const bj_error error = {""};
+  if (built.hosted) ffi_go_on();
   if (status != BJ_OK) ffi_raise(status, &error);
   UNPROTECT(1);
   return given;

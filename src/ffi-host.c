@@ -204,31 +204,45 @@ static int on_calling_thread(void) {
 /* A jump out of R code would leave the other threads behind: it is caught here, and goes on in ffi_finish(). */
 static SEXP unwind_token = NULL;
 
-static SEXP call_poll(void *poll) {
-  SEXP call = PROTECT(Rf_lang1((SEXP)poll)), value = Rf_eval(call, R_GlobalEnv);
-  UNPROTECT(1);
-  return value;
-}
+/* Whether a function that the core called has raised a condition, which goes on when the core has returned, or is in
+ * the list `function_keep`. */
+static int function_raised = 0;
+static SEXP function_keep = NULL;
+
+static SEXP evaluate(void *call) { return Rf_eval((SEXP)call, R_GlobalEnv); }
 
 static void catch_jump(void *landing, Rboolean jump) {
   if (jump) longjmp(*(jmp_buf *)landing, 1);
 }
 
-static void poll_now(host_call *call) {
+static SEXP caught_or_null(SEXP call) {
   jmp_buf landing;
   if (!unwind_token) R_PreserveObject(unwind_token = R_MakeUnwindCont());
-  if (setjmp(landing)) {
-    call->raised = 1;
-    SHARED_WRITE(call->stopped, 1);
-    return;
-  }
-  SEXP value = R_UnwindProtect(call_poll, call->poll, catch_jump, &landing, unwind_token);
-  if (TYPEOF(value) == LGLSXP && Rf_length(value) == 1 && LOGICAL(value)[0] == TRUE) SHARED_WRITE(call->stopped, 1);
+  if (setjmp(landing)) return NULL;
+  return R_UnwindProtect(evaluate, call, catch_jump, &landing, unwind_token);
+}
+
+/* The value of a call of R code, or NULL where it jumped. What it calls of this package keeps nothing for us. */
+static SEXP caught(SEXP call) {
+  SEXP keep = function_keep;
+  function_keep = NULL;
+  SEXP value = caught_or_null(call);
+  function_keep = keep;
+  return value;
+}
+
+static void poll_now(host_call *call) {
+  SEXP value = caught(PROTECT(Rf_lang1(call->poll)));
+  UNPROTECT(1);
+  if (!value) call->raised = 1;
+  const int yes = value && TYPEOF(value) == LGLSXP && Rf_length(value) == 1 && LOGICAL(value)[0] == TRUE;
+  if (!value || yes) SHARED_WRITE(call->stopped, 1);
 }
 
 static int host_stop(void *host) {
   host_call *call = host;
-  if (on_calling_thread() && !SHARED_READ(call->stopped)) {
+  if (function_raised) return 1; /* with functions there are no other threads */
+  if (call->poll != R_NilValue && on_calling_thread() && !SHARED_READ(call->stopped)) {
     const double now = ffi_clock();
     if (now >= call->next_poll) {
       poll_now(call);
@@ -279,17 +293,83 @@ static void run_tasks(void *host, int n_task, void (*task)(void *arg, int index)
   for (int i = 0; i < n_task; i++) task(arg, i);
 }
 
-bj_workers ffi_workers(SEXP threads, SEXP poll) {
+bj_workers ffi_workers(SEXP threads, SEXP poll, int hosted) {
   host_call *call = (host_call *)R_alloc(1, sizeof(host_call));
   *call = (host_call){
-      .n_thread = forked ? 1 : Rf_asInteger(threads), .poll = poll, .next_poll = ffi_clock() + POLL_SECONDS};
-  return (bj_workers){call->n_thread, run_tasks, ffi_clock, poll == R_NilValue ? NULL : host_stop, call};
+      .n_thread = forked || hosted ? 1 : Rf_asInteger(threads), .poll = poll, .next_poll = ffi_clock() + POLL_SECONDS};
+  return (bj_workers){call->n_thread, run_tasks, ffi_clock, poll == R_NilValue && !hosted ? NULL : host_stop, call};
+}
+
+void ffi_go_on(void) {
+  if (!function_raised) return;
+  function_raised = 0;
+  R_ContinueUnwind(unwind_token);
 }
 
 void ffi_finish(const bj_workers *workers, bj_status status, const bj_error *error) {
+  ffi_go_on();
   if (((const host_call *)workers->host)->raised) R_ContinueUnwind(unwind_token);
   if (status != BJ_OK) ffi_raise(status, error);
 }
+
+/* ---- functions of R ---------------------------------------------------------------------------------------------- */
+
+static SEXP named_list(int n, const bj_array *arrays) {
+  SEXP list = PROTECT(Rf_allocVector(VECSXP, n)), names = PROTECT(Rf_allocVector(STRSXP, n));
+  for (int i = 0; i < n; i++) SET_STRING_ELT(names, i, Rf_mkChar(arrays[i].name));
+  Rf_setAttrib(list, R_NamesSymbol, names);
+  UNPROTECT(2);
+  return list;
+}
+
+static R_xlen_t array_length(const bj_array *array) {
+  return (R_xlen_t)array->n * (array->columns < 0 ? 1 : array->columns);
+}
+
+/* hosted(function, owner, what, given, shapes) of R/hosted.R calls the function, and looks at what it gives. */
+static bj_status call_function(void *function, const char *owner, const char *what, int n_in, const bj_array *in,
+                               int n_out, const bj_array *out) {
+  if (function_raised) return BJ_STOPPED;
+  SEXP given = PROTECT(named_list(n_in, in)), shapes = PROTECT(named_list(n_out, out));
+  for (int i = 0; i < n_in; i++) {
+    SEXP x =
+        in[i].columns < 0 ? Rf_allocVector(REALSXP, in[i].n) : Rf_allocMatrix(REALSXP, (int)in[i].n, in[i].columns);
+    SET_VECTOR_ELT(given, i, x);
+    memcpy(REAL(x), in[i].at, sizeof(double) * (size_t)array_length(in + i));
+  }
+  for (int i = 0; i < n_out; i++) {
+    SET_VECTOR_ELT(shapes, i, Rf_allocVector(INTSXP, 2));
+    INTEGER(VECTOR_ELT(shapes, i))[0] = (int)out[i].n;
+    INTEGER(VECTOR_ELT(shapes, i))[1] = out[i].columns;
+  }
+  SEXP name = PROTECT(Rf_mkString("bijectr")), space = PROTECT(R_FindNamespace(name));
+  SEXP hosted = PROTECT(Rf_findFun(Rf_install(function_keep ? "hosted_or_condition" : "hosted"), space));
+  SEXP of = PROTECT(Rf_mkString(owner)), which = PROTECT(Rf_mkString(what));
+  SEXP call = PROTECT(Rf_lang6(hosted, (SEXP)function, of, which, given, shapes));
+  SEXP value = caught(call);
+  if (value && Rf_inherits(value, "condition")) {
+    SET_VECTOR_ELT(function_keep, 0, value);
+    value = NULL;
+  }
+  UNPROTECT(8);
+  if (!value) {
+    function_raised = 1;
+    return BJ_STOPPED;
+  }
+  for (int i = 0; i < n_out; i++) { /* hosted() has seen to lengths and types */
+    memcpy(out[i].at, REAL(VECTOR_ELT(value, i)), sizeof(double) * (size_t)array_length(out + i));
+  }
+  return BJ_OK;
+}
+
+SEXP ffi_keep_condition(SEXP keep) {
+  SEXP before = function_keep;
+  if (function_keep && VECTOR_ELT(function_keep, 0) != R_NilValue) function_raised = 0;
+  function_keep = keep;
+  return before;
+}
+
+bj_function ffi_function(SEXP function) { return (bj_function){call_function, function}; }
 
 /* Raises R's interrupt condition if one is pending, or the error of a time limit: R looks at the clock at one call in
  * six only. */

@@ -39,7 +39,12 @@ const char *ffi_kind(SEXP x) {
   return TYPEOF(kind) == STRSXP && Rf_xlength(kind) == 1 ? CHAR(STRING_ELT(kind, 0)) : NULL;
 }
 
-static bj_spec read_spec(SEXP list, const char *kind, const bj_memory *memory, int depth);
+typedef struct {
+  const bj_memory *memory;
+  int hosted;
+} reader;
+
+static bj_spec read_spec(SEXP list, const char *kind, reader *from, int depth);
 
 /* Integers and logicals as doubles. */
 static const double *read_numbers(SEXP value, const bj_memory *memory) {
@@ -52,7 +57,8 @@ static const double *read_numbers(SEXP value, const bj_memory *memory) {
 }
 
 /* Returns 0 for values that the core has no use for. */
-static int read_entry(SEXP value, bj_entry *entry, const bj_memory *memory, int depth) {
+static int read_entry(SEXP value, bj_entry *entry, reader *from, int depth) {
+  const bj_memory *memory = from->memory;
   const R_xlen_t n = Rf_xlength(value);
   if (n > INT_MAX) return 0;
   entry->n = (int)n;
@@ -79,33 +85,44 @@ static int read_entry(SEXP value, bj_entry *entry, const bj_memory *memory, int 
         SEXP element = one ? value : VECTOR_ELT(value, i);
         const char *kind = one ? one : ffi_kind(element);
         if (!kind) return 0;
-        specs[i] = read_spec(element, kind, memory, depth + 1);
+        specs[i] = read_spec(element, kind, from, depth + 1);
       }
       entry->type = one ? BJ_ENTRY_SPEC : BJ_ENTRY_SPECS;
       entry->specs = specs;
       return 1;
     }
+    case CLOSXP:
+      entry->type = BJ_ENTRY_FUNCTION;
+      entry->n = 1;
+      entry->function = ffi_function(value);
+      from->hosted++;
+      return 1;
     default:
       return 0;
   }
 }
 
-static bj_spec read_spec(SEXP list, const char *kind, const bj_memory *memory, int depth) {
+static bj_spec read_spec(SEXP list, const char *kind, reader *from, int depth) {
   if (!kind) ffi_fail("a part of the flow is not a specification");
   if (depth > BJ_DEPTH) ffi_fail("specifications are nested more than %d deep", BJ_DEPTH);
   SEXP names = Rf_getAttrib(list, R_NamesSymbol);
   const R_xlen_t n = Rf_xlength(list);
-  bj_entry *entries = memory->alloc(memory->host, sizeof(bj_entry) * (size_t)n);
+  bj_entry *entries = from->memory->alloc(from->memory->host, sizeof(bj_entry) * (size_t)n);
   bj_spec spec = {kind, 0, entries};
   for (R_xlen_t i = 0; i < n; i++) {
     bj_entry *entry = entries + spec.n_entry;
     *entry = (bj_entry){.name = CHAR(STRING_ELT(names, i))};
-    if (strcmp(entry->name, "kind")) spec.n_entry += read_entry(VECTOR_ELT(list, i), entry, memory, depth);
+    if (strcmp(entry->name, "kind")) spec.n_entry += read_entry(VECTOR_ELT(list, i), entry, from, depth);
   }
   return spec;
 }
 
-bj_spec ffi_spec(SEXP list, const bj_memory *memory) { return read_spec(list, ffi_kind(list), memory, 0); }
+bj_spec ffi_spec(SEXP list, const bj_memory *memory, int *hosted) {
+  reader from = {memory, 0};
+  const bj_spec spec = read_spec(list, ffi_kind(list), &from, 0);
+  *hosted += from.hosted;
+  return spec;
+}
 
 /* Lists of specs may stand between two specs. */
 static void check_depth(SEXP x, int depth) {

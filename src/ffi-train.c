@@ -54,7 +54,8 @@ static int optimizer_moments(const bj_spec *optimizer, const bj_memory *memory) 
 SEXP ffi_optimizer_moments(SEXP optimizer) {
   ffi_arena arena;
   const bj_memory *memory = ffi_memory(&arena);
-  const bj_spec spec = ffi_spec(optimizer, memory);
+  int hosted = 0;
+  const bj_spec spec = ffi_spec(optimizer, memory, &hosted);
   return Rf_ScalarInteger(optimizer_moments(&spec, memory));
 }
 
@@ -86,7 +87,8 @@ static double need_count(SEXP list, const char *name, double least, double most)
 
 static const bj_spec *need_spec(SEXP list, const char *name, const bj_memory *memory) {
   bj_spec *spec = memory->alloc(memory->host, sizeof(bj_spec));
-  *spec = ffi_spec(ffi_list_get(list, name), memory);
+  int hosted = 0;
+  *spec = ffi_spec(ffi_list_get(list, name), memory, &hosted);
   return spec;
 }
 
@@ -298,10 +300,12 @@ SEXP ffi_train(SEXP flow, SEXP setup_list, SEXP state_list, SEXP threads, SEXP p
   bj_train_state state = read_state(VECTOR_ELT(out, 0), &built, &setup);
   bj_train_outcome outcome;
   bj_error error = {""};
-  const bj_workers workers = ffi_workers(threads, poll);
+  const bj_workers workers = ffi_workers(threads, poll, built.hosted);
   /* An objective is R code, which may not come back. */
   const bj_memory *workspace = setup.objective ? built.memory : ffi_workspace(built.memory);
+  SEXP before = ffi_keep_condition(setup.objective ? NULL : keep); /* an objective keeps its own */
   const bj_status status = built.core->train(built.flow, &setup, &state, workspace, &workers, &outcome, &error);
+  ffi_keep_condition(before);
   ffi_workspace_end(workspace);
   ffi_finish(&workers, status, &error);
   double *counters = REAL(ffi_list_get(VECTOR_ELT(out, 0), "counters"));

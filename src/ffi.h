@@ -8,8 +8,8 @@
 
 #include "core/core.h"
 
-/* ffi-spec.c: R's plain lists to specs. */
-bj_spec ffi_spec(SEXP list, const bj_memory *memory);
+/* ffi-spec.c: R's plain lists to specs. Adds to `hosted` how many functions of R there are in them. */
+bj_spec ffi_spec(SEXP list, const bj_memory *memory, int *hosted);
 /* A list is a spec if it has a `kind`, and this is it; NULL: it is none. Other lists hold specs. */
 const char *ffi_kind(SEXP x);
 void ffi_spec_check(SEXP list);                 /* without making one: has a kind, and is not nested too deep */
@@ -41,8 +41,16 @@ double ffi_clock(void);
 /* Workers for one call. `poll`, an R function without arguments or NULL, is called on this thread at most each 0.1 s:
  * where it gives TRUE, or raises a condition (an interrupt, an error), the core stops. ffi_finish() comes after the
  * core has returned: the condition goes on from there, and a bad status becomes an error. */
-bj_workers ffi_workers(SEXP threads, SEXP poll);
+bj_workers ffi_workers(SEXP threads, SEXP poll, int hosted);
 void ffi_finish(const bj_workers *workers, bj_status status, const bj_error *error);
+
+/* ffi-host.c, too: functions of R that the core calls. Where one raises a condition, the core stops, and the condition
+ * goes on from ffi_finish(), or from ffi_go_on() where there are no workers. */
+bj_function ffi_function(SEXP function);
+void ffi_go_on(void);
+/* Until the next call, which is given the `keep` that this returns, conditions of functions do not go on: the first is
+ * put into the list `keep`. */
+SEXP ffi_keep_condition(SEXP keep);
 
 /* ffi-flow.c */
 typedef struct {
@@ -50,6 +58,7 @@ typedef struct {
   const bj_memory *memory;
   bj_flow *flow;
   bj_flow_size size;
+  int hosted; /* whether R evaluates parts of it: then on this thread alone */
 } ffi_built;
 ffi_built ffi_build(SEXP flow, const bj_memory *memory);
 

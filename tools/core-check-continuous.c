@@ -46,7 +46,7 @@ static void continuous_with_chain(const continuous_case *it, int matching, const
   const bj_entry invert_fields[] = {CHILD("layer", &layer)},
                  permute_fields[] = {NUMBERS("permutation", it->d, reversed)};
   const bj_spec parts[] = {{"permute", 1, permute_fields}, layer, {"invert", 1, invert_fields}};
-  const bj_entry chain_fields[] = {{"layers", BJ_ENTRY_SPECS, matching ? 2 : 3, NULL, NULL, parts}};
+  const bj_entry chain_fields[] = {{.name = "layers", .type = BJ_ENTRY_SPECS, .n = matching ? 2 : 3, .specs = parts}};
   const bj_spec chain = {"chain", 1, chain_fields};
   use(what, it, &chain);
 }

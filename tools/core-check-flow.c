@@ -53,12 +53,12 @@ static bj_status bring_rows(void *host, const int *row, long first, int n, real 
 
 static const double zero = 0, one = 1, knots = 5, width[2] = {7, 6}, interval[2] = {-3, 3}, least = 1e-3, most = 3;
 
-#define NUMBERS(name, count, values) \
-  { name, BJ_ENTRY_NUMBERS, count, values, NULL, NULL }
-#define STRING(name, value) \
-  { name, BJ_ENTRY_STRING, 1, NULL, value, NULL }
-#define CHILD(name, spec) \
-  { name, BJ_ENTRY_SPEC, 1, NULL, NULL, spec }
+#define NUMBERS(called, count, values) \
+  { .name = called, .type = BJ_ENTRY_NUMBERS, .n = count, .numbers = values }
+#define STRING(called, value) \
+  { .name = called, .type = BJ_ENTRY_STRING, .n = 1, .string = value }
+#define CHILD(called, spec) \
+  { .name = called, .type = BJ_ENTRY_SPEC, .n = 1, .specs = spec }
 
 static const bj_entry normal_entries[] = {NUMBERS("trainable", 1, &zero), STRING("parameter", "scale")};
 static const bj_spec standard_normal = {"normal", 2, normal_entries};
@@ -196,7 +196,7 @@ static void check_one_flow(const char *layer_kind, const bj_spec *scalar, int d,
   const bj_spec layer = {layer_kind, 5, layer_fields};
   const bj_entry invert_fields[] = {CHILD("layer", &layer)}, permute_fields[] = {NUMBERS("permutation", d, reversed)};
   const bj_spec parts[] = {layer, {"permute", 1, permute_fields}, {"invert", 1, invert_fields}};
-  const bj_entry chain_fields[] = {{"layers", BJ_ENTRY_SPECS, 3, NULL, NULL, parts}};
+  const bj_entry chain_fields[] = {{.name = "layers", .type = BJ_ENTRY_SPECS, .n = 3, .specs = parts}};
   const bj_spec chain_spec = {"chain", 1, chain_fields};
   const flow_case flow = {&chain_spec, d, n_condition, n, 1e-9, 1e-5, 0, NULL};
   check_case(what, &flow);
@@ -206,7 +206,7 @@ static void check_one_flow(const char *layer_kind, const bj_spec *scalar, int d,
 static void check_given_base(const bj_spec *scalar, int d, int n) {
   const bj_entry layer_fields[] = {CHILD("scalar", scalar), NUMBERS("shared", 1, &zero)};
   const bj_spec layer = {"elementwise", 2, layer_fields};
-  const bj_entry chain_fields[] = {{"layers", BJ_ENTRY_SPECS, 1, NULL, NULL, &layer}};
+  const bj_entry chain_fields[] = {{.name = "layers", .type = BJ_ENTRY_SPECS, .n = 1, .specs = &layer}};
   const bj_spec chain_spec = {"chain", 1, chain_fields};
   const bj_entry net_fields[] = {NUMBERS("width", 1, width), STRING("activation", "tanh"), STRING("init", "uniform")};
   const bj_spec net = {"mlp", 3, net_fields};

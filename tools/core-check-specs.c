@@ -61,6 +61,12 @@ typedef struct {
   double numbers[SPEC_NODES][8];
 } random_specs;
 
+static bj_status no_function(void *function, const char *owner, const char *what, int n_in, const bj_array *in,
+                             int n_out, const bj_array *out) {
+  (void)function, (void)owner, (void)what, (void)n_in, (void)in, (void)n_out, (void)out;
+  return BJ_STOPPED;
+}
+
 /* Node i holds nodes of higher number only, so nothing holds itself. */
 static void random_spec(random_specs *all, int i, const char *kind) {
   bj_spec *spec = all->specs + i;
@@ -71,6 +77,7 @@ static void random_spec(random_specs *all, int i, const char *kind) {
   for (int k = 0; k < SPEC_ENTRIES; k++) {
     bj_entry *entry = all->entries[i] + k;
     *entry = (bj_entry){.name = PICK(entry_names), .type = (bj_entry_type)(case_bits() % (left > 2 ? 4 : 2))};
+    if (case_bits() % 8 == 0) entry->type = BJ_ENTRY_FUNCTION;
     switch (entry->type) {
       case BJ_ENTRY_NUMBERS:
         entry->n = (int)(case_bits() % 9);
@@ -87,6 +94,10 @@ static void random_spec(random_specs *all, int i, const char *kind) {
       case BJ_ENTRY_SPECS:
         entry->n = (int)(case_bits() % 3);
         entry->specs = all->specs + i + 1 + case_bits() % (unsigned)(left - 1);
+        break;
+      case BJ_ENTRY_FUNCTION:
+        entry->n = 1;
+        entry->function.call = no_function;
         break;
     }
   }

@@ -47,6 +47,12 @@ objects <- list(
   ), 2, base = base_mvnormal()),
   given = flow(layer_elementwise(scalar_affine()), 2, base = base_mixture(2, net = net_mlp(3)), d_condition = 1),
   embedded = flow(layer_autoregressive(scalar_affine(), net_embedding(net_mlp(4), 1, 2)), 2, d_condition = 1),
+  hosted = flow(list(
+    layer_r(function(x, params) list(value = x * exp(params), logdet = 2 * params), params = 0.1),
+    layer_coupling(scalar_affine(), net_r(
+      function(x, params) x %*% matrix(params, ncol(x)), size = function(n_in, n_out) n_in * n_out
+    ))
+  ), 2),
   fit = fitted(points),
   weighted = fitted(points, condition = given, weights = rep(1:2, 5), ema = 0.9, validation = 0.3),
   formula = fitted(cbind(a, b) ~ g, data = frame),

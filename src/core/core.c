@@ -42,6 +42,7 @@
 #include "net-separate.c"
 #include "net-bounded.c"
 #include "net-embedding.c"
+#include "net-r.c"
 
 #include "field-planar-gates.c"
 #include "field-planar-small.c"
@@ -77,6 +78,7 @@
 #include "layer-radial.c"
 #include "layer-radial_conditional.c"
 #include "layer-continuous.c"
+#include "layer-r.c"
 
 #include "base-common.c"
 #include "layer-default.c"

@@ -79,9 +79,25 @@ typedef struct {
 
 /* ---- specifications ---------------------------------------------------------------------------------------------- */
 
+/* A matrix, column-major, or with columns < 0 a vector. */
+typedef struct {
+  const char *name;
+  long n;
+  int columns;
+  real *at;
+} bj_array;
+
+/* A function of the host, for nodes that the host evaluates: `what` of the constructor `owner`. It is called on the
+ * thread that called the core, if the host lends no other. Where it fails it gives BJ_STOPPED, from then on. */
+typedef struct {
+  bj_status (*call)(void *function, const char *owner, const char *what, int n_in, const bj_array *in, int n_out,
+                    const bj_array *out);
+  void *function;
+} bj_function;
+
 /* A spec is what an R list says, without R: a kind and named entries. The core builds its nodes from it. */
 typedef struct bj_spec bj_spec;
-typedef enum { BJ_ENTRY_NUMBERS, BJ_ENTRY_STRING, BJ_ENTRY_SPEC, BJ_ENTRY_SPECS } bj_entry_type;
+typedef enum { BJ_ENTRY_NUMBERS, BJ_ENTRY_STRING, BJ_ENTRY_SPEC, BJ_ENTRY_SPECS, BJ_ENTRY_FUNCTION } bj_entry_type;
 
 typedef struct {
   const char *name;
@@ -90,6 +106,7 @@ typedef struct {
   const double *numbers; /* BJ_ENTRY_NUMBERS; integers and logicals come as doubles */
   const char *string;    /* BJ_ENTRY_STRING */
   const bj_spec *specs;  /* BJ_ENTRY_SPEC: one; BJ_ENTRY_SPECS: n of them */
+  bj_function function;  /* BJ_ENTRY_FUNCTION */
 } bj_entry;
 
 struct bj_spec {

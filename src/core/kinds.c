@@ -37,6 +37,7 @@ static const bj_net_kind *const net_kinds[] = {
     &net_separate,
     &net_bounded,
     &net_embedding,
+    &net_r,
 };
 static const bj_layer_kind *const layer_kinds[] = {
     &layer_chain,
@@ -55,6 +56,7 @@ static const bj_layer_kind *const layer_kinds[] = {
     &layer_radial,
     &layer_radial_conditional,
     &layer_continuous,
+    &layer_r,
 };
 static const bj_field_kind *const field_kinds[] = {
     &field_planar,

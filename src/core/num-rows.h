@@ -42,6 +42,22 @@ static inline long load_block(const double *from, long n, int d, long first, rea
   return rows;
 }
 
+/* [block][d][BJ_BLOCK] to a column-major matrix of all their rows, and back. */
+INLINE void rows_to_columns(int nb, int d, const real *from, real *to) {
+  for (int b = 0; b < nb; b++) {
+    for (int j = 0; j < d; j++) {
+      memcpy(to + ((long)j * nb + b) * BJ_BLOCK, from + ((long)b * d + j) * BJ_BLOCK, sizeof(real) * BJ_BLOCK);
+    }
+  }
+}
+INLINE void columns_to_rows(int nb, int d, const real *from, real *to) {
+  for (int b = 0; b < nb; b++) {
+    for (int j = 0; j < d; j++) {
+      memcpy(to + ((long)b * d + j) * BJ_BLOCK, from + ((long)j * nb + b) * BJ_BLOCK, sizeof(real) * BJ_BLOCK);
+    }
+  }
+}
+
 /* sum of n numbers, a multiple of BJ_BLOCK */
 INLINE real sum_rows(const real *x, long n) {
   vreal sum = vset(0);

@@ -70,6 +70,7 @@ static int *spec_permutation(bj_build *build, const bj_spec *spec, const char *n
 /* A spec (NULL after an error), and a list of at least `min` (*n = 0 after an error). */
 static const bj_spec *spec_part(bj_build *build, const bj_spec *spec, const char *name);
 static const bj_spec *spec_parts(bj_build *build, const bj_spec *spec, const char *name, int min, int *n);
+static const bj_function *spec_function(bj_build *build, const bj_spec *spec, const char *name);
 static int spec_has_numbers(const bj_spec *spec, const char *name); /* whether they are numbers, not a choice */
 static int spec_listed(const bj_spec *spec, const char *name);      /* whether it is a list, not one spec */
 

@@ -177,6 +177,11 @@ static const bj_spec *spec_parts(bj_build *build, const bj_spec *spec, const cha
   return good ? entry->specs : NULL;
 }
 
+static const bj_function *spec_function(bj_build *build, const bj_spec *spec, const char *name) {
+  const bj_entry *entry = entry_find(build, spec, name, BJ_ENTRY_FUNCTION, "a function");
+  return entry ? &entry->function : NULL;
+}
+
 static int spec_has_numbers(const bj_spec *spec, const char *name) {
   const bj_entry *entry = entry_at(spec, name);
   return entry && entry->type == BJ_ENTRY_NUMBERS && entry->n > 0;
