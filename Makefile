@@ -4,7 +4,7 @@
 export R_LIBS := $(CURDIR)/.lib
 export ONE
 
-.PHONY: demo test check document lint format sanitize valgrind gctorture bench vignettes figures logo \
+.PHONY: demo test check document lint format sanitize valgrind gctorture bench vignettes figures logo spelling \
   check-extending core-check float alone fuzz clean
 
 demo: # fit a flow to the faithful data; writes demo-density.png
@@ -57,6 +57,9 @@ figures: # those of README.md
 
 logo: # man/figures/logo.svg and logo.png
 	@Rscript --vanilla tools/logo.R
+
+spelling: # of help pages, vignettes and the pages beside them
+	@Rscript --vanilla tools/spelling.R
 
 check-extending: # does in a copy of the sources what vignettes/extending.Rmd says; SAVE=1 stores what it shows
 	@Rscript --vanilla tools/check-extending.R $(if $(SAVE),save)

@@ -20,7 +20,7 @@
 #' and `ess` looks perfect. See [importance_sample()] for what to compare with.
 #'
 #' @param data The log density: a function of a matrix with one row a point and one column a coordinate that returns one
-#'   number a row. It need not be normalised.
+#'   number a row. It need not be normalized.
 #' @param layers A layer, a list of layers, or a flow or fit where training is to start. `NULL` takes the layers
 #'   described below.
 #' @param ... Passed on to [fit_control()]: `steps`, `learning_rate`, `batch_size` (draws a step), `clip`, .... By

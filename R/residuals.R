@@ -7,7 +7,7 @@
 
 #' Residuals and fitted values
 #'
-#' Randomised quantile residuals of one coordinate, points on the base side of several; means at the rows; and -2 times
+#' Randomized quantile residuals of one coordinate, points on the base side of several; means at the rows; and -2 times
 #' the log likelihood of rows held out.
 #'
 #' @param object A fit.

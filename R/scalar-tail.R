@@ -16,7 +16,7 @@
 #' All is computed on the log scale, so that values keep their digits for \eqn{|x|} of 38 and beyond.
 #'
 #' @section Parameters:
-#' `loc`, `scale`, `left` and `right` are raw, and in units of the arguments, so that a step of an optimiser is the same
+#' `loc`, `scale`, `left` and `right` are raw, and in units of the arguments, so that a step of an optimizer is the same
 #' at every scale of the data: \eqn{\mu} is the argument `loc` plus the argument `scale` times the raw `loc`,
 #' \eqn{\sigma} the argument `scale` times \eqn{\mathrm{softplus}(scale) + 0.01}{softplus(scale) + 0.01}, and the
 #' weights are \eqn{\mathrm{softplus}(left) + 10^{-7}}{softplus(left) + 10^(-7)} and \eqn{\mathrm{softplus}(right) +
