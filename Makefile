@@ -5,7 +5,7 @@ export R_LIBS := $(CURDIR)/.lib
 export ONE
 
 .PHONY: demo test check document lint format sanitize valgrind gctorture bench vignettes figures logo spelling \
-  check-extending core-check float alone fuzz clean
+  links site check-extending core-check float alone fuzz clean
 
 demo: # fit a flow to the faithful data; writes demo-density.png
 	@sh tools/install-deps.sh demo
@@ -60,6 +60,13 @@ logo: # man/figures/logo.svg and logo.png
 
 spelling: # of help pages, vignettes and the pages beside them
 	@Rscript --vanilla tools/spelling.R
+
+links: # whether every link of help pages, vignettes and the pages beside them leads somewhere; needs no network
+	@Rscript --vanilla tools/links.R
+
+site: # the pages of pkgdown, into docs/
+	@sh tools/install.sh .lib
+	@Rscript --vanilla -e 'pkgdown::check_pkgdown()' -e 'pkgdown::build_site(install = FALSE, preview = FALSE)'
 
 check-extending: # does in a copy of the sources what vignettes/extending.Rmd says; SAVE=1 stores what it shows
 	@Rscript --vanilla tools/check-extending.R $(if $(SAVE),save)

@@ -33,7 +33,7 @@
 #'   to 1).
 #' @references Vehtari, Simpson, Gelman, Yao, Gabry (2024), *Pareto smoothed importance sampling*, arXiv:1507.02646.
 #'   Zhang, Stephens (2009), *A new and efficient estimation method for the generalized Pareto distribution*,
-#'   Technometrics 51(3), doi:10.1198/tech.2009.08017.
+#'   Technometrics 51(3), \doi{10.1198/tech.2009.08017}.
 #' @seealso [fit_flow.function()], [sample_imh()]
 #' @family inference
 #' @examples

@@ -27,7 +27,7 @@
 #' @return A scalar bijection: an object of class `bijectr_scalar`, for [layer_elementwise()], [layer_coupling()],
 #'   [layer_autoregressive()] and others. It is a plain list and prints as the call that makes it.
 #' @references Hickling, Prangle (2025), *Flexible tails for normalizing flows*, Proceedings of the 42nd International
-#'   Conference on Machine Learning, PMLR 267, 23155-23178, arXiv:2406.16971, doi:10.48550/arXiv.2406.16971.
+#'   Conference on Machine Learning, PMLR 267, 23155-23178, arXiv:2406.16971, \doi{10.48550/arXiv.2406.16971}.
 #' @family scalar bijections
 #' @examples
 #' f <- flow(layer_elementwise(scalar_tail(tail = c(0.1, 0.5))), d = 1)

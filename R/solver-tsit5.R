@@ -15,8 +15,8 @@
 #'   is taken back.
 #' @return A solver: an object of class `bijectr_solver`, for [layer_continuous()].
 #' @references Tsitouras (2011), *Runge-Kutta pairs of order 5(4) satisfying only the first column simplifying
-#'   assumption*, Computers and Mathematics with Applications 62, doi:10.1016/j.camwa.2011.06.002. Hairer,
-#'   Norsett, Wanner (1993), *Solving ordinary differential equations I*, Springer, doi:10.1007/978-3-540-78862-1.
+#'   assumption*, Computers and Mathematics with Applications 62, \doi{10.1016/j.camwa.2011.06.002}. Hairer,
+#'   Norsett, Wanner (1993), *Solving ordinary differential equations I*, Springer, \doi{10.1007/978-3-540-78862-1}.
 #' @order 1
 #' @family continuous flows
 #' @examples
