@@ -175,7 +175,8 @@ for (file in help) {
 
 # ---- what is listed ----
 
-numbers <- vapply(articles, function(f) found(lines_of(f), ".*VignetteIndexEntry\\{([0-9]+)\\..*")$value, "")
+index_entry <- ".*VignetteIndexEntry\\{([0-9]+)\\..*"
+numbers <- vapply(articles, function(f) found(lines_of(f), index_entry)$value, "")
 if (!identical(sort(as.integer(numbers)), seq_along(articles))) {
   complain("vignettes", 0, "index entries are not numbered 1 to ", length(articles))
 }
