@@ -55,7 +55,7 @@ figures: # those of README.md
 	@sh tools/install.sh .lib
 	@Rscript --vanilla tools/figures.R
 
-logo: # man/figures/logo.svg and logo.png
+logo: # man/figures/logo.svg and logo.png, and the icons of the website
 	@Rscript --vanilla tools/logo.R
 
 spelling: # of help pages, vignettes and the pages beside them

@@ -58,6 +58,24 @@
 #'
 #' gamma <- function(x) 2 * log(x[, "rate"]) - 3 * x[, "rate"]
 #' fit_flow(gamma, names = "rate", support = positive(), steps = 100)
+#' @usage
+#' \method{fit_flow}{function}(
+#'   data,
+#'   layers = NULL,
+#'   ...,
+#'   d = length(names),
+#'   names = NULL,
+#'   base = base_normal(),
+#'   support = NULL,
+#'   lower = NULL,
+#'   upper = NULL,
+#'   gradient = "differences",
+#'   loss = loss_reverse_kl(),
+#'   anneal = 0,
+#'   evaluate = 10000,
+#'   control = NULL,
+#'   progress = interactive()
+#' )
 #' @export
 fit_flow.function <- function(data, layers = NULL, ..., d = length(names), names = NULL, base = base_normal(),
                               support = NULL, lower = NULL, upper = NULL, gradient = "differences",

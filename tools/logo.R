@@ -1,4 +1,4 @@
-# Draws man/figures/logo.svg and logo.png: a normal density above, one of two modes below, and between them the lines
+# Draws man/figures/logo.svg and logo.png, and the icons of the website: a normal density above, one of two modes below, and between them the lines
 # along which a bijection carries points from one to the other. Letters are strokes, so that no font is needed.
 #
 # Shapes are polygons and lines in the plane of the hexagon, whose corners are 100 from its centre.
@@ -62,15 +62,15 @@ name <- local({
 color <- c(edge = "#6BAED6", ground = "#08306B", above = "#C6DBEF", below = "#F59A2E", name = "#FFFFFF")
 shade <- colorRamp(color[c("above", "below")])
 
-draw_png <- function(file) {
-  png(file, 256, 297, bg = "transparent", type = if (capabilities("cairo")) "cairo" else getOption("bitmapType"))
+draw_png <- function(file, width, height) {
+  png(file, width, height, bg = "transparent", type = if (capabilities("cairo")) "cairo" else getOption("bitmapType"))
   on.exit(dev.off())
   par(mar = c(0, 0, 0, 0), lend = "round", ljoin = "round")
   plot.new()
   plot.window(c(-86.7, 86.7), c(-100.4, 100.4), asp = 1, xaxs = "i", yaxs = "i")
   # with a border of its own color: R smooths the edges of lines only
   area <- function(p, fill) polygon(p, col = fill, border = fill, lwd = 0.5)
-  per_unit <- 256 / 173.4 * 96 / 72 # widths of lines are in 1/96 inch, of which a device of 72 dots an inch has 0.75
+  per_unit <- height / 200.8 * 96 / 72 # widths of lines are in 1/96 inch, of which a device of 72 dots an inch has 0.75
   area(hexagon(100), color["edge"])
   area(hexagon(95.5), color["ground"])
   area(bell, color["above"])
@@ -108,4 +108,11 @@ draw_svg <- function(file) {
 }
 
 draw_svg("man/figures/logo.svg")
-draw_png("man/figures/logo.png")
+draw_png("man/figures/logo.png", 256, 297)
+
+# those that pkgdown would ask a service of the network for
+icons <- "pkgdown/favicon"
+dir.create(icons, showWarnings = FALSE, recursive = TRUE)
+for (size in c(16, 32)) draw_png(sprintf("%s/favicon-%dx%d.png", icons, size, size), size, size)
+for (size in c(60, 76, 120)) draw_png(sprintf("%s/apple-touch-icon-%dx%d.png", icons, size, size), size, size)
+draw_png(file.path(icons, "apple-touch-icon.png"), 180, 180)
