@@ -64,9 +64,9 @@ spelling: # of help pages, vignettes and the pages beside them
 links: # whether every link of help pages, vignettes and the pages beside them leads somewhere; needs no network
 	@Rscript --vanilla tools/links.R
 
-site: # the pages of pkgdown, into docs/
+site: # the website, by pkgdown, into docs/; needs no network
 	@sh tools/install.sh .lib
-	@Rscript --vanilla -e 'pkgdown::check_pkgdown()' -e 'pkgdown::build_site(install = FALSE, preview = FALSE)'
+	@Rscript --vanilla tools/site.R
 
 check-extending: # does in a copy of the sources what vignettes/extending.Rmd says; SAVE=1 stores what it shows
 	@Rscript --vanilla tools/check-extending.R $(if $(SAVE),save)

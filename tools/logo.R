@@ -1,7 +1,8 @@
-# Draws man/figures/logo.svg and logo.png, and the icons of the website: a normal density above, one of two modes below, and between them the lines
-# along which a bijection carries points from one to the other. Letters are strokes, so that no font is needed.
+# Draws man/figures/logo.svg and logo.png, and the icons of the website: a normal density above, one of two modes below,
+# and between them the lines along which a bijection carries points from one to the other. Letters are strokes, so that
+# no font is needed.
 #
-# Shapes are polygons and lines in the plane of the hexagon, whose corners are 100 from its centre.
+# Shapes are polygons and lines in the plane of the hexagon, whose corners are 100 from its center.
 hexagon <- function(size) {
   angle <- seq(90, 390, 60) * pi / 180
   cbind(size * cos(angle), size * sin(angle))
@@ -9,8 +10,9 @@ hexagon <- function(size) {
 
 # The bijection: quantiles of the mixture at probabilities of the normal
 mixture <- list(weight = c(0.52, 0.48), mean = c(-1.25, 1.3), sd = c(0.42, 0.62))
-mix <- function(x, f) mixture$weight[1] * f(x, mixture$mean[1], mixture$sd[1]) +
-  mixture$weight[2] * f(x, mixture$mean[2], mixture$sd[2])
+mix <- function(x, f) {
+  mixture$weight[1] * f(x, mixture$mean[1], mixture$sd[1]) + mixture$weight[2] * f(x, mixture$mean[2], mixture$sd[2])
+}
 carry <- function(z) vapply(z, function(u) uniroot(function(y) mix(y, pnorm) - pnorm(u), c(-6, 6), tol = 1e-9)$root, 0)
 
 unit <- 25
