@@ -4,8 +4,8 @@
 export R_LIBS := $(CURDIR)/.lib
 export ONE
 
-.PHONY: demo test check document lint format sanitize valgrind gctorture bench vignettes figures check-extending \
-  core-check float alone fuzz clean
+.PHONY: demo test check document lint format sanitize valgrind gctorture bench vignettes figures logo spelling \
+  links site check-extending core-check float alone fuzz clean
 
 demo: # fit a flow to the faithful data; writes demo-density.png
 	@sh tools/install-deps.sh demo
@@ -54,6 +54,19 @@ vignettes: # renders them into doc/; FILTER=layers renders those whose names mat
 figures: # those of README.md
 	@sh tools/install.sh .lib
 	@Rscript --vanilla tools/figures.R
+
+logo: # man/figures/logo.svg and logo.png, and the icons of the website
+	@Rscript --vanilla tools/logo.R
+
+spelling: # of help pages, vignettes and the pages beside them
+	@Rscript --vanilla tools/spelling.R
+
+links: # whether every link of help pages, vignettes and the pages beside them leads somewhere; needs no network
+	@Rscript --vanilla tools/links.R
+
+site: # the website, by pkgdown, into docs/; needs no network
+	@sh tools/install.sh .lib
+	@Rscript --vanilla tools/site.R
 
 check-extending: # does in a copy of the sources what vignettes/extending.Rmd says; SAVE=1 stores what it shows
 	@Rscript --vanilla tools/check-extending.R $(if $(SAVE),save)

@@ -8,7 +8,7 @@
 #' \deqn{\log P(x = j | c) = \eta_j(c) - \log \sum_i \exp \eta_i(c)}{log P(x = j | c) = eta_j(c) - log(sum_i
 #' exp(eta_i(c)))} with \eqn{\eta(c)}{eta(c)} the outputs of the net. At a point that is no code the log density is
 #' `-Inf`. Codes cannot be stretched or shifted: there are no layers before it, `layers = list()`, and [fit_flow()]
-#' takes the numbers as they are, neither standardised nor with noise.
+#' takes the numbers as they are, neither standardized nor with noise.
 #'
 #' [pflow()] gives \eqn{P(X \le q)}{P(X <= q)} for any number, [qflow()] the smallest code whose probability of being
 #' that or less is as large as asked for. Draws are no differentiable function of the probabilities: it cannot be

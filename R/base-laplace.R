@@ -40,12 +40,12 @@
 #' @return A base distribution: an object of class `bijectr_base`, for the `base` of [flow()] and [fit_flow()]. It is a
 #'   plain list and prints as the call that makes it.
 #' @references Bailey (1994), *Polar generation of random variates with the t-distribution*, Mathematics of Computation
-#'   62, 779-781, doi:10.2307/2153537, for draws from the multivariate Student t, two coordinates at a time.
+#'   62, 779-781, \doi{10.2307/2153537}, for draws from the multivariate Student t, two coordinates at a time.
 #'
 #'   Bishop (1994), *Mixture density networks*, technical report NCRG/94/004, Aston University.
 #'
 #'   Figurnov, Mohamed, Mnih (2018), *Implicit reparameterization gradients*, Advances in Neural Information Processing
-#'   Systems 31, doi:10.48550/arXiv.1805.08498, for gradients through draws of mixtures.
+#'   Systems 31, \doi{10.48550/arXiv.1805.08498}, for gradients through draws of mixtures.
 #' @order 1
 #' @family base distributions
 #' @examples

@@ -15,7 +15,7 @@
 #' @return A base distribution: an object of class `bijectr_base`, for the `base` of [flow()] and [fit_flow()]. It is a
 #'   plain list and prints as the call that makes it.
 #' @references Bailey (1994), *Polar generation of random variates with the t-distribution*, Mathematics of Computation
-#'   62, 779-781, doi:10.2307/2153537, for draws from the Student t.
+#'   62, 779-781, \doi{10.2307/2153537}, for draws from the Student t.
 #' @order 1
 #' @family base distributions
 #' @examples

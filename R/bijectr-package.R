@@ -1,7 +1,8 @@
 #' bijectr: normalizing flows with a pure C core
 #'
+#' \if{html}{\figure{logo.png}{options: style='float: right' alt='' width='120'}}
 #' A normalizing flow is a distribution made of a simple base distribution and a chain of invertible, differentiable
-#' maps (*layers*). [fit_flow()] fits one to a data frame, a matrix or an unnormalised log density; the fit evaluates
+#' maps (*layers*). [fit_flow()] fits one to a data frame, a matrix or an unnormalized log density; the fit evaluates
 #' log densities in the units of the data, draws samples and is a plain list that `saveRDS()` keeps.
 #'
 #' @section A map of the functions:

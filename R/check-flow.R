@@ -64,12 +64,12 @@
 #'     `jacobian`, the largest difference of the log determinant from that of central differences; `NULL` where there is
 #'     no map;
 #'   * `level`, `tolerance`, `description`, `labels`.
-#' @references Neyman (1937), *Smooth test for goodness of fit*, doi:10.1080/03461238.1937.10404821.
+#' @references Neyman (1937), *Smooth test for goodness of fit*, \doi{10.1080/03461238.1937.10404821}.
 #'
-#'   Hyndman (1996), *Computing and graphing highest density regions*, doi:10.1080/00031305.1996.10474359.
+#'   Hyndman (1996), *Computing and graphing highest density regions*, \doi{10.1080/00031305.1996.10474359}.
 #'
 #'   Szekely and Rizzo (2013), *Energy statistics: a class of statistics based on distances*,
-#'   doi:10.1016/j.jspi.2013.03.018.
+#'   \doi{10.1016/j.jspi.2013.03.018}.
 #' @seealso [compare_flows()], [flow_cv()], [summary.bijectr_fit()]
 #' @family checking
 #' @examples

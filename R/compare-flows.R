@@ -6,7 +6,7 @@
 #' Only fits of the same coordinates can be compared: a density of `log(y)` and one of `y` have different units. Rows
 #' that a fit was trained on flatter it; where `data` are those of a fit, which is known by their digest, or the rows of
 #' these that one of the fits held out and another did not, such rows are told of (a warning of class
-#' `bijectr_warning_training_rows`). Other parts of the data of a fit are not recognised.
+#' `bijectr_warning_training_rows`). Other parts of the data of a fit are not recognized.
 #'
 #' A stack, what [fit_flow()] fits by default, is trained on all rows of its data, each of its members on most of them:
 #' there is no `fit$rows$validation` on which it could be compared. Keep rows aside that no fit is given, as in the

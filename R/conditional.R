@@ -30,9 +30,9 @@
 #'   Of several rows that are given, `sample(x, size)` draws `size` rows in turn from the first, the second, ..., and
 #'   points to evaluate go with the rows that are given one by one.
 #' @references Gelfand, Smith (1990), *Sampling-based approaches to calculating marginal densities*, Journal of the
-#'   American Statistical Association 85, 398-409, doi:10.1080/01621459.1990.10476213. Kong, Liu, Wong (1994),
+#'   American Statistical Association 85, 398-409, \doi{10.1080/01621459.1990.10476213}. Kong, Liu, Wong (1994),
 #'   *Sequential imputations and Bayesian missing data problems*, Journal of the American Statistical Association 89,
-#'   278-288, doi:10.1080/01621459.1994.10476469.
+#'   278-288, \doi{10.1080/01621459.1994.10476469}.
 #' @family methods
 #' @examples
 #' set.seed(1)

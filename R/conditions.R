@@ -82,7 +82,7 @@
 #' @section Messages:
 #' * `bijectr_message_rollback`: the loss was not finite at a step; the training went back to the last good state, with
 #'   half the rate.
-#' * `bijectr_message_new_state`: [resume()] goes on with a fit that kept no state, so that its optimiser starts anew.
+#' * `bijectr_message_new_state`: [resume()] goes on with a fit that kept no state, so that its optimizer starts anew.
 #'   Cure: `keep_state = TRUE` in the fit.
 #' * `bijectr_message_budget`: how [flow_cv()] shares its seconds out, and what a stack of many rows will take.
 #' * `bijectr_message_predict`: `predict()` of a fit with conditions was given the response too, and so gives log

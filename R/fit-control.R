@@ -16,7 +16,7 @@
 #' @param learning_rate Peak learning rate.
 #' @param schedule One of the `schedule_*` functions.
 #' @param batch_size Rows of a minibatch. The last batch of an epoch may be smaller; rows are shuffled anew each epoch.
-#' @param steps,max_epochs,seconds Budgets: optimiser steps, passes over the training rows, seconds. Training stops at
+#' @param steps,max_epochs,seconds Budgets: optimizer steps, passes over the training rows, seconds. Training stops at
 #'   the first that is reached; `NULL` is no bound. At least one of `steps` and `max_epochs` must be given.
 #' @param validation Share of the rows that are held out for validation, in \[0, 1), or a logical or integer vector that
 #'   says which rows.
@@ -30,8 +30,8 @@
 #'   whole parts of these from the left, as `"base"`, `"layers.2"` or `"layers.2.net.W1"`. `NULL`: none.
 #' @param ema Decay of an exponential moving average of the parameters, which is then what is validated and returned;
 #'   0: none.
-#' @param noise Noise regularisation: in each step every row of the batch is moved by a fresh normal draw, `noise`
-#'   standard deviations large in the standardised data (it is drawn with the covariance of the training rows). The
+#' @param noise Noise regularization: in each step every row of the batch is moved by a fresh normal draw, `noise`
+#'   standard deviations large in the standardized data (it is drawn with the covariance of the training rows). The
 #'   noise falls to 0 along a cosine over the steps, so early parameters are smooth and late ones sharp, and validation
 #'   chooses between them; 0: none. There is none either where it would move data out of the range of the layers.
 #' @param max_failures Number of rollbacks after a loss or gradient that is not finite before the fit is given up with

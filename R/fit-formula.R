@@ -19,7 +19,7 @@
 #'   The left side is taken as it is written: for `log(y) ~ x` the coordinate is `log(y)`, which is also its name, the
 #'   unit of the log density and what [sample()] draws. Points to evaluate may be data frames that have `y`, from which
 #'   the left side is computed, or a column `log(y)`, which is taken as it is and first; numbers without names are
-#'   values of `log(y)`. Centres, scales and knots of `scale(y)`, `poly(y, 2)` or `ns(y, 3)` are those of the fit. What
+#'   values of `log(y)`. Centers, scales and knots of `scale(y)`, `poly(y, 2)` or `ns(y, 3)` are those of the fit. What
 #'   else is computed from all rows, as `y - mean(y)` or `rank(y)`, is an error: make it a column of `data` before. A
 #'   point at which the left side has no finite value, as `log(y)` at 0, has density 0, as outside of a support (see
 #'   [supports]); such a row in data to fit is an error.

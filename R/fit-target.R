@@ -20,7 +20,7 @@
 #' and `ess` looks perfect. See [importance_sample()] for what to compare with.
 #'
 #' @param data The log density: a function of a matrix with one row a point and one column a coordinate that returns one
-#'   number a row. It need not be normalised.
+#'   number a row. It need not be normalized.
 #' @param layers A layer, a list of layers, or a flow or fit where training is to start. `NULL` takes the layers
 #'   described below.
 #' @param ... Passed on to [fit_control()]: `steps`, `learning_rate`, `batch_size` (draws a step), `clip`, .... By
@@ -58,6 +58,24 @@
 #'
 #' gamma <- function(x) 2 * log(x[, "rate"]) - 3 * x[, "rate"]
 #' fit_flow(gamma, names = "rate", support = positive(), steps = 100)
+#' @usage
+#' \method{fit_flow}{function}(
+#'   data,
+#'   layers = NULL,
+#'   ...,
+#'   d = length(names),
+#'   names = NULL,
+#'   base = base_normal(),
+#'   support = NULL,
+#'   lower = NULL,
+#'   upper = NULL,
+#'   gradient = "differences",
+#'   loss = loss_reverse_kl(),
+#'   anneal = 0,
+#'   evaluate = 10000,
+#'   control = NULL,
+#'   progress = interactive()
+#' )
 #' @export
 fit_flow.function <- function(data, layers = NULL, ..., d = length(names), names = NULL, base = base_normal(),
                               support = NULL, lower = NULL, upper = NULL, gradient = "differences",

@@ -9,10 +9,10 @@
 #'   vector for one coordinate. A list of columns and draws of the posterior package will do as well (their variables,
 #'   chains put together). Columns are numbers, finite and not constant, or factors, logical values and text, see the
 #'   section on tables of mixed columns; classes that are numbers underneath, as dates, times, differences of times,
-#'   units and labelled numbers, are kept and given back: see [sample()].
+#'   units and labeled numbers, are kept and given back: see [sample()].
 #' @param layers A layer or a list of layers, from base to data, such as [coupling_flow()] or
 #'   [masked_autoregressive_flow()]. `NULL` takes [default_layers()]. A [flow()] or an earlier fit is where training
-#'   starts: its layers, parameters and base are taken over, and `base` is not used. If it is standardised already,
+#'   starts: its layers, parameters and base are taken over, and `base` is not used. If it is standardized already,
 #'   `standardize` is not used either.
 #' @param members What a stack is made of, see [stack_members()]; 1 for a single flow. `NULL`: a stack, where nothing
 #'   is said of `layers`, `base`, `loss`, `control` or of the training (but `seconds`), else a single flow.
@@ -46,7 +46,7 @@
 #' @param collinear What becomes of columns that are linear functions of columns before them, as copies, sums, and the
 #'   last part of shares that add up to 1: together they have no density. `"error"` says so; `"drop"` leaves them out of
 #'   the flow, whose log density, likelihood, parameters and pictures are those of the other columns, and computes them
-#'   for draws. Points to evaluate may have them: a row that does not fulfil the relation, to a millionth of the
+#'   for draws. Points to evaluate may have them: a row that does not fulfill the relation, to a millionth of the
 #'   standard deviation, has log density `-Inf`. Supports that are given for such columns have no effect.
 #'   `"drop"` is for data without missing values.
 #' @param loss [loss_maximum_likelihood()], or [loss_flow_matching()] for flows of one [layer_continuous()].
@@ -60,10 +60,10 @@
 #'   that [saveRDS()] keeps. A single flow has the fields of [flow()] and these, each of which is always there, `NULL`
 #'   where there is nothing to say in it; fits with `na = "model"` have others, see missing values:
 #'   * `call`: the call, without data and functions that were written into it; `formula`: the formula, if there was one;
-#'   * `loss`: what was minimised, one of the `loss_*` functions; `options`: of a fit to a log density, `anneal`,
+#'   * `loss`: what was minimized, one of the `loss_*` functions; `options`: of a fit to a log density, `anneal`,
 #'     `evaluate` and `gradient` (`"function"` if it was one); `control`: the training settings, see [fit_control()],
 #'     without callbacks;
-#'   * `standardize`: how the data were standardised, `"auto"` for `TRUE`;
+#'   * `standardize`: how the data were standardized, `"auto"` for `TRUE`;
 #'   * `form`: what the data came as, and draws go out as: a list of `kind` (`"vector"`, `"matrix"` or `"frame"`) and,
 #'     for a frame, its `class`;
 #'   * `rows`: `train` and `validation`, row numbers of the data, among those that were used, and with `weights`

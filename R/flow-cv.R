@@ -31,7 +31,7 @@
 #'   in `notes`. An interrupt ends the call with what is there.
 #' @seealso [compare_flows()], [check_flow()], [fit_flow()]
 #' @references Arlot and Celisse (2010), *A survey of cross-validation procedures for model selection*,
-#'   doi:10.1214/09-SS054.
+#'   \doi{10.1214/09-SS054}.
 #' @family checking
 #' @examples
 #' set.seed(1)

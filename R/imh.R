@@ -14,8 +14,8 @@
 #' @return An array of draws: iteration, chain, coordinate; a `draws_array` of the posterior package where that is
 #'   installed. Attribute `"acceptance"`: the share of proposals that each chain accepted.
 #' @references Tierney (1994), *Markov chains for exploring posterior distributions*, Annals of Statistics 22(4),
-#'   doi:10.1214/aos/1176325750. Albergo, Kanwar, Shanahan (2019), *Flow-based generative models for Markov chain Monte
-#'   Carlo in lattice field theory*, arXiv:1904.12072.
+#'   \doi{10.1214/aos/1176325750}. Albergo, Kanwar, Shanahan (2019), *Flow-based generative models for Markov chain
+#'   Monte Carlo in lattice field theory*, arXiv:1904.12072.
 #' @seealso [importance_sample()]
 #' @family inference
 #' @examples

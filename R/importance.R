@@ -9,7 +9,7 @@
 #' * `log_z`: log of the mean of \eqn{w}, the estimate of \eqn{\log \int p}{log integral of p}, with the standard error
 #'   `log_z_se` of the mean relative to it.
 #' * `ess`: effective sample size, \eqn{(\sum w)^2 / \sum w^2}.
-#' * `pareto_k`: shape of the generalised Pareto distribution that fits the largest weights. Below 0.5 they have a
+#' * `pareto_k`: shape of the generalized Pareto distribution that fits the largest weights. Below 0.5 they have a
 #'   finite variance; above 0.7 neither `log_z` nor the standard error can be trusted. `Inf`: nearly all weights are
 #'   as good as 0 beside the largest. `NA`: `n` is 20 or less, too few to tell.
 #'
@@ -29,11 +29,11 @@
 #' @param condition Values of the conditioning variables, one row.
 #' @param ... Not used.
 #' @return A list of class `bijectr_importance`: the numbers above, `n`, `draws` (in the form of the data of the fit,
-#'   see [sample()]; a matrix for a fit to a log density) and `log_weights` (normalised, so that their exponentials sum
+#'   see [sample()]; a matrix for a fit to a log density) and `log_weights` (normalized, so that their exponentials sum
 #'   to 1).
 #' @references Vehtari, Simpson, Gelman, Yao, Gabry (2024), *Pareto smoothed importance sampling*, arXiv:1507.02646.
 #'   Zhang, Stephens (2009), *A new and efficient estimation method for the generalized Pareto distribution*,
-#'   Technometrics 51(3), doi:10.1198/tech.2009.08017.
+#'   Technometrics 51(3), \doi{10.1198/tech.2009.08017}.
 #' @seealso [fit_flow.function()], [sample_imh()]
 #' @family inference
 #' @examples
@@ -156,7 +156,7 @@ print_evaluation <- function(e) {
 #' @rdname importance_sample
 #' @param x What `importance_sample()` returns.
 #' @param row.names,optional Not used.
-#' @return `as.data.frame()`: the draws, with their normalised log weights in a column `.log_weight`.
+#' @return `as.data.frame()`: the draws, with their normalized log weights in a column `.log_weight`.
 #' @export
 as.data.frame.bijectr_importance <- function(x, row.names = NULL, optional = FALSE, ...) {
   check_unused(...)

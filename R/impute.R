@@ -15,9 +15,9 @@
 #' @return A list of `m` tables like `data` without gaps in the columns of the fit, or a `mids` object; with attribute
 #'   `"ess"`: for each row with gaps the effective number of draws from which its values were taken (`draws` where these
 #'   are exact). Below 50 there is a warning of class `bijectr_warning_ess`.
-#' @references Rubin (1987), *Multiple imputation for nonresponse in surveys*, doi:10.1002/9780470316696. van Buuren,
+#' @references Rubin (1987), *Multiple imputation for nonresponse in surveys*, \doi{10.1002/9780470316696}. van Buuren,
 #'   Groothuis-Oudshoorn (2011), *mice: multivariate imputation by chained equations in R*, Journal of Statistical
-#'   Software 45(3), doi:10.18637/jss.v045.i03.
+#'   Software 45(3), \doi{10.18637/jss.v045.i03}.
 #' @family methods
 #' @examples
 #' set.seed(1)

@@ -20,7 +20,7 @@
 #' stretches between again; memory within a step does not grow with the number of steps. `"adjoint"` solves the adjoint
 #' equation back over the same steps and keeps no states; its gradient is off by the solver's error.
 #'
-#' @section Regularisers:
+#' @section Regularizers:
 #' In training, `kinetic` and `jacobian` times \eqn{\int |f|^2 dt}{integral of |f|^2 dt} and \eqn{\int |J|_F^2
 #' dt}{integral of |J|_F^2 dt} (with probes \eqn{|J e|^2}) are added to the loss of each row: ways become straight and
 #' speeds even, and solvers need fewer steps. `steer` shifts the end of the solve by \eqn{U(-steer, steer)}, anew in
@@ -37,7 +37,7 @@
 #'   probe and a column a coordinate.
 #' @param gradient `"discrete"` or `"adjoint"`.
 #' @param t0,t1 Times at the base and at the data.
-#' @param kinetic,jacobian Weights of the regularisers, 0 for none.
+#' @param kinetic,jacobian Weights of the regularizers, 0 for none.
 #' @param steer Largest shift of the end of the solve in training, below \eqn{|t_1 - t_0|}.
 #' @return A layer: an object of class `bijectr_layer`, for the `layers` of [flow()] and [fit_flow()]. It is a plain
 #'   list and prints as the call that makes it.

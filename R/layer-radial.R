@@ -1,6 +1,6 @@
 #' Radial layers
 #'
-#' A scalar bijection on the distance from a centre: with \eqn{s = S (x - c)}, \eqn{S =
+#' A scalar bijection on the distance from a center: with \eqn{s = S (x - c)}, \eqn{S =
 #' \mathrm{diag}(\exp(log\_scale))}{S = diag(exp(log_scale))}, \eqn{r = \sqrt{|s|^2 + 10^{-14}}}{r = sqrt(|s|^2 +
 #' 10^(-14))} and \eqn{r' = F(r) - F(0)}, the map is \eqn{y = c + (r' / r) (x - c)} and its log-determinant \eqn{\log
 #' F'(r) + (d - 1) \log(r' / r)}{log F'(r) + (d - 1) log(r' / r)}. The inverse is the same with \eqn{F^{-1}(r + F(0))}.
@@ -18,7 +18,7 @@
 #'   `NULL`: [net_fourier()] in two dimensions without conditions, otherwise `net_mlp(50, activation = "tanh")`.
 #' @param add_initial If `TRUE`, the net's output is added to the scalar's initial raw parameters; if `FALSE` it is the
 #'   raw parameter itself.
-#' @param center,scale Initial centre and scale: one number, or one a coordinate.
+#' @param center,scale Initial center and scale: one number, or one a coordinate.
 #' @return A layer: an object of class `bijectr_layer`, for the `layers` of [flow()] and [fit_flow()]. It is a plain
 #'   list and prints as the call that makes it.
 #' @references Rezende, Mohamed (2015), *Variational inference with normalizing flows*, arXiv:1505.05770, for radial

@@ -4,7 +4,7 @@
 #'
 #' @details
 #' \eqn{T} is the lower (or upper) triangle of `tri` with its diagonal replaced by
-#' \eqn{\mathrm{softplus}(tri_{ii})}{softplus(tri_ii)}. The other side of `tri` is ignored. Without weight normalisation
+#' \eqn{\mathrm{softplus}(tri_{ii})}{softplus(tri_ii)}. The other side of `tri` is ignored. Without weight normalization
 #' \eqn{A = T}; with it each row is \eqn{A_i = \mathrm{softplus}(scale_i)\, T_i / |T_i|}{A_i = softplus(scale_i) T_i /
 #' |T_i|}, the norm taken with the diagonal. The log-determinant is \eqn{\sum_i \log A_{ii}}{sum_i log A_ii}; the
 #' inverse is a triangular solve.
@@ -12,11 +12,11 @@
 #' @section Parameters:
 #' `loc` (\eqn{d} numbers, as they are, 0), `tri` (\eqn{d \times d}{d x d}, raw; the diagonal of \eqn{T} starts at 1,
 #' the other entries at 0 or, for `init = "glorot"`, drawn from \eqn{U(-\sqrt{3/d}, \sqrt{3/d})}{U(-sqrt(3/d),
-#' sqrt(3/d))}), and with weight normalisation `scale` (\eqn{d} numbers, raw; softplus of it starts at 1). So the layer
+#' sqrt(3/d))}), and with weight normalization `scale` (\eqn{d} numbers, raw; softplus of it starts at 1). So the layer
 #' starts at the identity unless `init` says otherwise.
 #'
 #' @param lower If `TRUE` the lower triangle, otherwise the upper one.
-#' @param weight_norm If `TRUE` the rows of the matrix are normalised.
+#' @param weight_norm If `TRUE` the rows of the matrix are normalized.
 #' @param init `"identity"` or `"glorot"`; or a matrix of \eqn{d \times d}{d x d} numbers, whose entries beside the
 #'   diagonal `tri` starts at, or a function of \eqn{d} that gives one, as `function(d) matrix(rnorm(d^2, sd = 0.1),
 #'   d)`, which is called when the layer becomes part of a flow.

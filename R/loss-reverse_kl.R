@@ -1,6 +1,6 @@
 #' Losses
 #'
-#' What a fit minimises. Fits to data minimise the mean negative log density (maximum likelihood). Fits to a log density
+#' What a fit minimizes. Fits to data minimize the mean negative log density (maximum likelihood). Fits to a log density
 #' (`fit_flow()` of a function) choose among losses of the log weights \eqn{w_i = \log p(x_i) - \log q(x_i)}{w_i = log
 #' p(x_i) - log q(x_i)} of draws \eqn{x_i} from the flow \eqn{q}:
 #'
@@ -25,14 +25,14 @@
 #' gradient leaves it out (`path = TRUE`; `loss_stick_the_landing()` is `loss_reverse_kl(path = TRUE)`): its variance
 #' falls to zero as the flow comes to equal the target, where that of the full gradient does not. It needs one more pass
 #' through the layers, against their direction. For `loss_renyi()` and `loss_importance_weighted()` it is the doubly
-#' reparameterised gradient.
+#' reparameterized gradient.
 #'
 #' The reverse Kullback-Leibler divergence prefers a flow that misses a mode of the target to one that covers the gaps
 #' between them; `alpha` below 1, and larger `k`, cover more.
 #'
 #' @param path Take the path gradient.
 #' @param alpha Order \eqn{\alpha}: a number, 0 for the importance-weighted loss of all draws of a step, 1 for the
-#'   reverse Kullback-Leibler divergence; below 0 upper bounds of \eqn{\log Z}{log Z} are minimised.
+#'   reverse Kullback-Leibler divergence; below 0 upper bounds of \eqn{\log Z}{log Z} are minimized.
 #' @param k Draws of a group. It must divide the draws of a step (`batch_size`).
 #' @param atoms Number of other parameters \eqn{\theta_j} that each pair of a batch is told apart from, drawn from the
 #'   batch; see [fit_rounds()].

@@ -1,4 +1,4 @@
-#' Optimisers
+#' Optimizers
 #'
 #' The rule that turns gradients into steps. The learning rate is an argument of [fit_control()], and a `schedule_*`
 #' says how it changes.
@@ -13,7 +13,7 @@
 #' @param weight_decay Strength of the decay.
 #' @param momentum Momentum, in \[0, 1).
 #' @param nesterov Use Nesterov's form of momentum.
-#' @return An optimiser: an object of class `bijectr_opt`, for [fit_control()].
+#' @return An optimizer: an object of class `bijectr_opt`, for [fit_control()].
 #' @references Kingma, Ba (2015), *Adam*, arXiv:1412.6980. Loshchilov, Hutter (2019), *Decoupled weight decay
 #'   regularization*, arXiv:1711.05101. Reddi, Kale, Kumar (2018), *On the convergence of Adam and beyond*,
 #'   arXiv:1904.09237.

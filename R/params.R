@@ -1,6 +1,6 @@
 #' Parameters of a flow
 #'
-#' Raw parameters are what the optimiser moves; each kind's help page says how they become the numbers of its formula.
+#' Raw parameters are what the optimizer moves; each kind's help page says how they become the numbers of its formula.
 #' `params()` shows them as a nested list in their natural shapes: `params(f)$base` and `params(f)$layers[[i]]`, layers
 #' counted from base to data. `coef()` gives the same numbers as one flat named vector.
 #'

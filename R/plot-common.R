@@ -22,9 +22,9 @@ check_aspect <- function(asp) {
 
 check_colors <- function(colors, name) {
   known <- function(color) !inherits(try(grDevices::col2rgb(color), silent = TRUE), "try-error")
-  if (!is.atomic(colors) || !length(colors)) stop_arg("{.arg {name}} must be colours, not {describe(colors)}.")
+  if (!is.atomic(colors) || !length(colors)) stop_arg("{.arg {name}} must be colors, not {describe(colors)}.")
   bad <- which(!vapply(colors, known, NA))
-  if (length(bad)) stop_arg("{.arg {name}} must be colours; element {bad[1]} is {describe(colors[[bad[1]]])}.")
+  if (length(bad)) stop_arg("{.arg {name}} must be colors; element {bad[1]} is {describe(colors[[bad[1]]])}.")
   colors
 }
 

@@ -1,8 +1,8 @@
 #' Plots of flows and fits
 #'
 #' Pictures in base graphics by `plot()`, and the same as a plot of ggplot2 by `autoplot()`, where ggplot2 is installed.
-#' `"density"` is a curve for one coordinate, a density map for two, and falls to `"pairs"` for more. Colours run from
-#' light to dark, so that they survive a grey print.
+#' `"density"` is a curve for one coordinate, a density map for two, and falls to `"pairs"` for more. Colors run from
+#' light to dark, so that they survive a gray print.
 #'
 #' @param x A flow or a fit.
 #' @param type What to show:
@@ -11,11 +11,11 @@
 #'   * `"samples"`: draws (a histogram, a scatter plot, or `"pairs"`);
 #'   * `"pairs"`: all pairs of coordinates: draws below the diagonal, histograms on it, densities of the draws above it;
 #'   * `"layers"`: how draws from the base move through the layers, one panel for each layer that is not a permutation,
-#'     24 at the most; each point keeps its colour, that of its first coordinate in the base; not for stacks;
+#'     24 at the most; each point keeps its color, that of its first coordinate in the base; not for stacks;
 #'   * `"survival"`: for one coordinate, \eqn{P(T > t)} at each row of `newdata`, or at `condition`; without either, for
 #'     a conditional flow, its mean over (up to 500) rows of `data`. Of `data`, censored times among them, the estimate
 #'     of Kaplan and Meier is drawn too (Turnbull's for intervals), by the survival package;
-#'   * `"loss"`: for fits, training and validation loss against optimiser steps; the dashed line is the best validation.
+#'   * `"loss"`: for fits, training and validation loss against optimizer steps; the dashed line is the best validation.
 #'     Of fits to a log density, the bound of its integral that the loss is the negative of, as the ELBO. Not for
 #'     stacks, which have no training of their own;
 #'   * `"check"`: for fits of one coordinate, whether [residuals()][residuals.bijectr_fit()] of `data` (by default those
@@ -38,11 +38,11 @@
 #'   the central 99 per cent of draws and of `data`, with a margin.
 #' @param asp Aspect ratio of maps and scatter plots. `NULL` takes 1 if both axes span similar lengths, and else fills
 #'   the plot.
-#' @param colors Colours of density maps, from low to high; `NULL`: light yellow to dark blue.
+#' @param colors Colors of density maps, from low to high; `NULL`: light yellow to dark blue.
 #' @param main Title.
 #' @param xlab,ylab Names of the axes, of pictures of one panel and of `"fan"`; by default those of the columns with
 #'   their units.
-#' @param col The colour of curves and draws.
+#' @param col The color of curves and draws.
 #' @param levels Shares of the distribution, between 0 and 1, around which density maps have lines.
 #' @param add Draw into the plot that is there: curves, points, and of density maps the lines.
 #' @param ... For `"check"`: `data`, `condition` and `main`; for `"fan"`: `over`, `at`, `data`, `main`, `xlim`, `ylim`,

@@ -1,11 +1,11 @@
 #' Radial flow
 #'
-#' Layers that move points along rays from a trained centre, each by a stack of smooth scalar bijections of the radius
+#' Layers that move points along rays from a trained center, each by a stack of smooth scalar bijections of the radius
 #' whose parameters depend on the direction (`conditional = TRUE`) or not.
 #'
 #' @param scalar The scalar bijection of the stack.
 #' @param depth Number of scalar bijections in the stack of one layer.
-#' @param flow_layers Number of layers, each with a centre and a net of its own.
+#' @param flow_layers Number of layers, each with a center and a net of its own.
 #' @param net,center,scale See [layer_radial_conditional()].
 #' @param conditional If `FALSE`, one set of parameters serves all directions: [layer_radial()], without a net.
 #' @param invert If `FALSE`, the layers run from base to data, if `TRUE` from data to base. Both directions cost the

@@ -1,7 +1,7 @@
 #' Triangular spline flow
 #'
 #' A stack as FlowJAX builds it and with its defaults. A layer is \eqn{\mathrm{leaky\_tanh}^{-1} \circ \mathrm{spline}
-#' \circ \mathrm{leaky\_tanh}}{leaky_tanh^(-1) o spline o leaky_tanh} on every coordinate, then a weight-normalised
+#' \circ \mathrm{leaky\_tanh}}{leaky_tanh^(-1) o spline o leaky_tanh} on every coordinate, then a weight-normalized
 #' lower triangular affine map, then, where there are conditions, the shift \eqn{W_c\, c}{W_c c}; a permutation follows.
 #' It has no nets, so few parameters and cheap steps: the parameters of the splines are the same for all rows.
 #'

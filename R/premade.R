@@ -2,14 +2,14 @@
 #'
 #' Stacks of layers as FlowJAX builds them, with its names and defaults: `flow_layers` layers with a permutation after
 #' every one (a random one for more than two coordinates, the flip for two). In a coupling flow half of the coordinates
-#' parameterise the map of the other half; in a masked autoregressive flow each coordinate's map depends on those before
+#' parameterize the map of the other half; in a masked autoregressive flow each coordinate's map depends on those before
 #' it.
 #'
 #' @details With the default scalar no layer stretches by more than \eqn{e^2}, softly, and no net sees a coordinate
 #' beyond twice `nn_limit`. Without these bounds scales and shifts grow without end beyond the data, layer after layer,
 #' and of many draws a few lie beyond all reason; log densities of fresh rows are as good or better with them. FlowJAX's
 #' layers are those with `scalar = scalar_affine()`. Coordinates within a flow are of the order of 1 where the data are
-#' standardised, as [fit_flow()] does; where they are not, nets may have to see more: `nn_limit = Inf`.
+#' standardized, as [fit_flow()] does; where they are not, nets may have to see more: `nn_limit = Inf`.
 #'
 #' @param scalar The scalar bijection (FlowJAX's transformer).
 #' @param flow_layers Number of layers.
@@ -74,7 +74,7 @@ bounded_net <- function(net, scalar, limit = NULL) {
 #' batches of about 512 rows; \eqn{40 \sqrt n}{40 sqrt(n)} steps, 1000 at the least and 8000 at the most (not epochs:
 #' small data would be undertrained), so 1265 for 1000 rows and 8000 from 40,000 rows on; 15 per cent of the rows held
 #' out, no more than 10,000, none of fewer than 20 rows; a validation every hundredth of the steps, and the parameters
-#' of the best one; no `patience`: all steps are made. Noise regularisation has the amplitude \eqn{n^{-1 / (d +
+#' of the best one; no `patience`: all steps are made. Noise regularization has the amplitude \eqn{n^{-1 / (d +
 #' 4)}}{n^(-1 / (d + 4))}, the rate of a kernel density estimate's bandwidth. With `steps =` there are a hundred
 #' validations of these; with `max_epochs =` one an epoch. A fit to a log density has settings of its own, see
 #' [fit_flow.function()].

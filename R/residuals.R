@@ -7,7 +7,7 @@
 
 #' Residuals and fitted values
 #'
-#' Randomised quantile residuals of one coordinate, points on the base side of several; means at the rows; and -2 times
+#' Randomized quantile residuals of one coordinate, points on the base side of several; means at the rows; and -2 times
 #' the log likelihood of rows held out.
 #'
 #' @param object A fit.
@@ -25,7 +25,7 @@
 #'   are random, governed by [set.seed()]: a row has a range of probabilities, in which a place is drawn. Rows with
 #'   which a fit was trained look a little too good.
 #' @references Dunn, Smyth (1996), *Randomized quantile residuals*, Journal of Computational and Graphical Statistics 5,
-#'   236-244, doi:10.1080/10618600.1996.10474708.
+#'   236-244, \doi{10.1080/10618600.1996.10474708}.
 #' @family methods
 #' @examples
 #' set.seed(1)

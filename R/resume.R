@@ -2,7 +2,7 @@
 #'
 #' Continues the training of a fit where it ended. To fit anew with something changed, see [update.bijectr_fit()].
 #'
-#' A fit that kept its state goes on with its optimiser's state and order of rows. These are: a fit with
+#' A fit that kept its state goes on with its optimizer's state and order of rows. These are: a fit with
 #' `keep_state = TRUE` in [fit_control()]; one of status `"time_limit"`, `"stopped"` or `"interrupted"`; the fit of an
 #' error's condition (`"failed"`); and a checkpoint. With a constant learning rate and without noise the result is the
 #' same, bit for bit, as if the first fit had been asked for more epochs (and for validation at the same steps). Other
@@ -10,9 +10,9 @@
 #' for the default settings of [fit_flow()], which have both.
 #'
 #' A fit without state goes on from the parameters that it returned, those of the best validation, with a fresh
-#' optimiser, and says so.
+#' optimizer, and says so.
 #'
-#' The flows of a stack each go on by `steps`, with the rows that they had and a fresh optimiser, and the members are
+#' The flows of a stack each go on by `steps`, with the rows that they had and a fresh optimizer, and the members are
 #' weighed again; `epochs`, `checkpoint` and `callback` are for single flows.
 #'
 #' A checkpoint, and the fit of an error's condition, was not evaluated: it has no `loglik` and no `reference`.

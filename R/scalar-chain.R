@@ -10,7 +10,7 @@
 #' @return A scalar bijection: an object of class `bijectr_scalar`, for [layer_elementwise()], [layer_coupling()],
 #'   [layer_autoregressive()] and others. It is a plain list and prints as the call that makes it.
 #' @references Tabak, Turner (2013), *A family of nonparametric density estimation algorithms*, Communications on Pure
-#'   and Applied Mathematics 66(2), doi:10.1002/cpa.21423.
+#'   and Applied Mathematics 66(2), \doi{10.1002/cpa.21423}.
 #' @family scalar bijections
 #' @examples
 #' scalar_chain(scalar_affine(), scalar_exp())

@@ -14,7 +14,7 @@
 #' @return A scalar bijection: an object of class `bijectr_scalar`, for [layer_elementwise()], [layer_coupling()],
 #'   [layer_autoregressive()] and others. It is a plain list and prints as the call that makes it.
 #' @references Wichura (1988), *Algorithm AS 241: the percentage points of the normal distribution*, Applied Statistics
-#'   37(3), doi:10.2307/2347330, for the inverse.
+#'   37(3), \doi{10.2307/2347330}, for the inverse.
 #' @family scalar bijections
 #' @examples
 #' f <- flow(layer_elementwise(scalar_gaussian_cdf()), d = 1)

@@ -8,7 +8,7 @@
 #' 100}}{2^(+-100)}.
 #'
 #' @param slope Initial \eqn{\alpha}, above 0. `NULL` draws it from \eqn{U(0, 0.9)}, though not below 0.001.
-#' @param parameterisation What the optimiser moves: `"log"` keeps \eqn{\alpha} positive whatever it does; with
+#' @param parameterisation What the optimizer moves: `"log"` keeps \eqn{\alpha} positive whatever it does; with
 #'   `"identity"` training could carry it to negative values, where the map has no inverse.
 #' @return A scalar bijection: an object of class `bijectr_scalar`, for [layer_elementwise()], [layer_coupling()],
 #'   [layer_autoregressive()] and others. It is a plain list and prints as the call that makes it.

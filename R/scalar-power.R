@@ -13,7 +13,7 @@
 #' @return A scalar bijection: an object of class `bijectr_scalar`, for [layer_elementwise()], [layer_coupling()],
 #'   [layer_autoregressive()] and others. It is a plain list and prints as the call that makes it.
 #' @references Box, Cox (1964), *An analysis of transformations*, Journal of the Royal Statistical Society B 26(2),
-#'   doi:10.1111/j.2517-6161.1964.tb00553.x.
+#'   \doi{10.1111/j.2517-6161.1964.tb00553.x}.
 #' @family scalar bijections
 #' @examples
 #' f <- flow(layer_elementwise(scalar_power(0.5)), d = 1)

@@ -18,7 +18,7 @@
 #' @inheritParams scalar_cubic_conjugation
 #' @return A scalar bijection: an object of class `bijectr_scalar`, for [layer_elementwise()], [layer_coupling()],
 #'   [layer_autoregressive()] and others. It is a plain list and prints as the call that makes it.
-#' @references Jones, Pewsey (2009), *Sinh-arcsinh distributions*, Biometrika 96(4), doi:10.1093/biomet/asp053.
+#' @references Jones, Pewsey (2009), *Sinh-arcsinh distributions*, Biometrika 96(4), \doi{10.1093/biomet/asp053}.
 #' @family scalar bijections
 #' @examples
 #' f <- flow(layer_elementwise(scalar_sinh_conjugation()), d = 1)

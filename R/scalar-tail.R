@@ -16,7 +16,7 @@
 #' All is computed on the log scale, so that values keep their digits for \eqn{|x|} of 38 and beyond.
 #'
 #' @section Parameters:
-#' `loc`, `scale`, `left` and `right` are raw, and in units of the arguments, so that a step of an optimiser is the same
+#' `loc`, `scale`, `left` and `right` are raw, and in units of the arguments, so that a step of an optimizer is the same
 #' at every scale of the data: \eqn{\mu} is the argument `loc` plus the argument `scale` times the raw `loc`,
 #' \eqn{\sigma} the argument `scale` times \eqn{\mathrm{softplus}(scale) + 0.01}{softplus(scale) + 0.01}, and the
 #' weights are \eqn{\mathrm{softplus}(left) + 10^{-7}}{softplus(left) + 10^(-7)} and \eqn{\mathrm{softplus}(right) +
@@ -27,7 +27,7 @@
 #' @return A scalar bijection: an object of class `bijectr_scalar`, for [layer_elementwise()], [layer_coupling()],
 #'   [layer_autoregressive()] and others. It is a plain list and prints as the call that makes it.
 #' @references Hickling, Prangle (2025), *Flexible tails for normalizing flows*, Proceedings of the 42nd International
-#'   Conference on Machine Learning, PMLR 267, 23155-23178, arXiv:2406.16971, doi:10.48550/arXiv.2406.16971.
+#'   Conference on Machine Learning, PMLR 267, 23155-23178, arXiv:2406.16971, \doi{10.48550/arXiv.2406.16971}.
 #' @family scalar bijections
 #' @examples
 #' f <- flow(layer_elementwise(scalar_tail(tail = c(0.1, 0.5))), d = 1)

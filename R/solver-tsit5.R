@@ -11,12 +11,12 @@
 #'
 #' @param step Largest length of a step, in units of time; with tolerances, the length of the first one tried.
 #' @param rtol,atol Relative and absolute tolerance. `NULL` for both: steps of one length. One alone is taken for both.
-#' @param max_steps With tolerances: most steps a row may try. More are an error; in training, the step of the optimiser
+#' @param max_steps With tolerances: most steps a row may try. More are an error; in training, the step of the optimizer
 #'   is taken back.
 #' @return A solver: an object of class `bijectr_solver`, for [layer_continuous()].
 #' @references Tsitouras (2011), *Runge-Kutta pairs of order 5(4) satisfying only the first column simplifying
-#'   assumption*, Computers and Mathematics with Applications 62, doi:10.1016/j.camwa.2011.06.002. Hairer,
-#'   Norsett, Wanner (1993), *Solving ordinary differential equations I*, Springer, doi:10.1007/978-3-540-78862-1.
+#'   assumption*, Computers and Mathematics with Applications 62, \doi{10.1016/j.camwa.2011.06.002}. Hairer,
+#'   Norsett, Wanner (1993), *Solving ordinary differential equations I*, Springer, \doi{10.1007/978-3-540-78862-1}.
 #' @order 1
 #' @family continuous flows
 #' @examples

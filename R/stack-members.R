@@ -75,8 +75,8 @@
 #'   `stack_members(c("normal", "shared", "full", "diagonal", "kernel", "spline"))` makes a stack that has none of
 #'   them; given conditions `stack_members("spline")` does, as linear regression is a t distribution, too.
 #' @references Smyth, Wolpert (1998), *Linearly combining density estimators via stacking*, Machine Learning 36, 59-83,
-#'   doi:10.1023/A:1007511322260. Fraley, Raftery (2007), *Bayesian regularization for normal mixture estimation and
-#'   model-based clustering*, Journal of Classification 24, 155-181, doi:10.1007/s00357-007-0004-5.
+#'   \doi{10.1023/A:1007511322260}. Fraley, Raftery (2007), *Bayesian regularization for normal mixture estimation and
+#'   model-based clustering*, Journal of Classification 24, 155-181, \doi{10.1007/s00357-007-0004-5}.
 #' @family training
 #' @seealso [fit_flow()]
 #' @examples

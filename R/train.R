@@ -25,7 +25,7 @@ new_state <- function(flow, control) {
 resumed_state <- function(fit, control, shift = NULL) {
   if (!is.null(fit$state)) return(fit$state)
   cli::cli_inform(c(
-    i = "The fit did not keep the state of its optimiser, which starts anew from the fit's parameters.",
+    i = "The fit did not keep the state of its optimizer, which starts anew from the fit's parameters.",
     i = "A fit with {.code keep_state = TRUE} goes on as if it had not ended."
   ), class = "bijectr_message_new_state")
   state <- new_state(as_flow(fit), control)

@@ -44,7 +44,9 @@ if [ "$step" = ci ]; then
   have git || packages="$packages git"
   have qpdf || packages="$packages qpdf"
   have pandoc || packages="$packages pandoc"
-  [ -n "$(Rscript --vanilla -e 'cat(system.file(package = "lintr"))' 2>/dev/null)" ] || packages="$packages r-cran-lintr"
+  for p in lintr spelling; do
+    [ -n "$(Rscript --vanilla -e "cat(system.file(package = '$p'))" 2>/dev/null)" ] || packages="$packages r-cran-$p"
+  done
 fi
 packages=$(echo $packages)
 [ -n "$packages" ] || exit 0

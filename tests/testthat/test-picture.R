@@ -42,7 +42,7 @@ test_that("what is asked for is honoured", {
   expect_named(items(picture, "map")[[1]]$levels, c("30%", "60%"))
   expect_identical(items(make_picture(one, "density", col = "red"), "lines")[[1]]$col, "red")
   expect_error(make_picture(fit, levels = 2), "`levels` must be shares", class = "bijectr_error_argument")
-  expect_error(make_picture(fit, col = "nocolor"), "`col` must be colours", class = "bijectr_error_argument")
+  expect_error(make_picture(fit, col = "nocolor"), "`col` must be colors", class = "bijectr_error_argument")
   expect_error(plot(fit, add = NA), "`add`", class = "bijectr_error_argument")
 })
 

@@ -151,7 +151,7 @@ test_that("a device without room is the error, and graphical parameters are set 
 
 test_that("colours and forms of conditions", {
   for (bad in list("notacolor", c("red", "notacolor"), list("red"), character(), -1, mean)) {
-    expect_error(drawn(plot(fit, colors = bad)), "`colors` must be colours", class = "bijectr_error_argument")
+    expect_error(drawn(plot(fit, colors = bad)), "`colors` must be colors", class = "bijectr_error_argument")
   }
   expect_type(drawn(plot(fit, colors = c("white", NA, "#FF0000"), grid = 10)), "list")
   several <- fit_flow(waiting ~ eruptions + size, transform(faithful, size = rep(c("a", "b", "c", "d"), 68)), steps = 2)
