@@ -64,12 +64,12 @@ stored_note <- function() {
 # The code of helpers that a page uses, for a chunk that shows it: names of colours and of functions of toy-data.R.
 helper_code <- function(...) {
   text <- c(readLines("common.R"), readLines("toy-data.R"))
-  unlist(lapply(c(...), function(name) {
+  c("library(bijectr)", unlist(lapply(c(...), function(name) {
     if (name == "full_run") return("full_run <- function(name, expr) expr # this page reads stored values: see its end")
     from <- grep(paste0("^", name, " <- "), text)[1]
     to <- if (grepl("\\{$", text[from])) from - 1 + grep("^\\}", text[from:length(text)])[1] else from
     text[from:to]
-  }))
+  })))
 }
 
 source("toy-data.R")
