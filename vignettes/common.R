@@ -51,10 +51,13 @@ full_run <- local({
 stored_note <- function() {
   used <- full_run()
   if (!length(used)) return("")
-  isa <- paste0("`\"", unique(unlist(used)), "\"`", collapse = " and ")
+  known <- setdiff(unlist(used), "unknown")
+  isa <- if (length(known)) paste0(", on the instruction set ", paste0("`\"", known, "\"`", collapse = " and "))
+  old <- names(used)[used == "unknown"]
+  old <- if (length(old)) paste0(" (on which one was not recorded for `", paste(old, collapse = "`, `"), "`)")
   paste0(
     "*Stored results.* The values of `full_run(\"", paste(names(used), collapse = "\"`, `\""), "\")` take minutes. ",
-    "They were computed once, on the instruction set ", isa, ", and are stored in the sources of the package, and so ",
+    "They were computed once", isa, old, ", and are stored in the sources of the package, and so ",
     "are the times among them, which are of two threads of a machine that other work shared. `make vignettes FULL=1` ",
     "computes them anew; on another instruction set (`?bijectr-options`) last digits differ, and what long trainings ",
     "make of these."
