@@ -15,9 +15,9 @@ draw_title <- function(title, cex, from = NULL, to = NULL) {
 
 # Its middle and half of its width, in inches of the figure region, and its size.
 title_place <- function(title, cex, from, to) {
-  room <- c(from %||% 0, to %||% graphics::par("fin")[1])
+  room <- c(from %||% 0, to %||% graphics::par("fin")[1]) + c(0.04, -0.04) # not into the next panel
   wide <- graphics::strwidth(title, "inches", cex = cex, font = graphics::par("font.main"))
-  shrunk <- max(0.3, min(1, 0.98 * diff(room) / wide))
+  shrunk <- max(0.3, min(1, diff(room) / wide))
   half <- shrunk * wide / 2
   wanted <- graphics::par("mai")[2] + graphics::par("pin")[1] / 2
   c(middle = min(max(wanted, room[1] + half), room[2] - half), half = half, cex = shrunk * cex)
