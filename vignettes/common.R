@@ -23,7 +23,8 @@ PALE <- "grey70"
 
 # The value of `expr`, which takes long: it is read from precomputed/<name>.rds. With the environment variable
 # BIJECTR_FULL set, as `make vignettes FULL=1` does, it is computed anew and saved there, with the instruction set that
-# made it; FULL may also be a pattern of names. Where the folder is missing, as it is beside the scripts of the installed package, it is computed.
+# made it; FULL may also be a pattern of names. Where the folder is missing, as it is beside the scripts of the
+# installed package, it is computed.
 full_run <- local({
   used <- list()
   function(name, expr) {
