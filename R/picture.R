@@ -96,14 +96,12 @@ draw_picture <- function(picture, add = FALSE) {
   }
   with_room({
     drawn <- Map(draw_panel, picture$panels, seq_along(picture$panels), list(picture))
-    if (!is.null(picture$main)) {
-      if (several) graphics::mtext(picture$main, outer = TRUE, font = 2) else graphics::title(picture$main)
-    }
+    if (several && !is.null(picture$main)) graphics::mtext(picture$main, outer = TRUE, font = 2)
     if (!is.null(picture$note)) {
       line <- if (!several) graphics::par("mar")[1] - 1.1 else if (picture$edges) 2.9 else 0
       width <- if (several) graphics::par("din")[1] else sum(graphics::par("mai")[2], graphics::par("pin")[1])
-      cex <- 0.75 * min(1, width / graphics::strwidth(picture$note, "inches", cex = 0.75))
-      graphics::mtext(picture$note, 1, line, outer = several, adj = 1, cex = cex)
+      cex <- 0.75 * min(1, 0.97 * width / graphics::strwidth(picture$note, "inches", cex = 0.75))
+      graphics::mtext(picture$note, 1, line, outer = several, adj = if (several) 0.985 else 1, cex = cex)
     }
   })
   invisible(picture$shown %||% drawn[[1]])
@@ -132,6 +130,7 @@ draw_panel <- function(panel, k, picture) {
     if (at == 1) draw_axis(2, panel$yticks)
     if (at == picture$shape[2] && row < at) draw_axis(4, panel$yticks)
     if (!is.null(panel$title)) graphics::mtext(panel$title, 3, -1.3, font = 2, cex = 0.8)
+    if (length(picture$panels) == 1) graphics::title(picture$main)
   } else {
     room <- graphics::par("mar")[2] - 1.1
     wanted <- y_label_line(panel)
@@ -139,10 +138,15 @@ draw_panel <- function(panel, k, picture) {
     # numbers that are too wide for the margin are turned, and need one line
     turned <- wanted > room + 0.2 && is.null(panel$yticks)
     draw_axis(2, panel$yticks, if (turned) 0 else 1)
-    graphics::title(panel$title, cex.main = if (length(picture$panels) > 1) 1 else graphics::par("cex.main"))
     graphics::title(xlab = panel$xlab)
     graphics::title(ylab = panel$ylab, line = if (turned) room else max(graphics::par("mgp")[1], min(room, wanted)))
-    draw_keys(panel)
+    from <- color_key_end(panel, map)
+    to <- draw_keys(panel)
+    if (length(picture$panels) > 1) {
+      draw_title(panel$title, 1, from, to)
+    } else {
+      draw_title(picture$main %||% panel$title, graphics::par("cex.main"), from, to)
+    }
   }
   graphics::box(col = if (picture$edges) "grey50" else "black")
   map
@@ -162,10 +166,11 @@ y_label_line <- function(panel, least = 0) {
   max(least, 1.3 + inches / graphics::par("mai")[2] * graphics::par("mar")[2])
 }
 
-# Between plot and title, where they cover nothing, at the right; what the colours of a map are is at the left.
+# Between plot and title, where they cover nothing, at the right; what the colours of a map are is at the left. Gives
+# back how many inches of the figure region are free before them, or NULL.
 draw_keys <- function(panel) {
   keyed <- keyed_items(panel$items)
-  if (!length(keyed)) return()
+  if (!length(keyed)) return(NULL)
   glyph <- lapply(keyed, key_glyph)
   each <- function(name, missing) unlist(lapply(glyph, function(g) g[[name]] %||% missing))
   place <- if (panel$inside) list("topright") else list("bottomright", inset = c(0, 1), xpd = TRUE, horiz = TRUE)
@@ -173,27 +178,17 @@ draw_keys <- function(panel) {
   # a row that is wider than the panel is drawn smaller
   width <- sum(graphics::strwidth(labels, "inches", cex = 0.9)) + 0.45 * length(labels)
   cex <- if (panel$inside) 0.9 else 0.9 * min(1, graphics::par("pin")[1] / width)
-  do.call(graphics::legend, c(place, list(
+  drawn <- do.call(graphics::legend, c(place, list(
     legend = labels, bty = "n", cex = cex, col = each("col", NA), lwd = each("lwd", NA),
     lty = each("lty", NA), pch = each("pch", NA), pt.bg = each("bg", NA), pt.cex = each("cex", 1)
   )))
+  if (!panel$inside) graphics::grconvertX(drawn$rect$left, "user", "nfc") * graphics::par("fin")[1]
 }
 
 # The first item of each key.
 keyed_items <- function(items) {
   keys <- vapply(items, function(item) item$key %||% NA_character_, "")
   items[!is.na(keys) & !duplicated(keys)]
-}
-
-draw_color_key <- function(colors, top) {
-  usr <- graphics::par("usr")
-  size <- graphics::par("cxy")
-  y <- usr[4] + c(0.45, 0.95) * size[2]
-  x <- usr[1] + graphics::strwidth("Density 0  ", cex = 0.9)
-  end <- x + 0.16 * (usr[2] - usr[1])
-  graphics::text(usr[1], mean(y), "Density 0", adj = c(0, 0.5), cex = 0.9, xpd = TRUE)
-  graphics::rasterImage(grDevices::as.raster(matrix(colors, 1)), x, y[1], end, y[2], xpd = TRUE)
-  graphics::text(end, mean(y), paste0(" ", signif(top, 2)), adj = c(0, 0.5), cex = 0.9, xpd = TRUE)
 }
 
 # Draws one; gives back NULL, or what a map shows.
@@ -269,10 +264,4 @@ draw_item.bijectr_item_map <- function(item, add = FALSE) {
     )
   }
   map
-}
-
-# At a pole a density is infinite.
-drawable_density <- function(density) {
-  density[!is.finite(density)] <- top_density(density)
-  density
 }

@@ -7,6 +7,12 @@ FLOW_COLOR <- "#08519C"
 BAND_COLOR <- "grey83" # to be seen on grey panels too
 MAP_COLORS <- grDevices::hcl.colors(64, "YlGnBu", rev = TRUE)
 
+# Colours of k curves, which differ in lightness too, and are darker than an estimate beside them.
+curve_colors <- function(k) {
+  if (k == 1) return(FLOW_COLOR)
+  grDevices::hcl(seq(255, 0, length.out = k), 75, seq(25, 52, length.out = k))
+}
+
 check_limits <- function(x, name) {
   if (is.null(x)) return(NULL)
   if (!is.numeric(x) || length(x) != 2 || !all(is.finite(x)) || x[1] == x[2]) {

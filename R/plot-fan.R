@@ -123,7 +123,7 @@ fan_of_numbers <- function(fit, new, rows, window) {
 
 fan_of_levels <- function(fit, new, window) {
   p <- predict(fit, new, type = "probability")
-  colors <- grDevices::hcl.colors(ncol(p), "Dark 3")
+  colors <- curve_colors(ncol(p))
   items <- lapply(seq_len(ncol(p)), function(k) {
     fan_curve(window$x, p[, k], colors[k], colnames(p)[k], (k - 1) %% 6 + 1)
   })

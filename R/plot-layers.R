@@ -73,4 +73,4 @@ panel_grid <- function(n) {
 }
 
 # Colours of draws by their ranks in the base; the lightest do not show on white.
-RANK_COLORS <- grDevices::hcl.colors(80, "YlGnBu", rev = TRUE)[-(1:16)]
+RANK_COLORS <- grDevices::hcl.colors(80, "YlGnBu", rev = TRUE)[-(1:24)]

@@ -18,11 +18,13 @@ survival_picture <- function(flow, rows, together, labels, steps, window) {
   })
   if (together) survival <- matrix(colMeans(survival), 1)
   k <- nrow(survival)
-  colors <- rep_len(window[["col"]] %||% if (k == 1) FLOW_COLOR else grDevices::hcl.colors(k, "Dark 3"), k)
+  colors <- rep_len(window[["col"]] %||% curve_colors(k), k)
   curves <- lapply(seq_len(k), function(i) {
     item_lines(x, survival[i, ], colors[i], if (k <= 8) labels[i], lty = (i - 1) %% 6 + 1)
   })
-  estimate <- if (!is.null(steps)) item_lines(steps$time, steps$survival, "grey50", "Kaplan-Meier", steps = TRUE)
+  estimate <- if (!is.null(steps)) {
+    item_lines(steps$time, steps$survival, "grey60", "Kaplan-Meier", lwd = 1, steps = TRUE)
+  }
   panel <- new_panel(c(list(estimate), curves), xlim, window$ylim %||% c(0, 1), window$xlab %||% window$labels,
     window$ylab %||% "Survival", inside = TRUE, xticks = axis_ticks(window$codecs[[1]], xlim)
   )

@@ -6,7 +6,7 @@ figure <- function(name, width, code) {
   type <- if (capabilities("cairo")) "cairo" else getOption("bitmapType")
   png(file.path("man/figures", paste0(name, ".png")), width = width, height = 400, res = 96, type = type)
   on.exit(dev.off())
-  par(mar = c(3.8, 4.2, 1.4, 0.6), mgp = c(2.5, 0.6, 0), tcl = -0.3, las = 1, font.main = 1)
+  par(mar = c(3.8, 4.2, 2, 0.8), mgp = c(2.5, 0.6, 0), tcl = -0.3, las = 1, font.main = 1)
   code
 }
 

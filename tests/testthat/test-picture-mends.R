@@ -103,3 +103,35 @@ test_that("handles for C refuse whole numbers, and numbers print so that they co
   expect_identical(eval(parse(text = capture.output(print(spec)))), spec)
   expect_output(print(scalar_power(0.1)), "0.1)", fixed = TRUE)
 })
+
+test_that("titles clear the keys beside them, and shrink where there is no room", {
+  grDevices::pdf(NULL, width = 4, height = 4)
+  on.exit(grDevices::dev.off())
+  graphics::plot(0)
+  wanted <- graphics::par("mai")[2] + graphics::par("pin")[1] / 2
+  ends <- function(place) place[["middle"]] + c(-1, 1) * place[["half"]]
+  free <- title_place("short", 1, NULL, NULL)
+  expect_equal(free[["middle"]], wanted)
+  expect_equal(free[["cex"]], 1)
+  expect_gte(ends(title_place("short", 1, wanted, NULL))[1], wanted - 1e-6)
+  expect_lte(ends(title_place("short", 1, NULL, wanted))[2], wanted + 1e-6)
+  shrunk <- title_place(strrep("long ", 20), 1, NULL, NULL)
+  expect_true(all(ends(shrunk) >= 0 & ends(shrunk) <= 4))
+  expect_lt(shrunk[["cex"]], 1)
+  expect_gt(shrunk[["cex"]], 0.3)
+})
+
+test_that("keys and titles share the space above a picture", {
+  drawn({
+    graphics::par(mfrow = c(1, 2))
+    expect_no_error(plot(joint, main = "the density of a flow", grid = 10))
+    expect_no_error(plot(joint, "samples", data = faithful, main = "draws of a flow"))
+  })
+})
+
+test_that("curves differ in a grey print", {
+  grey <- colSums(grDevices::col2rgb(curve_colors(4)) * c(0.299, 0.587, 0.114))
+  expect_true(all(diff(grey) > 10))
+  expect_lt(max(grey), grDevices::col2rgb("grey60")[1])
+  expect_identical(curve_colors(1), FLOW_COLOR)
+})
