@@ -23,7 +23,7 @@ check_gaps_fit <- function(fit) {
   }
   k <- length(fit[["gaps"]])
   if (!are_places(fit[["gaps"]], d)) stop_damaged("gaps")
-  if (!is.numeric(fit[["centre"]]) || length(fit[["centre"]]) != k) stop_damaged("centre")
+  if (!is.numeric(fit[["center"]]) || length(fit[["center"]]) != k) stop_damaged("center")
   patterns <- fit[["patterns"]]
   whole <- is.list(patterns) && is.logical(patterns[["missing"]]) && identical(ncol(patterns[["missing"]]), k) &&
     is.numeric(patterns[["weight"]]) && length(patterns[["weight"]]) == nrow(patterns[["missing"]]) &&

@@ -13,7 +13,7 @@
 #
 # A fit is plain data: what blueprint() gives, d and d_condition as in a flow, the fields of a fit that new_gaps_fit()
 # names, and
-#   gaps      numbers of the columns with gaps, fewest first; `centre`, one number each
+#   gaps      numbers of the columns with gaps, fewest first; `center`, one number each
 #   patterns  list(missing, weight, rate): the patterns seen, a logical matrix with one row a pattern and one column a
 #             gap, the sum of weights of each, and the q_j
 #   blocks    lists of columns and given, numbers of columns, flags, which of the gaps, and fit
@@ -32,7 +32,7 @@
 #'   what becomes of rows where they are not. Rows of weight 0 count for nothing here either, and `seconds` is the
 #'   budget of all flows together, each of which makes some steps.
 #'
-#'   Such a fit has the fields `gaps`, the numbers of the columns with gaps, and `centre`, what stands for their
+#'   Such a fit has the fields `gaps`, the numbers of the columns with gaps, and `center`, what stands for their
 #'   missing values as conditions; `patterns`, a list of the patterns seen (`missing`, a logical matrix), their
 #'   `weight` and the `rate` of gaps in each column; `blocks`, a list of `columns`, `given` and `fit`, the ordinary
 #'   fits; and of the fields of an ordinary fit those that speak of all: `call`, `formula`, `form`, `rows`,
@@ -174,7 +174,7 @@ gaps_model <- function(z, missing, weights, train) {
   blocks <- if (length(full)) list(block(full, integer()))
   for (k in seq_along(gaps)) blocks <- c(blocks, list(block(gaps[k], c(full, gaps[seq_len(k - 1)]))))
   list(
-    gaps = gaps, centre = vapply(gaps, function(j) column(z, j)[which(missing[, j])[1]], 0),
+    gaps = gaps, center = vapply(gaps, function(j) column(z, j)[which(missing[, j])[1]], 0),
     patterns = count_patterns(missing[train, gaps, drop = FALSE], weights[train]), blocks = blocks
   )
 }
@@ -221,7 +221,7 @@ block_condition <- function(model, block, z, missing, given, i) {
   values <- lapply(block$given, function(j) {
     value <- column_at(z, j, i)
     k <- match(j, model$gaps, nomatch = 0)
-    if (k > 0) value[missing[i, j]] <- model$centre[k]
+    if (k > 0) value[missing[i, j]] <- model$center[k]
     value
   })
   flags <- lapply(model$gaps[block$flags], function(j) as.double(missing[i, j]))

@@ -28,7 +28,7 @@ loss_label.default <- function(loss) {
 # A loss of log weights w, as list(value, share, path_share); NULL: it is none. value(w): the loss. share(w): minus its
 # derivative with respect to w, which sums to 1 where the loss is a bound of log Z. path_share(share): the factor of the
 # path gradient instead, for kinds whose `path` can be TRUE; the score at fixed draws enters w also through the shares,
-# and by reparameterisation that becomes, for share s of order alpha, alpha s + (1 - alpha) s^2.
+# and by reparameterization that becomes, for share s of order alpha, alpha s + (1 - alpha) s^2.
 log_weight_loss <- function(loss) UseMethod("log_weight_loss")
 
 #' @exportS3Method

@@ -39,7 +39,7 @@ static const char *const entry_names[] = {
     "probe",        "steer",
     "nobody",       "weight_norm",
     "init_scale",   "negative_slope",
-    "add_initial",  "parameterisation",
+    "add_initial",  "parameterization",
     "total_degree", "limit",
     "center",       "max_steps",
     "penalty",      "gradient",

@@ -11,7 +11,7 @@ simple <- function(n) {
 }
 block <- function(l) {
   list(
-    layer_elementwise(scalar_leaky_relu(parameterisation = "identity"), shared = TRUE),
+    layer_elementwise(scalar_leaky_relu(parameterization = "identity"), shared = TRUE),
     layer_coupling(scalar_tanh_affine(), net_mlp(4, activation = "tanh"), mask = 1:2 == 2 - l %% 2)
   )
 }

@@ -111,7 +111,7 @@ static void leaky_relu_describe(const bj_scalar *scalar, void (*visit)(void *, c
 
 static bj_status leaky_relu_build(bj_scalar *scalar, const bj_spec *spec, bj_build *build) {
   leaky_relu *self = scalar->self = build_alloc(build, sizeof(leaky_relu));
-  self->identity = spec_choice(build, spec, "parameterisation", "log", "identity", NULL);
+  self->identity = spec_choice(build, spec, "parameterization", "log", "identity", NULL);
   self->slope = spec_given(build, spec, "slope") ? spec_real(build, spec, "slope", 0, INFINITY) : 0;
   scalar->n_param = 1;
   scalar->n_prep = scalar->n_cache = 2;

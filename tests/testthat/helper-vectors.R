@@ -156,7 +156,7 @@ premade_parts <- function(h) {
 # Blocks of a leaky rectifier and a coupling layer, data side first.
 simple2d_parts <- function(h) {
   unlist(lapply(seq_len(h$blocks), function(l) {
-    relu <- need("scalar_leaky_relu")(0.5, parameterisation = "identity")
+    relu <- need("scalar_leaky_relu")(0.5, parameterization = "identity")
     net <- need("net_mlp")(h$hidden, activation = h$activation)
     mask <- 1:2 == h$unchanged_coordinate[l]
     parts <- c(

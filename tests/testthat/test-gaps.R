@@ -150,7 +150,7 @@ test_that("a fit with gaps comes back from a file, and a damaged one is told", {
   file <- withr::local_tempfile()
   saveRDS(fit, file)
   expect_identical(logdensity(readRDS(file), table), logdensity(fit, table))
-  for (field in c("gaps", "centre", "patterns", "blocks", "d")) {
+  for (field in c("gaps", "center", "patterns", "blocks", "d")) {
     bad <- fit
     bad[[field]] <- if (field == "blocks") list(1) else -1
     expect_error(logdensity(bad, table), paste0(field, ".* is damaged"), class = "bijectr_error_argument")
@@ -361,7 +361,7 @@ test_that("weights of any size make the same fit, and rows of weight 0 count for
   other <- weighted(odd, w)
   expect_identical(other$gaps, fit$gaps)
   expect_identical(other$patterns, fit$patterns)
-  expect_identical(other$centre, fit$centre)
+  expect_identical(other$center, fit$center)
   expect_identical(lapply(other$blocks, `[[`, "flags"), lapply(fit$blocks, `[[`, "flags"))
   expect_equal(other$loglik, sum((w * logdensity(other, g))[w > 0]))
   # the median counts rows by their weights, as often as copies would
