@@ -26,7 +26,7 @@ pairs_picture <- function(draws, data, window) {
       )))
     }
   }
-  note <- picture_note(window$note, if (!is.null(data)) "grey: draws, dark red: data", thinned_text(NROW(data)))
+  note <- picture_note(window$note, if (!is.null(data)) "gray: draws, dark red: data", thinned_text(NROW(data)))
   new_picture(panels, c(k, k), window$main, note, draws, edges = TRUE)
 }
 

@@ -111,7 +111,7 @@ draws_picture <- function(x, roles, type, n, data, condition, coordinates, main)
     panels <- lapply(which, function(j) {
       column_panel(draws[, j], if (!is.null(rows)) column(rows, j), roles[[j]], axis_labels(x)[j], x$codecs[[j]])
     })
-    note <- c(note, if (!is.null(rows)) "grey: draws, dark red: data")
+    note <- c(note, if (!is.null(rows)) "gray: draws, dark red: data")
     picture <- new_picture(panels, grDevices::n2mfrow(length(which)), main, picture_note(note))
   }
   picture$shown <- shown

@@ -192,7 +192,7 @@ loss_picture <- function(fit, main = NULL, xlab = NULL, ylab = NULL, xlim = NULL
     }
   )
   panel <- new_panel(items, check_limits(xlim, "xlim") %||% c(1, max(history$step, 2)),
-    check_limits(ylim, "ylim") %||% limits, xlab %||% "Optimiser step",
+    check_limits(ylim, "ylim") %||% limits, xlab %||% "Optimizer step",
     ylab %||% loss_label(fit$loss), log = if (log_axis) "y" else ""
   )
   new_picture(list(panel), main = main, shown = history)

@@ -110,7 +110,7 @@ static blocks_at blocks_carve(const bj_layer *layer, carver *cache, carver *work
   for (int l = 0; l <= depth; l++) at.constants[l] = carve_rows(work, self->linear[l].r);
   for (int l = 0; l < depth; l++) {
     at.h[l] = carve_rows(cache, units);
-    at.tanh_t[l] = carve_rows(cache, units);
+    at.z[l] = carve_rows(cache, units);
     at.g[l] = carve_rows(cache, units);
     at.chain[l] = carve_rows(work, units);
   }
@@ -127,19 +127,21 @@ static blocks_at blocks_carve(const bj_layer *layer, carver *cache, carver *work
   return at;
 }
 
-/* t becomes h and tanh t; u becomes g = u act'(t). In the first layer u is a constant, E itself. */
+/* t becomes h and z; u becomes g = u act'(t). In the first layer u is a constant, E itself. */
 static void blocks_activate(const bj_layer *layer, const bj_pass *pass, const blocks_at *at, int l) {
-  const block_linear *linear = ((const blocks *)layer->self)->linear + l;
+  const blocks *self = layer->self;
+  const block_linear *linear = self->linear + l;
   for (int b = 0; b < pass->nb; b++) {
     for (int i = 0; i < linear->m; i++) {
       const long row = ((long)b * linear->m + i) * BJ_BLOCK;
-      real *h = at->h[l] + row, *th = at->tanh_t[l] + row, *g = at->g[l] + row;
+      real *h = at->h[l] + row, *to = at->z[l] + row, *g = at->g[l] + row;
       const real first = pass->prep[linear->prep_e + i];
       FOR_ROWS(r) {
-        const vreal t = vload(h + r), y = vtanh(t), u = l == 0 ? vset(first) : vload(g + r);
-        vstore(h + r, y + vset(BLOCKS_LEAK) * t);
-        vstore(th + r, y);
-        vstore(g + r, u * (vset(1 + BLOCKS_LEAK) - y * y));
+        vreal z;
+        const vreal u = l == 0 ? vset(first) : vload(g + r);
+        vstore(h + r, blocks_act(self, vload(h + r), &z));
+        vstore(to + r, z);
+        vstore(g + r, u * blocks_slope(self, z));
       }
     }
   }
@@ -207,10 +209,10 @@ static void blocks_activate_vjp(const bj_layer *layer, const bj_pass *pass, cons
       const long row = ((long)b * linear->m + i) * BJ_BLOCK;
       const real *above = at->gu + ((long)b * layer->d + i / linear->r) * BJ_BLOCK;
       FOR_ROWS(r) {
-        const vreal th = vload(at->tanh_t[l] + row + r), g = vload(at->g[l] + row + r);
-        const vreal square = th * th, slope = vset(1 + BLOCKS_LEAK) - square;
+        const vreal z = vload(at->z[l] + row + r), g = vload(at->g[l] + row + r);
+        const vreal slope = blocks_slope(self, z);
         const vreal from = top ? vset(e[i]) * vload(above + r) : vload(gg + row + r);
-        vstore(gt + row + r, vload(gt + row + r) * slope - from * g * (vset(2) * th * (vset(1) - square) / slope));
+        vstore(gt + row + r, vload(gt + row + r) * slope - from * g * blocks_bend(self, z, slope));
         vstore(gg + row + r, from * slope);
       }
     }

@@ -1,7 +1,8 @@
 /* block_autoregressive: a network with block triangular weights, increasing in every coordinate (De Cao, Titov, Aziz
  * 2019, arXiv:1904.04676).
  *
- *   h_0 = x;  t_l = A_l h_{l-1} + b_l (+ Wc c for l = 1);  h_l = act(t_l), act(t) = tanh(t) + 0.01 t;  y = t_{depth+1}
+ *   h_0 = x;  t_l = A_l h_{l-1} + b_l (+ Wc c for l = 1);  h_l = act(t_l);  y = t_{depth+1}
+ *   act(t) = tanh(t) + m t; or tanh(t), straight on where its slope is m; or t, and m t below 0
  *   T_l = W_l below the diagonal blocks, softplus(W_l) on them, 0 above;  row i of A_l is softplus(scale_i) T_i / |T_i|
  *   dy_p/dx_p = D_L diag(act') D_{L-1} ... D_1, D_l the p-th diagonal block of A_l: a product of positive matrices.
  *   With D_l = e^(M_l) E_l, the largest entry of E_l being 1:
@@ -9,9 +10,10 @@
  *   vjp: gu_L = gl / u_L;  gh_{l-1} = A_l' gt_l, gg_{l-1} = E_l' gu_l;  gt_l = gh_l act' + gg_l u_l act'';
  *     gu_l = gg_l act';  gA_l = gt_l h_{l-1}', gE_l = gu_l g_{l-1}'
  *
- * inverse: x_1, then x_2, ... from y, each the root of an increasing function whose slope lies between k 0.01^depth and
- * k 1.01^depth, k the product of the diagonal blocks. So the root is bracketed from the first evaluation, on one side
- * of the start, and Newton steps that stay inside and shrink fast enough, or bisections, reach it to the last bits.
+ * inverse: x_1, then x_2, ... from y, each the root of an increasing function whose slope lies between k least^depth and
+ * k most^depth, k the product of the diagonal blocks and `least` and `most` bounds of act'. So the root is bracketed from the first evaluation, on one side
+ * of the start, and Newton steps that stay inside and shrink fast enough, or bisections, reach it to the last bits, or to
+ * the tolerance.
  * inverse_vjp, with B(gy, gl) the forward vjp at x: J' v = gx + B(0, -gl) backwards through the triangle, coordinate
  * after coordinate; the gradient with respect to y is v, that of the parameters comes from B(-v, -gl).
  */
@@ -84,9 +86,9 @@ INLINE blocks_value blocks_evaluate(const bj_layer *layer, const bj_pass *pass, 
       if (l == self->n_linear - 1) {
         out = (blocks_value){t, slope, size};
       } else {
-        const vreal th = vtanh(t);
-        vstore(at->h[l] + unit, th + vset(BLOCKS_LEAK) * t);
-        vstore(at->g[l] + unit, slope * (vset(1 + BLOCKS_LEAK) - th * th));
+        vreal z;
+        vstore(at->h[l] + unit, blocks_act(self, t, &z));
+        vstore(at->g[l] + unit, slope * blocks_slope(self, z));
       }
     }
   }
@@ -100,22 +102,22 @@ INLINE vint blocks_root(const bj_layer *layer, const bj_pass *pass, const blocks
                         vreal *root) {
   const blocks *self = layer->self;
   const int depth = self->n_linear - 1;
-  const real slope = pass->prep[self->prep_slope + p], eps = REAL_EPS;
+  const real slope = pass->prep[self->prep_slope + p], eps = REAL_EPS, step = fmax(eps, self->tolerance);
   const vreal zero = vset(0);
   blocks_value now = blocks_evaluate(layer, pass, at, p, b, r, zero);
   vreal residual = y - now.y;
-  vreal near = residual * vset((1 - BLOCKS_MARGIN) / (slope * pow(1 + BLOCKS_LEAK, depth)));
-  vreal far = residual * vset((1 + BLOCKS_MARGIN) / (slope * pow(BLOCKS_LEAK, depth)));
+  vreal near = residual * vset((1 - BLOCKS_MARGIN) / (slope * pow(self->most, depth)));
+  vreal far = residual * vset((1 + BLOCKS_MARGIN) / (slope * pow(self->least, depth)));
   vreal low = vmin(near, far), high = vmax(near, far);
   vreal x = vmax(low, vmin(high, residual / now.slope)), last = high - low;
   vint done = veq(residual, zero);
-  for (int i = 0; i < 300; i++) {
+  for (int i = 0; i < self->max_steps; i++) {
     now = blocks_evaluate(layer, pass, at, p, b, r, x);
     residual = y - now.y;
     low = vselect(vlt(zero, residual), x, low);
     high = vselect(vlt(residual, zero), x, high);
     const vreal newton = residual / now.slope;
-    const vint exact = vle(vabs(residual), vset(eps) * (vabs(y) + now.size)) | vle(vabs(newton), vset(eps) * vabs(x)) |
+    const vint exact = vle(vabs(residual), vset(eps) * (vabs(y) + now.size)) | vle(vabs(newton), vset(step) * vabs(x)) |
                        vle(high - low, vset(2 * eps) * vabs(x));
     vreal next = x + newton;
     const vint outside = vlt(next, low) | vlt(high, next), slow = vlt(vset(0.5) * last, vabs(newton));
@@ -165,11 +167,10 @@ static void blocks_solve_sweep(const bj_layer *layer, const bj_pass *pass, const
     gemm(GEMM_SET, a, pass->nb, g, out, to, in);
     if (l == 0) return;
     for (int b = 0; b < pass->nb; b++) {
-      const real *th = at->tanh_t[l - 1] + b * in + column * BJ_BLOCK;
+      const real *z = at->z[l - 1] + b * in + column * BJ_BLOCK;
       for (long i = 0; i < (long)linear->s * BJ_BLOCK; i += BJ_LANES) {
         real *gt = to + b * in + i;
-        const vreal tanh_t = vload(th + i);
-        vstore(gt, vload(gt) * (vset(1 + BLOCKS_LEAK) - tanh_t * tanh_t));
+        vstore(gt, vload(gt) * blocks_slope(self, vload(z + i)));
       }
     }
   }
@@ -273,8 +274,16 @@ static bj_status block_autoregressive_build(bj_layer *layer, const bj_spec *spec
   const long d = layer->d;
   self->n_linear = 1 + spec_count(build, spec, "depth", 0, BLOCKS_MAX_DEPTH);
   self->block_dim = spec_count(build, spec, "block_dim", 1, BLOCKS_MAX_DIM);
-  /* the smallest product of n_linear entries and slopes above 0.01 is still above the smallest normal number */
-  self->lowest = -(680.0 / self->n_linear - 5);
+  self->activation =
+      (blocks_activation)spec_choice(build, spec, "activation", "tanh_plus_linear", "leaky_tanh", "leaky_relu", NULL);
+  self->least = spec_real(build, spec, "min_slope", 1e-4, 1);
+  self->most = self->activation == BLOCKS_TANH_PLUS_LINEAR ? 1 + self->least : 1;
+  self->tanh_bend = sqrt(1 - self->least);
+  self->bend = atanh(self->tanh_bend);
+  self->max_steps = spec_count(build, spec, "max_steps", 1, COUNT_MOST);
+  self->tolerance = spec_real(build, spec, "tolerance", 0, 1);
+  /* the smallest product of n_linear entries and slopes of act is still above the smallest normal number */
+  self->lowest = -(680.0 / self->n_linear - fmax(5, 0.39 - log(self->least)));
   for (int l = 0; l < self->n_linear && build->status == BJ_OK; l++) blocks_build_linear(layer, l, build);
   if (build->status != BJ_OK) return build->status;
   self->theta_c = layer->n_param;

@@ -10,7 +10,6 @@
 
 #define BLOCKS_MAX_DEPTH 14
 #define BLOCKS_MAX_DIM 256
-#define BLOCKS_LEAK 0.01 /* act(t) = tanh(t) + BLOCKS_LEAK t */
 
 typedef struct {
   int m, k; /* the matrix is m x k ... */
@@ -22,8 +21,14 @@ typedef struct {
   const int *k_hi, *m_lo;     /* A is lower block triangular: kept prefix of a row, first kept row of a column */
 } block_linear;
 
+typedef enum { BLOCKS_TANH_PLUS_LINEAR, BLOCKS_LEAKY_TANH, BLOCKS_LEAKY_RELU } blocks_activation;
+
 typedef struct {
-  int n_linear, block_dim;
+  int n_linear, block_dim, max_steps;
+  blocks_activation activation;
+  real least, most;     /* slopes of the activation */
+  real bend, tanh_bend; /* leaky_tanh: where it becomes straight, and tanh there */
+  real tolerance;
   block_linear linear[BLOCKS_MAX_DEPTH + 1];
   long theta_c;              /* Wc */
   long prep_log, prep_slope; /* d each: log of the factor taken out of a coordinate's E; product of its blocks */
@@ -32,10 +37,10 @@ typedef struct {
 
 /* [block][rows][BJ_BLOCK], with m rows for hidden layer l, d or 1 for others. */
 typedef struct {
-  real *h[BLOCKS_MAX_DEPTH], *tanh_t[BLOCKS_MAX_DEPTH], *g[BLOCKS_MAX_DEPTH], *u; /* of the cache */
-  real *gl, *gu, *gt[2], *gg[2];                                                  /* vjp: gl is one row */
-  real *y, *v, *w;                                                                /* inverse and its vjp: d rows each */
-  real *chain[BLOCKS_MAX_DEPTH], *constants[BLOCKS_MAX_DEPTH + 1];                /* r rows of one coordinate */
+  real *h[BLOCKS_MAX_DEPTH], *z[BLOCKS_MAX_DEPTH], *g[BLOCKS_MAX_DEPTH], *u; /* of the cache */
+  real *gl, *gu, *gt[2], *gg[2];                                             /* vjp: gl is one row */
+  real *y, *v, *w;                                                           /* inverse and its vjp: d rows each */
+  real *chain[BLOCKS_MAX_DEPTH], *constants[BLOCKS_MAX_DEPTH + 1];           /* r rows of one coordinate */
 } blocks_at;
 
 static blocks_at blocks_carve(const bj_layer *layer, carver *cache, carver *work);
@@ -49,6 +54,34 @@ static void blocks_run(const bj_layer *layer, const bj_pass *pass, const blocks_
  * is that of `at`. */
 static void blocks_run_vjp(const bj_layer *layer, const bj_pass *pass, const blocks_at *at, const real *x,
                            const real *gy, real *gx, int gx_only);
+
+/* act(t), and z, from which act' and -act'' / act' come back: tanh t, or of leaky_relu act' itself. */
+INLINE vreal blocks_act(const blocks *self, vreal t, vreal *z) {
+  if (self->activation == BLOCKS_TANH_PLUS_LINEAR) {
+    *z = vtanh(t);
+    return *z + vset(self->least) * t;
+  }
+  if (self->activation == BLOCKS_LEAKY_TANH) {
+    const vreal inner = vmax(vset(-self->bend), vmin(vset(self->bend), t));
+    const vint straight = vle(vset(self->bend), vabs(t));
+    const vreal end = vselect(vlt(t, vset(0)), vset(-self->tanh_bend), vset(self->tanh_bend));
+    *z = vselect(straight, end, vtanh(inner));
+    return *z + vset(self->least) * (t - inner);
+  }
+  *z = vselect(vlt(t, vset(0)), vset(self->least), vset(1));
+  return *z * t;
+}
+
+INLINE vreal blocks_slope(const blocks *self, vreal z) {
+  if (self->activation == BLOCKS_TANH_PLUS_LINEAR) return vset(self->most) - z * z;
+  return self->activation == BLOCKS_LEAKY_TANH ? vset(1) - z * z : z;
+}
+
+INLINE vreal blocks_bend(const blocks *self, vreal z, vreal slope) {
+  if (self->activation == BLOCKS_TANH_PLUS_LINEAR) return vset(2) * z * (vset(1) - z * z) / slope;
+  if (self->activation == BLOCKS_LEAKY_RELU) return vset(0);
+  return vselect(vle(vset(self->tanh_bend), vabs(z)), vset(0), vset(2) * z);
+}
 
 /* The input of linear map l, from x. */
 INLINE const real *blocks_input(const blocks_at *at, int l, const real *x) { return l > 0 ? at->h[l - 1] : x; }

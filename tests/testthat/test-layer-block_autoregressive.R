@@ -10,7 +10,8 @@ test_that("depths, dimensions, conditions", {
 })
 
 # one row, with full matrices and the Jacobian's diagonal from a product of them
-naive_block_autoregressive <- function(p, x, depth, condition = NULL) {
+naive_block_autoregressive <- function(p, x, depth, condition = NULL, act = function(t) tanh(t) + 0.01 * t,
+                                       slope = function(t) 1 / cosh(t)^2 + 0.01) {
   d <- length(x)
   h <- x
   jacobian <- diag(d)
@@ -24,8 +25,8 @@ naive_block_autoregressive <- function(p, x, depth, condition = NULL) {
     if (l == 1 && !is.null(condition)) t <- t + c(p$Wc %*% condition)
     jacobian <- a %*% jacobian
     if (l <= depth) {
-      h <- tanh(t) + 0.01 * t
-      jacobian <- (1 / cosh(t)^2 + 0.01) * jacobian
+      h <- act(t)
+      jacobian <- slope(t) * jacobian
     }
   }
   list(value = t, logdet = sum(log(diag(jacobian))))
@@ -47,6 +48,54 @@ test_that("the layer is the network, written out", {
       expect_equal(out$logdet[i], naive$logdet, tolerance = 1e-12)
     }
   }
+})
+
+test_that("activations are what they say, with inverses and gradients", {
+  bend <- 3 # FlowJAX's LeakyTanh(3)
+  least <- 1 / cosh(bend)^2
+  within <- function(t) pmax(-bend, pmin(bend, t))
+  cases <- list(
+    list("tanh_plus_linear", 0.2, function(t) tanh(t) + 0.2 * t, function(t) 1 / cosh(t)^2 + 0.2),
+    list("leaky_tanh", least, function(t) tanh(within(t)) + least * (t - within(t)), function(t) 1 / cosh(within(t))^2),
+    list("leaky_relu", 0.1, function(t) ifelse(t < 0, 0.1 * t, t), function(t) ifelse(t < 0, 0.1, 1))
+  )
+  set.seed(9)
+  for (case in cases) {
+    layer <- layer_block_autoregressive(2, 3, case[[1]], case[[2]])
+    f <- flow(layer, d = 3, d_condition = 1)
+    params(f) <- coef(f) + rnorm(length(coef(f)))
+    x <- matrix(4 * rnorm(90), 30)
+    condition <- matrix(rnorm(30))
+    out <- forward(f, x, condition)
+    for (i in 1:30) {
+      naive <- naive_block_autoregressive(params(f)$layers[[1]], x[i, ], 2, condition[i, ], case[[3]], case[[4]])
+      expect_equal(out$value[i, ], naive$value, tolerance = 1e-11)
+      expect_equal(out$logdet[i], naive$logdet, tolerance = 1e-11)
+    }
+    back <- forward(f, inverse(f, x, condition)$value, condition)$value
+    expect_lt(relative_gap(back, x), 1e-11)
+    found <- check_layer(layer, 3, 1)
+    expect_true(all(found$ok), info = paste(case[[1]], paste(found$check[!found$ok], collapse = ", ")))
+  }
+  expect_error(layer_block_autoregressive(activation = "relu"), "activation", class = "bijectr_error_argument")
+  expect_error(layer_block_autoregressive(min_slope = 0), "min_slope", class = "bijectr_error_argument")
+})
+
+test_that("the inverse ends by its tolerance, or with an error after its steps", {
+  set.seed(10)
+  f <- flow(block_neural_autoregressive_flow(nn_depth = 2), d = 2)
+  theta <- coef(f) + rnorm(length(coef(f)))
+  y <- matrix(rnorm(200), 100)
+  off <- function(...) {
+    f <- flow(block_neural_autoregressive_flow(nn_depth = 2, invert = FALSE, ...), d = 2)
+    params(f) <- theta
+    max(abs(forward(f, inverse(f, y)$value)$value - y))
+  }
+  expect_lt(off(), 1e-12)
+  loose <- off(tolerance = 0.01)
+  expect_gt(loose, 1e-12)
+  expect_lt(loose, 0.1)
+  expect_error(off(max_steps = 1), "no root was found", class = "bijectr_error_core")
 })
 
 # FlowJAX ignores it
