@@ -19,7 +19,7 @@ base_quantile <- function(flow, p, condition, ...) {
 # Raw parameters of the base of a flow, as params() names them; those that are given by a net of the conditions have a
 # row for each of theirs.
 base_raw <- function(flow, condition) {
-  raw <- params(flow)$base
+  raw <- base_params(flow)
   if (!has_base_net(flow)) return(raw)
   c(raw[names(raw) != "net"], given_raw(flow$base, native_given(flow, condition)))
 }

@@ -1,11 +1,13 @@
 # Where the parameter arrays of a flow stand in its flat vector, by the names that the core gives them.
 
 # One entry a parameter array: path (names, and numbers as strings), dim, and where it stands in the flat vector.
-param_slots <- function(flow) {
+# `part`: "base" or "layers", for the arrays of that alone.
+param_slots <- function(flow, part = NULL) {
   slots <- native_describe(flow)
   size <- vapply(slots$dims, prod, numeric(1))
   start <- cumsum(c(0, size))
-  lapply(seq_along(size), function(i) {
+  wanted <- if (is.null(part)) seq_along(size) else which(startsWith(slots$paths, paste0(part, "/")))
+  lapply(wanted, function(i) {
     list(path = strsplit(slots$paths[i], "/")[[1]], dim = slots$dims[[i]], index = start[i] + seq_len(size[i]))
   })
 }

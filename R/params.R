@@ -31,9 +31,14 @@ params <- function(object, ...) UseMethod("params")
 #' @export
 params.bijectr_flow <- function(object, ...) {
   check_one_flow(object, "{.fn params}")
-  slots <- param_slots(object)
-  out <- list(base = list(), layers = rep(list(list()), length(object$layers$layers)))
-  for (slot in slots) out <- put_at(out, slot$path, shape_slot(object$params[slot$index], slot$dim))
+  put_slots(list(base = list(), layers = rep(list(list()), length(object$layers$layers))), object, param_slots(object))
+}
+
+# Those of the base alone: in searches for quantiles the others would take longer than all else.
+base_params <- function(flow) put_slots(list(base = list()), flow, param_slots(flow, "base"))$base
+
+put_slots <- function(out, flow, slots) {
+  for (slot in slots) out <- put_at(out, slot$path, shape_slot(flow$params[slot$index], slot$dim))
   out
 }
 

@@ -1,8 +1,8 @@
-# Coverage of 90 % prediction intervals of fit_flow(y ~ ., data) with its defaults: at 500 new rows, the mean probability
+# Coverage of 90 % prediction intervals of fit_flow(y ~ ., data) with its defaults: at new rows (500), the mean probability
 # that predict(interval = 0.9) gives them, by the true distribution, over simulated data sets; and the mean length beside
 # that of the true intervals.
 #
-#   Rscript bench/coverage.R [repetitions] [rows]     e.g.  Rscript bench/coverage.R 30 30,100,300
+#   Rscript bench/coverage.R [repetitions] [rows] [new rows]     e.g.  Rscript bench/coverage.R 30 30,100,300 500
 suppressPackageStartupMessages(library(bijectr))
 
 # Each: rows of conditions, and the true distribution function and quantiles at them.
@@ -24,6 +24,7 @@ models <- list(
 a <- commandArgs(TRUE)
 repetitions <- if (length(a) > 0) as.integer(a[1]) else 30L
 sizes <- if (length(a) > 1) as.integer(strsplit(a[2], ",")[[1]]) else c(30L, 100L, 300L)
+asked <- if (length(a) > 2) as.integer(a[3]) else 500L
 cat(sprintf("%-8s %5s %9s %7s %9s %9s\n", "model", "rows", "coverage", "worst", "length", "s a fit"))
 for (name in names(models)) {
   model <- models[[name]]
@@ -32,7 +33,7 @@ for (name in names(models)) {
       set.seed(seed)
       d <- model$x(n)
       d$y <- model$q(runif(n), d)
-      new <- model$x(500)
+      new <- model$x(asked)
       seconds <- system.time(fit <- suppressWarnings(suppressMessages(fit_flow(y ~ ., data = d))))[[3]]
       ends <- suppressWarnings(predict(fit, new, "median", interval = 0.9))
       held <- model$p(ends[, "upr"], new) - model$p(ends[, "lwr"], new)
