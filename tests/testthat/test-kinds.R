@@ -19,7 +19,7 @@ test_that("every kind has a test file", {
 test_that("every kind has a constructor that says its name", {
   required <- list(
     scalar = scalar_affine(), exponent = 2, net = net_mlp(), layer = layer_flip(), loc = 0, scale = 1,
-    columns = 1, levels = 3
+    columns = 1, levels = 3, forward = function(x) list(x, 0), size = 1
   )
   kinds <- native_kinds()
   unseen <- "loss_interval_likelihood" # rows have ends that fits alone give it
