@@ -199,7 +199,7 @@ check_site <- function() {
       matches = function(x) where(function(a) grepl(x, a)),
       has_concept = function(x) which(vapply(concepts, function(a) x %in% a, NA))
     )
-    if (!grepl("(", line, fixed = TRUE)) return(which(vapply(alias, function(a) line %in% a, NA)))
+    if (!grepl("(", line, fixed = TRUE)) return(where(function(a) a == sub("^-", "", line)))
     eval(parse(text = sub("^-", "", line))[[1]], helpers)
   }
   listed <- function(sections, names, alias) {
