@@ -11,8 +11,8 @@
  *     gu_l = gg_l act';  gA_l = gt_l h_{l-1}', gE_l = gu_l g_{l-1}'
  *
  * inverse: x_1, then x_2, ... from y, each the root of an increasing function whose slope lies between k least^depth
- * and k most^depth, k the product of the diagonal blocks and `least` and `most` bounds of act'. So the root is
- * bracketed from the first evaluation, on one side of the start, and Newton steps that stay inside and shrink fast enough, or
+ * and k most^depth, k the product of the diagonal blocks, `least` and `most` bounds of act'. So the root is bracketed
+ * from the first evaluation, on one side of the start, and Newton steps that stay inside and shrink fast enough, or
  * bisections, reach it to the last bits, or to the tolerance.
  * inverse_vjp, with B(gy, gl) the forward vjp at x: J' v = gx + B(0, -gl) backwards through the triangle, coordinate
  * after coordinate; the gradient with respect to y is v, that of the parameters comes from B(-v, -gl).
