@@ -1,8 +1,10 @@
 #' @rdname base_laplace
 #' @export
-base_cauchy <- function(trainable = FALSE, net = NULL) new_located("cauchy", trainable, net)
+base_cauchy <- function(trainable = FALSE, net = NULL, loc = 0, scale = 1) {
+  new_located("cauchy", trainable, net, loc, scale)
+}
 
 #' @export
 base_distribution.bijectr_base_cauchy <- function(base, raw) {
-  located(raw, function(u, ...) stats::pcauchy(u, ...), function(p, ...) stats::qcauchy(p, ...))
+  located(base, raw, function(u, ...) stats::pcauchy(u, ...), function(p, ...) stats::qcauchy(p, ...))
 }

@@ -1,11 +1,13 @@
 #' @rdname base_laplace
 #' @export
-base_gumbel <- function(trainable = FALSE, net = NULL) new_located("gumbel", trainable, net)
+base_gumbel <- function(trainable = FALSE, net = NULL, loc = 0, scale = 1) {
+  new_located("gumbel", trainable, net, loc, scale)
+}
 
 #' @export
 base_distribution.bijectr_base_gumbel <- function(base, raw) {
   located(
-    raw, gumbel_cdf,
+    base, raw, gumbel_cdf,
     function(p, lower.tail = TRUE, log.p = FALSE) {
       if (!log.p) return(-log(-if (lower.tail) log(p) else log1p(-p)))
       if (lower.tail) -log(-p) else ifelse(p < -36, -p, -log(-log(-expm1(p))))

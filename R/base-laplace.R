@@ -6,7 +6,7 @@
 #' `base_gaussian_mixture()` one of normals with full covariances.
 #'
 #' @section Parameters:
-#' Laplace, Cauchy, Gumbel (of maxima), if trainable: `loc` (0) and raw `scale` (scale 1), \eqn{s =
+#' Laplace, Cauchy, Gumbel (of maxima), if trainable: `loc` and raw `scale`, \eqn{s =
 #' \mathrm{softplus}(scale)}{s = softplus(scale)}, one a coordinate.
 #'
 #' `base_mvnormal()`: `mean` (0) and `cholesky`, a square matrix whose lower triangle \eqn{L}, with softplus on its
@@ -34,6 +34,8 @@
 #' @param trainable If `TRUE`, location and scale are trained with the layers.
 #' @param net A net of the conditions, see [net_mlp()], whose outputs are the parameters of each row; `NULL`: all rows
 #'   have the same.
+#' @param loc,scale Location and scale: one number, or one a coordinate. Where they are trained, or given by a net, this
+#'   is where they start.
 #' @param df Degrees of freedom at the start, above 0.
 #' @param components Number of components, at most 256.
 #' @param spread Standard deviation of the initial means.
@@ -65,12 +67,14 @@
 #' f <- fit_flow(y, list(), condition = x, base = base_mixture(2, net = net_mlp(16)), steps = 500)
 #' dflow(c(-0.8, 0, 0.8), f, condition = c(0.8, 0.8, 0.8))
 #' @export
-base_laplace <- function(trainable = FALSE, net = NULL) new_located("laplace", trainable, net)
+base_laplace <- function(trainable = FALSE, net = NULL, loc = 0, scale = 1) {
+  new_located("laplace", trainable, net, loc, scale)
+}
 
 #' @export
 base_distribution.bijectr_base_laplace <- function(base, raw) {
   located(
-    raw, function(u, ...) finish_cdf(ifelse(u < 0, exp(u) / 2, 1 - exp(-u) / 2), ...),
+    base, raw, function(u, ...) finish_cdf(ifelse(u < 0, exp(u) / 2, 1 - exp(-u) / 2), ...),
     function(p, ...) {
       p <- start_quantile(p, ...)
       ifelse(p < 0.5, log(2 * p), -log(2 * (1 - p)))

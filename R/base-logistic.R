@@ -1,8 +1,10 @@
 #' @rdname base_normal
 #' @export
-base_logistic <- function(net = NULL) new_spec("base", "logistic", net = check_base_net(net))
+base_logistic <- function(net = NULL, loc = 0, scale = 1) {
+  new_spec("base", "logistic", net = check_base_net(net), loc = check_loc(loc), scale = check_scale(scale))
+}
 
 #' @export
 base_distribution.bijectr_base_logistic <- function(base, raw) {
-  located(raw, function(u, ...) stats::plogis(u, ...), function(p, ...) stats::qlogis(p, ...))
+  located(base, raw, function(u, ...) stats::plogis(u, ...), function(p, ...) stats::qlogis(p, ...))
 }

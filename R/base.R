@@ -32,8 +32,26 @@ given_raw <- function(base, given) UseMethod("given_raw")
 #' @export
 given_raw.default <- function(base, given) list(loc = given[, 1], scale = given[, 2])
 
-new_located <- function(kind, trainable, net) {
-  new_spec("base", kind, trainable = check_flag(trainable, "trainable"), net = check_base_net(net))
+new_located <- function(kind, trainable, net, loc, scale) {
+  new_spec("base", kind,
+    trainable = check_flag(trainable, "trainable"), net = check_base_net(net), loc = check_loc(loc),
+    scale = check_scale(scale)
+  )
+}
+
+# NULL for those of the standard distribution.
+check_loc <- function(loc) {
+  if (!is.numeric(loc) || !length(loc) || !all(is.finite(loc))) {
+    stop_arg("{.arg loc} must be finite numbers, one or one a coordinate, not {describe(loc)}.")
+  }
+  if (any(loc != 0)) as.double(loc)
+}
+
+check_scale <- function(scale) {
+  if (!is.numeric(scale) || !length(scale) || !all(is.finite(scale) & scale > 0)) {
+    stop_arg("{.arg scale} must be positive finite numbers, one or one a coordinate, not {describe(scale)}.")
+  }
+  if (any(scale != 1)) as.double(scale)
 }
 
 check_base_net <- function(net) if (is.null(net)) NULL else check_family(net, "net", "net")
@@ -56,10 +74,10 @@ check_discrete <- function(base, layers, d) {
 }
 
 # Distribution and quantile function of loc + scale U from those of U. Location and scale may be one for each point, or
-# there are none.
-located <- function(raw, cdf, quantile) {
-  loc <- raw$loc %||% 0
-  scale <- if (is.null(raw$scale)) 1 else softplus(raw$scale)
+# are those of the base.
+located <- function(base, raw, cdf, quantile) {
+  loc <- raw$loc %||% base$loc %||% 0
+  scale <- if (is.null(raw$scale)) base$scale %||% 1 else softplus(raw$scale)
   list(
     cdf = function(z, ...) cdf((z - loc) / scale, ...),
     quantile = function(p, ...) loc + scale * quantile(p, ...)

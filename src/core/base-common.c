@@ -90,8 +90,8 @@ static void base_prepare_vjp(const bj_base *base, const real *theta, const real 
 static void loc_scale_numbers(const loc_scale *self, int d, const real *theta, real *prep, long step) {
   for (int i = 0; i < d; i++, prep += step) {
     real unused;
-    const real scale = self->free ? base_positive(theta[d + i], &unused) : 1;
-    prep[0] = self->free ? theta[i] : 0;
+    const real scale = self->free ? base_positive(theta[d + i], &unused) : self->scale[i];
+    prep[0] = self->free ? theta[i] : self->loc[i];
     prep[1] = 1 / scale;
     prep[2] = -log(scale);
   }
@@ -155,23 +155,38 @@ static void loc_scale_describe(const bj_base *base, bj_describe *out) {
   describe_slot(out, "scale", 1, base->d, 0);
 }
 
-/* Standard at the start. */
-static void loc_scale_start(int d, real *raw) {
+static void loc_scale_start(const loc_scale *self, int d, real *raw) {
   for (int i = 0; i < d; i++) {
-    raw[i] = 0;
-    raw[d + i] = inverse_softplus(1);
+    raw[i] = self->loc[i];
+    raw[d + i] = inverse_softplus(self->squared ? self->scale[i] * self->scale[i] : self->scale[i]);
   }
+}
+
+/* One number for all coordinates or one each; without it `standard`. */
+static const real *loc_scale_given(const bj_base *base, const bj_spec *spec, const char *name, real standard,
+                                   bj_build *build) {
+  real *to = build_alloc(build, sizeof(real) * (size_t)base->d);
+  const int n = spec_length(spec, name);
+  const double *given = n > 0 ? spec_numbers(build, spec, name, n == 1 ? 1 : base->d) : NULL;
+  for (int i = 0; i < base->d; i++) to[i] = given ? (real)given[n == 1 ? 0 : i] : standard;
+  return to;
 }
 
 static void loc_scale_init(const bj_base *base, real *theta, bj_rng *rng) {
   (void)rng;
-  if (((const loc_scale *)base->self)->free) loc_scale_start(base->d, theta);
+  if (((const loc_scale *)base->self)->free) loc_scale_start(base->self, base->d, theta);
 }
 
 static bj_status loc_scale_finish(bj_base *base, const bj_spec *spec, int trainable, bj_build *build) {
   loc_scale *self = base->self;
   real *start = build_alloc(build, sizeof(real) * 2 * (size_t)base->d);
-  loc_scale_start(base->d, start);
+  self->loc = loc_scale_given(base, spec, "loc", 0, build);
+  self->scale = loc_scale_given(base, spec, "scale", 1, build);
+  for (int i = 0; i < base->d && build->status == BJ_OK; i++) {
+    if (!(self->scale[i] >= BASE_LEAST)) spec_error(build, "`scale` of base_%s() must be positive", base->kind->name);
+  }
+  if (build->status != BJ_OK) return build->status;
+  loc_scale_start(self, base->d, start);
   base->n_row_prep = 3 * base->d;
   self->free = (trainable || spec_length(spec, "net") > 0) && !base_net_wanted(base, spec);
   if (self->free) base->n_param += 2 * base->d;

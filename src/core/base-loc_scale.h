@@ -15,7 +15,9 @@
 #include "base-common.h"
 
 typedef struct {
-  int free; /* location and scale are parameters of the base */
+  int free;                /* location and scale are parameters of the base */
+  int squared;             /* the raw scale is that of a variance */
+  const real *loc, *scale; /* d each: what they are, or start at */
 } loc_scale;
 
 /* In base-common.c. A kind that keeps more than these in `self` and in prep begins with a loc_scale, and has the three
@@ -23,7 +25,7 @@ typedef struct {
 static void loc_scale_numbers(const loc_scale *self, int d, const real *theta, real *prep, long step);
 static void loc_scale_numbers_vjp(const loc_scale *self, int d, const real *theta, const real *gprep, long step,
                                   real *gtheta);
-static void loc_scale_start(int d, real *raw);
+static void loc_scale_start(const loc_scale *self, int d, real *raw);
 static bj_status loc_scale_finish(bj_base *base, const bj_spec *spec, int trainable, bj_build *build);
 INLINE void loc_scale_move(const bj_base *base, const bj_base_pass *pass, int at, int step, int rows);
 static void loc_scale_prepare(const bj_base *base, const real *theta, real *prep);

@@ -10,8 +10,7 @@
 #include "base-loc_scale.h"
 
 typedef struct {
-  loc_scale own; /* whether mean and scale are its own */
-  int variance;
+  loc_scale own; /* whether mean and scale are its own; `squared`: by the variance */
 } normal;
 
 INLINE void normal_log_density_of(const bj_base *base, const bj_base_pass *pass, int rows) {
@@ -69,9 +68,13 @@ static void normal_prepare(const bj_base *base, const real *theta, real *prep) {
   const normal *self = base->self;
   if (base->net) return;
   for (int i = 0; i < base->d; i++) {
-    real unused, log_s = 0;
-    if (self->own.free) log_s = (self->variance ? 0.5 : 1) * log(base_positive(theta[base->d + i], &unused));
-    prep[3 * i] = self->own.free ? theta[i] : 0;
+    real unused, log_s;
+    if (self->own.free) {
+      log_s = (self->own.squared ? 0.5 : 1) * log(base_positive(theta[base->d + i], &unused));
+    } else {
+      log_s = log(self->own.scale[i]);
+    }
+    prep[3 * i] = self->own.free ? theta[i] : self->own.loc[i];
     prep[3 * i + 1] = exp(-log_s);
     prep[3 * i + 2] = -log_s - HALF_LOG_2PI;
   }
@@ -85,12 +88,12 @@ static void normal_prepare_vjp(const bj_base *base, const real *theta, const rea
     real log_derivative;
     base_positive(theta[base->d + i], &log_derivative);
     gtheta[i] += gprep[3 * i];
-    gtheta[base->d + i] += gprep[3 * i + 1] * (self->variance ? 0.5 : 1) * log_derivative;
+    gtheta[base->d + i] += gprep[3 * i + 1] * (self->own.squared ? 0.5 : 1) * log_derivative;
   }
 }
 
 static void normal_prepare_rows(const bj_base *base, int nb, const real *raw, real *prep) {
-  const int variance = ((const normal *)base->self)->variance;
+  const int variance = ((const normal *)base->self)->own.squared;
   loc_scale_prepare_rows(base, nb, raw, prep);
   for (long i = 0; i < (long)nb * base->d; i++) {
     FOR_ROWS(r) {
@@ -105,7 +108,7 @@ static void normal_prepare_rows_vjp(const bj_base *base, int nb, const real *raw
                                     real *graw) {
   const long d = base->d;
   loc_scale_prepare_rows_vjp(base, nb, raw, prep, gprep, graw);
-  for (int b = 0; b < nb && ((const normal *)base->self)->variance; b++) {
+  for (int b = 0; b < nb && ((const normal *)base->self)->own.squared; b++) {
     real *g = graw + (2 * b + 1) * d * BJ_BLOCK;
     for (long i = 0; i < d * BJ_BLOCK; i += BJ_LANES) vstore(g + i, 0.5 * vload(g + i));
   }
@@ -131,21 +134,22 @@ static void normal_describe(const bj_base *base, bj_describe *out) {
   const normal *self = base->self;
   if (!self->own.free) return;
   describe_slot(out, "mean", 1, base->d, 0);
-  describe_slot(out, self->variance ? "variance" : "scale", 1, base->d, 0);
+  describe_slot(out, self->own.squared ? "variance" : "scale", 1, base->d, 0);
 }
 
-/* Standard normal at the start; the tutorial's variance is softplus of U(0, 1), but that of a net starts at 1. */
+/* The tutorial's variance is softplus of U(0, 1) where it would be 1, but that of a net starts at 1. */
 static void normal_init(const bj_base *base, real *theta, bj_rng *rng) {
   const normal *self = base->self;
-  for (int i = 0; i < base->d && self->own.free; i++) {
-    theta[i] = 0;
-    theta[base->d + i] = self->variance ? rng_uniform(rng) : inverse_softplus(1);
+  if (!self->own.free) return;
+  loc_scale_start(&self->own, base->d, theta);
+  for (int i = 0; i < base->d && self->own.squared; i++) {
+    if (self->own.scale[i] == 1) theta[base->d + i] = rng_uniform(rng);
   }
 }
 
 static bj_status normal_build(bj_base *base, const bj_spec *spec, bj_build *build) {
   normal *self = base->self = build_alloc(build, sizeof(normal));
-  self->variance = spec_choice(build, spec, "parameter", "scale", "variance", NULL);
+  self->own.squared = spec_choice(build, spec, "parameter", "scale", "variance", NULL);
   base->n_prep = 3 * base->d;
   return loc_scale_finish(base, spec, spec_bool(build, spec, "trainable"), build);
 }

@@ -136,7 +136,6 @@ INLINE void student_t_draw_of(const bj_base *base, const bj_base_pass *pass, rea
 }
 
 static void student_t_draw(const bj_base *base, const bj_base_pass *pass, uint64_t seed, uint64_t first_row, real *x) {
-  const student_t *self = base->self;
   base_given(base, pass);
   for (int b = 0; b < pass->nb; b++) {
     for (int i = 0; i < base->d; i++) {
@@ -150,11 +149,7 @@ static void student_t_draw(const bj_base *base, const bj_base_pass *pass, uint64
       }
     }
   }
-  if (base->net) {
-    student_t_draw_of(base, pass, x, 1);
-  } else if (self->own.free) {
-    student_t_draw_of(base, pass, x, 0);
-  }
+  BY_FLAG(base->net != NULL, student_t_draw_of, base, pass, x);
 }
 
 /* To trained degrees of freedom: x = loc + s u, so that dx/dv = s du/dv. */
@@ -195,7 +190,7 @@ static void student_t_init(const bj_base *base, real *theta, bj_rng *rng) {
   const int n_df = student_t_n_df(base);
   (void)rng;
   for (int i = 0; i < n_df; i++) theta[i] = inverse_softplus(self->df);
-  if (self->own.free) loc_scale_start(base->d, theta + n_df);
+  if (self->own.free) loc_scale_start(&self->own, base->d, theta + n_df);
 }
 
 static bj_status student_t_build(bj_base *base, const bj_spec *spec, bj_build *build) {
