@@ -44,14 +44,14 @@ check_loc <- function(loc) {
   if (!is.numeric(loc) || !length(loc) || !all(is.finite(loc))) {
     stop_arg("{.arg loc} must be finite numbers, one or one a coordinate, not {describe(loc)}.")
   }
-  if (any(loc != 0)) as.double(loc)
+  if (length(loc) > 1 || loc != 0) as.double(loc)
 }
 
 check_scale <- function(scale) {
-  if (!is.numeric(scale) || !length(scale) || !all(is.finite(scale) & scale > 0)) {
-    stop_arg("{.arg scale} must be positive finite numbers, one or one a coordinate, not {describe(scale)}.")
+  if (!is.numeric(scale) || !length(scale) || !all(scale > 1e-100 & scale < 1e100 & !is.na(scale))) {
+    stop_arg("{.arg scale} must be positive numbers, one or one a coordinate, not {describe(scale)}.")
   }
-  if (any(scale != 1)) as.double(scale)
+  if (length(scale) > 1 || scale != 1) as.double(scale)
 }
 
 check_base_net <- function(net) if (is.null(net)) NULL else check_family(net, "net", "net")

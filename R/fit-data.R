@@ -74,6 +74,7 @@ block_fitter <- function(base, loss, progress) {
 
 # How fit_table() fits a block. What is said of one flow is said of the last; `members` NULL: of it alone.
 table_fitter <- function(members, layers, base, loss, control) {
+  force(list(members, layers, base, loss, control)) # a promise would take its frame along to workers
   of_points <- names(Filter(function(kind) "points" %in% kind$of, member_kinds()))
   function(kind, points, condition, weights, rules, levels, seconds, progress) {
     control["seconds"] <- list(seconds)

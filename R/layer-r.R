@@ -5,7 +5,8 @@
 #' called for 128 points at a time and on one thread; `vignette("extending")` shows how a layer is added to the core.
 #'
 #' @details Functions get matrices with one row a point, `params` as a vector, and `condition` as a matrix or `NULL`; a
-#' function that takes fewer arguments is given the first ones. Points come in the layer's own units, standardized as a
+#' function that takes fewer arguments is given the first ones (by position: a further
+#' argument with a default is given a value, too). Points come in the layer's own units, standardized as a
 #' rule, at most 128 at a time, some of which may be there twice. What a function gives for a row must not depend on
 #' other rows, nor on random numbers. An error in a function is an error of the call that it was made in.
 #'
@@ -29,7 +30,8 @@
 #' @param init Standard deviation of the initial parameters of the net, normal draws; 0: they are zero.
 #' @return A layer or a net, for the `layers` of [flow()] and [fit_flow()] and the `net` of [layer_coupling()],
 #'   [layer_planar()], bases and others (not of [layer_autoregressive()], which needs masks). A plain list that holds
-#'   the functions, with what they refer to, and prints as the call that makes it.
+#'   the functions and prints as the call that makes it. Where they refer to variables, make the layer in a function:
+#'   those of the global environment are not saved with a fit.
 #' @family layers
 #' @examples
 #' # y = x + a tanh(x), a > 0, without its inverse: a root is found

@@ -171,11 +171,13 @@ fit_blocks <- function(blocks, jobs, fit_block, progress, done, at) {
     fits <- list(keep_blocks(done, work(jobs[[1]]), at))
   } else {
     fits <- guarded(in_futures(jobs, or_error(work), one_each = TRUE))
-    if (inherits(fits, "condition")) keep_blocks(done, stop("Workers were interrupted, or lost."), at)
+    if (inherits(fits, "interrupt")) keep_blocks(done, list(status = "interrupted"), at[1])
+    if (inherits(fits, "error")) keep_blocks(done, stop(fits), at[1])
     failed <- vapply(fits, inherits, NA, "error")
-    whole <- lapply(fits[!failed], function(fit) list(fit = fit))
     for (k in seq_along(fits)) {
-      keep_blocks(c(done, whole), if (failed[k]) stop(fits[[k]]) else fits[[k]], at[k])
+      if (failed[k] && !length(done) && inherits(fits[[k]], "bijectr_error_argument")) stop(fits[[k]])
+      others <- lapply(fits[!failed & seq_along(fits) != k], function(fit) list(fit = fit))
+      keep_blocks(c(done, others), if (failed[k]) stop(fits[[k]]) else fits[[k]], at[k])
     }
   }
   Map(function(block, job, fit) replace(block, c("fit", "share"), list(fit, job$share)), blocks, jobs, fits)

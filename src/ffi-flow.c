@@ -12,6 +12,7 @@ ffi_built ffi_build(SEXP flow, const bj_memory *memory) {
   const bj_spec base = ffi_spec(ffi_list_get(flow, "base"), memory, &built.hosted);
   const bj_spec layers = ffi_spec(ffi_list_get(flow, "layers"), memory, &built.hosted);
   bj_error error = {""};
+  if (built.hosted) ffi_functions_begin();
   const int d = (int)ffi_whole(flow, "d", 1, COORDINATES_MOST);
   const int n_condition = (int)ffi_whole(flow, "d_condition", 0, COORDINATES_MOST);
   const bj_status status =

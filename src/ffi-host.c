@@ -209,31 +209,34 @@ static SEXP unwind_token = NULL;
 static int function_raised = 0;
 static SEXP function_keep = NULL;
 
-static SEXP evaluate(void *call) { return Rf_eval((SEXP)call, R_GlobalEnv); }
-
 static void catch_jump(void *landing, Rboolean jump) {
   if (jump) longjmp(*(jmp_buf *)landing, 1);
 }
 
-static SEXP caught_or_null(SEXP call) {
+static SEXP caught_or_null(SEXP (*run)(void *), void *what) {
   jmp_buf landing;
   if (!unwind_token) R_PreserveObject(unwind_token = R_MakeUnwindCont());
   if (setjmp(landing)) return NULL;
-  return R_UnwindProtect(evaluate, call, catch_jump, &landing, unwind_token);
+  return R_UnwindProtect(run, what, catch_jump, &landing, unwind_token);
 }
 
-/* The value of a call of R code, or NULL where it jumped. What it calls of this package keeps nothing for us. */
-static SEXP caught(SEXP call) {
+/* What R code gives, or NULL where it jumped. What it calls of this package keeps nothing for us. */
+static SEXP caught(SEXP (*run)(void *), void *what) {
   SEXP keep = function_keep;
   function_keep = NULL;
-  SEXP value = caught_or_null(call);
+  SEXP value = caught_or_null(run, what);
   function_keep = keep;
   return value;
 }
 
-static void poll_now(host_call *call) {
-  SEXP value = caught(PROTECT(Rf_lang1(call->poll)));
+static SEXP call_poll(void *poll) {
+  SEXP call = PROTECT(Rf_lang1((SEXP)poll)), value = Rf_eval(call, R_GlobalEnv);
   UNPROTECT(1);
+  return value;
+}
+
+static void poll_now(host_call *call) {
+  SEXP value = caught(call_poll, call->poll);
   if (!value) call->raised = 1;
   const int yes = value && TYPEOF(value) == LGLSXP && Rf_length(value) == 1 && LOGICAL(value)[0] == TRUE;
   if (!value || yes) SHARED_WRITE(call->stopped, 1);
@@ -326,32 +329,46 @@ static R_xlen_t array_length(const bj_array *array) {
   return (R_xlen_t)array->n * (array->columns < 0 ? 1 : array->columns);
 }
 
-/* hosted(function, owner, what, given, shapes) of R/hosted.R calls the function, and looks at what it gives. */
+typedef struct {
+  SEXP function;
+  const char *owner, *what, *by; /* by: the function of R/hosted.R that calls it, and looks at what it gives */
+  int n_in, n_out;
+  const bj_array *in, *out;
+} function_call;
+
+static SEXP call_hosted(void *host) {
+  const function_call *at = host;
+  SEXP given = PROTECT(named_list(at->n_in, at->in)), shapes = PROTECT(named_list(at->n_out, at->out));
+  for (int i = 0; i < at->n_in; i++) {
+    const bj_array *in = at->in + i;
+    SEXP x = in->columns < 0 ? Rf_allocVector(REALSXP, in->n) : Rf_allocMatrix(REALSXP, (int)in->n, in->columns);
+    SET_VECTOR_ELT(given, i, x);
+    memcpy(REAL(x), in->at, sizeof(double) * (size_t)array_length(in));
+  }
+  for (int i = 0; i < at->n_out; i++) {
+    SET_VECTOR_ELT(shapes, i, Rf_allocVector(INTSXP, 2));
+    INTEGER(VECTOR_ELT(shapes, i))[0] = (int)at->out[i].n;
+    INTEGER(VECTOR_ELT(shapes, i))[1] = at->out[i].columns;
+  }
+  SEXP name = PROTECT(Rf_mkString("bijectr")), space = PROTECT(R_FindNamespace(name));
+  SEXP hosted = PROTECT(Rf_findFun(Rf_install(at->by), space));
+  SEXP owner = PROTECT(Rf_mkString(at->owner)), what = PROTECT(Rf_mkString(at->what));
+  SEXP call = PROTECT(Rf_lang6(hosted, at->function, owner, what, given, shapes));
+  SEXP value = Rf_eval(call, R_GlobalEnv);
+  UNPROTECT(8);
+  return value;
+}
+
 static bj_status call_function(void *function, const char *owner, const char *what, int n_in, const bj_array *in,
                                int n_out, const bj_array *out) {
   if (function_raised) return BJ_STOPPED;
-  SEXP given = PROTECT(named_list(n_in, in)), shapes = PROTECT(named_list(n_out, out));
-  for (int i = 0; i < n_in; i++) {
-    SEXP x =
-        in[i].columns < 0 ? Rf_allocVector(REALSXP, in[i].n) : Rf_allocMatrix(REALSXP, (int)in[i].n, in[i].columns);
-    SET_VECTOR_ELT(given, i, x);
-    memcpy(REAL(x), in[i].at, sizeof(double) * (size_t)array_length(in + i));
-  }
-  for (int i = 0; i < n_out; i++) {
-    SET_VECTOR_ELT(shapes, i, Rf_allocVector(INTSXP, 2));
-    INTEGER(VECTOR_ELT(shapes, i))[0] = (int)out[i].n;
-    INTEGER(VECTOR_ELT(shapes, i))[1] = out[i].columns;
-  }
-  SEXP name = PROTECT(Rf_mkString("bijectr")), space = PROTECT(R_FindNamespace(name));
-  SEXP hosted = PROTECT(Rf_findFun(Rf_install(function_keep ? "hosted_or_condition" : "hosted"), space));
-  SEXP of = PROTECT(Rf_mkString(owner)), which = PROTECT(Rf_mkString(what));
-  SEXP call = PROTECT(Rf_lang6(hosted, (SEXP)function, of, which, given, shapes));
-  SEXP value = caught(call);
+  const char *by = function_keep ? "hosted_or_condition" : "hosted";
+  function_call call = {function, owner, what, by, n_in, n_out, in, out};
+  SEXP value = caught(call_hosted, &call);
   if (value && Rf_inherits(value, "condition")) {
     SET_VECTOR_ELT(function_keep, 0, value);
     value = NULL;
   }
-  UNPROTECT(8);
   if (!value) {
     function_raised = 1;
     return BJ_STOPPED;
@@ -360,6 +377,12 @@ static bj_status call_function(void *function, const char *owner, const char *wh
     memcpy(out[i].at, REAL(VECTOR_ELT(value, i)), sizeof(double) * (size_t)array_length(out + i));
   }
   return BJ_OK;
+}
+
+/* An error of memory in the core may have jumped over what takes this back. */
+void ffi_functions_begin(void) {
+  function_raised = 0;
+  function_keep = NULL;
 }
 
 SEXP ffi_keep_condition(SEXP keep) {

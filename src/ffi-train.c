@@ -303,9 +303,10 @@ SEXP ffi_train(SEXP flow, SEXP setup_list, SEXP state_list, SEXP threads, SEXP p
   const bj_workers workers = ffi_workers(threads, poll, built.hosted);
   /* An objective is R code, which may not come back. */
   const bj_memory *workspace = setup.objective ? built.memory : ffi_workspace(built.memory);
-  SEXP before = ffi_keep_condition(setup.objective ? NULL : keep); /* an objective keeps its own */
+  const int keeps = built.hosted && !setup.objective; /* an objective keeps its own */
+  SEXP before = keeps ? ffi_keep_condition(keep) : NULL;
   const bj_status status = built.core->train(built.flow, &setup, &state, workspace, &workers, &outcome, &error);
-  ffi_keep_condition(before);
+  if (keeps) ffi_keep_condition(before);
   ffi_workspace_end(workspace);
   ffi_finish(&workers, status, &error);
   double *counters = REAL(ffi_list_get(VECTOR_ELT(out, 0), "counters"));

@@ -48,6 +48,7 @@ void ffi_finish(const bj_workers *workers, bj_status status, const bj_error *err
  * goes on from ffi_finish(), or from ffi_go_on() where there are no workers. */
 bj_function ffi_function(SEXP function);
 void ffi_go_on(void);
+void ffi_functions_begin(void); /* before a flow with such functions is built */
 /* Until the next call, which is given the `keep` that this returns, conditions of functions do not go on: the first is
  * put into the list `keep`. */
 SEXP ffi_keep_condition(SEXP keep);

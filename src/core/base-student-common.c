@@ -90,9 +90,7 @@ static double student_t_log_tail(double v, double c, double dc, double a, double
   if (!(a < INFINITY)) return -a;
   if (v > STUDENT_T_NORMAL) {
     const double less = 1 - 0.25 / v, square = 1 + 0.5 * a / v * a, u = a * less / sqrt(square);
-    const normal_tail at = normal_tail_at(vset(fmin(u, REAL_SQUARE)));
-    if (by_v) *by_v = -(double)vfirst(at.h) * u * (0.25 / v / v / less + 0.5 * (square - 1) / square / v);
-    return -(double)vfirst(at.e) - LN2;
+    return -(double)vfirst(normal_tail_at(vset(fmin(u, REAL_SQUARE))).e) - LN2;
   }
   const double t = a / sqrt(v), square = t * t;
   const double log_x = t > 1e8 ? -2 * log(t) : -log1p(square), x = t > 1e8 ? 1 / t / t : 1 / (1 + square);
@@ -121,9 +119,18 @@ static void student_t_tails(real v, real c, vreal u, vreal *below, vreal *above)
   base_tails(vload(tail), vlt(vset(0), u), below, above);
 }
 
+/* Of so many degrees of freedom du/dv is -(u + u^3) / (4 v^2) but for parts of u^2 / v, and the fraction has no digits
+ * left. */
+#define STUDENT_T_MANY 1e7
+
 static vreal student_t_move(real v, real c, real dc, vreal u) {
   real at[BJ_LANES];
   vstore(at, u);
+  if (v > STUDENT_T_MANY) {
+    const vreal move = u * (vset(1) + u * u) * vset(-0.25 / v / v);
+    const vreal kept = vmax(vset(-REAL_SQUARE), vmin(vset(REAL_SQUARE), move));
+    return vselect(vlt(vabs(u), vset(INFINITY)), kept, vset(0));
+  }
   for (int r = 0; r < BJ_LANES; r++) {
     double by_v;
     const double a = fabs(at[r]), t = a / sqrt(v);

@@ -19,8 +19,8 @@
 /* c(v), and its derivative. */
 static void student_t_constant(real v, real *c, real *dc);
 
-/* log P(U > a) for a >= 0 with v degrees of freedom, c = c(v), dc = c'(v), and its derivative by v (NULL: not wanted).
- */
+/* log P(U > a) for a >= 0 with v degrees of freedom, c = c(v), dc = c'(v), and its derivative by v up to 1e7 (NULL: not
+ * wanted). */
 static double student_t_log_tail(double v, double c, double dc, double a, double *by_v);
 
 /* Both logarithms of tails at the rows of u. */

@@ -128,7 +128,8 @@ static blocks_at blocks_carve(const bj_layer *layer, carver *cache, carver *work
 }
 
 /* t becomes h and z; u becomes g = u act'(t). In the first layer u is a constant, E itself. */
-static void blocks_activate(const bj_layer *layer, const bj_pass *pass, const blocks_at *at, int l) {
+INLINE void blocks_activate(const bj_layer *layer, const bj_pass *pass, const blocks_at *at, int l,
+                            blocks_activation activation) {
   const blocks *self = layer->self;
   const block_linear *linear = self->linear + l;
   for (int b = 0; b < pass->nb; b++) {
@@ -139,9 +140,9 @@ static void blocks_activate(const bj_layer *layer, const bj_pass *pass, const bl
       FOR_ROWS(r) {
         vreal z;
         const vreal u = l == 0 ? vset(first) : vload(g + r);
-        vstore(h + r, blocks_act(self, vload(h + r), &z));
+        vstore(h + r, blocks_act(self, vload(h + r), &z, activation));
         vstore(to + r, z);
-        vstore(g + r, u * blocks_slope(self, z));
+        vstore(g + r, u * blocks_slope(self, z, activation));
       }
     }
   }
@@ -189,7 +190,7 @@ static void blocks_run(const bj_layer *layer, const bj_pass *pass, const blocks_
       gemm(GEMM_SET, gemm_columns(e, linear->r, linear->s, NULL), pass->nb,
            at->g[l - 1] + (long)p * linear->s * BJ_BLOCK, in, at->g[l] + (long)p * linear->r * BJ_BLOCK, out);
     }
-    if (!last) blocks_activate(layer, pass, at, l);
+    if (!last) BY_ACTIVATION(self, blocks_activate, layer, pass, at, l);
   }
   blocks_logdet(layer, pass, at, sign);
 }
@@ -198,8 +199,8 @@ static void blocks_run(const bj_layer *layer, const bj_pass *pass, const blocks_
 
 /* Hidden layer l: gh and gg (of h and g) become gt and gu in place. Above the last hidden layer gg is not there yet: it
  * is E gu of one row. */
-static void blocks_activate_vjp(const bj_layer *layer, const bj_pass *pass, const blocks_at *at, int l, real *gt,
-                                real *gg) {
+INLINE void blocks_activate_vjp(const bj_layer *layer, const bj_pass *pass, const blocks_at *at, int l, real *gt,
+                                real *gg, blocks_activation activation) {
   const blocks *self = layer->self;
   const block_linear *linear = self->linear + l;
   const int top = l == self->n_linear - 2;
@@ -210,9 +211,9 @@ static void blocks_activate_vjp(const bj_layer *layer, const bj_pass *pass, cons
       const real *above = at->gu + ((long)b * layer->d + i / linear->r) * BJ_BLOCK;
       FOR_ROWS(r) {
         const vreal z = vload(at->z[l] + row + r), g = vload(at->g[l] + row + r);
-        const vreal slope = blocks_slope(self, z);
+        const vreal slope = blocks_slope(self, z, activation);
         const vreal from = top ? vset(e[i]) * vload(above + r) : vload(gg + row + r);
-        vstore(gt + row + r, vload(gt + row + r) * slope - from * g * blocks_bend(self, z, slope));
+        vstore(gt + row + r, vload(gt + row + r) * slope - from * g * blocks_bend(self, z, slope, activation));
         vstore(gg + row + r, from * slope);
       }
     }
@@ -260,7 +261,7 @@ static void blocks_run_vjp(const bj_layer *layer, const bj_pass *pass, const blo
       gemm(GEMM_SET, gemm_transpose(pass->prep + linear->prep_e + (long)p * r * s, r, s), pass->nb,
            gu + (long)p * r * BJ_BLOCK, out, gg + (long)p * s * BJ_BLOCK, in);
     }
-    blocks_activate_vjp(layer, pass, at, l - 1, gh, gg);
+    BY_ACTIVATION(self, blocks_activate_vjp, layer, pass, at, l - 1, gh, gg);
     gt = gh;
     gu = gg;
   }

@@ -64,7 +64,7 @@ typedef struct {
 
 /* y_p and its slope for the rows at r, whose x_p is given; leaves h of its units in the cache and dh/dx_p beside it. */
 INLINE blocks_value blocks_evaluate(const bj_layer *layer, const bj_pass *pass, const blocks_at *at, int p, int b,
-                                    int r, vreal x) {
+                                    int r, vreal x, blocks_activation activation) {
   const blocks *self = layer->self;
   blocks_value out = {x, vset(1), vset(0)};
   for (int l = 0; l < self->n_linear; l++) {
@@ -87,8 +87,8 @@ INLINE blocks_value blocks_evaluate(const bj_layer *layer, const bj_pass *pass, 
         out = (blocks_value){t, slope, size};
       } else {
         vreal z;
-        vstore(at->h[l] + unit, blocks_act(self, t, &z));
-        vstore(at->g[l] + unit, slope * blocks_slope(self, z));
+        vstore(at->h[l] + unit, blocks_act(self, t, &z, activation));
+        vstore(at->g[l] + unit, slope * blocks_slope(self, z, activation));
       }
     }
   }
@@ -99,12 +99,12 @@ INLINE blocks_value blocks_evaluate(const bj_layer *layer, const bj_pass *pass, 
 
 /* The x_p of some rows; returns a mask of the rows that did not converge. */
 INLINE vint blocks_root(const bj_layer *layer, const bj_pass *pass, const blocks_at *at, int p, int b, int r, vreal y,
-                        vreal *root) {
+                        vreal *root, blocks_activation activation) {
   const blocks *self = layer->self;
   const int depth = self->n_linear - 1;
   const real slope = pass->prep[self->prep_slope + p], eps = REAL_EPS, step = fmax(eps, self->tolerance);
   const vreal zero = vset(0);
-  blocks_value now = blocks_evaluate(layer, pass, at, p, b, r, zero);
+  blocks_value now = blocks_evaluate(layer, pass, at, p, b, r, zero, activation);
   vreal residual = y - now.y;
   vreal near = residual * vset((1 - BLOCKS_MARGIN) / (slope * pow(self->most, depth)));
   vreal far = residual * vset((1 + BLOCKS_MARGIN) / (slope * pow(self->least, depth)));
@@ -112,7 +112,7 @@ INLINE vint blocks_root(const bj_layer *layer, const bj_pass *pass, const blocks
   vreal x = vmax(low, vmin(high, residual / now.slope)), last = high - low;
   vint done = veq(residual, zero);
   for (int i = 0; i < self->max_steps; i++) {
-    now = blocks_evaluate(layer, pass, at, p, b, r, x);
+    now = blocks_evaluate(layer, pass, at, p, b, r, x, activation);
     residual = y - now.y;
     low = vselect(vlt(zero, residual), x, low);
     high = vselect(vlt(residual, zero), x, high);
@@ -132,24 +132,43 @@ INLINE vint blocks_root(const bj_layer *layer, const bj_pass *pass, const blocks
   return ~done | ~vlt(vabs(x), vset(INFINITY));
 }
 
-static bj_status block_autoregressive_inverse(const bj_layer *layer, bj_pass *pass) {
+INLINE void blocks_inverse(const bj_layer *layer, bj_pass *pass, bj_status *status, blocks_activation activation) {
   const blocks_at at = CARVE(blocks_carve, layer, pass);
   for (int p = 0; p < layer->d; p++) {
     blocks_constants(layer, pass, &at, p);
     FOR_BLOCK_ROWS(pass->nb, b, r) {
       const long row = ((long)b * layer->d + p) * BJ_BLOCK + r;
       vreal root;
-      if (vany(blocks_root(layer, pass, &at, p, b, r, vload(pass->x + row), &root))) {
+      if (vany(blocks_root(layer, pass, &at, p, b, r, vload(pass->x + row), &root, activation))) {
         snprintf(pass->error->message, sizeof pass->error->message,
                  "layer_block_autoregressive(): no root was found for coordinate %d of an inverse", p + 1);
-        return BJ_NO_ROOT;
+        *status = BJ_NO_ROOT;
+        return;
       }
       vstore(pass->y + row, root);
-      blocks_evaluate(layer, pass, &at, p, b, r, root); /* later coordinates read the units */
+      blocks_evaluate(layer, pass, &at, p, b, r, root, activation); /* later coordinates read the units */
     }
   }
   blocks_run(layer, pass, &at, pass->y, at.y, -1);
-  return BJ_OK;
+}
+
+static bj_status block_autoregressive_inverse(const bj_layer *layer, bj_pass *pass) {
+  bj_status status = BJ_OK;
+  BY_ACTIVATION((const blocks *)layer->self, blocks_inverse, layer, pass, &status);
+  return status;
+}
+
+/* Units of a coordinate below map `linear`, whose z are at z: to *= act'. */
+INLINE void blocks_times_slope(const bj_layer *layer, const bj_pass *pass, const block_linear *linear, const real *z,
+                               real *to, blocks_activation activation) {
+  const blocks *self = layer->self;
+  const long in = (long)linear->k * BJ_BLOCK;
+  for (int b = 0; b < pass->nb; b++) {
+    for (long i = 0; i < (long)linear->s * BJ_BLOCK; i += BJ_LANES) {
+      real *gt = to + b * in + i;
+      vstore(gt, vload(gt) * blocks_slope(self, vload(z + b * in + i), activation));
+    }
+  }
 }
 
 /* gt of the units of coordinate p in all hidden layers, from v of the coordinates from p on, and with `gx` what they
@@ -166,13 +185,7 @@ static void blocks_solve_sweep(const bj_layer *layer, const bj_pass *pass, const
     a.k = linear->m - (int)row;
     gemm(GEMM_SET, a, pass->nb, g, out, to, in);
     if (l == 0) return;
-    for (int b = 0; b < pass->nb; b++) {
-      const real *z = at->z[l - 1] + b * in + column * BJ_BLOCK;
-      for (long i = 0; i < (long)linear->s * BJ_BLOCK; i += BJ_LANES) {
-        real *gt = to + b * in + i;
-        vstore(gt, vload(gt) * blocks_slope(self, vload(z + i)));
-      }
-    }
+    BY_ACTIVATION(self, blocks_times_slope, layer, pass, linear, at->z[l - 1] + column * BJ_BLOCK, to);
   }
 }
 

@@ -55,13 +55,25 @@ static void blocks_run(const bj_layer *layer, const bj_pass *pass, const blocks_
 static void blocks_run_vjp(const bj_layer *layer, const bj_pass *pass, const blocks_at *at, const real *x,
                            const real *gy, real *gx, int gx_only);
 
+/* Kernels are compiled for each activation, the last of their arguments. */
+#define BY_ACTIVATION(self, run, ...)                     \
+  do {                                                    \
+    if ((self)->activation == BLOCKS_TANH_PLUS_LINEAR) {  \
+      run(__VA_ARGS__, BLOCKS_TANH_PLUS_LINEAR);          \
+    } else if ((self)->activation == BLOCKS_LEAKY_TANH) { \
+      run(__VA_ARGS__, BLOCKS_LEAKY_TANH);                \
+    } else {                                              \
+      run(__VA_ARGS__, BLOCKS_LEAKY_RELU);                \
+    }                                                     \
+  } while (0)
+
 /* act(t), and z, from which act' and -act'' / act' come back: tanh t, or of leaky_relu act' itself. */
-INLINE vreal blocks_act(const blocks *self, vreal t, vreal *z) {
-  if (self->activation == BLOCKS_TANH_PLUS_LINEAR) {
+INLINE vreal blocks_act(const blocks *self, vreal t, vreal *z, blocks_activation activation) {
+  if (activation == BLOCKS_TANH_PLUS_LINEAR) {
     *z = vtanh(t);
     return *z + vset(self->least) * t;
   }
-  if (self->activation == BLOCKS_LEAKY_TANH) {
+  if (activation == BLOCKS_LEAKY_TANH) {
     const vreal inner = vmax(vset(-self->bend), vmin(vset(self->bend), t));
     const vint straight = vle(vset(self->bend), vabs(t));
     const vreal end = vselect(vlt(t, vset(0)), vset(-self->tanh_bend), vset(self->tanh_bend));
@@ -72,14 +84,14 @@ INLINE vreal blocks_act(const blocks *self, vreal t, vreal *z) {
   return *z * t;
 }
 
-INLINE vreal blocks_slope(const blocks *self, vreal z) {
-  if (self->activation == BLOCKS_TANH_PLUS_LINEAR) return vset(self->most) - z * z;
-  return self->activation == BLOCKS_LEAKY_TANH ? vset(1) - z * z : z;
+INLINE vreal blocks_slope(const blocks *self, vreal z, blocks_activation activation) {
+  if (activation == BLOCKS_TANH_PLUS_LINEAR) return vset(self->most) - z * z;
+  return activation == BLOCKS_LEAKY_TANH ? vset(1) - z * z : z;
 }
 
-INLINE vreal blocks_bend(const blocks *self, vreal z, vreal slope) {
-  if (self->activation == BLOCKS_TANH_PLUS_LINEAR) return vset(2) * z * (vset(1) - z * z) / slope;
-  if (self->activation == BLOCKS_LEAKY_RELU) return vset(0);
+INLINE vreal blocks_bend(const blocks *self, vreal z, vreal slope, blocks_activation activation) {
+  if (activation == BLOCKS_TANH_PLUS_LINEAR) return vset(2) * z * (vset(1) - z * z) / slope;
+  if (activation == BLOCKS_LEAKY_RELU) return vset(0);
   return vselect(vle(vset(self->tanh_bend), vabs(z)), vset(0), vset(2) * z);
 }
 

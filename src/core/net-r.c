@@ -91,7 +91,7 @@ static bj_status net_r_build(bj_net *net, const bj_spec *spec, const bj_net_requ
   const bj_array in[] = {{"n_in", 1, -1, &n_in}, {"n_out", 1, -1, &n_out}}, out[] = {{"size", 1, -1, &n}};
   size->call(size->function, "net_r", "size", 2, in, 1, out);
   if (!(n >= 0 && n <= SIZE_MOST && n == floor(n))) {
-    return spec_error(build, "`size` of net_r() must give a whole number from 0 on, not %g", (double)n);
+    return spec_error(build, "`size` of net_r() must give a whole number from 0 to %ld, not %g", SIZE_MOST, (double)n);
   }
   net->n_param = (long)n;
   MEASURE(net_r_carve, net);

@@ -82,6 +82,8 @@ static void rows_slot(void *arg, int slot) {
     }
     rows_chunk(t, space, first, (int)(t->n_row - first < size ? t->n_row - first : size));
   }
+  /* a net that the host evaluates, and that failed, has told nobody */
+  if (space->status == BJ_OK && workers_stopped(t->workers)) space->status = BJ_STOPPED;
 }
 
 static void run_serially(void *host, int n_task, void (*task)(void *arg, int index), void *arg) {

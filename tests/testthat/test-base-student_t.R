@@ -22,10 +22,11 @@ test_that("draws move with the degrees of freedom", {
     native_draw_vjp(f, matrix(u), NULL, matrix(1)) * df^2
   }
   for (u in c(-6, -1, 0.02, 0.5, 4, 30)) {
-    for (df in c(1e6, 0.5e8, 2e8)) expect_equal(move(df, u), -(u + u^3) / 4, tolerance = 1e-2)
+    for (df in c(1e6, 0.9e7, 2e8)) expect_equal(move(df, u), -(u + u^3) / 4, tolerance = 2e-3)
   }
+  expect_equal(move(1.1e8, 1000), -(1000 + 1000^3) / 4, tolerance = 1e-2)
   expect_identical(move(3, 0), 0)
-  expect_true(all(is.finite(c(move(0.01, 1e300), move(2, -Inf), move(1e9, 1e200)))))
+  expect_identical(c(move(2, -Inf), move(1e9, Inf)), c(0, 0))
 })
 
 test_that("trained degrees of freedom are found against a log density", {

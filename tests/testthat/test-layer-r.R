@@ -111,7 +111,6 @@ test_that("an error or an interrupt in the middle of a training keeps the fit so
   set.seed(5)
   lost <- tryCatch(fit_flow(rnorm(50), list(tired), steps = 1e4, progress = FALSE), error = identity)
   expect_match(paste(conditionMessage(lost), conditionMessage(lost$parent)), "tired")
-  calls <- 0
   expect_s3_class(lost, "bijectr_error_training")
   expect_s3_class(lost$fit, "bijectr_fit")
 })

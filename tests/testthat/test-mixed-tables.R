@@ -289,4 +289,18 @@ test_that("blocks side by side are the same fit, and an error of one keeps the o
   lost <- tryCatch(fit_blocks(lapply(1:3, list), jobs, work, FALSE, list(), 1:3), error = identity)
   expect_match(conditionMessage(lost), "Block 2 ended in an error")
   expect_identical(vapply(lost$blocks, `[[`, 0L, "points"), c(1L, 3L))
+  work <- function(kind, points, ...) list(points = points, status = if (points == 2) "interrupted" else "finished")
+  lost <- tryCatch(fit_blocks(lapply(1:3, list), jobs, work, FALSE, list(), 1:3), error = identity)
+  expect_match(conditionMessage(lost), "Block 2 was interrupted")
+  expect_identical(vapply(lost$blocks, `[[`, 0L, "points"), c(1L, 3L, 2L))
+  work <- function(kind, points, ...) {
+    if (points == 1) stop_arg("not so")
+    list(points = points, status = "finished")
+  }
+  together <- function() fit_blocks(lapply(1:3, list), jobs, work, FALSE, list(), 1:3)
+  expect_error(together(), "not so", class = "bijectr_error_argument")
+  withr::with_options(list(future.globals.maxSize = 1), {
+    lost <- tryCatch(together(), error = identity)
+  })
+  expect_match(conditionMessage(lost$parent), "maximum allowed size")
 })

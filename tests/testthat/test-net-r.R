@@ -44,8 +44,53 @@ test_that("they are trained as a net of the core with the same formulas is", {
   params(f) <- c(t(p$W1), t(p$W2))
   x <- matrix(rnorm(400), 200)
   expect_equal(logdensity(f, x), logdensity(core, x), tolerance = 1e-12)
-  fit <- fit_flow(x, f, steps = 30, progress = FALSE)
-  expect_true(is.finite(fit$loglik))
+})
+
+test_that("a net that fails in a training costs neither steps nor digits", {
+  fails_at <- Inf
+  calls <- 0
+  net <- net_r(
+    function(x, params) {
+      calls <<- calls + 1
+      if (calls == fails_at) stop("once")
+      tanh_forward(x, params)
+    },
+    tanh_vjp, function(n_in, n_out) 3 * (n_in + n_out), 0.3
+  )
+  set.seed(3)
+  x <- matrix(rnorm(160), 80)
+  start <- flow(layer_coupling(scalar_affine(), net), 2)
+  fit <- function() fit_flow(x, start, steps = 60, progress = FALSE, keep_state = TRUE, validation = 0)
+  set.seed(4)
+  whole <- fit()
+  most <- calls
+  for (k in c(30, 61)) {
+    calls <- 0
+    fails_at <- k
+    set.seed(4)
+    lost <- tryCatch(fit(), error = identity)
+    expect_s3_class(lost, "bijectr_error_training")
+    expect_match(conditionMessage(lost$parent %||% lost), "once")
+    expect_identical(lost$fit$state$counters[["n_failure"]], 0)
+    fails_at <- Inf
+    expect_identical(coef(resume(lost$fit, x)), coef(whole))
+  }
+  # in the last validation, after all steps
+  calls <- 0
+  fails_at <- Inf
+  set.seed(5)
+  ended <- fit_flow(x, start, max_epochs = 3, batch_size = 64, validation = 0.2, progress = FALSE, keep_state = TRUE)
+  for (k in seq(calls, calls - 6)) {
+    calls <- 0
+    fails_at <- k
+    set.seed(5)
+    lost <- tryCatch(
+      fit_flow(x, start, max_epochs = 3, batch_size = 64, validation = 0.2, progress = FALSE, keep_state = TRUE),
+      error = identity, warning = identity
+    )
+    expect_s3_class(lost, "condition")
+    expect_match(paste(conditionMessage(lost), if (is.list(lost)) format(lost$parent)), "once")
+  }
 })
 
 test_that("sizes and what a function gives are looked at", {
