@@ -1,7 +1,6 @@
 /* What the host lends to the core: an instruction set, threads, a clock. */
 #include "ffi.h"
 
-#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -201,34 +200,6 @@ static int on_calling_thread(void) {
 #endif
 }
 
-/* A jump out of R code would leave the other threads behind: it is caught here, and goes on in ffi_finish(). */
-static SEXP unwind_token = NULL;
-
-/* Whether a function that the core called has raised a condition, which goes on when the core has returned, or is in
- * the list `function_keep`. */
-static int function_raised = 0;
-static SEXP function_keep = NULL;
-
-static void catch_jump(void *landing, Rboolean jump) {
-  if (jump) longjmp(*(jmp_buf *)landing, 1);
-}
-
-static SEXP caught_or_null(SEXP (*run)(void *), void *what) {
-  jmp_buf landing;
-  if (!unwind_token) R_PreserveObject(unwind_token = R_MakeUnwindCont());
-  if (setjmp(landing)) return NULL;
-  return R_UnwindProtect(run, what, catch_jump, &landing, unwind_token);
-}
-
-/* What R code gives, or NULL where it jumped. What it calls of this package keeps nothing for us. */
-static SEXP caught(SEXP (*run)(void *), void *what) {
-  SEXP keep = function_keep;
-  function_keep = NULL;
-  SEXP value = caught_or_null(run, what);
-  function_keep = keep;
-  return value;
-}
-
 static SEXP call_poll(void *poll) {
   SEXP call = PROTECT(Rf_lang1((SEXP)poll)), value = Rf_eval(call, R_GlobalEnv);
   UNPROTECT(1);
@@ -236,7 +207,7 @@ static SEXP call_poll(void *poll) {
 }
 
 static void poll_now(host_call *call) {
-  SEXP value = caught(call_poll, call->poll);
+  SEXP value = ffi_caught(call_poll, call->poll);
   if (!value) call->raised = 1;
   const int yes = value && TYPEOF(value) == LGLSXP && Rf_length(value) == 1 && LOGICAL(value)[0] == TRUE;
   if (!value || yes) SHARED_WRITE(call->stopped, 1);
@@ -244,7 +215,7 @@ static void poll_now(host_call *call) {
 
 static int host_stop(void *host) {
   host_call *call = host;
-  if (function_raised) return 1; /* with functions there are no other threads */
+  if (ffi_function_raised()) return 1; /* with functions there are no other threads */
   if (call->poll != R_NilValue && on_calling_thread() && !SHARED_READ(call->stopped)) {
     const double now = ffi_clock();
     if (now >= call->next_poll) {
@@ -303,96 +274,11 @@ bj_workers ffi_workers(SEXP threads, SEXP poll, int hosted) {
   return (bj_workers){call->n_thread, run_tasks, ffi_clock, poll == R_NilValue && !hosted ? NULL : host_stop, call};
 }
 
-void ffi_go_on(void) {
-  if (!function_raised) return;
-  function_raised = 0;
-  R_ContinueUnwind(unwind_token);
-}
-
 void ffi_finish(const bj_workers *workers, bj_status status, const bj_error *error) {
   ffi_go_on();
-  if (((const host_call *)workers->host)->raised) R_ContinueUnwind(unwind_token);
+  if (((const host_call *)workers->host)->raised) ffi_unwind();
   if (status != BJ_OK) ffi_raise(status, error);
 }
-
-/* ---- functions of R ---------------------------------------------------------------------------------------------- */
-
-static SEXP named_list(int n, const bj_array *arrays) {
-  SEXP list = PROTECT(Rf_allocVector(VECSXP, n)), names = PROTECT(Rf_allocVector(STRSXP, n));
-  for (int i = 0; i < n; i++) SET_STRING_ELT(names, i, Rf_mkChar(arrays[i].name));
-  Rf_setAttrib(list, R_NamesSymbol, names);
-  UNPROTECT(2);
-  return list;
-}
-
-static R_xlen_t array_length(const bj_array *array) {
-  return (R_xlen_t)array->n * (array->columns < 0 ? 1 : array->columns);
-}
-
-typedef struct {
-  SEXP function;
-  const char *owner, *what, *by; /* by: the function of R/hosted.R that calls it, and looks at what it gives */
-  int n_in, n_out;
-  const bj_array *in, *out;
-} function_call;
-
-static SEXP call_hosted(void *host) {
-  const function_call *at = host;
-  SEXP given = PROTECT(named_list(at->n_in, at->in)), shapes = PROTECT(named_list(at->n_out, at->out));
-  for (int i = 0; i < at->n_in; i++) {
-    const bj_array *in = at->in + i;
-    SEXP x = in->columns < 0 ? Rf_allocVector(REALSXP, in->n) : Rf_allocMatrix(REALSXP, (int)in->n, in->columns);
-    SET_VECTOR_ELT(given, i, x);
-    memcpy(REAL(x), in->at, sizeof(double) * (size_t)array_length(in));
-  }
-  for (int i = 0; i < at->n_out; i++) {
-    SET_VECTOR_ELT(shapes, i, Rf_allocVector(INTSXP, 2));
-    INTEGER(VECTOR_ELT(shapes, i))[0] = (int)at->out[i].n;
-    INTEGER(VECTOR_ELT(shapes, i))[1] = at->out[i].columns;
-  }
-  SEXP name = PROTECT(Rf_mkString("bijectr")), space = PROTECT(R_FindNamespace(name));
-  SEXP hosted = PROTECT(Rf_findFun(Rf_install(at->by), space));
-  SEXP owner = PROTECT(Rf_mkString(at->owner)), what = PROTECT(Rf_mkString(at->what));
-  SEXP call = PROTECT(Rf_lang6(hosted, at->function, owner, what, given, shapes));
-  SEXP value = Rf_eval(call, R_GlobalEnv);
-  UNPROTECT(8);
-  return value;
-}
-
-static bj_status call_function(void *function, const char *owner, const char *what, int n_in, const bj_array *in,
-                               int n_out, const bj_array *out) {
-  if (function_raised) return BJ_STOPPED;
-  const char *by = function_keep ? "hosted_or_condition" : "hosted";
-  function_call call = {function, owner, what, by, n_in, n_out, in, out};
-  SEXP value = caught(call_hosted, &call);
-  if (value && Rf_inherits(value, "condition")) {
-    SET_VECTOR_ELT(function_keep, 0, value);
-    value = NULL;
-  }
-  if (!value) {
-    function_raised = 1;
-    return BJ_STOPPED;
-  }
-  for (int i = 0; i < n_out; i++) { /* hosted() has seen to lengths and types */
-    memcpy(out[i].at, REAL(VECTOR_ELT(value, i)), sizeof(double) * (size_t)array_length(out + i));
-  }
-  return BJ_OK;
-}
-
-/* An error of memory in the core may have jumped over what takes this back. */
-void ffi_functions_begin(void) {
-  function_raised = 0;
-  function_keep = NULL;
-}
-
-SEXP ffi_keep_condition(SEXP keep) {
-  SEXP before = function_keep;
-  if (function_keep && VECTOR_ELT(function_keep, 0) != R_NilValue) function_raised = 0;
-  function_keep = keep;
-  return before;
-}
-
-bj_function ffi_function(SEXP function) { return (bj_function){call_function, function}; }
 
 /* Raises R's interrupt condition if one is pending, or the error of a time limit: R looks at the clock at one call in
  * six only. */

@@ -44,10 +44,15 @@ double ffi_clock(void);
 bj_workers ffi_workers(SEXP threads, SEXP poll, int hosted);
 void ffi_finish(const bj_workers *workers, bj_status status, const bj_error *error);
 
-/* ffi-host.c, too: functions of R that the core calls. Where one raises a condition, the core stops, and the condition
- * goes on from ffi_finish(), or from ffi_go_on() where there are no workers. */
+/* ffi-function.c: R code that the core calls. ffi_caught() gives what `run` gives, or NULL where it jumped, which
+ * ffi_unwind() goes on with. */
+SEXP ffi_caught(SEXP (*run)(void *), void *what);
+NORET void ffi_unwind(void);
+/* Functions of the user. Where one raises a condition, the core stops, and the condition goes on from ffi_finish(), or
+ * from ffi_go_on() where there are no workers. */
 bj_function ffi_function(SEXP function);
 void ffi_go_on(void);
+int ffi_function_raised(void);
 void ffi_functions_begin(void); /* before a flow with such functions is built */
 /* Until the next call, which is given the `keep` that this returns, conditions of functions do not go on: the first is
  * put into the list `keep`. */
