@@ -66,6 +66,26 @@ INLINE void base_mixed_tails(base_mixed from, vreal *below, vreal *above) {
   base_tails(vmin(lower, upper), vlt(upper, lower), below, above);
 }
 
+/* A number of cotangent g in the share of log_term in log_sum: 0 where g is. */
+INLINE vreal base_mixed_share(vreal g, vreal log_term, vreal log_sum) {
+  return vselect(veq(g, vset(0)), vset(0), g * vexp(vmin(vset(0), log_term - log_sum)));
+}
+
+/* From the cotangents of both sums, of which `tails` has the logarithms, to one component's u; returns that of its log
+ * weight. d log P(Z > u) / du = -h for u > 0, h as num-special.h has it, and d log P(Z <= u) / du = h P(Z > u) / P(Z <=
+ * u). */
+INLINE vreal base_mixed_vjp(const vreal tails[2], const vreal g[2], vreal log_weight, vreal u, vreal *gu) {
+  const normal_tail at = normal_tail_at(vmin(vset(REAL_SQUARE), vabs(u)));
+  const vreal q = vset(0.5) * vexp(-at.e), other = at.h * q / (vset(1) - q);
+  const vint upper = vlt(vset(0), u);
+  vreal below, above;
+  base_normal_tails(u, &below, &above);
+  const vreal share_below = base_mixed_share(g[0], log_weight + below, tails[0]);
+  const vreal share_above = base_mixed_share(g[1], log_weight + above, tails[1]);
+  *gu = share_below * vselect(upper, other, at.h) - share_above * vselect(upper, at.h, other);
+  return share_below + share_above;
+}
+
 /* ---- nets of conditions ------------------------------------------------------------------------------------------ */
 
 /* Of a base with a net, the numbers of each row: the net's outputs y, which are raw parameters, with their cotangents

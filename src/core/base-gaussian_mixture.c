@@ -97,20 +97,45 @@ static void gaussian_mixture_log_density_vjp(const bj_base *base, const bj_base_
   }
 }
 
-/* log w_c is what is left of the constant of e_c. */
+/* Of one coordinate: log w_c is what is left of the constant of e_c. */
+INLINE vreal gaussian_mixture_log_weight(const real *set) { return vset(set[0] + log(set[3]) + HALF_LOG_2PI); }
+
+INLINE void gaussian_mixture_tails_at(const bj_base *base, const real *prep, vreal x, vreal *tails) {
+  base_mixed sums = base_mixed_none();
+  for (int c = 0; c < ((const gaussian_mixture *)base->self)->k; c++) {
+    const real *set = prep + c * gaussian_mixture_step(base);
+    base_mixed_add(&sums, gaussian_mixture_log_weight(set), (x - vset(set[2])) / vset(set[3]));
+  }
+  base_mixed_tails(sums, tails, tails + 1);
+}
+
 static void gaussian_mixture_log_tails(const bj_base *base, const bj_base_pass *pass, real *below, real *above) {
+  FOR_BASE_ROWS(base, pass, 0, at, row) {
+    vreal tails[2];
+    gaussian_mixture_tails_at(base, pass->prep, vload(pass->x + at), tails);
+    vstore(below + row, tails[0]);
+    vstore(above + row, tails[1]);
+  }
+}
+
+static void gaussian_mixture_log_tails_vjp(const bj_base *base, const bj_base_pass *pass, const real *gbelow,
+                                           const real *gabove) {
   const int k = ((const gaussian_mixture *)base->self)->k;
   const long step = gaussian_mixture_step(base);
   FOR_BASE_ROWS(base, pass, 0, at, row) {
-    base_mixed sums = base_mixed_none();
-    vreal log_below, log_above;
+    const vreal x = vload(pass->x + at), g[2] = {vload(gbelow + row), vload(gabove + row)};
+    vreal tails[2];
+    gaussian_mixture_tails_at(base, pass->prep, x, tails);
     for (int c = 0; c < k; c++) {
-      const real *set = pass->prep + c * step, mean = set[2], root = set[3];
-      base_mixed_add(&sums, vset(set[0] + log(root) + HALF_LOG_2PI), (vload(pass->x + at) - vset(mean)) / vset(root));
+      const real *set = pass->prep + c * step;
+      real *gset = pass->gprep + c * step;
+      const vreal u = (x - vset(set[2])) / vset(set[3]);
+      vreal gu;
+      gset[0] += vsum(base_mixed_vjp(tails, g, gaussian_mixture_log_weight(set), u, &gu));
+      gset[1] += vsum(g[0] + g[1]);
+      gset[2] -= vsum(gu / vset(set[3]));
+      gset[3] -= vsum(gu * u);
     }
-    base_mixed_tails(sums, &log_below, &log_above);
-    vstore(below + row, log_below);
-    vstore(above + row, log_above);
   }
 }
 
@@ -317,6 +342,7 @@ static const bj_base_kind base_gaussian_mixture = {
     .log_density = gaussian_mixture_log_density,
     .log_density_vjp = gaussian_mixture_log_density_vjp,
     .log_tails = gaussian_mixture_log_tails,
+    .log_tails_vjp = gaussian_mixture_log_tails_vjp,
     .draw = gaussian_mixture_draw,
     .draw_vjp = gaussian_mixture_draw_vjp,
 };

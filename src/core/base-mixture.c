@@ -6,7 +6,7 @@
  *   log p = m + log sum_c exp(e_c - m), m = max e;  share_c = exp(e_c - log p)
  *   vjp, with g_c = gp share_c:  gx_i = -sum_c g_c u_ci / s_ci;  gmean_ci = g_c u_ci / s_ci;
  *     glog s_ci = g_c (u_ci^2 - 1);  gweight_c = g_c - w_c gp
- *   of one coordinate P(X > x) = sum_c w_c P(Z > u_c), Z normal, and the same below
+ *   of one coordinate P(X > x) = sum_c w_c P(Z > u_c), Z normal, and the same below; base-common.h has the vjp
  *   draw: a uniform chooses c by the cumulated weights, then mean + s N(0, 1)
  *   vjp of draws (Figurnov, Mohamed, Mnih 2018): a draw moves with the parameters so that its conditional distribution
  *     functions stay what they are. F_i = sum_c r_ci Phi(u_ci), where r_ci is the share of component c given the
@@ -97,26 +97,58 @@ static void mixture_log_density_vjp(const bj_base *base, const bj_base_pass *pas
   if (base->net) base_given_vjp(base, pass);
 }
 
+/* The logarithms of P(X <= x) and P(X > x). */
+INLINE void mixture_tails_at(const bj_base *base, const real *prep, vreal x, vreal *tails, int rows) {
+  base_mixed sums = base_mixed_none();
+  for (int c = 0; c < ((const mixture *)base->self)->k; c++) {
+    const long mean = mixture_set(base, c) + 2, inverse = mean + 1;
+    const vreal u = (x - base_number(prep, mean, rows)) * base_number(prep, inverse, rows);
+    base_mixed_add(&sums, base_number(prep, inverse + 1, rows), u);
+  }
+  base_mixed_tails(sums, tails, tails + 1);
+}
+
 INLINE void mixture_log_tails_of(const bj_base *base, const bj_base_pass *pass, real *below, real *above, int rows) {
-  const mixture *self = base->self;
   const base_numbers numbers = base_numbers_of(base, pass, rows);
   FOR_BASE_ROWS(base, pass, 0, at, row) {
-    const real *prep = numbers.prep + base_first(base, row, rows);
-    base_mixed sums = base_mixed_none();
-    vreal log_below, log_above;
-    for (int c = 0; c < self->k; c++) {
-      const long mean = mixture_set(base, c) + 2, inverse = mean + 1;
-      const vreal u = (vload(pass->x + at) - base_number(prep, mean, rows)) * base_number(prep, inverse, rows);
-      base_mixed_add(&sums, base_number(prep, inverse + 1, rows), u);
-    }
-    base_mixed_tails(sums, &log_below, &log_above);
-    vstore(below + row, log_below);
-    vstore(above + row, log_above);
+    vreal tails[2];
+    mixture_tails_at(base, numbers.prep + base_first(base, row, rows), vload(pass->x + at), tails, rows);
+    vstore(below + row, tails[0]);
+    vstore(above + row, tails[1]);
   }
 }
 
 static void mixture_log_tails(const bj_base *base, const bj_base_pass *pass, real *below, real *above) {
   BY_FLAG(base->net != NULL, mixture_log_tails_of, base, pass, below, above);
+}
+
+INLINE void mixture_log_tails_vjp_of(const bj_base *base, const bj_base_pass *pass, const real *gbelow,
+                                     const real *gabove, int rows) {
+  const base_numbers numbers = base_numbers_of(base, pass, rows);
+  FOR_BASE_ROWS(base, pass, 0, at, row) {
+    const long first = base_first(base, row, rows);
+    const real *prep = numbers.prep + first;
+    real *gprep = numbers.gprep + first;
+    const vreal x = vload(pass->x + at), g[2] = {vload(gbelow + row), vload(gabove + row)};
+    vreal tails[2];
+    mixture_tails_at(base, prep, x, tails, rows);
+    for (int c = 0; c < ((const mixture *)base->self)->k; c++) {
+      const long set = mixture_set(base, c), mean = set + 2, inverse = mean + 1;
+      const vreal by_s = base_number(prep, inverse, rows), u = (x - base_number(prep, mean, rows)) * by_s;
+      vreal gu;
+      base_add(gprep, set, base_mixed_vjp(tails, g, base_number(prep, inverse + 1, rows), u, &gu), rows);
+      base_add(gprep, set + 1, g[0] + g[1], rows);
+      base_add(gprep, mean, -gu * by_s, rows);
+      base_add(gprep, inverse, -gu * u, rows);
+    }
+  }
+}
+
+static void mixture_log_tails_vjp(const bj_base *base, const bj_base_pass *pass, const real *gbelow,
+                                  const real *gabove) {
+  if (base->net) base_clear_rows(base, pass);
+  BY_FLAG(base->net != NULL, mixture_log_tails_vjp_of, base, pass, gbelow, gabove);
+  if (base->net) base_given_vjp(base, pass);
 }
 
 /* Parameters are [weight | mean, k x d | scale, k x d]. */
@@ -369,6 +401,7 @@ static const bj_base_kind base_mixture = {
     .log_density = mixture_log_density,
     .log_density_vjp = mixture_log_density_vjp,
     .log_tails = mixture_log_tails,
+    .log_tails_vjp = mixture_log_tails_vjp,
     .draw = mixture_draw,
     .draw_vjp = mixture_draw_vjp,
 };

@@ -8,7 +8,9 @@
  *                      F(l), whichever of the two, F(u) or 1 - F(l), is smaller: that one has the digits
  *   vjp: d log(F(u) - F(l)) / dz(u) = s g(z(u)) / (F(u) - F(l)), and the same with a minus sign for z(l)
  *   of parameters p of the base: a draw z moves with them so that G(z; p) stays, dG/dp = -g dz/dp. So they get minus
- *   what a draw z would give them with the cotangent that z has here
+ *   what a draw z would give them with the cotangent that z has here; or, where g may be 0 though dG/dp is not, as
+ *   between the components of a mixture, by the tails, with L, S the larger and the smaller: d log P = (d log L - r
+ *   d log S) / (1 - r), r = S / L
  *
  * An interval so narrow that the difference has no digits counts as its density at u times its width. The points are
  * put through the layers one after the other, and back in the opposite order; a point that no row of a chunk has costs
@@ -22,9 +24,10 @@ typedef struct {
 
 enum { LOWER, UPPER, FROM, TO, N_POINT };
 
-/* A row, and what became of its points. */
+/* A row, and what became of its points; the cotangents of log F and log(1 - F) at each, times its weight. */
 typedef struct {
   real point[N_POINT], log_p[N_POINT], log_g[N_POINT], below[N_POINT], above[N_POINT]; /* log F, log(1 - F) */
+  real gbelow[N_POINT], gabove[N_POINT];
 } interval_row;
 
 /* Of this much the difference of two tails, in parts of the larger one, has no digits. */
@@ -84,10 +87,24 @@ static void interval_read(const interval_likelihood *self, const flow_params *pa
   }
 }
 
+/* Of log(F(high) - F(low)), with the cotangent g. */
+static void interval_tails_vjp(interval_row *at, int low, int high, real g) {
+  const int by_above = at->above[low] < at->below[high];
+  const real large = by_above ? at->above[low] : at->below[high], small = by_above ? at->above[high] : at->below[low];
+  const real ratio = exp(small - large), g_large = g / (1 - ratio), g_small = -g_large * ratio;
+  if (by_above) {
+    at->gabove[low] += g_large;
+    at->gabove[high] += g_small;
+  } else {
+    at->gbelow[high] += g_large;
+    at->gbelow[low] += g_small;
+  }
+}
+
 /* The loss of a row, and the cotangents of its z and of log p at each point, times its weight. */
-static real interval_loss(const interval_likelihood *self, const interval_row *at, real weight, real *gz, real *gp) {
+static real interval_loss(const interval_likelihood *self, interval_row *at, real weight, real *gz, real *gp) {
   real loss = 0;
-  for (int k = 0; k < N_POINT; k++) gz[k] = gp[k] = 0;
+  for (int k = 0; k < N_POINT; k++) gz[k] = gp[k] = at->gbelow[k] = at->gabove[k] = 0;
   for (int pair = 0; pair < 2; pair++) {
     const int low = pair ? FROM : LOWER, high = pair ? TO : UPPER;
     const real factor = pair ? 1 : -1; /* of the loss */
@@ -104,6 +121,7 @@ static real interval_loss(const interval_likelihood *self, const interval_row *a
         const real by_log = factor * weight * self->sign;
         if (interval_has(at, high)) gz[high] += by_log * exp(at->log_g[high] - log_p);
         if (interval_has(at, low)) gz[low] -= by_log * exp(at->log_g[low] - log_p);
+        interval_tails_vjp(at, low, high, factor * weight);
       }
     }
     loss += factor * log_p;
@@ -112,16 +130,31 @@ static real interval_loss(const interval_likelihood *self, const interval_row *a
 }
 
 /* Of what z(which) gives the loss, the gradient of the base's parameters; gy are the cotangents of z. */
-static void interval_base_vjp(const flow_params *params, flow_space *space, int nb) {
+static void interval_base_vjp(const interval_likelihood *self, const flow_params *params, flow_space *space,
+                              const interval_row *rows, int which, int nb) {
   const bj_base *base = params->flow->base;
+  const int n = nb * BJ_BLOCK, falls = self->sign < 0;
   bj_base_pass pass = chunk_base_pass(params, space, nb, BJ_INVERSE);
   int any = 0;
+  if (base->n_param == 0) return;
+  if (base->kind->log_tails_vjp) {
+    real *below = space->tails, *above = below + n;
+    for (int i = 0; i < n; i++) {
+      const int has = interval_has(rows + i, which);
+      const real gbelow = has ? rows[i].gbelow[which] : 0, gabove = has ? rows[i].gabove[which] : 0;
+      below[i] = falls ? gabove : gbelow;
+      above[i] = falls ? gbelow : gabove;
+      any |= below[i] != 0 || above[i] != 0;
+    }
+    if (any) base->kind->log_tails_vjp(base, &pass, below, above);
+    return;
+  }
   pass.gx = space->gx; /* chunk_vjp() writes over it */
-  for (int i = 0; i < nb * BJ_BLOCK; i++) {
+  for (int i = 0; i < n; i++) {
     space->gx[i] = -space->gy[i];
     any |= space->gy[i] != 0;
   }
-  if (any && base->n_param > 0) base->kind->draw_vjp(base, &pass);
+  if (any) base->kind->draw_vjp(base, &pass);
 }
 
 static bj_status interval_chunk(const bj_loss *loss, const flow_params *params, flow_space *space, uint64_t row,
@@ -161,7 +194,7 @@ static bj_status interval_chunk(const bj_loss *loss, const flow_params *params, 
       space->gp[i] = gp[i][put[j]];
       space->gl[i] = 0;
     }
-    interval_base_vjp(params, space, nb);
+    interval_base_vjp(self, params, space, rows, put[j], nb);
     status = chunk_vjp(params, space, row, nb);
     if (status != BJ_OK) return status;
   }
@@ -174,7 +207,7 @@ static bj_status interval_build(bj_loss *loss, const bj_spec *spec, const bj_flo
   loss->n_end = FLOW_ENDS;
   if (flow->d != 1) return spec_error(build, "intervals are of one coordinate");
   const bj_base *base = flow->base;
-  if (!base->kind->log_tails || (base->n_param > 0 && !base->kind->draw_vjp)) {
+  if (!base->kind->log_tails || (base->n_param > 0 && !base->kind->draw_vjp && !base->kind->log_tails_vjp)) {
     return spec_error(build,
                       "intervals need a base that has a distribution function, with its gradient by all parameters");
   }

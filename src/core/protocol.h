@@ -364,6 +364,9 @@ typedef struct {
   /* Of one coordinate: the logarithms of P(X <= x) and P(X > x), written over, each with the digits of a small one. x
    * may be infinite. NULL: not known. */
   void (*log_tails)(const bj_base *base, const bj_base_pass *pass, real *below, real *above);
+  /* Adds to gtheta, gprep and gcondition the gradient of sum(gbelow log P(X <= x)) + sum(gabove log P(X > x)), after
+   * base_given(). NULL: by draw_vjp(), as a draw keeps its distribution function. */
+  void (*log_tails_vjp)(const bj_base *base, const bj_base_pass *pass, const real *gbelow, const real *gabove);
   /* Draws rows first_row ... of the stream `seed` into x ([block][d][BJ_BLOCK], nb blocks of the pass). */
   void (*draw)(const bj_base *base, const bj_base_pass *pass, uint64_t seed, uint64_t first_row, real *x);
   /* Adds to gtheta, gprep and gcondition the gradient of sum(gx * x) for draws x (gx is read here, then scratch), after

@@ -121,6 +121,33 @@ test_that("its gradient is that of the loss", {
   }
 })
 
+test_that("ends between the components of a mixture say what they say of the weights", {
+  for (base in list(base_mixture(2), base_gaussian_mixture(2))) {
+    f <- flow(list(), 1, base = base)
+    for (sd in c(0.5, 0.03, 0.02, 1e-4)) {
+      theta <- c(0.4, -0.2, -1, 1, log(expm1(c(sd, sd))))
+      loss <- function(p) {
+        params(f) <- p
+        interval_step(f, c(0, 0.1, -Inf), c(Inf, 50, -0.2))$loss
+      }
+      params(f) <- theta
+      gradient <- (theta - interval_step(f, c(0, 0.1, -Inf), c(Inf, 50, -0.2), rate = 1e-3)$theta) / 1e-3
+      numeric <- vapply(1:2, function(i) {
+        (loss(replace(theta, i, theta[i] + 1e-5)) - loss(replace(theta, i, theta[i] - 1e-5))) / 2e-5
+      }, 0)
+      expect_lt(relative_gap(gradient[1:2], numeric), 1e-6)
+      expect_gt(max(abs(gradient[1:2])), 0.05)
+    }
+    params(f) <- c(0, 0, 0, 0, log(expm1(c(1, 1))))
+    far <- function(mean) {
+      params(f) <- c(0, 0, mean, mean, log(expm1(c(1, 1))))
+      interval_step(f, 50, Inf)$loss
+    }
+    step <- coef(f) - interval_step(f, 50, Inf, rate = 1e-6)$theta
+    expect_equal(unname(sum(step[3:4])) / 1e-6, (far(1e-4) - far(-1e-4)) / 2e-4, tolerance = 1e-5)
+  }
+})
+
 test_that("ends of a row move together under noise, and a falling map has its ends swapped", {
   set.seed(4)
   f <- flow(layer_elementwise(scalar_affine()), 1)
