@@ -1,7 +1,8 @@
-# Titles of panels, and the key of colours that stands beside them, in base graphics.
+# Titles of panels, and the key of colors that stands beside them, in base graphics.
 
 # A title stands over the middle of its panel. Where keys (`from`, `to`: inches of the figure region that they leave)
-# or the ends of the region are in its way it is moved, and where it is still too wide drawn smaller.
+# or the ends of the region are in its way it is moved, and where it is still too wide drawn smaller; where keys leave
+# nothing, it has the whole region.
 draw_title <- function(title, cex, from = NULL, to = NULL) {
   if (is.null(title)) return()
   place <- title_place(title, cex, from, to)
@@ -15,7 +16,10 @@ draw_title <- function(title, cex, from = NULL, to = NULL) {
 
 # Its middle and half of its width, in inches of the figure region, and its size.
 title_place <- function(title, cex, from, to) {
-  room <- c(from %||% 0, to %||% graphics::par("fin")[1]) + c(0.04, -0.04) # not into the next panel
+  ends <- c(0, graphics::par("fin")[1])
+  room <- c(from %||% ends[1], to %||% ends[2])
+  if (diff(room) < 0.2) room <- ends
+  room <- room + c(0.04, -0.04) # not into the next panel
   wide <- graphics::strwidth(title, "inches", cex = cex, font = graphics::par("font.main"))
   shrunk <- max(0.3, min(1, diff(room) / wide))
   half <- shrunk * wide / 2

@@ -115,6 +115,9 @@ test_that("titles clear the keys beside them, and shrink where there is no room"
   expect_equal(free[["cex"]], 1)
   expect_gte(ends(title_place("short", 1, wanted, NULL))[1], wanted - 1e-6)
   expect_lte(ends(title_place("short", 1, NULL, wanted))[2], wanted + 1e-6)
+  none <- title_place("short", 1, wanted, wanted - 1) # keys from both sides
+  expect_gte(none[["half"]], 0)
+  expect_true(all(ends(none) >= 0 & ends(none) <= 4))
   shrunk <- title_place(strrep("long ", 20), 1, NULL, NULL)
   expect_true(all(ends(shrunk) >= 0 & ends(shrunk) <= 4))
   expect_lt(shrunk[["cex"]], 1)
