@@ -233,9 +233,9 @@ block_condition <- function(model, block, z, missing, given, i) {
   if (length(columns)) list2DF(stats::setNames(columns, make.unique(labels)))
 }
 
-# An error, or an interrupt, of a later block does not cost the blocks before it. An argument that the first refuses has
-# cost nothing.
-keep_blocks <- function(done, fit, at = length(done) + 1) {
+# An error, or an interrupt, of a later block does not cost the blocks before it, and those beside it. An argument that
+# the first refuses has cost nothing.
+keep_blocks <- function(done, fit, at = length(done) + 1, beside = list()) {
   ended <- tryCatch(force(fit), error = identity)
   if (!inherits(ended, "error") && ended$status != "interrupted") return(ended)
   if (!length(done) && inherits(ended, "bijectr_error_argument")) stop(ended)
@@ -245,7 +245,7 @@ keep_blocks <- function(done, fit, at = length(done) + 1) {
       i = "The fits of its blocks so far are in this condition: {.code tryCatch(..., error = identity)$blocks}."
     ),
     class = c("bijectr_error_training", "bijectr_error"), parent = if (inherits(ended, "error")) ended,
-    blocks = c(lapply(done, `[[`, "fit"), if (!is.null(so_far)) list(so_far)), call = user_call()
+    blocks = c(lapply(done, `[[`, "fit"), beside, if (!is.null(so_far)) list(so_far)), call = user_call()
   )
 }
 

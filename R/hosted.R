@@ -19,7 +19,7 @@ hosted <- function(fn, owner, what, given, shapes) {
   Map(function(shape, name) hosted_numbers(value[[name]], shape, name, where), shapes, names(shapes))
 }
 
-hosted_or_condition <- function(...) tryCatch(hosted(...), error = identity, interrupt = identity)
+hosted_or_condition <- function(...) guarded(hosted(...))
 
 # With the arguments that a function takes, by position. In its errors the call is short: name(x, params).
 call_with <- function(fn, given, name) {

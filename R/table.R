@@ -175,9 +175,8 @@ fit_blocks <- function(blocks, jobs, fit_block, progress, done, at) {
     if (inherits(fits, "error")) keep_blocks(done, stop(fits), at[1])
     failed <- vapply(fits, inherits, NA, "error")
     for (k in seq_along(fits)) {
-      if (failed[k] && !length(done) && inherits(fits[[k]], "bijectr_error_argument")) stop(fits[[k]])
-      others <- lapply(fits[!failed & seq_along(fits) != k], function(fit) list(fit = fit))
-      keep_blocks(c(done, others), if (failed[k]) stop(fits[[k]]) else fits[[k]], at[k])
+      beside <- fits[!failed & seq_along(fits) != k]
+      keep_blocks(done, if (failed[k]) stop(fits[[k]]) else fits[[k]], at[k], beside)
     }
   }
   Map(function(block, job, fit) replace(block, c("fit", "share"), list(fit, job$share)), blocks, jobs, fits)

@@ -69,7 +69,7 @@ static SEXP call_hosted(void *host) {
     const bj_array *in = at->in + i;
     SEXP x = in->columns < 0 ? Rf_allocVector(REALSXP, in->n) : Rf_allocMatrix(REALSXP, (int)in->n, in->columns);
     SET_VECTOR_ELT(given, i, x);
-    memcpy(REAL(x), in->at, sizeof(double) * (size_t)array_length(in));
+    memcpy(REAL(x), in->from, sizeof(double) * (size_t)array_length(in));
   }
   for (int i = 0; i < at->n_out; i++) {
     SET_VECTOR_ELT(shapes, i, Rf_allocVector(INTSXP, 2));
@@ -100,7 +100,7 @@ static bj_status call_function(void *function, const char *owner, const char *wh
     return BJ_STOPPED;
   }
   for (int i = 0; i < n_out; i++) { /* hosted() has seen to lengths and types */
-    memcpy(out[i].at, REAL(VECTOR_ELT(value, i)), sizeof(double) * (size_t)array_length(out + i));
+    memcpy(out[i].to, REAL(VECTOR_ELT(value, i)), sizeof(double) * (size_t)array_length(out + i));
   }
   return BJ_OK;
 }
@@ -111,11 +111,9 @@ void ffi_functions_begin(void) {
   function_keep = NULL;
 }
 
-SEXP ffi_keep_condition(SEXP keep) {
-  SEXP before = function_keep;
+void ffi_keep_condition(SEXP keep) {
   if (function_keep && VECTOR_ELT(function_keep, 0) != R_NilValue) function_raised = 0;
   function_keep = keep;
-  return before;
 }
 
 bj_function ffi_function(SEXP function) { return (bj_function){call_function, function}; }

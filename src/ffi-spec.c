@@ -120,7 +120,7 @@ static bj_spec read_spec(SEXP list, const char *kind, reader *from, int depth) {
 bj_spec ffi_spec(SEXP list, const bj_memory *memory, int *hosted) {
   reader from = {memory, 0};
   const bj_spec spec = read_spec(list, ffi_kind(list), &from, 0);
-  *hosted += from.hosted;
+  if (hosted) *hosted += from.hosted;
   return spec;
 }
 

@@ -54,8 +54,7 @@ static int optimizer_moments(const bj_spec *optimizer, const bj_memory *memory) 
 SEXP ffi_optimizer_moments(SEXP optimizer) {
   ffi_arena arena;
   const bj_memory *memory = ffi_memory(&arena);
-  int hosted = 0;
-  const bj_spec spec = ffi_spec(optimizer, memory, &hosted);
+  const bj_spec spec = ffi_spec(optimizer, memory, NULL);
   return Rf_ScalarInteger(optimizer_moments(&spec, memory));
 }
 
@@ -87,8 +86,7 @@ static double need_count(SEXP list, const char *name, double least, double most)
 
 static const bj_spec *need_spec(SEXP list, const char *name, const bj_memory *memory) {
   bj_spec *spec = memory->alloc(memory->host, sizeof(bj_spec));
-  int hosted = 0;
-  *spec = ffi_spec(ffi_list_get(list, name), memory, &hosted);
+  *spec = ffi_spec(ffi_list_get(list, name), memory, NULL);
   return spec;
 }
 
@@ -304,9 +302,9 @@ SEXP ffi_train(SEXP flow, SEXP setup_list, SEXP state_list, SEXP threads, SEXP p
   /* An objective is R code, which may not come back. */
   const bj_memory *workspace = setup.objective ? built.memory : ffi_workspace(built.memory);
   const int keeps = built.hosted && !setup.objective; /* an objective keeps its own */
-  SEXP before = keeps ? ffi_keep_condition(keep) : NULL;
+  if (keeps) ffi_keep_condition(keep);
   const bj_status status = built.core->train(built.flow, &setup, &state, workspace, &workers, &outcome, &error);
-  if (keeps) ffi_keep_condition(before);
+  if (keeps) ffi_keep_condition(NULL);
   ffi_workspace_end(workspace);
   ffi_finish(&workers, status, &error);
   double *counters = REAL(ffi_list_get(VECTOR_ELT(out, 0), "counters"));

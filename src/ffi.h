@@ -8,7 +8,7 @@
 
 #include "core/core.h"
 
-/* ffi-spec.c: R's plain lists to specs. Adds to `hosted` how many functions of R there are in them. */
+/* ffi-spec.c: R's plain lists to specs. Adds to `hosted` how many functions of R there are in them; NULL: not asked. */
 bj_spec ffi_spec(SEXP list, const bj_memory *memory, int *hosted);
 /* A list is a spec if it has a `kind`, and this is it; NULL: it is none. Other lists hold specs. */
 const char *ffi_kind(SEXP x);
@@ -54,9 +54,8 @@ bj_function ffi_function(SEXP function);
 void ffi_go_on(void);
 int ffi_function_raised(void);
 void ffi_functions_begin(void); /* before a flow with such functions is built */
-/* Until the next call, which is given the `keep` that this returns, conditions of functions do not go on: the first is
- * put into the list `keep`. */
-SEXP ffi_keep_condition(SEXP keep);
+/* Until the next call, with NULL, conditions of functions do not go on: the first is put into the list `keep`. */
+void ffi_keep_condition(SEXP keep);
 
 /* ffi-flow.c */
 typedef struct {

@@ -79,7 +79,7 @@ INLINE vreal base_mixed_vjp(const vreal tails[2], const vreal g[2], vreal log_we
   const vreal q = vset(0.5) * vexp(-at.e), other = at.h * q / (vset(1) - q);
   const vint upper = vlt(vset(0), u);
   vreal below, above;
-  base_normal_tails(u, &below, &above);
+  base_tails(-at.e - vset(LN2), upper, &below, &above);
   const vreal share_below = base_mixed_share(g[0], log_weight + below, tails[0]);
   const vreal share_above = base_mixed_share(g[1], log_weight + above, tails[1]);
   *gu = share_below * vselect(upper, other, at.h) - share_above * vselect(upper, at.h, other);

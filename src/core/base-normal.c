@@ -9,10 +9,6 @@
  */
 #include "base-loc_scale.h"
 
-typedef struct {
-  loc_scale own; /* whether mean and scale are its own; `squared`: by the variance */
-} normal;
-
 INLINE void normal_log_density_of(const bj_base *base, const bj_base_pass *pass, int rows) {
   const real *prep = base_numbers_of(base, pass, rows).prep;
   for (int i = 0; i < base->d; i++) {
@@ -31,7 +27,7 @@ static void normal_log_density(const bj_base *base, const bj_base_pass *pass) {
 }
 
 INLINE void normal_log_density_vjp_of(const bj_base *base, const bj_base_pass *pass, int rows) {
-  const normal *self = base->self;
+  const loc_scale *self = base->self;
   const base_numbers numbers = base_numbers_of(base, pass, rows);
   for (int i = 0; i < base->d; i++) {
     loc_scale_at par = loc_scale_read(numbers.prep, 3 * i, rows);
@@ -49,7 +45,7 @@ INLINE void normal_log_density_vjp_of(const bj_base *base, const bj_base_pass *p
         sum_log_s += gu * u - gp;
       }
     }
-    if (rows || !self->own.free) continue;
+    if (rows || !self->free) continue;
     numbers.gprep[3 * i] += vsum(sum_mean);
     numbers.gprep[3 * i + 1] += vsum(sum_log_s);
   }
@@ -65,35 +61,35 @@ static void normal_log_tails(const bj_base *base, const bj_base_pass *pass, real
 }
 
 static void normal_prepare(const bj_base *base, const real *theta, real *prep) {
-  const normal *self = base->self;
+  const loc_scale *self = base->self;
   if (base->net) return;
   for (int i = 0; i < base->d; i++) {
     real unused, log_s;
-    if (self->own.free) {
-      log_s = (self->own.squared ? 0.5 : 1) * log(base_positive(theta[base->d + i], &unused));
+    if (self->free) {
+      log_s = (self->squared ? 0.5 : 1) * log(base_positive(theta[base->d + i], &unused));
     } else {
-      log_s = log(self->own.scale[i]);
+      log_s = log(self->scale[i]);
     }
-    prep[3 * i] = self->own.free ? theta[i] : self->own.loc[i];
+    prep[3 * i] = self->free ? theta[i] : self->loc[i];
     prep[3 * i + 1] = exp(-log_s);
     prep[3 * i + 2] = -log_s - HALF_LOG_2PI;
   }
 }
 
 static void normal_prepare_vjp(const bj_base *base, const real *theta, const real *prep, real *gprep, real *gtheta) {
-  const normal *self = base->self;
+  const loc_scale *self = base->self;
   (void)prep;
   if (base->net) return;
-  for (int i = 0; i < base->d && self->own.free; i++) {
+  for (int i = 0; i < base->d && self->free; i++) {
     real log_derivative;
     base_positive(theta[base->d + i], &log_derivative);
     gtheta[i] += gprep[3 * i];
-    gtheta[base->d + i] += gprep[3 * i + 1] * (self->own.squared ? 0.5 : 1) * log_derivative;
+    gtheta[base->d + i] += gprep[3 * i + 1] * (self->squared ? 0.5 : 1) * log_derivative;
   }
 }
 
 static void normal_prepare_rows(const bj_base *base, int nb, const real *raw, real *prep) {
-  const int variance = ((const normal *)base->self)->own.squared;
+  const int variance = ((const loc_scale *)base->self)->squared;
   loc_scale_prepare_rows(base, nb, raw, prep);
   for (long i = 0; i < (long)nb * base->d; i++) {
     FOR_ROWS(r) {
@@ -108,7 +104,7 @@ static void normal_prepare_rows_vjp(const bj_base *base, int nb, const real *raw
                                     real *graw) {
   const long d = base->d;
   loc_scale_prepare_rows_vjp(base, nb, raw, prep, gprep, graw);
-  for (int b = 0; b < nb && ((const normal *)base->self)->own.squared; b++) {
+  for (int b = 0; b < nb && ((const loc_scale *)base->self)->squared; b++) {
     real *g = graw + (2 * b + 1) * d * BJ_BLOCK;
     for (long i = 0; i < d * BJ_BLOCK; i += BJ_LANES) vstore(g + i, 0.5 * vload(g + i));
   }
@@ -131,25 +127,25 @@ static void normal_draw(const bj_base *base, const bj_base_pass *pass, uint64_t 
 }
 
 static void normal_describe(const bj_base *base, bj_describe *out) {
-  const normal *self = base->self;
-  if (!self->own.free) return;
+  const loc_scale *self = base->self;
+  if (!self->free) return;
   describe_slot(out, "mean", 1, base->d, 0);
-  describe_slot(out, self->own.squared ? "variance" : "scale", 1, base->d, 0);
+  describe_slot(out, self->squared ? "variance" : "scale", 1, base->d, 0);
 }
 
 /* The tutorial's variance is softplus of U(0, 1) where it would be 1, but that of a net starts at 1. */
 static void normal_init(const bj_base *base, real *theta, bj_rng *rng) {
-  const normal *self = base->self;
-  if (!self->own.free) return;
-  loc_scale_start(&self->own, base->d, theta);
-  for (int i = 0; i < base->d && self->own.squared; i++) {
-    if (self->own.scale[i] == 1) theta[base->d + i] = rng_uniform(rng);
+  const loc_scale *self = base->self;
+  if (!self->free) return;
+  loc_scale_start(self, base->d, theta);
+  for (int i = 0; i < base->d && self->squared; i++) {
+    if (self->scale[i] == 1) theta[base->d + i] = rng_uniform(rng);
   }
 }
 
 static bj_status normal_build(bj_base *base, const bj_spec *spec, bj_build *build) {
-  normal *self = base->self = build_alloc(build, sizeof(normal));
-  self->own.squared = spec_choice(build, spec, "parameter", "scale", "variance", NULL);
+  loc_scale *self = base->self = build_alloc(build, sizeof(loc_scale));
+  self->squared = spec_choice(build, spec, "parameter", "scale", "variance", NULL);
   base->n_prep = 3 * base->d;
   return loc_scale_finish(base, spec, spec_bool(build, spec, "trainable"), build);
 }

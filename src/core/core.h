@@ -79,12 +79,13 @@ typedef struct {
 
 /* ---- specifications ---------------------------------------------------------------------------------------------- */
 
-/* A matrix, column-major, or with columns < 0 a vector. */
+/* A matrix, column-major, or with columns < 0 a vector: what is read, or else where a result goes. */
 typedef struct {
   const char *name;
   long n;
   int columns;
-  real *at;
+  const real *from;
+  real *to;
 } bj_array;
 
 /* A function of the host, for nodes that the host evaluates: `what` of the constructor `owner`. It is called on the

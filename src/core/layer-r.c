@@ -17,9 +17,9 @@ typedef struct {
   const double *start;
 } r_layer;
 
-/* Column-major, of the rows of a chunk; theta and gtheta of all. */
+/* Column-major, of the rows of a chunk; gtheta of all. */
 typedef struct {
-  real *x, *y, *logdet, *condition, *gy, *gl, *gx, *gcondition, *theta, *gtheta;
+  real *x, *y, *logdet, *condition, *gy, *gx, *gcondition, *gtheta;
 } layer_r_space;
 
 static layer_r_space layer_r_carve(const bj_layer *layer, carver *cache, carver *work) {
@@ -30,19 +30,17 @@ static layer_r_space layer_r_carve(const bj_layer *layer, carver *cache, carver 
       .logdet = carve_rows(work, 1),
       .condition = carve_rows(work, layer->n_condition),
       .gy = carve_rows(work, layer->d),
-      .gl = carve_rows(work, 1),
       .gx = carve_rows(work, layer->d),
       .gcondition = carve_rows(work, layer->n_condition),
-      .theta = carve(work, layer->n_param),
       .gtheta = carve(work, layer->n_param),
   };
 }
 
-/* What every function is given, x apart. */
+/* With x and conditions in columns, which every function is given. */
 static layer_r_space layer_r_begin(const bj_layer *layer, const bj_pass *pass) {
   const layer_r_space at = CARVE(layer_r_carve, layer, pass);
+  rows_to_columns(pass->nb, layer->d, pass->x, at.x);
   if (layer->n_condition > 0) rows_to_columns(pass->nb, layer->n_condition, pass->condition, at.condition);
-  for (long i = 0; i < layer->n_param; i++) at.theta[i] = pass->theta[i];
   return at;
 }
 
@@ -50,10 +48,10 @@ static bj_status layer_r_map(const bj_layer *layer, bj_pass *pass, const bj_func
   const layer_r_space at = layer_r_begin(layer, pass);
   const int d = layer->d;
   const long n = (long)pass->nb * BJ_BLOCK;
-  rows_to_columns(pass->nb, d, pass->x, at.x);
-  const bj_array in[] = {
-      {"x", n, d, at.x}, {"params", layer->n_param, -1, at.theta}, {"condition", n, layer->n_condition, at.condition}};
-  const bj_array out[] = {{"value", n, d, at.y}, {"logdet", n, -1, at.logdet}};
+  const bj_array in[] = {{"x", n, d, .from = at.x},
+                         {"params", layer->n_param, -1, .from = pass->theta},
+                         {"condition", n, layer->n_condition, .from = at.condition}};
+  const bj_array out[] = {{"value", n, d, .to = at.y}, {"logdet", n, -1, .to = at.logdet}};
   const bj_status status = map->call(map->function, "layer_r", what, 3, in, 2, out);
   if (status != BJ_OK) return status;
   columns_to_rows(pass->nb, d, at.y, pass->y);
@@ -74,16 +72,15 @@ static bj_status layer_r_forward_vjp(const bj_layer *layer, bj_pass *pass) {
   const layer_r_space at = layer_r_begin(layer, pass);
   const int d = layer->d, n_condition = layer->n_condition;
   const long n = (long)pass->nb * BJ_BLOCK;
-  rows_to_columns(pass->nb, d, pass->x, at.x);
   rows_to_columns(pass->nb, d, pass->gy, at.gy);
-  for (long i = 0; i < n; i++) at.gl[i] = pass->gl[i];
-  const bj_array in[] = {{"x", n, d, at.x},
-                         {"g_value", n, d, at.gy},
-                         {"g_logdet", n, -1, at.gl},
-                         {"params", layer->n_param, -1, at.theta},
-                         {"condition", n, n_condition, at.condition}};
-  const bj_array out[] = {
-      {"x", n, d, at.gx}, {"params", layer->n_param, -1, at.gtheta}, {"condition", n, n_condition, at.gcondition}};
+  const bj_array in[] = {{"x", n, d, .from = at.x},
+                         {"g_value", n, d, .from = at.gy},
+                         {"g_logdet", n, -1, .from = pass->gl},
+                         {"params", layer->n_param, -1, .from = pass->theta},
+                         {"condition", n, n_condition, .from = at.condition}};
+  const bj_array out[] = {{"x", n, d, .to = at.gx},
+                          {"params", layer->n_param, -1, .to = at.gtheta},
+                          {"condition", n, n_condition, .to = at.gcondition}};
   const bj_function *vjp = self->vjp ? self->vjp : self->forward;
   const bj_status status = vjp->call(vjp->function, "layer_r", self->vjp ? "vjp" : "differences", 5, in, 3, out);
   if (status != BJ_OK) return status;

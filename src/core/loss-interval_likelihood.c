@@ -20,6 +20,7 @@
 
 typedef struct {
   real sign;
+  int by_tails; /* the base's parameters have their gradient by its tails */
 } interval_likelihood;
 
 enum { LOWER, UPPER, FROM, TO, N_POINT };
@@ -33,13 +34,23 @@ typedef struct {
 /* Of this much the difference of two tails, in parts of the larger one, has no digits. */
 #define INTERVAL_NARROW BY_REAL(1e-9, 1e-4f)
 
+/* The two tails whose difference is F(high) - F(low), in logs: of F, or `by_above` of 1 - F. */
+typedef struct {
+  int by_above;
+  real large, small;
+} interval_tails;
+
+static interval_tails interval_tails_of(const interval_row *at, int low, int high) {
+  if (at->above[low] < at->below[high]) return (interval_tails){1, at->above[low], at->above[high]};
+  return (interval_tails){0, at->below[high], at->below[low]};
+}
+
 /* log(F(high) - F(low)), and whether that is too narrow to have digits. */
 static real interval_log_probability(const interval_row *at, int low, int high, int *narrow) {
-  const int by_above = at->above[low] < at->below[high];
-  const real large = by_above ? at->above[low] : at->below[high], small = by_above ? at->above[high] : at->below[low];
-  const real share = -expm1(small - large); /* 1 - small / large */
+  const interval_tails tails = interval_tails_of(at, low, high);
+  const real share = -expm1(tails.small - tails.large); /* 1 - small / large */
   *narrow = !(share > INTERVAL_NARROW);
-  return large + log(share);
+  return tails.large + log(share);
 }
 
 /* Whether a row has this point: where l = u one is enough. */
@@ -89,10 +100,9 @@ static void interval_read(const interval_likelihood *self, const flow_params *pa
 
 /* Of log(F(high) - F(low)), with the cotangent g. */
 static void interval_tails_vjp(interval_row *at, int low, int high, real g) {
-  const int by_above = at->above[low] < at->below[high];
-  const real large = by_above ? at->above[low] : at->below[high], small = by_above ? at->above[high] : at->below[low];
-  const real ratio = exp(small - large), g_large = g / (1 - ratio), g_small = -g_large * ratio;
-  if (by_above) {
+  const interval_tails tails = interval_tails_of(at, low, high);
+  const real ratio = exp(tails.small - tails.large), g_large = g / (1 - ratio), g_small = -g_large * ratio;
+  if (tails.by_above) {
     at->gabove[low] += g_large;
     at->gabove[high] += g_small;
   } else {
@@ -121,7 +131,7 @@ static real interval_loss(const interval_likelihood *self, interval_row *at, rea
         const real by_log = factor * weight * self->sign;
         if (interval_has(at, high)) gz[high] += by_log * exp(at->log_g[high] - log_p);
         if (interval_has(at, low)) gz[low] -= by_log * exp(at->log_g[low] - log_p);
-        interval_tails_vjp(at, low, high, factor * weight);
+        if (self->by_tails) interval_tails_vjp(at, low, high, factor * weight);
       }
     }
     loss += factor * log_p;
@@ -137,7 +147,7 @@ static void interval_base_vjp(const interval_likelihood *self, const flow_params
   bj_base_pass pass = chunk_base_pass(params, space, nb, BJ_INVERSE);
   int any = 0;
   if (base->n_param == 0) return;
-  if (base->kind->log_tails_vjp) {
+  if (self->by_tails) {
     real *below = space->tails, *above = below + n;
     for (int i = 0; i < n; i++) {
       const int has = interval_has(rows + i, which);
@@ -207,7 +217,8 @@ static bj_status interval_build(bj_loss *loss, const bj_spec *spec, const bj_flo
   loss->n_end = FLOW_ENDS;
   if (flow->d != 1) return spec_error(build, "intervals are of one coordinate");
   const bj_base *base = flow->base;
-  if (!base->kind->log_tails || (base->n_param > 0 && !base->kind->draw_vjp && !base->kind->log_tails_vjp)) {
+  self->by_tails = base->n_param > 0 && base->kind->log_tails_vjp != NULL;
+  if (!base->kind->log_tails || (base->n_param > 0 && !base->kind->draw_vjp && !self->by_tails)) {
     return spec_error(build,
                       "intervals need a base that has a distribution function, with its gradient by all parameters");
   }

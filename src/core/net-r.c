@@ -17,9 +17,9 @@ typedef struct {
   const real *offset; /* added to what forward gives, or NULL */
 } r_net;
 
-/* Column-major, of the rows of a chunk; theta and gtheta of all. */
+/* Column-major, of the rows of a chunk; gtheta of all. */
 typedef struct {
-  real *x, *y, *gy, *gx, *theta, *gtheta;
+  real *x, *y, *gy, *gx, *gtheta;
 } net_r_space;
 
 static net_r_space net_r_carve(const bj_net *net, carver *cache, carver *work) {
@@ -29,7 +29,6 @@ static net_r_space net_r_carve(const bj_net *net, carver *cache, carver *work) {
       .y = carve_rows(work, net->n_out),
       .gy = carve_rows(work, net->n_out),
       .gx = carve_rows(work, net->n_in),
-      .theta = carve(work, net->n_param),
       .gtheta = carve(work, net->n_param),
   };
 }
@@ -37,7 +36,6 @@ static net_r_space net_r_carve(const bj_net *net, carver *cache, carver *work) {
 static net_r_space net_r_begin(const bj_net *net, const bj_net_pass *pass) {
   const net_r_space at = CARVE(net_r_carve, net, pass);
   rows_to_columns(pass->nb, net->n_in, pass->x, at.x);
-  for (long i = 0; i < net->n_param; i++) at.theta[i] = pass->theta[i];
   return at;
 }
 
@@ -45,8 +43,8 @@ static void net_r_forward(const bj_net *net, const bj_net_pass *pass) {
   const r_net *self = net->self;
   const net_r_space at = net_r_begin(net, pass);
   const long n = (long)pass->nb * BJ_BLOCK;
-  const bj_array in[] = {{"x", n, net->n_in, at.x}, {"params", net->n_param, -1, at.theta}};
-  const bj_array out[] = {{"value", n, net->n_out, at.y}};
+  const bj_array in[] = {{"x", n, net->n_in, .from = at.x}, {"params", net->n_param, -1, .from = pass->theta}};
+  const bj_array out[] = {{"value", n, net->n_out, .to = at.y}};
   if (self->forward->call(self->forward->function, "net_r", "forward", 2, in, 1, out) != BJ_OK) {
     for (long i = 0; i < n * net->n_out; i++) at.y[i] = NAN;
   }
@@ -60,9 +58,10 @@ static void net_r_vjp(const bj_net *net, const bj_net_pass *pass) {
   const net_r_space at = net_r_begin(net, pass);
   const long n = (long)pass->nb * BJ_BLOCK;
   rows_to_columns(pass->nb, net->n_out, pass->gy, at.gy);
-  const bj_array in[] = {
-      {"x", n, net->n_in, at.x}, {"g_value", n, net->n_out, at.gy}, {"params", net->n_param, -1, at.theta}};
-  const bj_array out[] = {{"x", n, net->n_in, at.gx}, {"params", net->n_param, -1, at.gtheta}};
+  const bj_array in[] = {{"x", n, net->n_in, .from = at.x},
+                         {"g_value", n, net->n_out, .from = at.gy},
+                         {"params", net->n_param, -1, .from = pass->theta}};
+  const bj_array out[] = {{"x", n, net->n_in, .to = at.gx}, {"params", net->n_param, -1, .to = at.gtheta}};
   if (vjp->call(vjp->function, "net_r", self->vjp ? "vjp" : "differences", 3, in, 2, out) != BJ_OK) {
     for (long i = 0; i < n * net->n_in; i++) at.gx[i] = NAN;
     for (long i = 0; i < net->n_param; i++) at.gtheta[i] = NAN;
@@ -88,7 +87,8 @@ static bj_status net_r_build(bj_net *net, const bj_spec *spec, const bj_net_requ
   const bj_function *size = spec_function(build, spec, "size");
   if (build->status != BJ_OK) return build->status;
   real n_in = net->n_in, n_out = net->n_out, n = 0;
-  const bj_array in[] = {{"n_in", 1, -1, &n_in}, {"n_out", 1, -1, &n_out}}, out[] = {{"size", 1, -1, &n}};
+  const bj_array in[] = {{"n_in", 1, -1, .from = &n_in}, {"n_out", 1, -1, .from = &n_out}};
+  const bj_array out[] = {{"size", 1, -1, .to = &n}};
   size->call(size->function, "net_r", "size", 2, in, 1, out);
   if (!(n >= 0 && n <= SIZE_MOST && n == floor(n))) {
     return spec_error(build, "`size` of net_r() must give a whole number from 0 to %ld, not %g", SIZE_MOST, (double)n);
