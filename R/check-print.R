@@ -70,7 +70,7 @@ noticed_text <- function(x) {
 #' @return `plot()`: the check, invisibly.
 #' @export
 plot.bijectr_check <- function(x, what = c("places", "density", "tails"), ...) {
-  draw_picture(make_picture(x, what, ...))
+  draw_picture(picture_of(x, what, ...))
 }
 
 #' @exportS3Method

@@ -207,7 +207,7 @@ print.bijectr_comparison <- function(x, digits = 3, ...) {
 #' @rdname compare_flows
 #' @return `plot()`: the comparison, invisibly; a picture of the differences to the best, with two standard errors.
 #' @export
-plot.bijectr_comparison <- function(x, ...) draw_picture(make_picture(x, ...))
+plot.bijectr_comparison <- function(x, ...) draw_picture(picture_of(x, ...))
 
 #' @exportS3Method
 make_picture.bijectr_comparison <- function(x, ..., envir) {

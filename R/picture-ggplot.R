@@ -4,7 +4,7 @@
 #' @rdname plot.bijectr_flow
 #' @param object As `x`.
 #' @exportS3Method ggplot2::autoplot
-autoplot.bijectr_flow <- function(object, ...) ggplot_picture(make_picture(object, envir = parent.frame(), ...))
+autoplot.bijectr_flow <- function(object, ...) ggplot_picture(picture_of(object, envir = parent.frame(), ...))
 
 #' @rdname plot.bijectr_table
 #' @param object As `x`.
@@ -197,18 +197,24 @@ gg_layer <- function(geom, item, data, mapping, ...) {
   do.call(geom, c(list(mapping, data), set, list(...)))
 }
 
+# Rows of data, and the facet that they are in, see panel_place().
+in_facet <- function(place, ...) {
+  data <- data.frame(...)
+  data[names(place)] <- place
+  data
+}
+
 # The layers of an item.
 gg_item <- function(item, panel, place) UseMethod("gg_item")
 
 #' @exportS3Method
 gg_item.bijectr_item_points <- function(item, panel, place) {
-  data <- data.frame(x = as.double(item$x), y = as.double(item$y))
+  data <- in_facet(place, x = as.double(item$x), y = as.double(item$y))
   data$.value <- if (!is.null(item$value)) rank(item$value, ties.method = "first")
   within <- function(v, limits) !is.na(v) & v >= limits[1] & v <= limits[2]
   # facets would make room for points beyond
   if (length(place)) data <- data[within(data$x, panel$xlim) & within(data$y, panel$ylim), , drop = FALSE]
   if (!nrow(data)) return(NULL)
-  data[names(place)] <- place
   shape <- if (item$pch[1] == 20) 16 else item$pch[1]
   size <- 2.5 * item$cex
   if (!is.null(item$value)) {
@@ -223,8 +229,7 @@ gg_item.bijectr_item_points <- function(item, panel, place) {
 
 #' @exportS3Method
 gg_item.bijectr_item_lines <- function(item, panel, place) {
-  data <- data.frame(x = item$x, y = item$y)
-  data[names(place)] <- place
+  data <- in_facet(place, x = item$x, y = item$y)
   geom <- if (item$steps) ggplot2::geom_step else ggplot2::geom_path
   gg_layer(geom, item, data, ggplot2::aes(.data$x, .data$y),
     linewidth = item$lwd / 2.2, linetype = item$lty, na.rm = TRUE
@@ -233,8 +238,7 @@ gg_item.bijectr_item_lines <- function(item, panel, place) {
 
 #' @exportS3Method
 gg_item.bijectr_item_bars <- function(item, panel, place) {
-  data <- data.frame(left = item$left, right = item$right, bottom = item$bottom, top = item$top)
-  data[names(place)] <- place
+  data <- in_facet(place, left = item$left, right = item$right, bottom = item$bottom, top = item$top)
   border <- if (is.na(item$border)) NA else item$border
   gg_layer(ggplot2::geom_rect, item, data, ggplot2::aes(
     xmin = .data$left, xmax = .data$right, ymin = .data$bottom, ymax = .data$top
@@ -243,15 +247,13 @@ gg_item.bijectr_item_bars <- function(item, panel, place) {
 
 #' @exportS3Method
 gg_item.bijectr_item_band <- function(item, panel, place) {
-  data <- data.frame(x = item$x, low = item$low, high = item$high)
-  data[names(place)] <- place
+  data <- in_facet(place, x = item$x, low = item$low, high = item$high)
   gg_layer(ggplot2::geom_ribbon, item, data, ggplot2::aes(.data$x, ymin = .data$low, ymax = .data$high))
 }
 
 #' @exportS3Method
 gg_item.bijectr_item_rule <- function(item, panel, place) {
-  data <- data.frame(h = item$h %||% NA_real_, v = item$v %||% NA_real_)
-  data[names(place)] <- place
+  data <- in_facet(place, h = item$h %||% NA_real_, v = item$v %||% NA_real_)
   layer <- if (!is.null(item$h)) {
     list(ggplot2::geom_hline, ggplot2::aes(yintercept = .data$h))
   } else if (!is.null(item$v)) {
@@ -267,10 +269,9 @@ gg_item.bijectr_item_rule <- function(item, panel, place) {
 #' @exportS3Method
 gg_item.bijectr_item_map <- function(item, panel, place) {
   map <- item$surface(panel$xlim, panel$ylim)
-  data <- expand.grid(x = map$x, y = map$y)
   density <- drawable_density(map$density)
-  data$density <- as.vector(if (item$legend) density else density / max(density)) # panels share their colours
-  data[names(place)] <- place
+  if (!item$legend) density <- density / max(density) # panels share their colours
+  data <- in_facet(place, expand.grid(x = map$x, y = map$y), density = as.vector(density))
   lines <- if (length(item$levels)) {
     ggplot2::geom_contour(
       ggplot2::aes(.data$x, .data$y, z = .data$density), data, breaks = unname(item$levels), colour = item$line,

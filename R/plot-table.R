@@ -30,7 +30,7 @@
 #' @export
 plot.bijectr_table <- function(x, type = c("density", "samples", "pairs", "fan", "check"), n = 2000, data = NULL,
                                condition = NULL, coordinates = NULL, main = NULL, ...) {
-  draw_picture(make_picture(x, type,
+  draw_picture(picture_of(x, type,
     n = n, data = data, condition = condition, coordinates = coordinates, main = main, ..., envir = parent.frame()
   ))
 }
@@ -50,7 +50,7 @@ make_picture.bijectr_table <- function(x, type = "density", n = 2000, data = NUL
 #' @export
 plot.bijectr_part <- function(x, type = c("density", "samples", "pairs", "survival"), n = 2000, data = NULL,
                               coordinates = NULL, main = NULL, ..., add = FALSE) {
-  picture <- make_picture(x, type, n = n, data = data, coordinates = coordinates, main = main, ...)
+  picture <- picture_of(x, type, n = n, data = data, coordinates = coordinates, main = main, ...)
   invisible(extrapolation_once(draw_picture(picture, check_flag(add, "add"))))
 }
 

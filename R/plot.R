@@ -45,7 +45,8 @@
 #' @param col The color of curves and draws.
 #' @param levels Shares of the distribution, between 0 and 1, around which density maps have lines.
 #' @param add Draw into the plot that is there: curves, points, and of density maps the lines.
-#' @param ... For `"check"`: `data`, `condition` and `main`; for `"fan"`: `over`, `at`, `data`, `main`, `xlim`, `ylim`,
+#' @param ... `lwd` and `lty`, widths and types of lines, `pch` and `cex`, signs and sizes of points, as in
+#'   [graphics::par()], in place of those that the picture has. For `"check"`: `data`, `condition` and `main`; for `"fan"`: `over`, `at`, `data`, `main`, `xlim`, `ylim`,
 #'   `xlab`, `ylab` and `col`; for `"loss"`: `main`, `xlim`, `ylim`, `xlab`, `ylab` and `col`. Of `autoplot()`: what
 #'   `plot()` takes, but for `add`.
 #' @return `plot()`: what is shown, invisibly. `"density"`: a data frame of `x` and `density`, or a list `x`, `y`,
@@ -79,7 +80,7 @@ plot.bijectr_flow <- function(x, type = c("density", "samples", "pairs", "layers
                               ylim = NULL, asp = NULL, colors = NULL, main = NULL, xlab = NULL, ylab = NULL, col = NULL,
                               levels = c(0.5, 0.8, 0.95), add = FALSE, ...) {
   add <- check_flag(add, "add")
-  invisible(extrapolation_once(draw_picture(make_picture(x, type,
+  invisible(extrapolation_once(draw_picture(picture_of(x, type,
     data = data, condition = condition, newdata = newdata, n = n, coordinates = coordinates, grid = grid, xlim = xlim,
     ylim = ylim, asp = asp, colors = colors, main = main, xlab = xlab, ylab = ylab, col = col, levels = levels, ...
   ), add)))
@@ -91,7 +92,16 @@ plot.bijectr_fit <- function(x, type = c("density", "samples", "pairs", "layers"
                              ..., add = FALSE) {
   add <- check_flag(add, "add")
   envir <- parent.frame()
-  invisible(extrapolation_once(draw_picture(make_picture(x, type, ..., envir = envir), add)))
+  invisible(extrapolation_once(draw_picture(picture_of(x, type, ..., envir = envir), add)))
+}
+
+# The picture of make_picture(), with what the user wants in place of what it would have.
+picture_of <- function(x, ..., envir = NULL, lwd = NULL, lty = NULL, pch = NULL, cex = NULL) {
+  style <- list(
+    lwd = check_number(lwd, "lwd", above = 0, below = Inf, null = TRUE), lty = check_line_type(lty),
+    pch = check_sign(pch), cex = check_number(cex, "cex", above = 0, below = Inf, null = TRUE)
+  )
+  restyle(make_picture(x, ..., envir = envir), Filter(Negate(is.null), style))
 }
 
 # The picture of an object, see picture.R. `envir`: where the data that the call of a fit names are looked for.

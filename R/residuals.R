@@ -19,7 +19,7 @@
 #' @return `residuals()`: of one coordinate a vector with one residual a row, which are draws of a standard normal
 #'   distribution where the fit is right; of several a matrix of the points on the base side, which a stack has not.
 #'   `fitted()`: means of the response at the rows, as [predict()] with `type = "response"`. Both are `NA` for rows
-#'   with missing values. `deviance()`: a number, -2 times the log likelihood of rows held out where there is one, else
+#'   with missing values, and for those that `na.action = na.exclude` left out. `deviance()`: a number, -2 times the log likelihood of rows held out where there is one, else
 #'   of all rows; there is no saturated model to compare with.
 #' @details Residuals of whole numbers, ordered levels, columns of which many rows have one value, and censored times
 #'   are random, governed by [set.seed()]: a row has a range of probabilities, in which a place is drawn. Rows with
@@ -46,7 +46,7 @@ residuals.bijectr_fit <- function(object, data = NULL, condition = NULL, ...) {
   rows <- rows_of_call(object, data, condition, parent.frame())
   if (object$d > 1) {
     check_one_flow(object, "{.fn residuals} of several coordinates")
-    return(latent_points(object, rows$data, rows$condition))
+    return(with_excluded(latent_points(object, rows$data, rows$condition), rows))
   }
   check_order(object)
   at <- take_in(object, rows$data, "data", rows$condition, gaps = TRUE)
@@ -54,7 +54,7 @@ residuals.bijectr_fit <- function(object, data = NULL, condition = NULL, ...) {
   u <- ends$low + stats::runif(at$n) * (ends$high - ends$low)
   exact <- ends$low == ends$high
   value <- as.double(ifelse(exact, ends$normal, stats::qnorm(u)))
-  put_back(value, at)
+  with_excluded(put_back(value, at), rows)
 }
 
 #' @rdname residuals.bijectr_fit
@@ -63,8 +63,8 @@ fitted.bijectr_fit <- function(object, data = NULL, condition = NULL, ...) {
   check_unused(...)
   check_object(object)
   rows <- rows_of_call(object, data, condition, parent.frame())
-  if (object$d_condition == 0) return(flow_response(object, rows$data, NULL))
-  flow_response(object, given_of_rows(object, rows), NULL)
+  given <- if (object$d_condition == 0) rows$data else given_of_rows(object, rows)
+  with_excluded(flow_response(object, given, NULL), rows)
 }
 
 # Of the rows of rows_of_call() what the fit is given.
@@ -82,7 +82,16 @@ deviance.bijectr_fit <- function(object, ...) {
   -2 * value
 }
 
-# The data and conditions of the call of a fit, where they are not given.
+# What rows_of_call() gave values for, with NA at those that `na.action = na.exclude` had left out.
+with_excluded <- function(value, rows) {
+  if (is.null(rows$excluded)) return(value)
+  error <- attr(value, "error")
+  value <- stats::naresid(rows$excluded, value)
+  if (!is.null(error)) attr(value, "error") <- stats::naresid(rows$excluded, error)
+  value
+}
+
+# The data and conditions of the call of a fit, where they are not given; and which rows na.exclude() left out of them.
 rows_of_call <- function(fit, data, condition, envir) {
   if (is.null(fit$nobs)) stop_arg("This fit was not made from data: it has no rows.")
   if (!is.null(data)) return(list(data = data, condition = condition))
@@ -90,6 +99,7 @@ rows_of_call <- function(fit, data, condition, envir) {
     parts <- parts_again(fit, NULL, NULL, envir)
     data <- formula_data(call_value(fit, "data", envir))
     rows <- list(data = if (is.null(parts$kept)) data else data[parts$kept, , drop = FALSE], condition = NULL)
+    if (inherits(fit$na.action, "exclude")) rows$excluded <- fit$na.action
   } else {
     data <- call_value(fit, "data", envir)
     if (is.null(data)) stop_arg("{.arg data} must be given: the call of the fit names none.")

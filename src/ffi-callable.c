@@ -38,8 +38,7 @@ static int api_version(void) { return BIJECTR_API_VERSION; }
 
 /* R checks the flow and gives list(flow, standard, pull, threads, poll). */
 static SEXP new_handle(SEXP flow) {
-  SEXP name = PROTECT(Rf_mkString("bijectr")), look = PROTECT(Rf_lang2(Rf_install("getNamespace"), name));
-  SEXP space = PROTECT(Rf_eval(look, R_BaseEnv));
+  SEXP space = PROTECT(ffi_namespace());
   SEXP quoted = PROTECT(Rf_lang2(Rf_install("quote"), flow)); /* which may be a call itself */
   SEXP call = PROTECT(Rf_lang2(Rf_install("callable_parts"), quoted)), parts = PROTECT(Rf_eval(call, space));
   SEXP kept = PROTECT(Rf_cons(parts, R_NilValue));
@@ -55,7 +54,7 @@ static SEXP new_handle(SEXP flow) {
   data->threads = ffi_list_get(parts, "threads");
   data->poll = ffi_list_get(parts, "poll");
   SEXP handle = R_MakeExternalPtr(data, handle_tag(), kept);
-  UNPROTECT(7);
+  UNPROTECT(5);
   return handle;
 }
 
@@ -87,15 +86,11 @@ static bj_rows condition_rows(const handle_data *data, const double *condition, 
   return matrix_rows(z, n, columns);
 }
 
-static void run_map(const handle_data *data, bj_direction direction, const bj_map_job *job) {
-  const bj_workers workers = ffi_workers(data->threads, data->poll, data->built.hosted);
-  ffi_arena arena;
-  const bj_memory *workspace = ffi_workspace(ffi_memory(&arena));
-  bj_error error = {""};
-  const bj_status status =
-      data->built.core->flow_map(data->built.flow, data->theta, direction, job, workspace, &workers, &error);
-  ffi_workspace_end(workspace);
-  ffi_finish(&workers, status, &error);
+/* The flow of a handle with the memory of this call: what a call takes must not stay as long as the handle. */
+static ffi_built built_here(const handle_data *data, ffi_arena *arena) {
+  ffi_built built = data->built;
+  built.memory = ffi_memory(arena);
+  return built;
 }
 
 static int check_n(int n) {
@@ -117,7 +112,10 @@ static void evaluate(SEXP handle, int n, const double *x, const double *conditio
     job.grad_param = (double *)R_alloc((size_t)data->built.size.n_param + 1, sizeof(double));
     job.grad_x = gradient;
   }
-  run_map(data, BJ_INVERSE, &job);
+  ffi_arena arena;
+  const ffi_built built = built_here(data, &arena);
+  const bj_workers workers = ffi_workers(data->threads, data->poll, built.hosted);
+  ffi_map(&built, data->theta, BJ_INVERSE, &job, &workers);
   vmaxset(top);
 }
 
@@ -142,15 +140,12 @@ static void draw(SEXP handle, int n, const double *condition, double *x, double 
   const bj_rows given = condition_rows(data, condition, n);
   bj_draw_job base = {.n = n, .seed = draw_seed(), .z = z};
   if (data->built.size.n_given > 0) base.condition = given;
-  const bj_workers workers = ffi_workers(data->threads, data->poll, data->built.hosted);
   ffi_arena arena;
-  const bj_memory *workspace = ffi_workspace(ffi_memory(&arena));
-  const bj_error error = {""};
-  const bj_status status = data->built.core->flow_draw(data->built.flow, data->theta, &base, workspace, &workers);
-  ffi_workspace_end(workspace);
-  ffi_finish(&workers, status, &error);
+  const ffi_built built = built_here(data, &arena);
+  const bj_workers workers = ffi_workers(data->threads, data->poll, built.hosted);
+  ffi_draw(&built, data->theta, &base, &workers);
   const bj_map_job job = {.x = matrix_rows(z, n, d), .condition = given, .y = x, .log_density = density};
-  run_map(data, BJ_FORWARD, &job);
+  ffi_map(&built, data->theta, BJ_FORWARD, &job, &workers);
   vmaxset(top);
 }
 

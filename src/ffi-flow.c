@@ -142,15 +142,24 @@ static bj_map_job map_job(const ffi_built *built, SEXP x, SEXP condition) {
   return job;
 }
 
-static void run_map(const ffi_built *built, SEXP flow, int inverse, const bj_map_job *job, const bj_workers *workers) {
-  const double *theta = ffi_params(built, flow);
+void ffi_map(const ffi_built *built, const double *theta, bj_direction direction, const bj_map_job *job,
+             const bj_workers *workers) {
   const bj_memory *workspace = ffi_workspace(built->memory);
   bj_error error = {""};
-  const bj_status status =
-      built->core->flow_map(built->flow, theta, inverse ? BJ_INVERSE : BJ_FORWARD, job, workspace, workers, &error);
+  const bj_status status = built->core->flow_map(built->flow, theta, direction, job, workspace, workers, &error);
   ffi_workspace_end(workspace);
   ffi_finish(workers, status, &error);
 }
+
+void ffi_draw(const ffi_built *built, const double *theta, const bj_draw_job *job, const bj_workers *workers) {
+  const bj_memory *workspace = ffi_workspace(built->memory);
+  const bj_error error = {""};
+  const bj_status status = built->core->flow_draw(built->flow, theta, job, workspace, workers);
+  ffi_workspace_end(workspace);
+  ffi_finish(workers, status, &error);
+}
+
+static bj_direction direction_of(SEXP inverse) { return Rf_asLogical(inverse) ? BJ_INVERSE : BJ_FORWARD; }
 
 static double *new_vector(SEXP list, int i, R_xlen_t n) {
   SET_VECTOR_ELT(list, i, Rf_allocVector(REALSXP, n));
@@ -167,6 +176,7 @@ SEXP ffi_flow_map(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP want_val
   const char *names[] = {"value", "logdet", "log_density", ""};
   ffi_arena arena;
   const ffi_built built = ffi_build(flow, ffi_memory(&arena));
+  const double *theta = ffi_params(&built, flow);
   bj_map_job job = map_job(&built, x, condition);
   const int value = Rf_asLogical(want_value);
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
@@ -176,7 +186,7 @@ SEXP ffi_flow_map(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP want_val
   job.logdet = value ? logdet : NULL;
   job.log_density = new_vector(out, 2, job.x.n);
   const bj_workers workers = ffi_workers(threads, poll, built.hosted);
-  run_map(&built, flow, Rf_asLogical(inverse), &job, &workers);
+  ffi_map(&built, theta, direction_of(inverse), &job, &workers);
   UNPROTECT(1);
   return out;
 }
@@ -193,6 +203,7 @@ static bj_rows slice_of(const bj_rows *rows, int columns, long first, long n, co
 SEXP ffi_rows_without_density(SEXP flow, SEXP x, SEXP condition, SEXP weights, SEXP threads, SEXP poll) {
   ffi_arena arena;
   const ffi_built built = ffi_build(flow, ffi_memory(&arena));
+  const double *theta = ffi_params(&built, flow);
   const int d = built.size.d, n_condition = built.size.n_condition;
   const bj_map_job whole = map_job(&built, x, condition);
   const long n = whole.x.n;
@@ -209,7 +220,7 @@ SEXP ffi_rows_without_density(SEXP flow, SEXP x, SEXP condition, SEXP weights, S
     const long rows = n - first < SLICE ? n - first : SLICE;
     job.x = slice_of(&whole.x, d, first, rows, x_at);
     if (n_condition > 0) job.condition = slice_of(&whole.condition, n_condition, first, rows, x_at + d);
-    run_map(&built, flow, 1, &job, &workers);
+    ffi_map(&built, theta, BJ_INVERSE, &job, &workers);
     for (long i = 0; i < rows; i++) {
       if (isfinite(job.log_density[i]) || (weight && weight[first + i] == 0)) continue;
       if (found[0]++ > 0) continue;
@@ -236,6 +247,7 @@ SEXP ffi_flow_vjp(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP cotangen
   const char *names[] = {"value", "logdet", "log_density", "params", "x", "condition", "penalty", ""};
   ffi_arena arena;
   const ffi_built built = ffi_build(flow, ffi_memory(&arena));
+  const double *theta = ffi_params(&built, flow);
   const int d = built.size.d, n_condition = built.size.n_condition;
   bj_map_job job = map_job(&built, x, condition);
   const long n = job.x.n;
@@ -256,7 +268,7 @@ SEXP ffi_flow_vjp(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP cotangen
   job.seed = job.train ? (uint64_t)Rf_asReal(seed) : 0;
   job.cot_penalty = 1.0 / (double)n;
   const bj_workers workers = ffi_workers(threads, poll, built.hosted);
-  run_map(&built, flow, Rf_asLogical(inverse), &job, &workers);
+  ffi_map(&built, theta, direction_of(inverse), &job, &workers);
   UNPROTECT(1);
   return out;
 }
@@ -278,11 +290,7 @@ SEXP ffi_flow_draw(SEXP flow, SEXP n, SEXP condition, SEXP seed, SEXP threads, S
   SEXP z = PROTECT(Rf_allocMatrix(REALSXP, rows, built.size.d));
   const bj_draw_job job = {
       .n = rows, .condition = base_condition(&built, condition, rows), .seed = (uint64_t)Rf_asReal(seed), .z = REAL(z)};
-  const bj_error error = {""};
-  const bj_memory *workspace = ffi_workspace(built.memory);
-  const bj_status status = built.core->flow_draw(built.flow, theta, &job, workspace, &workers);
-  ffi_workspace_end(workspace);
-  ffi_finish(&workers, status, &error);
+  ffi_draw(&built, theta, &job, &workers);
   UNPROTECT(1);
   return z;
 }

@@ -76,12 +76,12 @@ static SEXP call_hosted(void *host) {
     INTEGER(VECTOR_ELT(shapes, i))[0] = (int)at->out[i].n;
     INTEGER(VECTOR_ELT(shapes, i))[1] = at->out[i].columns;
   }
-  SEXP name = PROTECT(Rf_mkString("bijectr")), space = PROTECT(R_FindNamespace(name));
+  SEXP space = PROTECT(ffi_namespace());
   SEXP hosted = PROTECT(Rf_findFun(Rf_install(at->by), space));
   SEXP owner = PROTECT(Rf_mkString(at->owner)), what = PROTECT(Rf_mkString(at->what));
   SEXP call = PROTECT(Rf_lang6(hosted, at->function, owner, what, given, shapes));
   SEXP value = Rf_eval(call, R_GlobalEnv);
-  UNPROTECT(8);
+  UNPROTECT(7);
   return value;
 }
 

@@ -173,6 +173,12 @@ void ffi_host_init(void) {
 #endif
 }
 
+SEXP ffi_namespace(void) {
+  SEXP name = PROTECT(Rf_mkString("bijectr")), space = R_FindNamespace(name);
+  UNPROTECT(1);
+  return space;
+}
+
 /* One call's threads, and what looks whether to stop it. */
 typedef struct {
   int n_thread;

@@ -141,8 +141,7 @@ void ffi_spec_check(SEXP list) {
 
 /* R's stop_core() makes the condition: it knows the user's call. */
 static NORET void raise(const char *message, const char *status) {
-  SEXP name = PROTECT(Rf_mkString("bijectr"));
-  SEXP space = PROTECT(R_FindNamespace(name));
+  SEXP space = PROTECT(ffi_namespace());
   SEXP words = PROTECT(Rf_mkString(message)), code = PROTECT(Rf_mkString(status));
   SEXP call = PROTECT(Rf_lang3(Rf_install("stop_core"), words, code));
   Rf_eval(call, space);

@@ -37,6 +37,7 @@ const bj_memory *ffi_memory(ffi_arena *arena);
 const bj_memory *ffi_workspace(const bj_memory *memory);
 void ffi_workspace_end(const bj_memory *memory);
 void ffi_host_init(void);
+SEXP ffi_namespace(void); /* of this package; to be protected */
 double ffi_clock(void);
 /* Workers for one call. `poll`, an R function without arguments or NULL, is called on this thread at most each 0.1 s:
  * where it gives TRUE, or raises a condition (an interrupt, an error), the core stops. ffi_finish() comes after the
@@ -66,6 +67,10 @@ typedef struct {
   int hosted; /* whether R evaluates parts of it: then on this thread alone */
 } ffi_built;
 ffi_built ffi_build(SEXP flow, const bj_memory *memory);
+/* Conditions of the core and of R's functions go on from here. */
+void ffi_map(const ffi_built *built, const double *theta, bj_direction direction, const bj_map_job *job,
+             const bj_workers *workers);
+void ffi_draw(const ffi_built *built, const double *theta, const bj_draw_job *job, const bj_workers *workers);
 
 /* ffi-table.c */
 bj_rows ffi_rows(SEXP x, int columns, const char *what);

@@ -178,3 +178,19 @@ test_that("maps of pairs are each of their own two coordinates", {
     expect_equal(mass, 1, tolerance = 0.15)
   }
 })
+
+test_that("lines and points have the widths, types, signs and sizes that are asked for", {
+  picture <- picture_of(one, "density", data = faithful["waiting"], lwd = 5, lty = "dashed")
+  line <- items(picture, "lines")[[1]]
+  expect_identical(line[c("lwd", "lty")], list(lwd = 5, lty = "dashed"))
+  picture <- picture_of(fit, "samples", data = faithful, pch = "x", cex = 2)
+  for (points in items(picture, "points")) expect_identical(points[c("pch", "cex")], list(pch = "x", cex = 2))
+  expect_s3_class(drawn(plot(given, "fan", data = sized, lwd = 3, pch = 3, cex = 0.5)), "data.frame")
+  if (requireNamespace("ggplot2", quietly = TRUE)) {
+    shown <- ggplot2::autoplot(fit, "samples", data = faithful, pch = "x", cex = 2)
+    expect_identical(unique(ggplot2::layer_data(shown, 1)$shape), "x")
+  }
+  expect_error(plot(one, lwd = "a"), "`lwd` must be one number", class = "bijectr_error_argument")
+  expect_error(plot(one, lty = "dashes"), "`lty` must be one whole number", class = "bijectr_error_argument")
+  expect_error(plot(one, pch = 99), "`pch` must be", class = "bijectr_error_argument")
+})

@@ -233,3 +233,16 @@ test_that("a conditional fit is simulated at the conditions of its data", {
   expect_error(simulate(given, 1, n = 5), "`condition` is missing", class = "bijectr_error_argument")
   expect_identical(nrow(simulate(given, 1, n = 5, condition = data.frame(waiting = 60))[[1]]), 5L)
 })
+
+test_that("na.exclude has NA at the rows that were left out, na.omit leaves them out", {
+  gap <- transform(line_rows(), y = replace(y, c(3, 7), NA))
+  gap$x[5] <- NA
+  fit <- fit_flow(y ~ x, data = gap, subset = 2:40, na.action = na.exclude, members = "normal")
+  used <- residuals(fit_flow(y ~ x, data = gap, subset = 2:40, na.action = na.omit, members = "normal"))
+  left_out <- c(2, 4, 6) # of the rows of the subset, as of lm()
+  expect_identical(which(is.na(residuals(fit))), as.integer(left_out))
+  expect_equal(residuals(fit)[-left_out], used, ignore_attr = TRUE)
+  expect_identical(which(is.na(fitted(fit))), as.integer(left_out))
+  expect_length(fitted(fit), 39)
+  expect_length(suppressWarnings(residuals(fit, data = gap)), nrow(gap)) # a value for each row that is given
+})
