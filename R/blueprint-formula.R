@@ -50,6 +50,7 @@ model_conditions <- function(condition, model, columns, name = "condition", envi
       i = meant(missing, names(condition), NEAR_COLUMN)
     ))
   }
+  condition <- in_units_of_fit(condition, model$codecs, name)
   terms <- model$terms
   environment(terms) <- envir
   frame <- tryCatch(
@@ -64,6 +65,15 @@ model_conditions <- function(condition, model, columns, name = "condition", envi
     }
   )
   conditions_from_frame(frame, terms, model, name)
+}
+
+# Dates, times and spans of time among the variables, as the fit had them: their numbers alone go into the matrix.
+in_units_of_fit <- function(condition, codecs, name) {
+  if (is.null(codecs)) return(condition)
+  variables <- names(codecs)
+  check_columns(unclass(condition)[variables], codecs, name)
+  condition[variables] <- Map(function(codec, x) decode(codec, encode(codec, x)), codecs, condition[variables])
+  condition
 }
 
 has_columns <- function(x, names) {

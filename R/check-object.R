@@ -42,7 +42,9 @@ stop_damaged <- function(field) stop_arg("This object cannot be used: its field 
 # What a fit by formula knows of its right side.
 is_model <- function(x) {
   is.null(x) || (is.list(x) && inherits(x[["terms"]], "terms") && is.character(x[["variables"]]) &&
-    (is.null(x[["levels"]]) || is.list(x[["levels"]])))
+    (is.null(x[["levels"]]) || is.list(x[["levels"]])) &&
+    (is.null(x[["codecs"]]) || is.list(x[["codecs"]]) && all(names(x[["codecs"]]) %in% x[["variables"]]) &&
+      all(vapply(x[["codecs"]], is_codec, NA))))
 }
 
 # What it knows of a left side that is computed from columns.

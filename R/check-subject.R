@@ -101,7 +101,7 @@ rows_of_fit <- function(fit, x, given, kept, observed = NULL) {
   before <- fit$digest
   other <- list(rows = kept, used = "given")
   if (is.null(before) || before$rows != length(kept)) return(other)
-  told <- told_by(x[kept, , drop = FALSE], observed_at(observed, kept))
+  told <- told_again(fit, x[kept, , drop = FALSE], observed_at(observed, kept))
   now <- data_digest(told, if (!is.null(given)) given[kept, , drop = FALSE], fit$formula)
   if (!identical(before$data, now$data)) return(other)
   held_out <- kept[fit$rows$validation]

@@ -13,7 +13,7 @@ closed_flow <- function(problem, base, raw, slope = NULL, inner = NULL) {
   flow
 }
 
-with_intercept <- function(given) cbind(1, given)
+with_intercept <- function(given) cbind(rep(1, nrow(given)), given)
 
 # Where closed forms work, list(data, center, scale, layer): columns behind their supports, and about what they are.
 line_behind <- function(problem, supports) {

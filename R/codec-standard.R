@@ -30,7 +30,7 @@ intact.bijectr_codec_standard <- function(codec) {
   is.numeric(numbers) && length(numbers) == 2 && all(is.finite(numbers)) && numbers[2] > 0 &&
     (is.null(range) || (is.numeric(range) && length(range) == 2 && all(is.finite(range)))) &&
     (is.null(codec[["pull"]]) || isTRUE(codec[["pull"]]) || isFALSE(codec[["pull"]])) &&
-    (is.null(of) || (inherits(of, "bijectr_codec") && intact(of)))
+    (is.null(of) || is_codec(of))
 }
 
 #' @export
@@ -99,8 +99,9 @@ warn_extrapolation <- function(condition, side) {
     beyond <- z < ends[1] | z > ends[2]
     if (!any(beyond, na.rm = TRUE)) next
     n <- sum(beyond, na.rm = TRUE)
-    seen <- format(decode(codec$of, codec$range), digits = 4, trim = TRUE)
     label <- if (is.null(side$names)) as.character(j) else side$names[j]
+    of <- codec$of %||% side$model$codecs[[label]] # where the variable is a column of the matrix
+    seen <- format(decode(of, codec$range), digits = 4, trim = TRUE)
     text <- c(text, cli::format_inline("{.field {label}} goes beyond {seen[1]} to {seen[2]} in {n} row{?s}."))
   }
   if (is.null(text)) return(invisible())

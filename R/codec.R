@@ -63,6 +63,9 @@ encode.bijectr_codec_number <- function(codec, x) as.double(x)
 #' @export
 decode.bijectr_codec_number <- function(codec, z) z
 
+# Whether it is one, whole.
+is_codec <- function(x) inherits(x, "bijectr_codec") && intact(x)
+
 is_number_codec <- function(codec) is.null(codec) || inherits(codec, "bijectr_codec_number")
 
 # ---- all columns -----------------------------------------------------------------------------------------------------

@@ -75,8 +75,8 @@ RESPONSE_NODES <- 399L # a lognormal mean of sigma 1 to 1e-6
 RESPONSE_DRAWS <- 2000L
 
 # Points whose weighted means are those of the distribution, list(x, weight, far): of each of `n` rows of conditions as
-# many points as there are weights, row after row; `far` says which are beyond the FAR_SHARE quantiles. Of one
-# coordinate they are quantiles, of several draws: see response.R.
+# many points, row after row, as `weight` has rows, which has a column for each of these; `far` says which are beyond
+# the FAR_SHARE quantiles. Of one coordinate they are quantiles, of several draws: see response.R.
 points_spread <- function(object, n, condition) UseMethod("points_spread")
 
 #' @export
@@ -85,8 +85,11 @@ points_spread.bijectr_flow <- function(object, n, condition) {
   spread_of_one(object, n, condition, RESPONSE_NODES)
 }
 
-# The same of what is no stack, of one coordinate, by so many nodes.
-spread_of_one <- function(object, n, condition, nodes) {
+# The same of what is no stack, of one coordinate, by so many nodes or about as many.
+spread_of_one <- function(object, n, condition, nodes) UseMethod("spread_of_one")
+
+#' @export
+spread_of_one.default <- function(object, n, condition, nodes) {
   rule <- quantile_rule(nodes)
   given <- if (!is.null(condition)) rows_at(condition, rep(seq_len(n), each = nodes))
   x <- if (!inherits(object, "bijectr_flow") || has_base_net(object)) { # no map, or no base that all rows share
@@ -101,7 +104,7 @@ spread_of_one <- function(object, n, condition, nodes) {
     of_base <- function(below) base_quantile(object, rule$p[rule$low == below], NULL, lower.tail = below)
     native_map(object, matrix(rep(c(of_base(TRUE), of_base(FALSE)), n)), given, inverse = FALSE)$value
   }
-  list(x = x, weight = rule$weight, far = rule$far)
+  list(x = x, weight = matrix(rule$weight, nodes, n), far = rule$far)
 }
 
 # How many points a row.
@@ -112,17 +115,20 @@ spread_size.bijectr_flow <- function(object) if (object$d == 1) RESPONSE_NODES e
 
 drawn_spread <- function(object, n, condition, m = RESPONSE_DRAWS) {
   given <- if (!is.null(condition)) rows_at(condition, rep(seq_len(n), each = m))
-  list(x = points_drawn(object, m * n, given), weight = rep(1 / m, m), far = rep(FALSE, m))
+  list(x = points_drawn(object, m * n, given), weight = matrix(1 / m, m, n), far = rep(FALSE, m))
 }
 
 FAR_SHARE <- 1e-3
+
+# From 0 to 1 by steps that are small at both ends.
+crowded <- function(u) u^3 * (10 - 15 * u + 6 * u^2)
 
 # Probabilities, of the lower tail where they are `low`, their weights, and which are far out. The upper half is counted
 # from above, where p is 1 to many digits.
 quantile_rule <- function(nodes) {
   u <- (seq_len(nodes) - 0.5) / nodes
   half <- u[u <= 0.5]
-  p <- half^3 * (10 - 15 * half + 6 * half^2)
+  p <- crowded(half)
   upper <- rev(p[half < 0.5])
   weight <- (u * (1 - u))^2
   list(

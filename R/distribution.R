@@ -80,7 +80,8 @@ rflow <- function(n, object, condition = NULL) {
 #' @param na.rm,... Not used.
 #' @return `quantile()`: as `qflow()` at `probs`, with names; for several rows of conditions a matrix, a row for each of
 #'   them and a column for each of `probs`, of plain numbers; `median()`: the quantile at 1/2, one for each row of
-#'   conditions. Of more than one coordinate both are an error: [summary()][summary.bijectr_fit()] shows quantiles of
+#'   conditions; `mean()`: as [predict()][predict.bijectr_flow()] with `type = "response"`. Of more than one coordinate
+#'   quantiles and medians are an error: [summary()][summary.bijectr_fit()] shows quantiles of
 #'   each column, and those of draws, `quantile(sample(fit, 1e5)[, 1])`, are to be had at any probability. Of a stack
 #'   with a support that was found, not given, the quantiles at 0 and 1 are infinite: it may be wrong, see [supports].
 #' @importFrom stats quantile median
@@ -116,6 +117,14 @@ median.bijectr_flow <- function(x, na.rm = FALSE, condition = NULL, ...) {
   check_object(x)
   check_has_quantiles(x)
   flow_quantile(x, rep(0.5, condition_rows(x, condition)), condition, "condition")
+}
+
+#' @rdname dflow
+#' @export
+mean.bijectr_flow <- function(x, condition = NULL, ...) {
+  check_unused(...)
+  check_object(x)
+  flow_response(x, NULL, condition)
 }
 
 check_has_quantiles <- function(flow) {

@@ -165,6 +165,8 @@ formula_parts <- function(formula, data, weights = NULL, subset = NULL, na_actio
     model <- list(terms = terms, levels = stats::.getXlevels(terms, right), variables = variables)
     check_levels(model$levels)
     model$codes <- coded_factors(terms, model$levels, layers)
+    units <- Filter(has_unit, stats::setNames(lapply(variables, value_of), variables))
+    model$codecs <- if (length(units)) lapply(units, codec_of)
     environment(model$terms) <- NULL
     attr(right, "terms") <- terms
     condition <- if (length(attr(terms, "term.labels"))) conditions_from_frame(right, terms, model, "data")

@@ -147,6 +147,36 @@ refuse_criterion <- function(name) {
   ))
 }
 
+#' @importFrom stats vcov confint anova sigma
+#' @export
+vcov.bijectr_fit <- function(object, ...) refuse_coefficients("Covariances of")
+
+#' @export
+confint.bijectr_fit <- function(object, ...) refuse_coefficients("Intervals of")
+
+refuse_coefficients <- function(what) {
+  stop_arg(c(
+    "{what} the parameters of a flow mean nothing: many sets of them are the same distribution.",
+    i = "{.code predict(fit, newdata, interval = 0.9)} has intervals of the response, {.fn sample} draws it."
+  ))
+}
+
+#' @export
+anova.bijectr_fit <- function(object, ...) {
+  stop_arg(c(
+    "Flows are not nested models: there is no analysis of deviance.",
+    i = "{.fn compare_flows} and {.fn flow_cv} compare fits by rows held out."
+  ))
+}
+
+#' @export
+sigma.bijectr_fit <- function(object, ...) {
+  stop_arg(c(
+    "A flow has no residual standard deviation: its spread may depend on everything that it is given.",
+    i = "{.code predict(fit, newdata, type = \"covariance\")} has variances."
+  ))
+}
+
 # One line.
 #' @export
 format.bijectr_flow <- function(x, ...) paste0("<", kind_words(x), "> ", format_coordinates(x))

@@ -160,5 +160,35 @@ points_quantile.bijectr_nearby <- function(object, p, condition, lower_tail, log
   ))
 }
 
+# Of the kernels, from left to right, the means of groups, small ones in both tails (s of response.R), each by Gauss and
+# Hermite's rule of three points; of the regression quantiles. Quantiles of the whole would have to be searched for.
+#' @export
+spread_of_one.bijectr_nearby <- function(object, n, condition, nodes) {
+  root <- object$root[1, 1]
+  middle <- drop(with_intercept(all_rows(condition)) %*% object$coefficient)
+  rule <- quantile_rule(nodes)
+  own <- root * stats::qt(rule$p, object$df)
+  own[!rule$low] <- -own[!rule$low]
+  within <- rep(c(-1, 0, 1) * sqrt(3) * object$width * root, nodes)
+  order <- order(object$residual[, 1])
+  kernel <- object$residual[order, 1]
+  steps <- crowded(seq(0, 1, length.out = nodes + 1))
+  of_groups <- rep(diff(steps), each = 3) * c(1, 4, 1) / 6
+  u <- matrix(0, 4 * nodes, n)
+  weight <- u
+  for_nearby(object, condition, n, function(i, near, regression) {
+    for (r in seq_along(i)) {
+      share <- near[r, order]
+      total <- cumsum(share)
+      ends <- stats::approx(c(0, total), c(0, cumsum(share * kernel)), steps * total[length(total)], ties = mean)
+      group <- diff(ends$y) / diff(ends$x)
+      group[is.nan(group)] <- 0 # no kernel is near
+      u[, i[r]] <<- middle[i[r]] + c(rep(group, each = 3) + within, own)
+      weight[, i[r]] <<- c((1 - regression[r]) * of_groups, regression[r] * rule$weight)
+    }
+  })
+  list(x = nearby_back(object, matrix(u)), weight = weight, far = c(rep(FALSE, 3 * nodes), rule$far))
+}
+
 #' @export
 coef.bijectr_nearby <- function(object, ...) object$params

@@ -26,6 +26,11 @@ observed_at <- function(observed, i) if (!is.null(observed)) lapply(observed, `[
 # By what rows of data are told from others.
 told_by <- function(data, observed) observed %||% data
 
+# The same of rows that were taken in again for a fit, in which whole numbers have no record yet.
+told_again <- function(fit, data, observed) {
+  told_by(data, if (is.null(observed) && is_whole(fit)) around_whole(column(data, 1)) else observed)
+}
+
 # ---- likelihoods -----------------------------------------------------------------------------------------------------
 
 # Log likelihoods of rows as a fit says them: log densities, of whole numbers log probabilities, and of rows with a

@@ -127,7 +127,9 @@ gg_scales <- function(panels, picture) {
   fills <- keyed_colors(items, "fill")
   maps <- Filter(function(item) inherits(item, "bijectr_item_map"), items)
   values <- Filter(function(item) !is.null(item$value), items)
-  manual <- function(scale, colors) if (length(colors)) scale(name = NULL, values = colors, breaks = names(colors))
+  manual <- function(scale, values) {
+    if (length(values)) scale(name = NULL, values = values, breaks = names(values), limits = names(values))
+  }
   one <- if (length(panels) == 1) panels[[1]]
   list(
     if (length(values)) {
@@ -135,6 +137,7 @@ gg_scales <- function(panels, picture) {
     } else {
       manual(ggplot2::scale_colour_manual, colors)
     },
+    manual(ggplot2::scale_linetype_manual, keyed_types(items)),
     if (length(maps)) {
       ggplot2::scale_fill_gradientn(
         name = "Density", colours = maps[[1]]$colors, guide = if (maps[[1]]$legend) "colourbar" else "none"
@@ -181,20 +184,31 @@ keyed_colors <- function(items, aesthetic) {
   stats::setNames(colors, vapply(keyed, `[[`, "", "key"))
 }
 
+# Types of lines of all keys that have colours of lines and points, so that one legend has both.
+keyed_types <- function(items) {
+  keyed <- keyed_items(Filter(function(item) gg_aesthetic(item) == "colour", items))
+  types <- vapply(keyed, function(item) as.character(item$lty %||% 1), "")
+  named <- types %in% LINE_TYPES
+  types[!named] <- LINE_TYPES[as.integer(types[!named]) + 1]
+  stats::setNames(types, vapply(keyed, `[[`, "", "key"))
+}
+
 gg_aesthetic <- function(item) if (inherits(item, c("bijectr_item_bars", "bijectr_item_band"))) "fill" else "colour"
 
-# What a layer maps and what it sets: the colour is mapped where the item has a key.
+# What a layer maps and what it sets: the colour, and the type of a line, are mapped where the item has a key.
 gg_layer <- function(geom, item, data, mapping, ...) {
   aesthetic <- gg_aesthetic(item)
   color <- if (aesthetic == "fill") item$fill else item$col
+  set <- list(...)
   if (!is.null(item$key)) {
     data$.key <- item$key
     mapping[[aesthetic]] <- rlang::quo(.data$.key)
-    set <- list()
+    if (!is.null(set$linetype)) mapping$linetype <- mapping[[aesthetic]]
+    set$linetype <- NULL
   } else {
-    set <- stats::setNames(list(color), aesthetic)
+    set[[aesthetic]] <- color
   }
-  do.call(geom, c(list(mapping, data), set, list(...)))
+  do.call(geom, c(list(mapping, data), set))
 }
 
 # Rows of data, and the facet that they are in, see panel_place().

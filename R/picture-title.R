@@ -51,3 +51,22 @@ drawable_density <- function(density) {
   density[!is.finite(density)] <- top_density(density)
   density
 }
+
+# What is said below a picture, in one line or, where that would be too small to read, in two.
+draw_note <- function(picture, several) {
+  line <- if (!several) graphics::par("mar")[1] - 1.1 else if (picture$edges) 2.9 else 0
+  width <- if (several) graphics::par("din")[1] else sum(graphics::par("mai")[2], graphics::par("pin")[1])
+  fitting <- function(text) 0.75 * min(1, 0.97 * width / max(graphics::strwidth(text, "inches", cex = 0.75)))
+  text <- picture$note
+  if (fitting(text) < 0.65) text <- in_two_lines(text)
+  at <- if (length(text) == 1) line else line + c(-0.2, 0.5)
+  graphics::mtext(text, 1, at, outer = several, adj = if (several) 0.985 else 1, cex = fitting(text))
+}
+
+# Broken at the space nearest to the middle.
+in_two_lines <- function(text) {
+  spaces <- gregexpr(" ", text, fixed = TRUE)[[1]]
+  if (spaces[1] < 0) return(text)
+  at <- spaces[which.min(abs(spaces - nchar(text) / 2))]
+  c(substr(text, 1, at - 1), substr(text, at + 1, nchar(text)))
+}

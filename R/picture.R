@@ -97,12 +97,7 @@ draw_picture <- function(picture, add = FALSE) {
   with_room({
     drawn <- Map(draw_panel, picture$panels, seq_along(picture$panels), list(picture))
     if (several && !is.null(picture$main)) graphics::mtext(picture$main, outer = TRUE, font = 2)
-    if (!is.null(picture$note)) {
-      line <- if (!several) graphics::par("mar")[1] - 1.1 else if (picture$edges) 2.9 else 0
-      width <- if (several) graphics::par("din")[1] else sum(graphics::par("mai")[2], graphics::par("pin")[1])
-      cex <- 0.75 * min(1, 0.97 * width / graphics::strwidth(picture$note, "inches", cex = 0.75))
-      graphics::mtext(picture$note, 1, line, outer = several, adj = if (several) 0.985 else 1, cex = cex)
-    }
+    if (!is.null(picture$note)) draw_note(picture, several)
   })
   invisible(picture$shown %||% drawn[[1]])
 }
@@ -154,7 +149,16 @@ draw_panel <- function(panel, k, picture) {
 
 draw_axis <- function(side, ticks, las = if (side == 1) 0 else 1) {
   if (!length(ticks$at)) return(graphics::axis(side, las = las))
-  graphics::axis(side, ticks$at, ticks$labels, las = las)
+  cex <- if (side == 1) label_size(ticks) else 1
+  graphics::axis(side, ticks$at, ticks$labels, las = las, cex.axis = cex * graphics::par("cex.axis"), gap.axis = 0.1)
+}
+
+# Names side by side, in letters so small that none is left out, but not smaller than can be read.
+label_size <- function(ticks) {
+  if (length(ticks$at) < 2) return(1)
+  width <- graphics::strwidth(paste0(ticks$labels, " "), cex = graphics::par("cex.axis"))
+  room <- diff(ticks$at) / ((width[-1] + width[-length(width)]) / 2)
+  max(0.6, min(1, room))
 }
 
 # On which line of the margin the name of the y axis clears the numbers beside it.

@@ -18,7 +18,8 @@ check_picture <- function(fit, envir, data = NULL, condition = NULL, main = NULL
   r <- sort(r[is.finite(r)])
   if (length(r) < 3) stop_arg("There are fewer than three rows with residuals.")
   panels <- list(places_panel(stats::pnorm(r)), quantiles_panel(r, FALSE), quantiles_panel(r, TRUE))
-  new_picture(panels, c(1, 3), main, shown = r)
+  own <- if (is.null(data)) "rows that the fit was made from: new ones would look less good"
+  new_picture(panels, c(1, 3), main, own, shown = r)
 }
 
 places_panel <- function(u) {

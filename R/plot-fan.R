@@ -35,7 +35,7 @@ fan_picture <- function(fit, envir, over = NULL, data = NULL, at = NULL, main = 
   given <- condition_text(others)
   picture["main"] <- list(main)
   drawn <- any(vapply(picture$panels[[1]]$items, function(item) identical(item$key, "data"), NA))
-  picture["note"] <- list(picture_note(given, if (length(others) && drawn) match$text))
+  picture["note"] <- list(picture_note(given, if (length(others) && (drawn || !length(seen))) match$text))
   picture$shown <- data.frame(stats::setNames(list(grid$values), over), picture$shown, check.names = FALSE)
   picture
 }

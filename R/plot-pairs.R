@@ -4,17 +4,21 @@
 PAIRS_DRAWS <- 5000
 PAIRS_POINTS <- 1000
 
-# `labels`, `codecs`: of the coordinates that are shown, the columns of draws and data.
+# `labels`, `codecs`: of the coordinates that are shown, the columns of draws and data; `apart`: whether these are whole
+# numbers, moved a little to be seen.
 pairs_picture <- function(draws, data, window) {
   k <- ncol(draws)
-  limits <- lapply(seq_len(k), function(j) shown_range(draws[, j], data[, j]))
+  apart <- window$apart %||% logical(k)
+  limits <- lapply(seq_len(k), function(j) {
+    if (apart[j]) range(round(c(draws[, j], data[, j]))) + c(-0.6, 0.6) else shown_range(draws[, j], data[, j])
+  })
   ticks <- window$ticks %||% lapply(seq_len(k), function(j) axis_ticks(window$codecs[[j]], limits[[j]]))
   seen <- draws[thin_rows(nrow(draws), PAIRS_POINTS), , drop = FALSE]
   panels <- list()
   for (i in seq_len(k)) {
     for (j in seq_len(k)) {
       items <- if (i == j) {
-        pairs_histogram(draws[, i], data[, i], limits[[i]])
+        (if (apart[i]) pairs_shares else pairs_histogram)(draws[, i], data[, i], limits[[i]])
       } else if (i > j) {
         own <- if (!is.null(data)) data[, c(j, i), drop = FALSE]
         list(item_points(seen[, j], seen[, i], window[["col"]] %||% DRAW_COLOR, cex = 0.4), item_data(own))
@@ -40,6 +44,30 @@ pairs_histogram <- function(draws, data, limits) {
   list(
     item_histogram(bars, "grey85", "grey60", bottom = limits[1]),
     if (!is.null(data)) item_outline(own, bottom = limits[1])
+  )
+}
+
+pairs_shares <- function(draws, data, limits) {
+  draws <- round(draws)
+  data <- if (!is.null(data)) round(data)
+  values <- sort(unique(c(draws, data)))
+  shares <- column_shares(draws, data, values)
+  share_items(shares, values, diff(limits) / (1.3 * max(unlist(shares))), limits[1])
+}
+
+# Shares of values among draws and data, which may be NULL; and their bars side by side.
+column_shares <- function(draws, data, values) {
+  share <- function(x) tabulate(match(x, values), length(values)) / length(x)
+  list(draws = share(draws), data = if (!is.null(data)) share(data))
+}
+
+share_items <- function(shares, at, scale = 1, bottom = 0) {
+  half <- if (is.null(shares$data)) 0.4 else 0
+  bars <- function(from, to, share, fill) {
+    item_bars(at + from, at + to, bottom + scale * share, fill, "grey60", bottom = bottom)
+  }
+  list(
+    bars(-0.4, half, shares$draws, "grey85"), if (!is.null(shares$data)) bars(0, 0.4, shares$data, DATA_COLOR)
   )
 }
 

@@ -70,7 +70,7 @@ make_picture.bijectr_part <- function(x, type = c("density", "samples", "pairs",
     note <- c(paste("given", given_values_text(x)), match$text)
   }
   # densities of other marginal distributions are means of draws, at each point
-  cheap <- x$exact || inherits(x, "bijectr_conditional")
+  cheap <- x$exact || inherits(x, "bijectr_conditional") || type == "survival"
   if (x$d <= 2 && cheap && all(role_kinds(roles) == "line")) {
     picture <- make_picture.bijectr_flow(x, type, data = data, n = n, coordinates = coordinates, main = main, ...)
   } else {
@@ -96,16 +96,18 @@ draws_picture <- function(x, roles, type, n, data, condition, coordinates, main)
     cli::cli_inform("The picture shows {length(which)} of {x$d} columns: {.arg coordinates} picks others.")
   }
   if (type == "pairs" && length(which) > 1) {
+    apart <- role_kinds(roles[which]) %in% c("levels", "whole")
     spread <- function(z) {
       z <- all_rows(z)[, which, drop = FALSE]
-      apart <- which(role_kinds(roles[which]) %in% c("levels", "whole"))
-      for (j in apart) z[, j] <- z[, j] + stats::runif(nrow(z), -0.25, 0.25)
+      for (j in which(apart)) z[, j] <- z[, j] + stats::runif(nrow(z), -0.25, 0.25)
       z
     }
     ticks <- lapply(roles[which], function(role) {
       if (role$kind == "levels") thinned_ticks(seq_len(role$count) - 1, role$names)
     })
-    window <- list(colors = MAP_COLORS, labels = axis_labels(x)[which], ticks = ticks, note = note, main = main)
+    window <- list(colors = MAP_COLORS, labels = axis_labels(x)[which], ticks = ticks, note = note, main = main,
+      apart = apart
+    )
     picture <- pairs_picture(spread(draws), if (!is.null(rows)) spread(rows), window)
   } else {
     panels <- lapply(which, function(j) {
@@ -130,15 +132,10 @@ column_panel <- function(draws, data, role, label, codec) {
     ))
   }
   values <- if (role$kind == "levels") seq_len(role$count) - 1 else sort(unique(c(draws, data)))
-  share <- function(x) tabulate(match(x, values), length(values)) / length(x)
   at <- seq_along(values)
-  half <- if (is.null(data)) 0.4 else 0
-  own <- if (!is.null(data)) share(data)
-  items <- list(
-    item_bars(at - 0.4, at + half, share(draws), "grey85", "grey60"),
-    if (!is.null(data)) item_bars(at, at + 0.4, own, DATA_COLOR, "grey60")
-  )
-  new_panel(items, c(0.4, length(at) + 0.6), c(0, 1.04 * max(share(draws), own)), "", "Share", label,
+  shares <- column_shares(draws, data, values)
+  items <- share_items(shares, at)
+  new_panel(items, c(0.4, length(at) + 0.6), c(0, 1.04 * max(unlist(shares))), "", "Share", label,
     ends = "floor", xticks = thinned_ticks(at, if (role$kind == "levels") role$names else values)
   )
 }

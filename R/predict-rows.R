@@ -174,7 +174,7 @@ flow_variance <- function(flow, newdata, condition) {
   at <- take_rows(flow, newdata, condition, TRUE)
   value <- by_rows(at, 1, function(i, condition) {
     spread <- points_spread(flow, length(i), condition)
-    x <- matrix(if (is_whole(flow)) to_whole(spread$x) else spread$x, length(spread$weight))
+    x <- matrix(if (is_whole(flow)) to_whole(spread$x) else spread$x, nrow(spread$weight))
     centred <- x - rep(colSums(x * spread$weight), each = nrow(x))
     colSums(centred^2 * spread$weight)
   }, size = spread_size(flow))

@@ -62,8 +62,8 @@
 #'   dividing by numbers are inverted, in any combination. Other left sides have means in their own units, with a
 #'   warning of class `bijectr_warning_response`. Fits without a formula have means in the units of the data.
 #'
-#'   Means of one coordinate are integrals over its quantiles, without random numbers. Means of several are those of
-#'   2000 draws a row, governed by [set.seed()]: their standard error is the standard deviation given that row, divided
+#'   Means of one coordinate are integrals over its quantiles, without random numbers. Means of several, and those of
+#'   [conditional()] and [marginal()] distributions, are those of 2000 draws a row, governed by [set.seed()]: their standard error is the standard deviation given that row, divided
 #'   by 45. Where a flow has draws that no response can have, as negative ones of `sqrt(y)`, means are of the other
 #'   draws, with a warning of class `bijectr_warning_outside` from 0.1 per cent on. Where more than half of a mean of
 #'   one coordinate is made beyond the 0.1 and 99.9 per cent quantiles, which hangs on tails and not on data, a warning
@@ -109,7 +109,7 @@ predict.bijectr_flow <- function(object, newdata, type = NULL, condition = NULL,
     check_choice(type, PREDICT_TYPES, "type")
   }
   if (type == "quantile" && is.null(p) && lacks_coordinates(object, rows)) p <- INTERVAL_PROBS
-  value <- predicted_values(object, rows, type, condition, times, p, interval, shortest, draws)
+  value <- extrapolation_once(predicted_values(object, rows, type, condition, times, p, interval, shortest, draws))
   if (as_tibble) prediction_tibble(value, type, p, interval, class_of_response(object)) else value
 }
 
@@ -145,12 +145,20 @@ default_type <- function(object, rows, interval) {
   if (!is.null(interval) || lacks_coordinates(object, rows)) return("response")
   if (is.data.frame(rows) && object$d_condition > 0) {
     seen <- intersect(c(object$names, object$response$variables), names(rows))
-    cli::cli_inform(c(
-      "Log densities are predicted, as {.arg newdata} has {.field {seen}}.",
-      i = "{.code type = \"response\"} has means given the other columns; {.code type = \"logdensity\"} is silent."
-    ), class = "bijectr_message_predict")
+    given <- object$condition$model$variables %||% object$condition$names
+    if (!length(seen) && any(given %in% names(rows))) return("response") # which says what they lack
+    if (length(seen)) tell_logdensity(object, seen)
   }
   "logdensity"
+}
+
+tell_logdensity <- function(object, seen) {
+  levels <- object$d == 1 && role_kinds(column_roles_of(object)) == "levels"
+  cli::cli_inform(c(
+    "Log densities are predicted, as {.arg newdata} has {.field {seen}}.",
+    i = "{.code type = \"{if (levels) 'class' else 'response'}\"} has {if (levels) 'levels' else 'means'} given the
+         other columns; {.code type = \"logdensity\"} is silent."
+  ), class = "bijectr_message_predict")
 }
 
 # A matrix of conditions alone, by its names, is what a data frame of them is.

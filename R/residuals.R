@@ -117,7 +117,7 @@ warn_other_data <- function(fit, data) {
   now <- tryCatch(
     {
       side <- take_side(fit, data, "data", gaps = TRUE)
-      data_digest(told_by(side$points, side$observed), NULL)
+      data_digest(told_again(fit, side$points, side$observed), NULL)
     },
     error = function(e) NULL
   )

@@ -32,7 +32,7 @@ flow_response <- function(flow, newdata, condition) {
       mean[rows, j] <- part$mean
       outside[rows, j] <- part$outside
       far[rows, j] <- part$far
-      error[rows, j] <- part$sd / sqrt(length(spread$weight)) # of draws
+      error[rows, j] <- part$sd / sqrt(nrow(spread$weight)) # of draws
     }
   }
   warn_response(whole, units, outside)
@@ -48,7 +48,8 @@ flow_response <- function(flow, newdata, condition) {
     named <- function(x) name_columns(x, if (!is.null(whole$names)) labels)
     return(if (flow$d > 1) structure(named(mean), error = named(each_row(error))) else named(mean))
   }
-  if (units[[1]]$linear && !is_whole(flow)) decoded(flow, mean, 1) else mean[, 1]
+  mean <- if (units[[1]]$linear && !is_whole(flow)) decoded(flow, mean, 1) else mean[, 1]
+  if (is_part(flow)) structure(mean, error = each_row(error)[, 1]) else mean
 }
 
 check_has_mean <- function(flow) {
@@ -123,16 +124,16 @@ distinct_rows <- function(at) {
   at
 }
 
-# Means of g^-1 for rows of length(weight) values each, over the values that it has one for; the share of the others,
-# and that of the sum of magnitudes which is `far` out.
+# Means of g^-1 for rows of nrow(weight) values each, over the values that it has one for; the share of the others, and
+# that of the sum of magnitudes which is `far` out.
 mean_within <- function(z, inverse, weight, far) {
   y <- suppressWarnings(inverse(z)) # logarithms of negative numbers
   gone <- is.nan(y) & !is.nan(z)
   y[gone] <- 0
-  sums <- function(v) colSums(matrix(v, length(weight)) * weight)
+  sums <- function(v) colSums(v * weight)
   outside <- if (any(gone)) sums(gone) else 0
   size <- abs(y)
-  size[size == Inf] <- .Machine$double.xmax / length(weight)
+  size[size == Inf] <- .Machine$double.xmax / nrow(weight)
   mean <- sums(y) / (1 - outside)
   list(
     mean = mean, sd = sqrt(pmax(sums(y^2) / (1 - outside) - mean^2, 0)), outside = outside,

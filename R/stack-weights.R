@@ -25,7 +25,9 @@ BEYOND_ROWS <- 1e-4
 # log(exp(a) + exp(b))
 log_add <- function(a, b) {
   most <- pmax(a, b)
-  ifelse(most == -Inf, -Inf, most + log1p(exp(pmin(a, b) - most)))
+  sum <- most + log1p(exp(pmin(a, b) - most))
+  sum[most == -Inf] <- -Inf
+  sum
 }
 
 # Mean log density by weights. What is no number, or no density at all, counts as a very small one.

@@ -171,8 +171,8 @@ points_spread.bijectr_stack <- function(object, n, condition) {
   parts <- weighted_flows(object)
   each <- lapply(parts, function(part) spread_of_one(part$flow, n, condition, STACK_NODES))
   list(
-    x = matrix(do.call(rbind, lapply(each, function(one) matrix(one$x, STACK_NODES)))),
-    weight = unlist(Map(function(part, one) part$weight * one$weight, parts, each)),
+    x = matrix(do.call(rbind, lapply(each, function(one) matrix(one$x, nrow(one$weight))))),
+    weight = do.call(rbind, Map(function(part, one) part$weight * one$weight, parts, each)),
     far = unlist(lapply(each, `[[`, "far"))
   )
 }

@@ -58,6 +58,10 @@ augment.bijectr_flow <- function(x, data, condition = NULL, newdata = NULL, inte
   check_unused(...)
   if (!is.null(newdata)) data <- newdata
   if (is.null(newdata) && missing(data)) stop_arg("{.arg data} is missing: a fit does not keep its data.")
+  extrapolation_once(augmented_rows(x, data, condition, interval))
+}
+
+augmented_rows <- function(x, data, condition, interval) {
   if (!is.data.frame(data)) data <- open_data(data, "data")
   if (x$d == 1) data <- as_column(data, x$names)
   seen <- !lacks_coordinates(x, data)

@@ -155,3 +155,23 @@ test_that("damaged members are told", {
   }
   expect_error(check_member(list(), 1, 2), "damaged", class = "bijectr_error_argument")
 })
+
+test_that("means and variances of kernels nearby are those of their quantiles", {
+  set.seed(5)
+  x <- matrix(rnorm(400), 200)
+  y <- matrix(x[, 1]^2 + rnorm(200) * exp(x[, 2] / 3))
+  for (strength in c(0.2, 1)) {
+    member <- nearby_member(pose(y, x), list(train = 1:200), list(near = 0.3, width = 0.15, strength = strength))[[1]]
+    moments <- function(spread) {
+      at <- matrix(spread$x, nrow(spread$weight))
+      expect_equal(colSums(spread$weight), rep(1, 20))
+      mean <- colSums(at * spread$weight)
+      list(mean = mean, sd = sqrt(colSums(at^2 * spread$weight) - mean^2))
+    }
+    given <- rbind(x[1:19, ], c(90, -90)) # where no kernel is near
+    fast <- moments(spread_of_one(member, 20, given, 99L))
+    slow <- moments(spread_of_one.default(member, 20, given, 999L))
+    expect_lt(max(abs(fast$mean - slow$mean) / slow$sd), 2e-3)
+    expect_lt(max(abs(fast$sd / slow$sd - 1)), 0.02)
+  }
+})
