@@ -188,3 +188,33 @@ test_that("a time limit ends the initial values of a large net", {
   layers <- masked_autoregressive_flow(flow_layers = 1, nn_depth = 16, nn_width = 1500)
   expect_lt(seconds_late(0.2, "simpleError", time_limit, function() flow(layers, 2)), 0.2)
 })
+
+test_that("the workspace that is kept from call to call is given back where there is no memory left", {
+  skip_on_cran()
+  skip_if_instrumented()
+  skip_if_not_installed("callr")
+  skip_if_not(capabilities("profmem") && getRversion() >= "4.2.0")
+  found <- callr::r(function() {
+    options(bijectr.threads = 1L)
+    # memory that R gives to a call, in pieces of this size and more
+    pieces <- function(f, x) {
+      log <- tempfile()
+      utils::Rprofmem(log, threshold = 20000)
+      bijectr::logdensity(f, x)
+      utils::Rprofmem(NULL)
+      sum(grepl("^[0-9]+ :.*native_log_density", readLines(log)))
+    }
+    f <- bijectr::flow(bijectr::coupling_flow(nn_width = 64), 2)
+    wide <- bijectr::flow(bijectr::masked_autoregressive_flow(flow_layers = 1, nn_depth = 4, nn_width = 2000), 2)
+    x <- matrix(0.5, 1000, 2)
+    first <- pieces(f, x)
+    kept <- pieces(f, x)
+    mem.maxVSize(ceiling(gc()["Vcells", 4]) + 2) # about what R has by now, the least that it agrees to
+    lost <- inherits(try(bijectr::logdensity(wide, x), silent = TRUE), "try-error")
+    mem.maxVSize(Inf)
+    list(lost = lost, first = first, kept = kept, after = pieces(f, x))
+  })
+  skip_if_not(found$lost)
+  expect_gt(found$first, 0)
+  expect_identical(c(found$kept, found$after), c(0L, 0L))
+})
