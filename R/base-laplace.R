@@ -72,12 +72,20 @@ base_laplace <- function(trainable = FALSE, net = NULL, loc = 0, scale = 1) {
 }
 
 #' @export
-base_distribution.bijectr_base_laplace <- function(base, raw) {
-  located(
-    base, raw, function(u, ...) finish_cdf(ifelse(u < 0, exp(u) / 2, 1 - exp(-u) / 2), ...),
-    function(p, ...) {
-      p <- start_quantile(p, ...)
-      ifelse(p < 0.5, log(2 * p), -log(2 * (1 - p)))
-    }
-  )
+base_distribution.bijectr_base_laplace <- function(base, raw) located(base, raw, laplace_cdf, laplace_quantile)
+
+# One tail is the other turned round, so that both have all digits far out.
+laplace_cdf <- function(u, lower.tail = TRUE, log.p = FALSE) {
+  if (!lower.tail) u <- -u
+  tail <- exp(-abs(u)) / 2
+  if (log.p) ifelse(u < 0, u - log(2), log1p(-tail)) else ifelse(u < 0, tail, 1 - tail)
+}
+
+laplace_quantile <- function(p, lower.tail = TRUE, log.p = FALSE) {
+  u <- if (log.p) {
+    ifelse(p < -log(2), p + log(2), -log(-2 * expm1(p)))
+  } else {
+    ifelse(p < 0.5, log(2 * p), -log(2 * (1 - p)))
+  }
+  if (lower.tail) u else -u
 }

@@ -83,14 +83,3 @@ located <- function(base, raw, cdf, quantile) {
     quantile = function(p, ...) loc + scale * quantile(p, ...)
   )
 }
-
-# The usual arguments of distribution functions, for the ones that R does not have.
-finish_cdf <- function(p, lower.tail = TRUE, log.p = FALSE) {
-  if (!lower.tail) p <- 1 - p
-  if (log.p) log(p) else p
-}
-
-start_quantile <- function(p, lower.tail = TRUE, log.p = FALSE) {
-  if (log.p) p <- exp(p)
-  if (lower.tail) p else 1 - p
-}

@@ -87,10 +87,10 @@ take_condition <- function(flow, condition, n, newdata = NULL, gaps = FALSE) {
       condition <- conditions_of_model(if (found) newdata else condition, model, side$names, name, gaps)
     }
   }
+  if (is.null(condition) && !is.null(flow$observed)) condition <- matrix(flow$observed, 1) # of a fit in rounds
   if (is.null(condition)) {
-    variables <- model$variables
-    if (!is.null(variables)) stop_arg("{.arg condition} is missing: the flow is conditional on {.field {variables}}.")
-    stop_arg("{.arg condition} is missing: the flow is conditional on {d} variable{?s}.")
+    which <- if (is.null(model$variables)) "{d} variable{?s}" else "{.field {model$variables}}"
+    stop_arg(paste0("{.arg condition} is missing: the flow is conditional on ", which, "."))
   }
   condition <- take_points(condition, d, side$names, side$codecs, "condition", gaps = gaps)
   check_codes(condition, side)

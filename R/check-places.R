@@ -265,11 +265,7 @@ uniformity_reason <- function(one, subject) {
   if (one$what == "log density") {
     return(switch(one$aspect,
       location = if (up) {
-        paste("The rows have higher densities than draws have:", if (subject$used == "training") {
-          "the fit follows its own rows too closely, or it is too wide. Rows that it never saw tell which; see flow_cv()."
-        } else {
-          "the fit is too wide. More steps, or more flexible layers."
-        })
+        paste("The rows have higher densities than draws have:", too_wide(subject))
       } else {
         paste("The rows have lower densities than draws have: the fit is too sure of itself, or these are other data.",
           "Fewer parameters, more rows, or noise = in the fit."

@@ -12,6 +12,13 @@ user_call <- function() {
   if (any(ours)) frames[[which(ours)[1]]] else parent.frame()
 }
 
+# Lists in lists without end, as no constructor makes them, end what goes through them by an error of R's own stack.
+not_too_deep <- function(expr) {
+  tryCatch(expr, stackOverflowError = function(e) {
+    stop_arg("This object cannot be used: its lists are nested too deep.")
+  })
+}
+
 # What a wrong argument is: its value if it is one value, else its length or type.
 describe <- function(x) {
   if (is.null(x) || is.object(x) || !is.atomic(x) || !is.null(dim(x))) {

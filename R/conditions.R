@@ -54,8 +54,9 @@
 #' * `bijectr_warning_extrapolation`: conditions lie beyond the range of those that the flow was fitted to, where it is
 #'   a guess. Cure: stay within the range, which is named; `extrapolate` of [fit_flow()] says what becomes of them.
 #' * `bijectr_warning_outside`: points lie outside the support of the flow, or where the left side of its formula has no
-#'   value, and have no latent point (`NA`), no probability (`NA` of `pflow()`) and no place in pictures; or draws that
-#'   no response can have are left out of a mean, see [predict.bijectr_flow()]. Cure: `support` of [fit_flow()].
+#'   value, and have no latent point (`NA`), no probability (`NA` of `pflow()`) and no place in pictures; or points of
+#'   the base lie where a layer has no value, see [forward()]; or draws that no response can have are left out of a
+#'   mean, see [predict.bijectr_flow()]. Cure: `support` of [fit_flow()].
 #' * `bijectr_warning_response`: means are in the units of the left side of the formula, which is no function that can
 #'   be inverted here. Cure: `mean(g(sample(fit, 1e4, condition)))` with the inverse, or whatever function, `g`.
 #' * `bijectr_warning_tail_mean`: more than half of a mean is made by values beyond the 99.9 per cent quantile (or below

@@ -34,9 +34,9 @@
 #'   `bijectr_error_training` with the fit so far as `condition$fit` (`NULL` before the first step) and what was
 #'   simulated as `condition$rounds`; the original error is its parent. A fit in rounds cannot be trained further with
 #'   `resume()`: start `fit_rounds()` with it as `layers`.
-#' @return A `bijectr_fit` of the last round: a flow of the parameters given data, to be used with `condition =
-#'   observed`. It has the additional fields `rounds` (a list with `theta`, its log density `log_prior`, `data`
-#'   and `history` of each round; `history` is `NULL` where the round ended before its training) and `observed`.
+#' @return A `bijectr_fit` of the last round: a flow of the parameters given data, which are `observed` where its verbs
+#'   are given no `condition`. Additional fields are `observed` and `rounds`, a list with `theta`, its log density
+#'   `log_prior`, `data` and `history` of each round; `history` is `NULL` where the round ended before its training.
 #' @references Greenberg, Nonnenmacher, Macke (2019), *Automatic posterior transformation for likelihood-free
 #'   inference*, arXiv:1905.07488. Durkan, Murray, Papamakarios (2020), *On contrastive learning for likelihood-free
 #'   inference*, arXiv:2002.03712.
@@ -57,7 +57,7 @@
 #' fit <- fit_rounds(simulator, prior, 3,
 #'   simulations = 200, layers = layers, standardize = "none", steps = 100, noise = 0
 #' )
-#' summary(sample(fit, 1000, condition = 3)[, 1])
+#' summary(sample(fit, 1000)[, 1]) # given the observation, 3
 #' @export
 fit_rounds <- function(simulator, prior, observed, rounds = 2, simulations = 1000, layers = NULL, base = base_normal(),
                        standardize = TRUE, loss = loss_contrastive(), control = NULL, progress = interactive(), ...) {

@@ -242,11 +242,11 @@ resume.bijectr_target_fit <- function(object, target = NULL, gradient = NULL, st
   check_unused(...)
   check_fit(object)
   control <- continued_control(object, NULL, steps, seconds, checkpoint, callback, progress)
+  if (!is.null(target)) check_target(target)
   if (!is.null(gradient)) gradient <- check_gradient(gradient)
   unevaluated <- is.null(object$evaluation) && object$options$evaluate > 0
   if (is.null(control) && !unevaluated) return(object)
-  target <- target %||% call_value(object, "data", parent.frame(), "target")
-  if (!is.function(target)) stop_arg("{.arg target} must be the log density of the fit, not {describe(target)}.")
+  target <- check_target(target %||% call_value(object, "data", parent.frame(), "target"))
   rule <- gradient %||% object$options$gradient
   if (identical(rule, "function")) rule <- check_gradient(call_value(object, "gradient", parent.frame()))
   flow <- as_flow(object)
@@ -255,6 +255,11 @@ resume.bijectr_target_fit <- function(object, target = NULL, gradient = NULL, st
   origin <- continued_origin(object)
   origin$options$gradient <- gradient_word(rule)
   fit_target(flow, target, resumed_state(object, control), control, progress, origin)
+}
+
+check_target <- function(target) {
+  if (is.function(target)) return(target)
+  stop_arg("{.arg target} must be the log density of the fit, not {describe(target)}.")
 }
 
 # ---- printed ---------------------------------------------------------------------------------------------------------

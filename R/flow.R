@@ -28,7 +28,7 @@ flow <- function(layers, d, base = base_normal(), d_condition = 0) {
 }
 
 new_flow <- function(layers, d, base, d_condition, names = NULL) {
-  layers <- new_spec("layer", "chain", layers = resolve(layers, d, d_condition))
+  layers <- new_spec("layer", "chain", layers = not_too_deep(resolve(layers, d, d_condition)))
   check_discrete(base, layers$layers, d)
   out <- structure(
     list(

@@ -19,7 +19,7 @@
 #' flow(layer_invert(layer_repeat(block, 4)), d = 2)
 #' @export
 layer_chain <- function(...) {
-  layers <- unlist_layers(list(...))
+  layers <- not_too_deep(unlist_layers(list(...)))
   new_spec("layer", "chain", layers = layers)
 }
 

@@ -78,7 +78,7 @@ layer_continuous <- function(field = field_mlp(), solver = solver_tsit5(), trace
 #' @export
 resolve.bijectr_layer_continuous <- function(layer, d, d_condition) {
   if (!is.null(layer$probe_values) && !isTRUE(ncol(layer$probe_values) == d)) {
-    stop_arg("{.arg probe} must have {d} column{?s}, one a coordinate, not {ncol(layer$probe_values)}.")
+    stop_arg("{.arg probe} must have {d} column{?s}, one a coordinate, not {ncol(layer$probe_values) %||% \"none\"}.")
   }
   cheap <- inherits(layer$field, "bijectr_field_planar") || d <= 3
   layer$trace <- layer$trace %||% if (cheap) "exact" else "hutchinson"

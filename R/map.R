@@ -13,8 +13,8 @@
 #' @param ... Not used.
 #' @return A list: `value`, the mapped points, of `forward()` in the form of the data (see [sample()]), of `inverse()` a
 #'   matrix; and `logdet`, a vector with the log absolute determinant of the Jacobian of this map at each point, in the
-#'   units of the data; `-Inf` where a point lies outside the support, whose value is `NA`, with a warning of class
-#'   `bijectr_warning_outside`.
+#'   units of the data; `-Inf` where a point lies outside the support, or outside the points of the base at which all
+#'   layers have values; its value is `NA` then, with a warning of class `bijectr_warning_outside`.
 #' @seealso [logdensity()], [sample()], [params()]
 #' @examples
 #' f <- flow(layer_elementwise(scalar_affine(scale = "exp")), d = 1)
@@ -51,8 +51,7 @@ inverse.bijectr_flow <- function(object, x, condition = NULL, ...) {
 
 map_points <- function(flow, x, condition, inverse) {
   at <- take_in(flow, x, "x", condition, latent = !inverse)
-  out <- if (inverse) points_back(flow, at, "x") else native_map(flow, at$points, at$condition, inverse = FALSE)
-  if (!inverse) tell_nan(out$value, "The image")
+  out <- if (inverse) points_back(flow, at, "x") else points_there(flow, at, "x")
   list(value = give_back(flow, out$value, latent = inverse), logdet = tell_nan(out$logdet, "The log-determinant"))
 }
 
@@ -61,19 +60,29 @@ map_points <- function(flow, x, condition, inverse) {
 points_back <- function(flow, at, name) {
   back <- native_map(flow, at$points, at$condition, inverse = TRUE)
   back$logdet <- density_at(back$logdet, at)
-  outside <- which(back$logdet == -Inf)
-  back$value[outside, ] <- 0 # whatever stands there
-  tell_nan(back$value, "The image")
+  without_outside(back, at, name, "outside the support of the flow, where no point of the base leads")
+}
+
+# The same on the data side. A layer as layer_elementwise(scalar_power(0.5)) may have no value at a point of the base.
+points_there <- function(flow, at, name) {
+  there <- native_map(flow, at$points, at$condition, inverse = FALSE)
+  without_outside(there, at, name, "where a layer of the flow has no value")
+}
+
+without_outside <- function(out, at, name, where) {
+  outside <- which(out$logdet == -Inf)
+  out$value[outside, ] <- 0 # whatever stands there
+  tell_nan(out$value, "The image")
   if (length(outside)) {
-    back$value[outside, ] <- NA
+    out$value[outside, ] <- NA
     row <- if (is.null(at$kept)) outside[1] else at$kept[outside[1]]
     cli::cli_warn(
-      "{length(outside)} row{?s} of {.arg {name}} {cli::qty(length(outside))}{?lies/lie} outside the support of the
-       flow, where no point of the base leads: {?it is/they are} {.val {NA}}. The first is row {row}.",
+      "{length(outside)} row{?s} of {.arg {name}} {cli::qty(length(outside))}{?lies/lie} {where}:
+       {cli::qty(length(outside))}{?it is/they are} {.val {NA}}. The first is row {row}.",
       class = "bijectr_warning_outside"
     )
   }
-  back
+  out
 }
 
 # What is not a number is never silent: finite parameters may be too large for the range of a double.

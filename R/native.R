@@ -13,7 +13,7 @@ native_check_flow <- function(flow) .Call(ffi_flow_check, flow)
 
 native_describe <- function(flow) .Call(ffi_flow_describe, flow)
 
-native_init <- function(flow, seed) .Call(ffi_flow_init, flow, seed)
+native_init <- function(flow, seed) .Call(ffi_flow_init, flow, seed, native_check_interrupt)
 
 # Whether all numbers of a matrix, or of a list of columns, are there and within +-largest.
 native_all_within <- function(x, largest) .Call(ffi_all_within, x, largest)

@@ -47,9 +47,9 @@ put_slots <- function(out, flow, slots) {
 `params<-.bijectr_flow` <- function(object, value) {
   check_one_flow(object, "{.fn params}")
   if (is.list(value)) {
+    check_entries(value, params.bijectr_flow(object))
     flat <- object$params
     for (slot in param_slots(object)) flat[slot$index] <- take_at(value, slot)
-    check_entries(value, params.bijectr_flow(object))
     value <- flat
   }
   if (!is.numeric(value) || length(value) != length(object$params)) {
@@ -83,7 +83,12 @@ check_entries <- function(value, known, where = NULL) {
     key <- keys[[i]]
     path <- paste(c(where, key), collapse = "$")
     found <- is.list(known) && (if (is.character(key)) key %in% names(known) else key <= length(known))
-    if (!found) stop_arg("{.arg value} has {.field {path}}, which this flow does not have.")
+    if (!found) {
+      stop_arg(c(
+        "{.arg value} has {.field {path}}, which this flow does not have.",
+        i = if (is.character(key)) meant(key, names(known), "Did you mean {.field {near}}?")
+      ))
+    }
     check_entries(value[[i]], known[[key]], path)
   }
 }

@@ -24,7 +24,9 @@ arguments.default <- function(spec) {
 # The call that makes it, short of arrays of more than `most` numbers, and of digits after so many. print() gives one
 # that can be pasted.
 #' @export
-format.bijectr_spec <- function(x, most = 6, digits = 6, ...) {
+format.bijectr_spec <- function(x, most = 6, digits = 6, ...) not_too_deep(format_spec(x, most, digits))
+
+format_spec <- function(x, most, digits) {
   values <- Filter(Negate(is.null), arguments(x))
   shown <- vapply(values, format_value, character(1), most = most, digits = digits)
   if (length(names(shown))) shown <- paste(names(shown), "=", shown)
@@ -32,7 +34,7 @@ format.bijectr_spec <- function(x, most = 6, digits = 6, ...) {
 }
 
 format_value <- function(v, most = 6, digits = 6) {
-  if (inherits(v, "bijectr_spec")) return(format(v, most, digits))
+  if (inherits(v, "bijectr_spec")) return(format_spec(v, most, digits))
   if (is.list(v) && length(v) > most) return(paste(length(v), "specifications"))
   if (is.list(v)) {
     return(paste0("list(", paste(vapply(v, format_value, character(1), most, digits), collapse = ", "), ")"))

@@ -33,7 +33,7 @@
 #'   lies more than 10 times as far from the median of the rows as the furthest row; where there are m draws of fewer n
 #'   rows, 10 (m / n)^xi times, with Hill's estimate xi of the tail index of the rows, three standard errors up, as in
 #'   [check_flow()] (1/2 of fewer than 10 rows). Fits that were saved by a version without these quantiles have none.
-#' @param object A fit.
+#' @param object A fit; or a flow that was not fitted, of which there is less to tell.
 #' @param x A summary.
 #' @param digits Digits after the decimal point of log densities.
 #' @param ... Not used.
@@ -53,12 +53,16 @@
 #'   were held out, and how many if not all were, in words), `nobs`, `na.action`, `left_out`, `status`, `seconds`,
 #'   `reference`, `loglik` and `held_out_loglik` as the fit has them, see the section on stacks of [fit_flow()], and
 #'   `quantiles` as above.
+#'
+#'   Of a flow that was not fitted it is one of class `summary.bijectr_flow`: `description` and `n_parameter` as above,
+#'   and `parts`, a data frame of the base and the layers, from base to data, with the number of parameters of each.
 #' @family methods
 #' @examples
 #' set.seed(1)
 #' fit <- fit_flow(faithful, steps = 200)
 #' summary(fit)
 #' summary(fit_flow(faithful, members = c("normal", "student_t", "full")))
+#' summary(flow(coupling_flow(flow_layers = 2), d = 2))
 #' @export
 summary.bijectr_fit <- function(object, ...) {
   check_fit(object)
@@ -104,24 +108,20 @@ STATUS_MEANING <- c(
 #' @export
 print.summary.bijectr_fit <- function(x, digits = 3, ...) {
   digits <- check_count(digits, "digits", min = 0, max = 15)
-  wrap <- function(label, text) {
-    indent <- formatC(label, width = -13)
-    cat(strwrap(text, initial = indent, prefix = strrep(" ", 13), width = getOption("width")), sep = "\n")
-  }
   cat("Normalizing flow: ", x$description[["coordinates"]], "\n\n", sep = "")
-  if (!is.null(x$call)) wrap("Call:", paste(deparse(x$call), collapse = " "))
-  wrap("Layers:", x$description[["layers"]])
-  if ("support" %in% names(x$description)) wrap("Support:", x$description[["support"]])
-  wrap("Parameters:", format(x$n_parameter, big.mark = ","))
+  if (!is.null(x$call)) cat_labelled("Call:", paste(deparse(x$call), collapse = " "))
+  cat_labelled("Layers:", x$description[["layers"]])
+  if ("support" %in% names(x$description)) cat_labelled("Support:", x$description[["support"]])
+  cat_labelled("Parameters:", format(x$n_parameter, big.mark = ","))
   if (length(x$rows)) {
     rows <- format(x$rows, big.mark = ",", trim = TRUE)
     left_out <- if (length(x$na.action)) paste0(", ", stats::naprint(x$na.action))
-    wrap("Rows:", paste0(rows[["train"]], " for training, ", rows[["validation"]], " held out", left_out))
+    cat_labelled("Rows:", paste0(rows[["train"]], " for training, ", rows[["validation"]], " held out", left_out))
   }
-  if (!is.null(x$censoring)) wrap("", format_censoring(x$censoring))
-  wrap("Training:", format_training(x))
-  if (x$status %in% names(STATUS_MEANING)) wrap("", STATUS_MEANING[[x$status]])
-  if (!is.na(x$best_step)) wrap("", paste("best validation at step", format(x$best_step, big.mark = ",")))
+  if (!is.null(x$censoring)) cat_labelled("", format_censoring(x$censoring))
+  cat_labelled("Training:", format_training(x))
+  if (x$status %in% names(STATUS_MEANING)) cat_labelled("", STATUS_MEANING[[x$status]])
+  if (!is.na(x$best_step)) cat_labelled("", paste("best validation at step", format(x$best_step, big.mark = ",")))
   if (!is.null(x$density)) {
     cat("\nMean ", likelihood_words(x), ", in nats a row:\n", sep = "")
     shown <- x$density[, !is.na(x$density["flow", ]), drop = FALSE]
@@ -133,5 +133,44 @@ print.summary.bijectr_fit <- function(x, digits = 3, ...) {
     print(formatC(shown, digits = digits, format = "f"), quote = FALSE, right = TRUE)
   }
   print_quantiles(x$quantiles)
+  invisible(x)
+}
+
+# What is said in words, behind a label.
+cat_labelled <- function(label, text) {
+  indent <- formatC(label, width = -13)
+  cat(strwrap(text, initial = indent, prefix = strrep(" ", 13), width = getOption("width")), sep = "\n")
+}
+
+#' @rdname summary.bijectr_fit
+#' @export
+summary.bijectr_flow <- function(object, ...) {
+  check_unused(...)
+  check_object(object)
+  slots <- param_slots(object)
+  layers <- object$layers$layers
+  of <- vapply(slots, function(slot) if (slot$path[1] == "base") 0L else as.integer(slot$path[2]), 0L)
+  sizes <- lengths(lapply(slots, `[[`, "index"))
+  structure(
+    list(
+      description = c(coordinates = format_coordinates(object), layers = format_layers(object)),
+      n_parameter = length(object$params),
+      parts = data.frame(
+        part = c(paste(object$base$kind, "base"), vapply(layers, brief, "")),
+        parameters = vapply(0:length(layers), function(i) sum(sizes[of == i]), 0)
+      )
+    ),
+    class = "summary.bijectr_flow"
+  )
+}
+
+#' @export
+print.summary.bijectr_flow <- function(x, ...) {
+  cat("Flow, not fitted: ", x$description[["coordinates"]], "\n\n", sep = "")
+  cat_labelled("Layers:", x$description[["layers"]])
+  cat_labelled("Parameters:", format(x$n_parameter, big.mark = ","))
+  cat("\nFrom base to data:\n")
+  shown <- format(x$parts$parameters, big.mark = ",")
+  cat(paste0("  ", format(x$parts$part), "  ", shown, "\n"), sep = "")
   invisible(x)
 }

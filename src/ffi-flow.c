@@ -37,7 +37,7 @@ static int all_finite(SEXP x) {
   return sum == 0;
 }
 
-static const double *ffi_params(const ffi_built *built, SEXP flow) {
+static const double *params_of(const ffi_built *built, SEXP flow) {
   SEXP params = ffi_list_get(flow, "params");
   ffi_check_length(params, built->size.n_param, "params");
   return REAL(params);
@@ -108,7 +108,7 @@ SEXP ffi_flow_describe(SEXP flow) {
   const char *names[] = {"n", "paths", "dims", ""};
   ffi_arena arena;
   const ffi_built built = ffi_build(flow, ffi_memory(&arena));
-  ffi_params(&built, flow);
+  params_of(&built, flow);
   slots count = {NULL, NULL, 0};
   built.core->flow_describe(built.flow, visit_slot, &count);
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
@@ -121,12 +121,14 @@ SEXP ffi_flow_describe(SEXP flow) {
   return out;
 }
 
-SEXP ffi_flow_init(SEXP flow, SEXP seed) {
+SEXP ffi_flow_init(SEXP flow, SEXP seed, SEXP poll) {
   ffi_arena arena;
   const ffi_built built = ffi_build(flow, ffi_memory(&arena));
-  SEXP theta = PROTECT(Rf_allocVector(REALSXP, built.size.n_param));
-  built.core->flow_init(built.flow, (uint64_t)Rf_asReal(seed), REAL(theta));
-  UNPROTECT(1);
+  SEXP theta = PROTECT(Rf_allocVector(REALSXP, built.size.n_param)), one = PROTECT(Rf_ScalarInteger(1));
+  const bj_workers workers = ffi_workers(one, poll, built.hosted);
+  const bj_error error = {""};
+  ffi_finish(&workers, built.core->flow_init(built.flow, (uint64_t)Rf_asReal(seed), REAL(theta), &workers), &error);
+  UNPROTECT(2);
   return theta;
 }
 
@@ -176,7 +178,7 @@ SEXP ffi_flow_map(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP want_val
   const char *names[] = {"value", "logdet", "log_density", ""};
   ffi_arena arena;
   const ffi_built built = ffi_build(flow, ffi_memory(&arena));
-  const double *theta = ffi_params(&built, flow);
+  const double *theta = params_of(&built, flow);
   bj_map_job job = map_job(&built, x, condition);
   const int value = Rf_asLogical(want_value);
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
@@ -203,7 +205,7 @@ static bj_rows slice_of(const bj_rows *rows, int columns, long first, long n, co
 SEXP ffi_rows_without_density(SEXP flow, SEXP x, SEXP condition, SEXP weights, SEXP threads, SEXP poll) {
   ffi_arena arena;
   const ffi_built built = ffi_build(flow, ffi_memory(&arena));
-  const double *theta = ffi_params(&built, flow);
+  const double *theta = params_of(&built, flow);
   const int d = built.size.d, n_condition = built.size.n_condition;
   const bj_map_job whole = map_job(&built, x, condition);
   const long n = whole.x.n;
@@ -247,7 +249,7 @@ SEXP ffi_flow_vjp(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP cotangen
   const char *names[] = {"value", "logdet", "log_density", "params", "x", "condition", "penalty", ""};
   ffi_arena arena;
   const ffi_built built = ffi_build(flow, ffi_memory(&arena));
-  const double *theta = ffi_params(&built, flow);
+  const double *theta = params_of(&built, flow);
   const int d = built.size.d, n_condition = built.size.n_condition;
   bj_map_job job = map_job(&built, x, condition);
   const long n = job.x.n;
@@ -284,7 +286,7 @@ static bj_rows base_condition(const ffi_built *built, SEXP condition, long n) {
 SEXP ffi_flow_draw(SEXP flow, SEXP n, SEXP condition, SEXP seed, SEXP threads, SEXP poll) {
   ffi_arena arena;
   const ffi_built built = ffi_build(flow, ffi_memory(&arena));
-  const double *theta = ffi_params(&built, flow);
+  const double *theta = params_of(&built, flow);
   const bj_workers workers = ffi_workers(threads, poll, built.hosted);
   const int rows = Rf_asInteger(n);
   SEXP z = PROTECT(Rf_allocMatrix(REALSXP, rows, built.size.d));
@@ -299,7 +301,7 @@ SEXP ffi_flow_draw(SEXP flow, SEXP n, SEXP condition, SEXP seed, SEXP threads, S
 SEXP ffi_flow_draw_vjp(SEXP flow, SEXP z, SEXP condition, SEXP grad_z) {
   ffi_arena arena;
   const ffi_built built = ffi_build(flow, ffi_memory(&arena));
-  const double *theta = ffi_params(&built, flow);
+  const double *theta = params_of(&built, flow);
   const bj_rows draws = ffi_rows(z, built.size.d, "z"), given = base_condition(&built, condition, draws.n);
   ffi_check_length(grad_z, (R_xlen_t)draws.n * built.size.d, "grad_z");
   SEXP gradient = PROTECT(Rf_allocVector(REALSXP, built.size.n_param));
@@ -317,7 +319,7 @@ SEXP ffi_flow_draw_vjp(SEXP flow, SEXP z, SEXP condition, SEXP grad_z) {
 SEXP ffi_flow_given(SEXP flow, SEXP condition) {
   ffi_arena arena;
   const ffi_built built = ffi_build(flow, ffi_memory(&arena));
-  const double *theta = ffi_params(&built, flow);
+  const double *theta = params_of(&built, flow);
   if (built.size.n_given == 0) return R_NilValue;
   const bj_rows rows = ffi_rows(condition, built.size.n_condition, "condition");
   SEXP given = PROTECT(Rf_allocMatrix(REALSXP, (int)rows.n, built.size.n_given));

@@ -88,7 +88,7 @@ SEXP ffi_rows_within(SEXP x, SEXP least, SEXP most);
 SEXP ffi_other_rows(SEXP n_row, SEXP rows);
 SEXP ffi_flow_check(SEXP flow);
 SEXP ffi_flow_describe(SEXP flow);
-SEXP ffi_flow_init(SEXP flow, SEXP seed);
+SEXP ffi_flow_init(SEXP flow, SEXP seed, SEXP poll);
 SEXP ffi_flow_map(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP want_value, SEXP threads, SEXP poll);
 SEXP ffi_rows_without_density(SEXP flow, SEXP x, SEXP condition, SEXP weights, SEXP threads, SEXP poll);
 SEXP ffi_flow_vjp(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP cotangents, SEXP threads, SEXP seed, SEXP poll);

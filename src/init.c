@@ -20,7 +20,7 @@ static const R_CallMethodDef call_entries[] = {
     ENTRY(ffi_flow_draw, 6),
     ENTRY(ffi_flow_draw_vjp, 4),
     ENTRY(ffi_flow_given, 2),
-    ENTRY(ffi_flow_init, 2),
+    ENTRY(ffi_flow_init, 3),
     ENTRY(ffi_flow_map, 7),
     ENTRY(ffi_flow_vjp, 8),
     ENTRY(ffi_isa, 0),

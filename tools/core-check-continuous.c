@@ -128,7 +128,7 @@ static long train_few(const char *what, const continuous_case *it, const bj_spec
                           .record_validation = record[2],
                           .record_rate = record[3]};
   state.safe = malloc(3 * n_param);
-  BJ_CORE.flow_init(flow, 7, state.theta);
+  BJ_CORE.flow_init(flow, 7, state.theta, &workers);
   memcpy(state.safe, state.theta, n_param);
   memset(state.safe + size.n_param, 0, 2 * n_param);
   bj_train_outcome outcome;

@@ -96,7 +96,7 @@ static void check_case(const char *what, const flow_case *flow_of) {
   double *density = malloc(bytes * rows), *there = malloc(bytes * rows), *here = malloc(bytes * rows);
   double *cotangent = malloc(bytes * rows), *condition = malloc(bytes * (rows * (size_t)n_condition + 1));
   double *gc = malloc(bytes * (rows * (size_t)n_condition + 1)), *penalty = malloc(bytes * rows);
-  core->flow_init(flow, 7, theta);
+  check(core->flow_init(flow, 7, theta, &workers) == BJ_OK, "%s: initial values", what);
   for (long i = 0; i < size.n_param; i++) theta[i] += case_uniform(-0.1, 0.1);
   for (int i = 0; i < n * d; i++) x[i] = case_uniform(-2, 2);
   for (int i = 0; i < n * n_condition; i++) condition[i] = case_uniform(-1, 1);

@@ -55,8 +55,9 @@ typedef struct {
   void *host;
 } bj_memory;
 
-/* Runs task(arg, i) for i = 0..n_task-1, in any order, on any number of threads. Between chunks the core asks whether
- * to stop, from any of them: once it is nonzero it stays so, and the call gives up with BJ_STOPPED. NULL: never. */
+/* Runs task(arg, i) for i = 0..n_task-1, in any order, on any number of threads. Between chunks, and between
+ * pieces of initial values, the core asks whether to stop, from any of them: once it is nonzero it stays so, and the
+ * call gives up with BJ_STOPPED. NULL: never. */
 typedef struct {
   int n_worker;
   void (*run)(void *host, int n_task, void (*task)(void *arg, int index), void *arg);
@@ -313,7 +314,7 @@ typedef struct bj_core {
   bj_status (*flow_build)(const bj_spec *base, const bj_spec *layers, int d, int n_condition, const bj_memory *memory,
                           bj_flow **flow, bj_flow_size *size, bj_error *error);
   void (*flow_describe)(const bj_flow *flow, bj_slot_visitor visit, void *host);
-  void (*flow_init)(const bj_flow *flow, uint64_t seed, real *theta);
+  bj_status (*flow_init)(const bj_flow *flow, uint64_t seed, real *theta, const bj_workers *workers);
   bj_status (*flow_map)(const bj_flow *flow, const real *theta, bj_direction direction, const bj_map_job *job,
                         const bj_memory *memory, const bj_workers *workers, bj_error *error);
   bj_status (*flow_draw)(const bj_flow *flow, const real *theta, const bj_draw_job *job, const bj_memory *memory,

@@ -40,10 +40,12 @@ static void flow_describe(const bj_flow *flow, bj_slot_visitor visit, void *host
   describe_leave(&out, mark);
 }
 
-static void flow_init(const bj_flow *flow, uint64_t seed, real *theta) {
+static bj_status flow_init(const bj_flow *flow, uint64_t seed, real *theta, const bj_workers *workers) {
   bj_rng rng = rng_start(seed, RNG_INITIAL);
+  rng.workers = workers;
   base_init(flow->base, theta, &rng);
   layer_init(flow->layer, theta + flow->base->n_param, &rng);
+  return rng_stopped(&rng) ? BJ_STOPPED : BJ_OK;
 }
 
 static void flow_prepare(const bj_flow *flow, const bj_run *run, const real *theta, real *prep) {

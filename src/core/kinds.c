@@ -182,6 +182,13 @@ static bj_status scalar_build(bj_build *build, const bj_spec *spec, bj_scalar **
   return build_leave(build, outer, status);
 }
 
+static int ranks_ascend(const int *rank, int n) {
+  for (int i = 1; i < n; i++) {
+    if (rank[i] < rank[i - 1]) return 0;
+  }
+  return 1;
+}
+
 static bj_status net_build(bj_build *build, const bj_spec *spec, const bj_net_request *request, const char *where,
                            bj_net **out) {
   const char *const outer = build->family;
@@ -190,6 +197,11 @@ static bj_status net_build(bj_build *build, const bj_spec *spec, const bj_net_re
   net->kind = build_enter(build, spec, "net", "net");
   if (net->kind && request->in_rank && !net->kind->masks) {
     spec_error(build, "%s needs a net with autoregressive masks, which net_%s() has not", where, spec->kind);
+  }
+  /* A layer's mistake; bounds of masks that were found in other ranks would be wrong without a word. */
+  if (request->in_rank &&
+      !(ranks_ascend(request->in_rank, request->n_in) && ranks_ascend(request->out_rank, request->n_out))) {
+    spec_error(build, "ranks of a masked net must ascend");
   }
   net->n_in = request->n_in;
   net->n_out = request->n_out;

@@ -22,11 +22,14 @@ INLINE net_start net_start_read(bj_build *build, const bj_spec *spec) {
   return (net_start){.zero_last = spec_choice(build, spec, "init", "identity", "uniform", NULL) == 0};
 }
 
+#define START_PIECE 65536 /* numbers between two looks whether to stop */
+
 /* `n` numbers of a layer with `fan_in` inputs, of its weights or its biases. */
 INLINE void net_start_draw(const net_start *start, int last, int bias, int fan_in, long n, real *theta, bj_rng *rng) {
   const int zero = start->normal ? bias || start->sd == 0 : last && start->zero_last;
   const real bound = 1 / sqrt((real)(fan_in > 0 ? fan_in : 1));
   for (long i = 0; i < n; i++) {
+    if (i % START_PIECE == 0 && rng_stopped(rng)) return; /* the call gives up */
     theta[i] = zero ? 0 : start->normal ? start->sd * rng_normal(rng) : bound * (2 * rng_uniform(rng) - 1);
   }
 }

@@ -10,7 +10,12 @@ typedef struct {
   uint64_t seed, stream, count;
   uint64_t buffer[2];
   int left;
+  const bj_workers *workers; /* may stop a long sequence; NULL: nobody does */
 } bj_rng;
+
+INLINE int rng_stopped(const bj_rng *rng) {
+  return rng->workers && rng->workers->stop && rng->workers->stop(rng->workers->host);
+}
 
 static void philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 

@@ -1,7 +1,8 @@
 /* What goes by the type of a real: its bits and its range, a row each, for double and for float.
  *
- * A vector of reals takes no double for a factor or a term unless a float holds it exactly: such a number is written
- * (real)0.1, which is nothing where a real is a double. */
+ * A vector of reals takes no double for a factor or a term unless it is written as a number that a float holds exactly.
+ * Others are written (real)0.1, and so are negative ones, (real)-2.0, since a sign makes an expression of a number: a
+ * cast is nothing where a real is a double. */
 #ifndef BJ_NUM_REAL_H
 #define BJ_NUM_REAL_H
 

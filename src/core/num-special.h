@@ -87,13 +87,13 @@ INLINE vreal vatan(vreal x) {
 /* Without the lower half of the digits. */
 #define NORMAL_UPPER (REAL_INT_MAX - (((real_int)1 << BY_REAL(27, 12)) - 1))
 /* e^-rest */
-#define NORMAL_REST(rest) BY_REAL(1.0 - (rest) * (1.0 - (rest) * (0.5 - (rest) * (1.0 / 6))), vexp(-(rest)))
+#define NORMAL_REST(rest) BY_REAL((1.0 - (rest) * (1.0 - (rest) * (0.5 - (rest) * (1.0 / 6)))), vexp(-(rest)))
 
 /* exp(-a^2 / 2) for a >= 0 (2 ulp): a is split, so that the square of its upper half is exact. */
 INLINE vreal normal_kernel(vreal a) {
   const vreal upper = vfrombits(vbits(a) & NORMAL_UPPER);
   const vreal rest = 0.5 * (a - upper) * (a + upper); /* below 4e-5, of floats 0.1 */
-  return vexp((real)-0.5 * upper * upper) * (NORMAL_REST(rest));
+  return vexp((real)-0.5 * upper * upper) * NORMAL_REST(rest);
 }
 
 /* Phi(-a) = exp(-a^2 / 2) R(a). Returns (a + 3) R(a) for 0 <= a <= NORMAL_FAR: a polynomial in t = (a - 6) / (a + 6),

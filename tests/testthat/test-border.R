@@ -129,15 +129,16 @@ test_that("points are a matrix or a list of columns, and their shapes are checke
 
 # ---- long calls -----------------------------------------------------------------------------------------------------
 
+time_limit <- function(after) setTimeLimit(elapsed = after, transient = TRUE)
+
 # The seconds that a call takes beyond `after`, when it is ended then; the least of three, as the machine may be busy.
-seconds_late <- function(after, class, start, x) {
-  f <- with_seed(1, flow(continuous_flow(), 2))
+seconds_late <- function(after, class, start, call) {
   late <- replicate(3, {
     begun <- proc.time()[[3]]
     condition <- tryCatch(
       {
         start(after)
-        logdensity(f, x)
+        call()
       },
       condition = identity, finally = setTimeLimit()
     )
@@ -171,11 +172,49 @@ test_that("a time limit or an interrupt ends a long map within 0.2 s", {
   skip_on_os("windows")
   skip_if_instrumented()
   x <- matrix(stats::rnorm(2e6), ncol = 2)
-  limit <- function(after) setTimeLimit(elapsed = after, transient = TRUE)
+  f <- with_seed(1, flow(continuous_flow(), 2))
+  map <- function() logdensity(f, x)
   interrupt <- function(after) system(paste0("(sleep ", after, "; kill -INT ", Sys.getpid(), ") &"))
   for (threads in 1:2) {
     withr::local_options(bijectr.threads = threads)
-    expect_lt(seconds_late(0.3, "simpleError", limit, x), 0.2)
-    expect_lt(seconds_late(0.3, "interrupt", interrupt, x), 0.2)
+    expect_lt(seconds_late(0.3, "simpleError", time_limit, map), 0.2)
+    expect_lt(seconds_late(0.3, "interrupt", interrupt, map), 0.2)
   }
+})
+
+test_that("a time limit ends the initial values of a large net", {
+  skip_on_cran()
+  skip_if_instrumented()
+  layers <- masked_autoregressive_flow(flow_layers = 1, nn_depth = 16, nn_width = 1500)
+  expect_lt(seconds_late(0.2, "simpleError", time_limit, function() flow(layers, 2)), 0.2)
+})
+
+test_that("the workspace that is kept from call to call is given back where there is no memory left", {
+  skip_on_cran()
+  skip_if_instrumented()
+  skip_if_not_installed("callr")
+  skip_if_not(capabilities("profmem") && getRversion() >= "4.2.0")
+  found <- callr::r(function() {
+    options(bijectr.threads = 1L)
+    # memory that R gives to a call, in pieces of this size and more
+    pieces <- function(f, x) {
+      log <- tempfile()
+      utils::Rprofmem(log, threshold = 20000)
+      bijectr::logdensity(f, x)
+      utils::Rprofmem(NULL)
+      sum(grepl("^[0-9]+ :.*native_log_density", readLines(log)))
+    }
+    f <- bijectr::flow(bijectr::coupling_flow(nn_width = 64), 2)
+    wide <- bijectr::flow(bijectr::masked_autoregressive_flow(flow_layers = 1, nn_depth = 4, nn_width = 2000), 2)
+    x <- matrix(0.5, 1000, 2)
+    first <- pieces(f, x)
+    kept <- pieces(f, x)
+    mem.maxVSize(ceiling(gc()["Vcells", 4]) + 2) # about what R has by now, the least that it agrees to
+    lost <- inherits(try(bijectr::logdensity(wide, x), silent = TRUE), "try-error")
+    mem.maxVSize(Inf)
+    list(lost = lost, first = first, kept = kept, after = pieces(f, x))
+  })
+  skip_if_not(found$lost)
+  expect_gt(found$first, 0)
+  expect_identical(c(found$kept, found$after), c(0L, 0L))
 })

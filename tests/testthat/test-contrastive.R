@@ -236,3 +236,19 @@ test_that("rows of validation and of the prior are looked at before anything is 
     sample = function(n) matrix(0, 7), log_density = normal_prior$log_density
   ))
 })
+
+test_that("without a condition the flow is the posterior of the observation", {
+  set.seed(5)
+  fit <- run_rounds(simulator, rounds = 1)
+  theta <- c(-1, 0, 2)
+  expect_identical(logdensity(fit, theta), logdensity(fit, theta, condition = 1))
+  expect_identical(quantile(fit, 0.3), quantile(fit, 0.3, condition = 1))
+  set.seed(6)
+  draws <- sample(fit, 4)
+  set.seed(6)
+  expect_identical(draws, sample(fit, 4, condition = 1))
+  expect_false(identical(logdensity(fit, theta, condition = 0), logdensity(fit, theta)))
+  expect_error(logdensity(replace(fit, "observed", list(NULL)), theta), "`condition` is missing",
+    class = "bijectr_error_argument"
+  )
+})

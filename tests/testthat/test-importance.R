@@ -64,6 +64,7 @@ test_that("supports, targets and conditions", {
   expect_equal(importance_sample(standard(), half, n = 20000)$log_z, log(0.5), tolerance = 0.05)
   expect_error(importance_sample(standard(), function(x) rep(-Inf, nrow(x)), n = 10), "all 10 draws")
   expect_error(importance_sample(standard(), function(x) x[, 1] * NaN, n = 10), "NaN at")
+  expect_error(importance_sample(standard(), function(x) ifelse(x[, 1] > 0, Inf, 0), n = 50), "target is Inf at")
   expect_error(importance_sample(standard(), n = 10), "`target` must be a function")
   expect_error(importance_sample(1, sum), "flow or a fit")
   f <- flow(layer_autoregressive(scalar_affine()), 2, d_condition = 1)
@@ -136,4 +137,10 @@ test_that("a target that the call of the fit does not lead to must be given", {
   expect_error(importance_sample(fits$gone), "`gone_target`, cannot be found here")
   named <- fit_flow(d = 1, layers = layers, data = tilt, steps = 2, evaluate = 0)
   expect_s3_class(importance_sample(named, n = 30), "bijectr_importance")
+})
+
+test_that("an infinite density of the target is told, whatever that of the flow is", {
+  f <- params_at(flow(list(layer_elementwise(scalar_affine(scale = "exp"))), 1), c(0, -740))
+  endless <- function(x) rep(Inf, nrow(x))
+  expect_error(importance_sample(f, endless, n = 10), "The target is Inf at", class = "bijectr_error_argument")
 })

@@ -22,6 +22,13 @@ test_that("probes that are given pass the battery", {
   }
 })
 
+test_that("probes of the wrong shape are told, also those that no constructor wrote", {
+  layer <- layer_continuous(probe = matrix(1, 2, 3))
+  expect_error(flow(layer, 2), "must have 2 columns, one a coordinate, not 3", class = "bijectr_error_argument")
+  layer$probe_values <- NA
+  expect_error(flow(layer, 2), "must have 2 columns, one a coordinate, not none", class = "bijectr_error_argument")
+})
+
 test_that("the average over probes is the exact trace", {
   corners <- as.matrix(expand.grid(c(-1, 1), c(-1, 1), c(-1, 1)))
   x <- matrix(c(0.3, -0.5, 0.8), 8, 3, byrow = TRUE)

@@ -96,3 +96,16 @@ test_that("what is not a number is not silent", {
   expect_warning(tell_nan(c(1, NaN, 2), "The log density"), "log density of row 2", class = "bijectr_warning_nan")
   expect_silent(tell_nan(c(1, Inf), "The log density"))
 })
+
+test_that("points of the base at which a layer has no value have no image", {
+  f <- flow(list(layer_elementwise(list(scalar_power(0.5), scalar_affine()))), 2)
+  z <- rbind(c(4, 1), c(-1, 1), c(1, -1), c(-4, 0))
+  expect_warning(out <- forward(f, z), "2 rows of `x` lie where a layer of the flow has no value.*they are.*row 2",
+    class = "bijectr_warning_outside"
+  )
+  expect_identical(is.na(out$value), cbind(c(FALSE, TRUE, FALSE, TRUE), c(FALSE, TRUE, FALSE, TRUE)))
+  expect_identical(out$logdet[c(2, 4)], c(-Inf, -Inf))
+  expect_silent(inside <- forward(f, z[c(1, 3), ]))
+  expect_identical(out$value[c(1, 3), ], inside$value)
+  expect_warning(forward(f, z[2, ]), "1 row of `x` lies where .*it is", class = "bijectr_warning_outside")
+})

@@ -63,6 +63,10 @@ test_that("errors name what is wrong", {
   strange$layers[[2]] <- list(loc = 1)
   expect_error(params(f) <- strange, "`value` has layers\\$2, which")
   expect_error(params(f) <- c(p, list(lr = 1)), "`value` has lr, which")
+  misspelt <- p
+  names(misspelt$layers[[1]]$net)[names(misspelt$layers[[1]]$net) == "b1"] <- "b11"
+  expect_error(params(f) <- misspelt, "net\\$b11, which.*Did you mean .*b1")
+  expect_error(params(f) <- c(p, list(bse = 1)), "has bse, which.*Did you mean base")
   expect_error(params(f) <- 1:3, "`value` must be a list like .* or [0-9]+ numbers")
   expect_error(params(f) <- "a", "`value` must be a list like")
   expect_error(params(f) <- replace(coef(f), 2, NA), "`value` must be finite; element 2")

@@ -151,6 +151,8 @@ test_that("an evaluation that fails is a warning, and what the user gives is loo
     expect_error(resume(f, progress = 3), "`progress`", class = "bijectr_error_argument")
   }
   expect_error(resume(fit, gradient = "nonsense"), "`gradient`", class = "bijectr_error_argument")
+  evaluated <- resume(fit, target = quadratic)
+  for (f in list(fit, evaluated)) expect_error(resume(f, target = 3), "`target`", class = "bijectr_error_argument")
 })
 
 test_that("another rule for the gradient is used and kept", {

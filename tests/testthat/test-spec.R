@@ -43,6 +43,17 @@ test_that("specifications are neither nested without end nor larger than memory"
   for (i in 1:100) scalar <- changed(scalar_invert(scalar_exp()), scalar = scalar)
   refused(layer_elementwise(scalar), "nested more than 64 deep")
   expect_error(flow(layer_triangular_affine(), d = 20000), "too large")
+  # nor a matter for R's own stack, whose errors have a class since R 4.2
+  skip_if(getRversion() < "4.2.0")
+  deep <- function(x, wrapped) {
+    for (i in 1:3000) x <- wrapped(x)
+    x
+  }
+  too_deep <- function(expr) expect_error(expr, "lists are nested too deep", class = "bijectr_error_argument")
+  too_deep(format(changed(layer_elementwise(scalar_exp()), scalar = deep(scalar_exp(), list))))
+  too_deep(format(deep(layer_flip(), function(x) changed(layer_invert(layer_flip()), layer = x))))
+  too_deep(flow(deep(layer_flip(), function(x) changed(layer_invert(layer_flip()), layer = x)), 2))
+  too_deep(layer_chain(deep(layer_flip(), list)))
 })
 
 test_that("a specification prints as the call that makes it", {

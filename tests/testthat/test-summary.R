@@ -78,3 +78,15 @@ test_that("without held-out rows summary() shows the training rows alone", {
   expect_match(text, "^ +training$", all = FALSE)
   expect_false(any(grepl("best validation", text)))
 })
+
+test_that("a flow that was not fitted has a summary, too", {
+  f <- flow(list(layer_coupling(scalar_affine(), net_mlp(width = 4)), layer_flip()), 3, base_normal(trainable = TRUE))
+  s <- summary(f)
+  expect_s3_class(s, "summary.bijectr_flow")
+  expect_identical(s$n_parameter, length(coef(f)))
+  expect_identical(s$parts$part, c("normal base", "coupling affine", "permute"))
+  expect_equal(s$parts$parameters, c(6, length(coef(f)) - 6, 0))
+  expect_output(print(s), "Flow, not fitted: 3 coordinates.*coupling affine +28\n +permute")
+  expect_equal(summary(flow(list(), 1))$parts$parameters, 0)
+  expect_error(summary(f, digits = 3), "Unknown argument", class = "bijectr_error_argument")
+})
