@@ -265,7 +265,9 @@ uniformity_reason <- function(one, subject) {
   if (one$what == "log density") {
     return(switch(one$aspect,
       location = if (up) {
-        paste("The rows have higher densities than draws have:", too_wide(subject))
+        own <- "is too wide, or follows its own rows too closely: rows that it never saw tell which."
+        wide <- "is too wide. More steps, or more flexible layers."
+        paste("The rows have higher densities than draws have: the fit", if (subject$used == "training") own else wide)
       } else {
         paste("The rows have lower densities than draws have: the fit is too sure of itself, or these are other data.",
           "Fewer parameters, more rows, or noise = in the fit."

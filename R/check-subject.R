@@ -107,9 +107,3 @@ rows_of_fit <- function(fit, x, given, kept, observed = NULL) {
   held_out <- kept[fit$rows$validation]
   if (length(held_out) >= 10) list(rows = held_out, used = "held out") else list(rows = kept, used = "training")
 }
-
-# What it means where rows have higher densities than draws.
-too_wide <- function(subject) {
-  if (subject$used != "training") return("the fit is too wide. More steps, or more flexible layers.")
-  "the fit follows its own rows too closely, or it is too wide. Rows that it never saw tell which; see flow_cv()."
-}
