@@ -79,10 +79,18 @@ meant <- function(x, known, text = "Did you mean {.val {near}}?") {
   sorted <- function(words) vapply(strsplit(tolower(words), ""), function(s) paste(sort(s), collapse = ""), "")
   swapped <- sorted(known) %in% sorted(x) # two letters in each other's place are two edits
   near <- known[apply(away, 2, min) <= ifelse(swapped, 2, max(1, min(nchar(x)) %/% 3))]
+  if (!length(near)) near <- known[known %in% OTHER_WORDS[x]]
   if (!length(near)) near <- known[nchar(x[1]) > 3 & startsWith(tolower(known), tolower(x[1]))]
   if (!length(near) || length(near) > 3) return(NULL)
   gsub("([{}])", "\\1\\1", cli::format_inline(text))
 }
+
+# What other packages call what has another name here.
+OTHER_WORDS <- c(
+  level = "interval", conf.level = "interval", probs = "p", conditions = "condition", newx = "newdata", mean = "response",
+  link = "response", prob = "probability", probabilities = "probability", cdf = "distribution", pdf = "density",
+  loglik = "logdensity", variance = "covariance", quantiles = "quantile", simulate = "draws", risk = "cumhazard"
+)
 
 # How nets start: a choice, or the standard deviation of normal draws.
 check_net_init <- function(init) {

@@ -113,6 +113,13 @@ print.bijectr_control <- function(x, ...) {
   invisible(x)
 }
 
+# Those of the methods of fit_flow(), which may have been meant.
+FIT_ARGUMENTS <- c(
+  "data", "formula", "layers", "base", "condition", "weights", "subset", "na.action", "na", "collinear", "standardize", "support",
+  "lower", "upper", "extrapolate", "members", "loss", "d", "names", "gradient", "anneal", "evaluate", "control",
+  "progress"
+)
+
 # The settings of a fit: `control`, or the default ones, with what was given beside it.
 make_control <- function(control, default, given) {
   if (is.null(control)) {
@@ -123,7 +130,7 @@ make_control <- function(control, default, given) {
   if (!length(given)) return(control)
   unknown <- setdiff(names(given), names(formals(fit_control)))
   if (is.null(names(given)) || length(unknown)) {
-    known <- c(names(formals(fit_control)), names(formals(sys.function(sys.parent()))))
+    known <- c(names(formals(fit_control)), FIT_ARGUMENTS)
     stop_arg(c("Unknown argument{?s} {.arg {unknown}} of {.fn fit_flow}.",
       i = meant(unknown, known, "Did you mean {.arg {near}}?"),
       i = "Beside its own arguments it takes those of {.fn fit_control}."

@@ -96,6 +96,12 @@ shortest_start <- function(flow, condition, starts, level) {
 
 # A prediction and an interval around it, as lm() has them; means in the units of the response, see response.R.
 flow_interval <- function(flow, newdata, condition, type, level, shortest) {
+  if (is.character(level)) {
+    stop_arg(c(
+      "{.arg interval} must be a probability, as 0.9, not {describe(level)}.",
+      i = "The interval is one of new responses, as {.code interval = \"prediction\"} of other models."
+    ))
+  }
   level <- check_number(level, "interval", above = 0, below = 1)
   shortest <- check_flag(shortest, "shortest")
   if (!type %in% c("response", "median", "mode")) {

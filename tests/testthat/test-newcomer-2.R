@@ -98,3 +98,17 @@ test_that("a check of the fit's own rows says that they are", {
   expect_identical(make_picture(fit, "check", envir = environment())$note, own)
   expect_null(make_picture(fit, "check", data = faithful[1:100, ], envir = environment())$note)
 })
+
+test_that("what may have been meant is named", {
+  methods <- list(fit_flow.default, fit_flow.formula, fit_flow.function)
+  own <- setdiff(unique(unlist(lapply(methods, function(f) names(formals(f))))), "...")
+  expect_setequal(FIT_ARGUMENTS, own)
+  expect_error(fit_flow(waiting ~ eruptions, faithful, weigths = 1:272), "mean `weights`",
+    class = "bijectr_error_argument"
+  )
+  fit <- fit_flow(waiting ~ eruptions, faithful, members = "normal")
+  new <- data.frame(eruptions = 3)
+  expect_error(predict(fit, new, level = 0.9), "mean `interval`", class = "bijectr_error_argument")
+  expect_error(predict(fit, new, type = "mean"), 'mean "response"', class = "bijectr_error_argument")
+  expect_error(predict(fit, new, interval = "confidence"), "new responses", class = "bijectr_error_argument")
+})
