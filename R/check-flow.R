@@ -85,10 +85,15 @@
 #' check_flow(normal, faithful[-rows, ])$reasons
 #' @export
 check_flow <- function(fit, data, condition = NULL, weights = NULL, draws = 20000, tolerance = 0.03, level = 0.02,
-                       ...) {
+                       target = NULL, ...) {
   check_unused(...)
-  check_given("fit", "data")
+  check_given("fit")
   draws <- check_count(draws, "draws", min = 100)
+  if (missing(data) && inherits(fit, "bijectr_target_fit")) {
+    check_fit(fit)
+    return(check_target_fit(fit, find_target(fit, target, parent.frame()), draws))
+  }
+  check_given("data")
   tolerance <- check_number(tolerance, "tolerance", min = 0, below = 1)
   level <- check_number(level, "level", above = 0, below = 1)
   subject <- check_subject(fit, data, condition, weights)

@@ -72,6 +72,7 @@
 #'   gradient = "differences",
 #'   loss = loss_reverse_kl(),
 #'   anneal = 0,
+#'   start = NULL,
 #'   evaluate = 10000,
 #'   control = NULL,
 #'   progress = interactive()
@@ -79,11 +80,13 @@
 #' @export
 fit_flow.function <- function(data, layers = NULL, ..., d = length(names), names = NULL, base = base_normal(),
                               support = NULL, lower = NULL, upper = NULL, gradient = "differences",
-                              loss = loss_reverse_kl(), anneal = 0, evaluate = 10000, control = NULL,
-                              progress = interactive()) {
+                              loss = loss_reverse_kl(), anneal = 0, start = NULL, evaluate = 10000,
+                              control = NULL, progress = interactive()) {
   call <- user_fit_call()
+  told <- !is.null(control) || ...length() > 0
   control <- make_control(control, default_target_control(), list(...))
   if (is.null(control$steps)) stop_arg("{.arg steps} must be given.")
+  start <- if (!is.null(start)) check_choice(start, c("normal", "standard"), "start")
   loss <- check_target_loss(loss, control$batch_size)
   anneal <- check_number(anneal, "anneal", min = 0, max = 1)
   evaluate <- check_count(evaluate, "evaluate", min = 0)
@@ -91,16 +94,25 @@ fit_flow.function <- function(data, layers = NULL, ..., d = length(names), names
   if (!is.null(names) && (!is.character(names) || anyDuplicated(names) || length(names) != d)) {
     stop_arg("{.arg names} must be {d} different name{?s}, one a coordinate.")
   }
-  flow <- start_target_flow(layers, d, base, names, list(support = support, lower = lower, upper = upper))
+  rules <- list(support = support, lower = lower, upper = upper)
+  flow <- start_target_flow(layers, d, base, names, rules)
   steered <- vapply(flow$layers$layers, function(layer) isTRUE(bare(layer)$steer > 0), NA)
   if (any(steered)) stop_arg("{.arg steer} of {.fn layer_continuous} is for fits to data.")
   target <- target_with_gradient(data, gradient, flow$d, flow$names)
-  check_target_start(flow, target, control$batch_size)
   origin <- list(
     call = call, loss = loss,
     options = list(anneal = anneal, evaluate = evaluate, gradient = gradient_word(gradient))
   )
-  fit_target(flow, target, new_state(flow, control), control, progress, origin)
+  train <- function(flow, origin, control) {
+    check_target_start(flow, target, control$batch_size)
+    fit_target(flow, target, new_state(flow, control), control, progress, origin)
+  }
+  if (inherits(layers, "bijectr_flow")) {
+    if (!is.null(start)) stop_arg("{.arg start} is for layers: {.arg layers} is a flow, where the training starts.")
+    return(train(flow, origin, control))
+  }
+  if ((start %||% if (is.null(layers)) "normal" else "standard") == "standard") return(train(flow, origin, control))
+  fit_ladder(flow, target, origin, train, control, told || !is.null(layers))
 }
 
 start_target_flow <- function(layers, d, base, names, rules) {

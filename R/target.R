@@ -46,6 +46,20 @@ difference_gradient <- function(target, x) {
   )
 }
 
+# The log density of points on the base side of a flow that its map makes points of the target.
+target_through <- function(flow, target) {
+  function(z, gradient = TRUE) {
+    there <- native_map(flow, z, NULL, inverse = FALSE)
+    out <- target(there$value, gradient)
+    if (gradient) {
+      cotangents <- list(value = out$gradient, logdet = rep(1, nrow(z)))
+      out$gradient <- native_vjp(flow, z, NULL, FALSE, cotangents)$x
+    }
+    out$value <- out$value + there$logdet
+    out
+  }
+}
+
 target_values <- function(value, n, what = "The target") {
   if (is.numeric(value) && length(value) == n) return(as.double(value))
   stop_arg(c(

@@ -1,0 +1,71 @@
+# From the simplest model of a log density to richer ones: the best normal distribution (normal-start.R), which costs
+# next to nothing, then a flow that starts as this one. A flow is trained only where the normal distribution leaves
+# something to gain, and kept only where it gains ELBO beyond its error.
+
+# What is left to gain is log Z less the ELBO, the Kullback-Leibler divergence from the target, in nats. With less,
+# means and standard deviations of a normal distribution, of a flow, are right to a few per cent.
+NORMAL_ENOUGH <- 0.01
+FLOW_ENOUGH <- 0.03
+
+# Settings of the first flow where none are told: most targets need no more.
+SHORT_STEPS <- 1000
+SHORT_DRAWS <- 64
+
+# `flow`: of the layers, the support at the end; `train(flow, origin, control)` gives a fit. `control`: that of the
+# flow; `told`: whether it is the user's, who has the flow trained whatever the normal distribution is like.
+fit_ladder <- function(flow, target, origin, train, control, told) {
+  started <- proc.time()[[3]]
+  outer <- Filter(function(layer) inherits(bare(layer), "bijectr_layer_support"), flow$layers$layers)
+  found <- normal_start(target_on_line(target, outer, flow$d), flow$d)
+  if (is.null(found)) return(train(flow, origin, control))
+  whiten <- layer_standardize(found$loc, found$root)
+  inner <- flow$layers$layers[seq_len(length(flow$layers$layers) - length(outer))]
+  richer <- new_flow(layer_chain(c(inner, list(whiten), outer)), flow$d, flow$base, 0L, flow$names)
+  origin$seconds <- proc.time()[[3]] - started
+  if (told) return(train(richer, origin, control))
+  fit <- normal_fit(whiten, outer, flow, target, origin)
+  if (leaves_little(fit, NORMAL_ENOUGH)) return(fit)
+  control$steps <- SHORT_STEPS
+  control$batch_size <- SHORT_DRAWS
+  first <- train(richer, origin, control)
+  fit <- better_fit(fit, first)
+  if (leaves_little(first, FLOW_ENOUGH) || !first$status %in% COMPLETE) return(fit)
+  origin$seconds <- first$seconds
+  better_fit(fit, train(as_flow(first), origin, default_target_control()))
+}
+
+# The log density of the points on the line that the supports make points of the target.
+target_on_line <- function(target, outer, d) {
+  if (length(outer)) target_through(new_flow(layer_chain(outer), d, base_normal(), 0L), target) else target
+}
+
+# A fit of no steps: the normal distribution, by an affine layer that can be trained further.
+normal_fit <- function(whiten, outer, flow, target, origin) {
+  layers <- layer_chain(c(list(layer_triangular_affine(), whiten), outer))
+  normal <- new_flow(layers, flow$d, base_normal(), 0L, flow$names)
+  control <- default_target_control()
+  control$steps <- 0L
+  run <- list(state = new_state(normal, control), history = NULL, status = "finished", seconds = 0)
+  fit <- new_fit(normal, run, control, origin, "bijectr_target_fit")
+  fit["state"] <- list(NULL)
+  found <- guarded(evaluate_target(fit, target, max(origin$options$evaluate, LADDER_DRAWS)))
+  if (inherits(found, "error")) stop(found)
+  fit <- add_evaluation(fit, found)
+  warn_unevaluated(found)
+  fit
+}
+
+LADDER_DRAWS <- 2000
+
+leaves_little <- function(fit, most) {
+  e <- fit$evaluation
+  !is.null(e) && isTRUE(e$log_z - e$elbo < most && e$pareto_k < 0.7)
+}
+
+# Two standard errors of the difference are what chance makes.
+better_fit <- function(before, fit) {
+  if (is.null(fit$evaluation) || is.null(before$evaluation)) return(fit)
+  gain <- fit$evaluation$elbo - before$evaluation$elbo
+  error <- sqrt(sum(c(fit$evaluation$elbo_se, before$evaluation$elbo_se)^2, na.rm = TRUE))
+  if (is.nan(gain) || gain < 2 * error) before else fit
+}

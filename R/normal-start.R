@@ -1,0 +1,153 @@
+# Where a fit to a log density starts: a normal distribution N(m, L L') on the line, L lower triangular. With
+# g the gradient of log p and, for draws z of a standard normal, y = m + L z:
+#
+#   mode and curvature   BFGS to the mode, in coordinates that are whitened anew by the curvature where it has come to;
+#                        of all places on the way the normal distribution of largest ELBO counts (Zhang, Carpenter,
+#                        Gelman, Vehtari 2022): the mode itself may be far from the mass
+#   the best normal      at the maximum of the ELBO  E g = 0  and  E -grad g = (L L')^-1  (Opper, Archambeau 2009). In
+#                        whitened coordinates, with r = L' g + z and Stein's lemma,
+#                        b = E r,  A = I - E z r',  m <- m + L A^-1 b,  L L' <- L A^-1 L'
+#                        r is 0 for a normal target, so that a step has no noise there
+#
+# Zhang, Carpenter, Gelman, Vehtari (2022), Pathfinder: parallel quasi-Newton variational inference, Journal of Machine
+# Learning Research 23(306). Opper, Archambeau (2009), The variational Gaussian approximation revisited, Neural
+# Computation 21(3), 786-792, doi:10.1162/neco.2008.08-07-592.
+
+# list(loc, root, elbo), `elbo` by draws of its own; NULL where no normal distribution has a finite ELBO. `target(y)`
+# gives list(value, gradient) of rows on the line, without a gradient if `gradient = FALSE`.
+normal_start <- function(target, d) {
+  z <- antithetic_draws(START_DRAWS, d)
+  best <- list(loc = numeric(d), root = diag(d), elbo = normal_elbo(target, numeric(d), diag(d), z))
+  for (start in start_points(target, d)) best <- better_normal(best, path_to_mode(target, start, z))
+  if (best$elbo == -Inf) return(NULL)
+  best_normal(target, best)
+}
+
+START_DRAWS <- 200
+START_TRIES <- 64 # draws of the standard normal among which paths start
+START_PATHS <- 2
+
+better_normal <- function(a, b) if (b$elbo > a$elbo) b else a
+
+# n draws of which the second half is the first mirrored.
+antithetic_draws <- function(n, d) {
+  half <- matrix(stats::rnorm(ceiling(n / 2) * d), ncol = d)
+  rbind(half, -half)
+}
+
+normal_points <- function(loc, root, z) z %*% t(root) + rep(loc, each = nrow(z))
+
+# Up to a constant of d.
+normal_elbo <- function(target, loc, root, z) {
+  value <- target(normal_points(loc, root, z), gradient = FALSE)$value
+  value[is.nan(value)] <- -Inf
+  mean(value) + sum(log(diag(root)))
+}
+
+# The origin, and of a few draws the best.
+start_points <- function(target, d) {
+  tried <- rbind(0, matrix(stats::rnorm(START_TRIES * d), ncol = d))
+  value <- target(tried, gradient = FALSE)$value
+  good <- which(is.finite(value))
+  order <- good[order(-value[good])]
+  chosen <- unique(c(if (1 %in% good) 1, utils::head(order, START_PATHS)))
+  lapply(utils::head(chosen, START_PATHS), function(i) tried[i, ])
+}
+
+PATH_ROUNDS <- 30
+PATH_STEPS <- 20 # of BFGS a round
+PATH_FAR <- 1e10
+
+# The best normal distribution on the way from a point to the mode that is found from there.
+path_to_mode <- function(target, start, z) {
+  d <- length(start)
+  at <- list(loc = start, root = diag(d), elbo = -Inf)
+  best <- at
+  worse <- 0
+  for (round in seq_len(PATH_ROUNDS)) {
+    of <- function(u, gradient) {
+      out <- target(matrix(at$loc + drop(at$root %*% u), 1), gradient)
+      if (gradient) -drop(out$gradient %*% at$root) else -out$value
+    }
+    found <- try(stats::optim(numeric(d), function(u) of(u, FALSE), function(u) of(u, TRUE),
+      method = "BFGS", control = list(maxit = PATH_STEPS)
+    ), silent = TRUE)
+    if (inherits(found, "try-error")) break
+    loc <- at$loc + drop(at$root %*% found$par)
+    if (!all(is.finite(loc)) || max(abs(loc)) > PATH_FAR) break
+    root <- curvature_root(target, loc, at$root)
+    if (is.null(root)) break
+    at <- list(loc = loc, root = root, elbo = normal_elbo(target, loc, root, z))
+    worse <- if (at$elbo > best$elbo + 0.01) 0 else worse + 1
+    best <- better_normal(best, at)
+    slope <- target(matrix(loc, 1))$gradient %*% root
+    if (max(abs(slope)) < 1e-3 && round > 1 || worse >= 4) break
+  }
+  best
+}
+
+# The root of the inverse of minus the Hessian at a point, from differences of the gradient in coordinates of `root`;
+# directions in which the density curves upwards are given the width of their curvature downwards.
+curvature_root <- function(target, loc, root, step = 1e-3) {
+  d <- length(loc)
+  moves <- rbind(diag(step, d), diag(-step, d))
+  slope <- target(normal_points(loc, root, moves))$gradient %*% root
+  hessian <- (slope[seq_len(d), , drop = FALSE] - slope[d + seq_len(d), , drop = FALSE]) / (2 * step)
+  if (!all(is.finite(hessian))) return(NULL)
+  parts <- eigen(-(hessian + t(hessian)) / 2, symmetric = TRUE)
+  size <- pmax(abs(parts$values), 1e-12 * max(abs(parts$values)), 1e-12)
+  lower_root(root %*% parts$vectors %*% diag(1 / sqrt(size), d))
+}
+
+# Lower triangular, with the same product with its transpose.
+lower_root <- function(m) {
+  r <- t(qr.R(qr(t(m))))
+  r * rep(sign(diag(r)), each = nrow(r))
+}
+
+NORMAL_STEPS <- 40
+NORMAL_PATIENCE <- 4
+
+# The normal distribution of largest ELBO near one, by the steps above; at no time worse than it was.
+best_normal <- function(target, start) {
+  d <- length(start$loc)
+  n <- max(2 * START_DRAWS, 8 * d)
+  check <- antithetic_draws(2 * n, d)
+  start$elbo <- normal_elbo(target, start$loc, start$root, check)
+  best <- at <- start
+  reach <- 1 # how far a step goes
+  stale <- 0
+  for (step in seq_len(NORMAL_STEPS)) {
+    z <- antithetic_draws(n, d)
+    slope <- target(normal_points(at$loc, at$root, z))$gradient %*% at$root
+    good <- is.finite(rowSums(slope))
+    if (mean(good) < 0.5) break
+    moved <- normal_step(at, z[good, , drop = FALSE], slope[good, , drop = FALSE], reach)
+    moved$elbo <- normal_elbo(target, moved$loc, moved$root, check)
+    if (moved$elbo < at$elbo - 0.1 || is.nan(moved$elbo)) {
+      reach <- reach / 2
+      stale <- stale + 1
+    } else {
+      stale <- if (moved$elbo > best$elbo + 1e-3) 0 else stale + 1
+      at <- moved
+    }
+    best <- better_normal(best, moved)
+    if (stale >= NORMAL_PATIENCE) break
+  }
+  best
+}
+
+normal_step <- function(at, z, slope, reach) {
+  d <- ncol(z)
+  rest <- slope + z
+  precision <- diag(d) - crossprod(z, rest) / nrow(z)
+  parts <- eigen((precision + t(precision)) / 2, symmetric = TRUE)
+  size <- pmin(pmax(parts$values, 1 / 4), 4)^reach
+  shift <- drop(parts$vectors %*% (crossprod(parts$vectors, colMeans(rest)) / size)) * reach
+  far <- sqrt(sum(shift^2))
+  if (far > 2 * sqrt(d)) shift <- shift * 2 * sqrt(d) / far
+  list(
+    loc = at$loc + drop(at$root %*% shift),
+    root = lower_root(at$root %*% parts$vectors %*% diag(1 / sqrt(size), d))
+  )
+}
