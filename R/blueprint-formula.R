@@ -35,7 +35,10 @@ model_conditions <- function(condition, model, columns, name = "condition", envi
       condition <- if (is.null(dim(condition))) as.list(condition) else as.data.frame(condition)
       if (length(unique(lengths(condition))) > 1) stop_arg("The columns of {.arg {name}} must have one length.")
       if (!is.data.frame(condition)) condition <- list2DF(condition)
-    } else if (is.null(model$codes) && identical(columns, model$variables) && is.null(colnames(condition))) {
+    } else if (length(model$variables) == 1 && has_unit(condition)) {
+      condition <- list2DF(stats::setNames(list(condition), model$variables))
+    } else if (is.null(c(model$codes, model$codecs)) && identical(columns, model$variables) &&
+      is.null(colnames(condition))) {
       return(condition) # plain numbers in the order of the formula
     } else {
       stop_arg("{.arg {name}} must be a data frame with the {cli::qty(model$variables)}column{?s}
@@ -50,7 +53,7 @@ model_conditions <- function(condition, model, columns, name = "condition", envi
       i = meant(missing, names(condition), NEAR_COLUMN)
     ))
   }
-  condition <- in_units_of_fit(condition, model$codecs, name)
+  condition <- in_units_of_fit(open_data(condition, name), model$codecs, name)
   terms <- model$terms
   environment(terms) <- envir
   frame <- tryCatch(

@@ -28,6 +28,10 @@ check_blueprint <- function(object) {
   codecs <- c(.subset2(object, "codecs"), side[["codecs"]], gone[["codecs"]])
   for (codec in codecs) if (!intact(codec)) stop_damaged("codecs")
   if (!is_model(side[["model"]])) stop_damaged("condition")
+  observed <- .subset2(object, "observed")
+  if (!is.null(observed) && !(is.double(observed) && length(observed) == object[["d_condition"]])) {
+    stop_damaged("observed")
+  }
   levels <- side[["levels"]]
   if (!is.null(levels) && (!is.numeric(levels) || length(levels) != .subset2(object, "d_condition") || anyNA(levels))) {
     stop_damaged("condition")
@@ -43,9 +47,12 @@ stop_damaged <- function(field) stop_arg("This object cannot be used: its field 
 is_model <- function(x) {
   is.null(x) || (is.list(x) && inherits(x[["terms"]], "terms") && is.character(x[["variables"]]) &&
     (is.null(x[["levels"]]) || is.list(x[["levels"]])) &&
-    (is.null(x[["codecs"]]) || is.list(x[["codecs"]]) && all(names(x[["codecs"]]) %in% x[["variables"]]) &&
+    (is.null(x[["codecs"]]) || is.list(x[["codecs"]]) && has_names(x[["codecs"]], x[["variables"]]) &&
       all(vapply(x[["codecs"]], is_codec, NA))))
 }
+
+# Whether all parts have names, of those that are known.
+has_names <- function(x, known) length(names(x)) == length(x) && all(names(x) %in% known)
 
 # What it knows of a left side that is computed from columns.
 is_response <- function(x) {

@@ -97,7 +97,7 @@ rows_to_check <- function(fit, data, condition, weights, gappy) {
 }
 
 # Whether these are the rows of the fit, and which of them to look at.
-rows_of_fit <- function(fit, x, given, kept, observed = NULL) {
+rows_of_fit <- function(fit, x, given, kept, observed) {
   before <- fit$digest
   other <- list(rows = kept, used = "given")
   if (is.null(before) || before$rows != length(kept)) return(other)

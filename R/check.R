@@ -87,9 +87,10 @@ meant <- function(x, known, text = "Did you mean {.val {near}}?") {
 
 # What other packages call what has another name here.
 OTHER_WORDS <- c(
-  level = "interval", conf.level = "interval", probs = "p", conditions = "condition", newx = "newdata", mean = "response",
-  link = "response", prob = "probability", probabilities = "probability", cdf = "distribution", pdf = "density",
-  loglik = "logdensity", variance = "covariance", quantiles = "quantile", simulate = "draws", risk = "cumhazard"
+  level = "interval", conf.level = "interval", probs = "p", conditions = "condition", newx = "newdata",
+  mean = "response", link = "response", prob = "probability", probabilities = "probability", cdf = "distribution",
+  pdf = "density", loglik = "logdensity", variance = "covariance", quantiles = "quantile", simulate = "draws",
+  risk = "cumhazard"
 )
 
 # How nets start: a choice, or the standard deviation of normal draws.

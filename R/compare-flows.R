@@ -90,7 +90,9 @@ warn_training_rows <- function(fits, data, condition, density, weights) {
     given <- if (fit$d_condition > 0) quiet_condition(fit, condition, n_rows(side$points), data)
     kept <- which(rep_len(!rows_with_gaps(given), n_rows(side$points)))
     if (!is_gaps_fit(fit)) kept <- setdiff(kept, which(rows_with_gaps(side$points)))
-    rows <- rows_of_fit(fit, all_rows(side$points), if (!is.null(given)) all_rows(given), kept)
+    rows <- rows_of_fit(fit, all_rows(side$points), if (!is.null(given)) all_rows(given), kept,
+      side$observed
+    )
     if (rows$used == "given") 0 else length(fit$rows$train)
   }, 0)
   trained <- pmax(trained, trained_on_held_out(fits, density, weights))

@@ -121,7 +121,7 @@ median.bijectr_flow <- function(x, na.rm = FALSE, condition = NULL, ...) {
 
 #' @rdname dflow
 #' @export
-mean.bijectr_flow <- function(x, condition = NULL, ...) {
+mean.bijectr_flow <- function(x, na.rm = FALSE, condition = NULL, ...) {
   check_unused(...)
   check_object(x)
   flow_response(x, NULL, condition)

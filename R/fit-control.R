@@ -115,9 +115,9 @@ print.bijectr_control <- function(x, ...) {
 
 # Those of the methods of fit_flow(), which may have been meant.
 FIT_ARGUMENTS <- c(
-  "data", "formula", "layers", "base", "condition", "weights", "subset", "na.action", "na", "collinear", "standardize", "support",
-  "lower", "upper", "extrapolate", "members", "loss", "d", "names", "gradient", "anneal", "evaluate", "control",
-  "progress"
+  "data", "formula", "layers", "base", "condition", "weights", "subset", "na.action", "na", "collinear",
+  "standardize", "support", "lower", "upper", "extrapolate", "members", "loss", "d", "names", "gradient", "anneal",
+  "evaluate", "control", "progress"
 )
 
 # The settings of a fit: `control`, or the default ones, with what was given beside it.

@@ -180,9 +180,12 @@ spread_of_one.bijectr_nearby <- function(object, n, condition, nodes) {
     for (r in seq_along(i)) {
       share <- near[r, order]
       total <- cumsum(share)
-      ends <- stats::approx(c(0, total), c(0, cumsum(share * kernel)), steps * total[length(total)], ties = mean)
-      group <- diff(ends$y) / diff(ends$x)
-      group[is.nan(group)] <- 0 # no kernel is near
+      group <- numeric(nodes)
+      if (total[length(total)] > 0) { # else no kernel is near
+        ends <- stats::approx(c(0, total), c(0, cumsum(share * kernel)), steps * total[length(total)], ties = mean)
+        group <- diff(ends$y) / diff(ends$x)
+        group[is.nan(group)] <- 0 # of no width
+      }
       u[, i[r]] <<- middle[i[r]] + c(rep(group, each = 3) + within, own)
       weight[, i[r]] <<- c((1 - regression[r]) * of_groups, regression[r] * rule$weight)
     }

@@ -289,7 +289,7 @@ gg_item.bijectr_item_map <- function(item, panel, place) {
   lines <- if (length(item$levels)) {
     ggplot2::geom_contour(
       ggplot2::aes(.data$x, .data$y, z = .data$density), data, breaks = unname(item$levels), colour = item$line,
-      linewidth = 0.3
+      linewidth = 0.3 * item$lwd, linetype = item$lty
     )
   }
   list(ggplot2::geom_raster(ggplot2::aes(.data$x, .data$y, fill = .data$density), data), lines)

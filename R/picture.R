@@ -41,6 +41,17 @@ item_bars <- function(left, right, top, fill, border = NA, key = NULL, bottom = 
   new_item("bars", left = left, right = right, top = top, bottom = bottom, fill = fill, border = border, key = key)
 }
 
+# Shares of draws and data, see column_shares(), side by side.
+share_items <- function(shares, at, scale = 1, bottom = 0) {
+  half <- if (is.null(shares$data)) 0.4 else 0
+  bars <- function(from, to, share, fill) {
+    item_bars(at + from, at + to, bottom + scale * share, fill, "grey60", bottom = bottom)
+  }
+  list(
+    bars(-0.4, half, shares$draws, "grey85"), if (!is.null(shares$data)) bars(0, 0.4, shares$data, DATA_COLOR)
+  )
+}
+
 # A histogram as bars, or as the line along their tops.
 item_histogram <- function(bars, fill, border, key = NULL, bottom = 0) {
   breaks <- bars$breaks
@@ -58,8 +69,11 @@ item_band <- function(x, low, high, fill, key = NULL) {
 
 # `surface(xlim, ylim)` gives list(x, y, density) over limits, which a device may have widened. `levels` of density
 # whose lines are drawn, by their names, in the colour `line`. `legend`: whether a key says what colours mean.
-item_map <- function(surface, colors, levels = numeric(), legend = FALSE, line = NULL) {
-  new_item("map", surface = surface, colors = colors, levels = levels, legend = legend, line = line %||% "grey10")
+item_map <- function(surface, colors, levels = numeric(), legend = FALSE, line = NULL, lwd = 1, lty = 1) {
+  new_item("map",
+    surface = surface, colors = colors, levels = levels, legend = legend, line = line %||% "grey10",
+    lwd = lwd, lty = lty
+  )
 }
 
 # A straight line: level at `h`, upright at `v`, or from below left to above right.
@@ -264,7 +278,8 @@ draw_item.bijectr_item_map <- function(item, add = FALSE) {
   }
   if (length(item$levels)) {
     graphics::contour(map$x, map$y, map$density,
-      levels = item$levels, labels = names(item$levels), add = TRUE, col = item$line, labcex = 0.75, vfont = NULL
+      levels = item$levels, labels = names(item$levels), add = TRUE, col = item$line, labcex = 0.75, vfont = NULL,
+      lwd = item$lwd, lty = item$lty
     )
   }
   map

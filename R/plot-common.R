@@ -193,6 +193,12 @@ thinned_ticks <- function(at, labels) {
   list(at = at[kept], labels = as.character(labels)[kept])
 }
 
+# Shares of values among draws and data, which may be NULL.
+column_shares <- function(draws, data, values) {
+  share <- function(x) tabulate(match(x, values), length(values)) / length(x)
+  list(draws = share(draws), data = if (!is.null(data)) share(data))
+}
+
 # ---- conditions ------------------------------------------------------------------------------------------------------
 
 # How near numbers are taken to match a condition in a picture, in standard deviations.

@@ -21,9 +21,9 @@ whole_picture <- function(flow, draws, data, condition, window, sampled) {
   limits <- round(window$xlim %||% (shown_range(draws, data) + c(-0.5, 0.5)))
   values <- as.double(seq(limits[1], limits[2]))
   if (length(values) > 2000) stop_arg("{.arg xlim} spans more than 2000 whole numbers.")
-  share <- function(x) tabulate(match(x, values), length(values)) / length(x)
-  found <- if (sampled) share(draws) else exp(logdensity(flow, values, condition))
-  own <- if (!is.null(data)) share(data)
+  shares <- column_shares(draws, data, values)
+  found <- if (sampled) shares$draws else exp(logdensity(flow, values, condition))
+  own <- shares$data
   stems <- item_lines(rep(values, each = 3), rbind(0, found, NA), window[["col"]] %||% FLOW_COLOR)
   items <- list(
     if (!is.null(own)) item_bars(values - 0.45, values + 0.45, own, "grey85", "grey60", "data"),

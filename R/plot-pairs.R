@@ -10,7 +10,8 @@ pairs_picture <- function(draws, data, window) {
   k <- ncol(draws)
   apart <- window$apart %||% logical(k)
   limits <- lapply(seq_len(k), function(j) {
-    if (apart[j]) range(round(c(draws[, j], data[, j]))) + c(-0.6, 0.6) else shown_range(draws[, j], data[, j])
+    limits <- shown_range(draws[, j], data[, j])
+    if (apart[j]) round(limits) + c(-0.6, 0.6) else limits
   })
   ticks <- window$ticks %||% lapply(seq_len(k), function(j) axis_ticks(window$codecs[[j]], limits[[j]]))
   seen <- draws[thin_rows(nrow(draws), PAIRS_POINTS), , drop = FALSE]
@@ -51,24 +52,9 @@ pairs_shares <- function(draws, data, limits) {
   draws <- round(draws)
   data <- if (!is.null(data)) round(data)
   values <- sort(unique(c(draws, data)))
+  values <- values[values > limits[1] & values < limits[2]]
   shares <- column_shares(draws, data, values)
   share_items(shares, values, diff(limits) / (1.3 * max(unlist(shares))), limits[1])
-}
-
-# Shares of values among draws and data, which may be NULL; and their bars side by side.
-column_shares <- function(draws, data, values) {
-  share <- function(x) tabulate(match(x, values), length(values)) / length(x)
-  list(draws = share(draws), data = if (!is.null(data)) share(data))
-}
-
-share_items <- function(shares, at, scale = 1, bottom = 0) {
-  half <- if (is.null(shares$data)) 0.4 else 0
-  bars <- function(from, to, share, fill) {
-    item_bars(at + from, at + to, bottom + scale * share, fill, "grey60", bottom = bottom)
-  }
-  list(
-    bars(-0.4, half, shares$draws, "grey85"), if (!is.null(shares$data)) bars(0, 0.4, shares$data, DATA_COLOR)
-  )
 }
 
 # The density of points by a product of normal kernels on a grid. A third narrower than the rule for one normal: flows

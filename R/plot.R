@@ -46,9 +46,9 @@
 #' @param levels Shares of the distribution, between 0 and 1, around which density maps have lines.
 #' @param add Draw into the plot that is there: curves, points, and of density maps the lines.
 #' @param ... `lwd` and `lty`, widths and types of lines, `pch` and `cex`, signs and sizes of points, as in
-#'   [graphics::par()], in place of those that the picture has. For `"check"`: `data`, `condition` and `main`; for `"fan"`: `over`, `at`, `data`, `main`, `xlim`, `ylim`,
-#'   `xlab`, `ylab` and `col`; for `"loss"`: `main`, `xlim`, `ylim`, `xlab`, `ylab` and `col`. Of `autoplot()`: what
-#'   `plot()` takes, but for `add`.
+#'   [graphics::par()], in place of those that the picture has. For `"check"`: `data`, `condition` and `main`; for
+#'   `"fan"`: `over`, `at`, `data`, `main`, `xlim`, `ylim`, `xlab`, `ylab` and `col`; for `"loss"`: `main`,
+#'   `xlim`, `ylim`, `xlab`, `ylab` and `col`. Of `autoplot()`: what `plot()` takes, but for `add`.
 #' @return `plot()`: what is shown, invisibly. `"density"`: a data frame of `x` and `density`, or a list `x`, `y`,
 #'   `density` (a matrix with one row a value of `x`). `"samples"` and `"pairs"`: the matrix of draws. `"layers"`: a
 #'   list of matrices, one a panel. `"survival"`: a list of `x`, `survival` (a matrix with one row a curve) and `data`

@@ -63,10 +63,10 @@
 #'   warning of class `bijectr_warning_response`. Fits without a formula have means in the units of the data.
 #'
 #'   Means of one coordinate are integrals over its quantiles, without random numbers. Means of several, and those of
-#'   [conditional()] and [marginal()] distributions, are those of 2000 draws a row, governed by [set.seed()]: their standard error is the standard deviation given that row, divided
-#'   by 45. Where a flow has draws that no response can have, as negative ones of `sqrt(y)`, means are of the other
-#'   draws, with a warning of class `bijectr_warning_outside` from 0.1 per cent on. Where more than half of a mean of
-#'   one coordinate is made beyond the 0.1 and 99.9 per cent quantiles, which hangs on tails and not on data, a warning
+#'   [conditional()] and [marginal()] distributions, are those of 2000 draws a row, governed by [set.seed()]: their
+#'   standard error is the standard deviation given that row, divided by 45. Where a flow has draws that no response
+#'   can have, as negative ones of `sqrt(y)`, means are of the other draws, with a warning of class
+#'   `bijectr_warning_outside` from 0.1 per cent on. Where more than half of a mean of one coordinate is made beyond the 0.1 and 99.9 per cent quantiles, which hangs on tails and not on data, a warning
 #'   of class `bijectr_warning_tail_mean` says so. In a stack, means behind a function that is not linear, or behind a
 #'   support by a logarithm or a power, are those of the members that are not on t distributions.
 #' @seealso [dflow()], [logdensity()], [inverse()]
@@ -146,7 +146,8 @@ default_type <- function(object, rows, interval) {
   if (is.data.frame(rows) && object$d_condition > 0) {
     seen <- intersect(c(object$names, object$response$variables), names(rows))
     given <- object$condition$model$variables %||% object$condition$names
-    if (!length(seen) && any(given %in% names(rows))) return("response") # which says what they lack
+    lacks_all <- !is.null(object$formula) || any(given %in% names(rows))
+    if (!length(seen) && lacks_all) return("response") # which says what they lack
     if (length(seen)) tell_logdensity(object, seen)
   }
   "logdensity"

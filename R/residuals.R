@@ -19,8 +19,8 @@
 #' @return `residuals()`: of one coordinate a vector with one residual a row, which are draws of a standard normal
 #'   distribution where the fit is right; of several a matrix of the points on the base side, which a stack has not.
 #'   `fitted()`: means of the response at the rows, as [predict()] with `type = "response"`. Both are `NA` for rows
-#'   with missing values, and for those that `na.action = na.exclude` left out. `deviance()`: a number, -2 times the log likelihood of rows held out where there is one, else
-#'   of all rows; there is no saturated model to compare with.
+#'   with missing values, and for those that `na.action = na.exclude` left out. `deviance()`: a number, -2 times the log
+#'   likelihood of rows held out where there is one, else of all rows; there is no saturated model to compare with.
 #' @details Residuals of whole numbers, ordered levels, columns of which many rows have one value, and censored times
 #'   are random, governed by [set.seed()]: a row has a range of probabilities, in which a place is drawn. Rows with
 #'   which a fit was trained look a little too good.
@@ -99,7 +99,9 @@ rows_of_call <- function(fit, data, condition, envir) {
     parts <- parts_again(fit, NULL, NULL, envir)
     data <- formula_data(call_value(fit, "data", envir))
     rows <- list(data = if (is.null(parts$kept)) data else data[parts$kept, , drop = FALSE], condition = NULL)
-    if (inherits(fit$na.action, "exclude")) rows$excluded <- fit$na.action
+    if (inherits(fit$na.action, "exclude") && !is.null(parts$na_action)) {
+      rows$excluded <- structure(parts$na_action, class = "exclude")
+    }
   } else {
     data <- call_value(fit, "data", envir)
     if (is.null(data)) stop_arg("{.arg data} must be given: the call of the fit names none.")

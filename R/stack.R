@@ -160,7 +160,8 @@ on_normal <- function(flow) {
 #' @export
 spread_size.bijectr_stack <- function(object) {
   if (object$d > 1) return(RESPONSE_DRAWS)
-  STACK_NODES * length(weighted_flows(object))
+  nearby <- vapply(weighted_flows(object), function(part) inherits(part$flow, "bijectr_nearby"), NA)
+  STACK_NODES * sum(ifelse(nearby, 4, 1)) # as spread_of_one() has them
 }
 
 STACK_NODES <- 99L

@@ -82,7 +82,7 @@ test_that("means that hang on tails are announced, and others are not", {
   rule <- quantile_rule(RESPONSE_NODES)
   at <- ifelse(rule$low, 1, -1) * qnorm(rule$p)
   for (sigma in c(0.5, 1, 2)) {
-    part <- mean_within(exp(sigma * at), identity, rule$weight, rule$far & at > 0)
+    part <- mean_within(exp(sigma * at), identity, matrix(rule$weight), rule$far & at > 0)
     expect_equal(part$far, pnorm(sigma - qnorm(0.999)), tolerance = 0.1)
     expect_equal(share(sigma), part$far, tolerance = 0.1)
   }

@@ -222,8 +222,8 @@ test_that("arguments that no method takes are not swallowed", {
   expect_argument_error(resume(fit, learning_rate = 1), "Unknown argument `learning_rate`.")
   expect_argument_error(importance_sample(fit, dnorm, size = 3), "Unknown argument `size`.")
   expect_argument_error(sample_imh(fit, dnorm, n = 3), "Unknown argument `n`.")
-  expect_argument_error(plot(fit, lwd = 2), "Unknown argument `lwd`.")
-  expect_argument_error(plot(fit, "loss", lwd = 2), "Unknown argument `lwd`.")
+  expect_argument_error(plot(fit, las = 2), "Unknown argument `las`.")
+  expect_argument_error(plot(fit, "loss", las = 2), "Unknown argument `las`.")
   # base::sample() is untouched
   expect_length(sample(5, 7, replace = TRUE), 7)
 })

@@ -161,7 +161,7 @@ test_that("means and variances of kernels nearby are those of their quantiles", 
   x <- matrix(rnorm(400), 200)
   y <- matrix(x[, 1]^2 + rnorm(200) * exp(x[, 2] / 3))
   for (strength in c(0.2, 1)) {
-    member <- nearby_member(pose(y, x), list(train = 1:200), list(near = 0.3, width = 0.15, strength = strength))[[1]]
+    member <- nearby_member(pose(y, x), list(train = 1:200), list(near = 0.06, width = 0.15, strength = strength))[[1]]
     moments <- function(spread) {
       at <- matrix(spread$x, nrow(spread$weight))
       expect_equal(colSums(spread$weight), rep(1, 20))

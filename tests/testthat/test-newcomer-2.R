@@ -112,3 +112,38 @@ test_that("what may have been meant is named", {
   expect_error(predict(fit, new, type = "mean"), 'mean "response"', class = "bijectr_error_argument")
   expect_error(predict(fit, new, interval = "confidence"), "new responses", class = "bijectr_error_argument")
 })
+
+test_that("what a second reader found", {
+  d <- data.frame(x = c(seq(-2, 2, length.out = 80), 1500, 3000))
+  d$y <- 2 * d$x + sin(1:82)
+  far <- fit_flow(y ~ x, d, members = c("normal", "nearby"))
+  expect_equal(predict(far, data.frame(x = 700)), 1400, tolerance = 0.05) # where no row is near
+  # rows that were left out are those of the data as they are now
+  d <- data.frame(x = 1:40 / 40, y = sin(1:40))
+  d$y[c(3, 7)] <- NA
+  fit <- fit_flow(y ~ x, d, na.action = na.exclude, members = "normal")
+  d$y[20] <- NA
+  expect_warning(r <- residuals(fit), class = "bijectr_warning_data")
+  expect_identical(which(is.na(r)), c(3L, 7L, 20L))
+  # spans as a bare vector, and numbers without a unit
+  d <- data.frame(u = as.difftime(0:59, units = "hours"), y = 1:60 + sin(1:60))
+  fit <- fit_flow(y ~ u, d, members = "normal")
+  expect_equal(pflow(30, fit, condition = as.difftime(30 * 60, units = "mins")),
+    pflow(30, fit, condition = as.difftime(30, units = "hours"))
+  )
+  expect_error(pflow(30, fit, condition = 30), "must be a data frame", class = "bijectr_error_argument")
+  expect_error(predict(fit, data.frame(U = 1)), "lacks the column u", class = "bijectr_error_argument")
+  names(fit$condition$model$codecs) <- NULL
+  expect_error(predict(fit, d), "damaged", class = "bijectr_error_argument")
+  # lists of parts are times, too
+  d$u <- as.POSIXlt("2024-01-01", tz = "UTC") + 86400 * 0:59
+  d$u <- as.POSIXlt(d$u)
+  fit <- suppressWarnings(fit_flow(y ~ u, d, members = "normal"))
+  expect_length(logdensity(fit, d), 60)
+  expect_equal(mean(fit_flow(faithful["waiting"], members = "normal"), na.rm = TRUE), 70.9, tolerance = 1e-3)
+})
+
+test_that("lines of maps have widths and types, too", {
+  picture <- picture_of(fit_flow(faithful, members = "normal"), "density", grid = 8, lwd = 5, lty = 2)
+  expect_identical(picture$panels[[1]]$items[[1]][c("lwd", "lty")], list(lwd = 5, lty = 2L))
+})
