@@ -40,7 +40,17 @@
 #' @param tolerance Deviations that are called small: of the mean of a polynomial of variance 1. With 0.03, a shift by
 #'   three hundredths of a standard deviation or a spread that is off by two per cent is forgiven.
 #' @param level Probability of a false alarm, for all comparisons together.
+#' @param target Of fits to a log density, without `data`: that log density; by default the one that the call of the fit
+#'   names.
 #' @param ... Not used.
+#' @section Fits to a log density: Without `data` the fit is compared with its target, by draws of which half go further
+#'   out than those of the flow, so that a flow that is too narrow is seen, which weights of its own draws cannot tell;
+#'   and modes that no draw comes near are looked for by climbing from points further out. `"trust"` is said where means
+#'   and standard deviations of the draws are right to 5 per cent (of a standard deviation, and surely to 10);
+#'   `"resample"` where they are not, but weighted draws, see [importance_sample()], can stand for the target; and `"do
+#'   not trust"` where Pareto's k-hat of the weights is above `min(1 - 1 / log10(draws), 0.7)` (Vehtari et al. 2024), the
+#'   draws tell as much as fewer than 400 of the target, the target has mass where the flow does not draw, or another
+#'   mode was found. Looking from a few points does not find each mode: nothing does.
 #' @return An object of class `bijectr_check`, a list:
 #'   * `verdict`: `"trust"` or `"do not trust"`;
 #'   * `reasons`: what speaks against the fit, with what to do, one string each; `notes`: what was left out and why;
@@ -64,6 +74,18 @@
 #'     `jacobian`, the largest difference of the log determinant from that of central differences; `NULL` where there is
 #'     no map;
 #'   * `level`, `tolerance`, `description`, `labels`.
+#'
+#'   Of a fit to a log density, without `data`, one of class `bijectr_target_check`, a list:
+#'   * `verdict`: `"trust"`, `"resample"` or `"do not trust"`; `reasons`: why not `"trust"`;
+#'   * `log_z`: a vector of `lower` and `upper`, bounds of \eqn{\log \int p}{log integral of p} (the ELBO, and its
+#'     like under the target), the `estimate` with its `error`, and that by draws of the flow alone (`narrow`,
+#'     `narrow_error`);
+#'   * `ess`, `pareto_k`: effective share of the draws, and k-hat, of the `flow` and of the `wide` draws; `acceptance`:
+#'     of [sample_imh()];
+#'   * `moments`: a data frame with a row a coordinate: `mean` and `sd` of the target by weighted draws, and how far the
+#'     flow's are off, `mean_off` (in units of `sd`) and `sd_off` (as a share), with standard errors;
+#'   * `lost`: the share of draws at which the target is `-Inf`; `modes`: other modes, with their `share`; `draws`,
+#'     `k_most`, `description`.
 #' @references Neyman (1937), *Smooth test for goodness of fit*, \doi{10.1080/03461238.1937.10404821}.
 #'
 #'   Hyndman (1996), *Computing and graphing highest density regions*, \doi{10.1080/00031305.1996.10474359}.

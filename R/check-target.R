@@ -1,13 +1,15 @@
 # Whether a fit to a log density can be trusted, by draws of the flow and by draws that go further out. With z draws of
-# the base, half of them widened by s, x = forward(z), and q_s the distribution of the widened ones,
+# the base, shares a_k of which are widened by s_k (s_1 = 1), and x = forward(z), x has the density
 #
-#   w = p(x) / ((q(x) + q_s(x)) / 2),   v = q(x) / ((q(x) + q_s(x)) / 2)
+#   m(x) = q(x) sum_k a_k s_k^-d exp(|z|^2 (1 - 1 / s_k^2) / 2),   w = p / m,   v = q / m
 #
 # E_w and E_v are expectations of the target and of the flow by the same draws, so that their differences have little
 # noise; where the flow is too narrow, w knows it, which weights p / q of its own draws cannot. Modes that no draw
 # comes near are looked for by climbing from points further out still.
 
-TARGET_WIDE <- 2 # the smallest effective share of a normal target's draws is 1 / TARGET_WIDE
+# A share of the draws each; and, of the widened ones, what share of them a standard normal target makes effective.
+WIDE_SHARES <- c(0.5, 0.25, 0.25)
+WIDE_EFFECT <- c(1 / 2, 1 / 20)
 TARGET_CLIMBS <- 12
 TARGET_OFF <- c(mean = 0.05, sd = 0.05)
 TARGET_WRONG <- 0.1
@@ -16,8 +18,8 @@ check_target_fit <- function(fit, target, draws) {
   rule <- list(n = draws, k_most = min(1 - 1 / log10(draws), 0.7))
   evidence <- target_evidence(fit, target, draws)
   modes <- other_modes(fit, target, evidence$log_z[["estimate"]])
-  doubts <- target_doubts(evidence, modes, rule)
   off <- moments_off(evidence$moments)
+  doubts <- target_doubts(evidence, modes, rule, length(off) > 0)
   verdict <- if (length(doubts)) "do not trust" else if (length(off)) "resample" else "trust"
   structure(c(
     list(verdict = verdict, reasons = c(doubts, off), notes = character()), evidence,
@@ -29,57 +31,54 @@ check_target_fit <- function(fit, target, draws) {
 target_evidence <- function(fit, target, n) {
   at <- wide_draws(fit, n)
   log_p <- target_values(target(name_columns(at$value, fit$names)), n)
-  log_p[is.na(log_p) | !is.finite(at$log_q)] <- -Inf
-  at$log_q[is.na(at$log_q)] <- -Inf
-  mixture <- log_mixture(at)
-  log_w <- log_p - mixture
-  log_w[log_p == -Inf] <- -Inf
+  lost <- is.na(log_p) | !is.finite(at$log_q)
+  log_p[lost] <- -Inf
+  log_w <- log_p - at$log_m
+  log_w[lost | log_p == -Inf] <- -Inf
   if (all(log_w == -Inf)) stop_arg("The target is -Inf at all {n} draws of the flow.")
-  own <- !at$widened
-  log_own <- (log_p - at$log_q)[own]
-  w <- exp(log_w - max(log_w))
-  v <- exp(at$log_q - mixture)
-  shares <- w / sum(w)
-  z <- summarise_weights(log_w)
-  seen <- summarise_weights(log_own)
+  log_own <- ifelse(log_p == -Inf, -Inf, log_p - at$log_q)
+  shares <- exp(log_w - max(log_w))
+  shares <- shares / sum(shares)
+  v <- exp(at$log_q - at$log_m)
+  v[!is.finite(at$log_q)] <- 0
+  all <- summarise_weights(log_w)
+  own <- summarise_weights(log_own[at$own])
   list(
     log_z = c(
-      lower = seen$elbo, estimate = z$log_z, upper = sum((shares * log_own_all(log_p, at$log_q))[shares > 0]),
-      error = z$log_z_se, narrow = seen$log_z, narrow_error = seen$log_z_se
+      lower = own$elbo, estimate = all$log_z, upper = sum((shares * log_own)[shares > 0]), error = all$log_z_se,
+      narrow = own$log_z, narrow_error = own$log_z_se
     ),
-    ess = c(flow = seen$ess / sum(own), wide = z$ess / n), pareto_k = c(flow = seen$pareto_k, wide = z$pareto_k),
-    acceptance = expected_acceptance(log_own),
-    moments = compared_moments(at$value, w, v, coordinate_labels(fit)), lost = mean(log_own == -Inf)
+    ess = c(flow = own$ess / sum(at$own), wide = all$ess / n), pareto_k = c(flow = own$pareto_k, wide = all$pareto_k),
+    acceptance = expected_acceptance(log_own[at$own]),
+    moments = compared_moments(at$value, shares, v, coordinate_labels(fit)), lost = mean(log_own[at$own] == -Inf)
   )
 }
 
-log_own_all <- function(log_p, log_q) ifelse(log_p == -Inf, 0, log_p - log_q)
-
-# Draws, of which those of the second half are widened where the base is the standard normal distribution, with the
-# flow's log density `log_q` and that of the widened draws, `log_wide`.
+# Draws, of which the last are widened where the base is the standard normal distribution, with the flow's log density
+# `log_q` and that of all of them together, `log_m`.
 wide_draws <- function(fit, n) {
   z <- native_draw(fit, n, NULL, draw_seed())
-  widened <- logical(n)
-  s <- 1
-  if (identical(fit$base, base_normal())) {
-    widened <- seq_len(n) > n %/% 2
-    s <- wide_factor(fit$d)
-    z[widened, ] <- s * z[widened, ]
+  if (!identical(fit$base, base_normal())) {
+    there <- native_map(fit, z, NULL, inverse = FALSE)
+    return(list(value = there$value, log_q = there$log_density, log_m = there$log_density, own = rep(TRUE, n)))
   }
+  s <- c(1, vapply(WIDE_EFFECT, wide_factor, 0, fit$d))
+  of <- findInterval((seq_len(n) - 0.5) / n, cumsum(WIDE_SHARES)) + 1L
+  z <- z * s[of]
   there <- native_map(fit, z, NULL, inverse = FALSE)
   size <- rowSums(z^2)
+  parts <- outer(size, (1 - 1 / s^2) / 2) + rep(log(WIDE_SHARES) - fit$d * log(s), each = n)
+  top <- apply(parts, 1, max)
   list(
-    value = there$value, log_q = there$log_density, widened = widened,
-    log_wide = there$log_density - fit$d * log(s) + size * (1 - 1 / s^2) / 2
+    value = there$value, log_q = there$log_density, own = of == 1L,
+    log_m = there$log_density + top + log(rowSums(exp(parts - top)))
   )
 }
 
-# The s for which draws of N(0, s^2) give a standard normal target of d coordinates an effective share of 1 / TARGET_WIDE.
-wide_factor <- function(d) {
-  stats::uniroot(function(s) d * log(s^2 / sqrt(2 * s^2 - 1)) - log(TARGET_WIDE), c(1, 1e3))$root
+# The s for which draws of N(0, s^2) give a standard normal target of d coordinates this effective share.
+wide_factor <- function(share, d) {
+  exp(stats::uniroot(function(log_s) d * (2 * log_s - log(2 * exp(2 * log_s) - 1) / 2) + log(share), c(0, 20))$root)
 }
-
-log_mixture <- function(at) if (any(at$widened)) log_add(at$log_q, at$log_wide) - log(2) else at$log_q
 
 # Of the chain of sample_imh(), where it has come to rest.
 expected_acceptance <- function(log_w) {
@@ -113,28 +112,35 @@ compared_moments <- function(x, w, v, labels) {
 }
 
 moments_off <- function(moments) {
-  told <- function(off, error, most, text) {
+  told <- function(off, error, most, text, unit) {
     bad <- which(!(abs(off) <= most & abs(off) + 2 * error <= TARGET_WRONG))
-    if (length(bad)) sprintf(text, moments$what[bad], signif(off[bad], 2), signif(error[bad], 2))
+    if (length(bad)) sprintf(text, moments$what[bad], signif(unit * off[bad], 2), signif(unit * error[bad], 2))
   }
   c(
     told(moments$mean_off, moments$mean_error, TARGET_OFF[["mean"]],
-      "%s: the mean of draws is off by %s standard deviations (standard error %s)."
+      "%s: the mean of draws is off by %s standard deviations (standard error %s).", 1
     ),
-    told(100 * moments$sd_off, 100 * moments$sd_error, 100 * TARGET_OFF[["sd"]],
-      "%s: the standard deviation of draws is off by %s %% (standard error %s)."
+    told(moments$sd_off, moments$sd_error, TARGET_OFF[["sd"]],
+      "%s: the standard deviation of draws is off by %s %% (standard error %s).", 100
     )
   )
 }
 
-target_doubts <- function(evidence, modes, rule) {
-  k <- max(evidence$pareto_k)
+# `off`: whether draws have to be weighted, those of the flow alone.
+target_doubts <- function(evidence, modes, rule, off) {
+  k <- evidence$pareto_k[["wide"]]
+  own <- evidence$pareto_k[["flow"]]
   z <- evidence$log_z
   beyond <- z[["estimate"]] - z[["narrow"]]
   c(
     if (is.na(k) || k > rule$k_most) {
       sprintf("Pareto's k-hat of the weights is %s, above %s: they have no mean that so few draws could show.",
         format(round(k, 2)), format(round(rule$k_most, 2))
+      )
+    },
+    if (off && isTRUE(own > rule$k_most)) {
+      sprintf("Draws would have to be weighted, but Pareto's k-hat of their weights is %s, above %s.",
+        format(round(own, 2)), format(round(rule$k_most, 2))
       )
     },
     if (evidence$ess[["wide"]] * rule$n < 400) {

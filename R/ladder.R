@@ -3,9 +3,10 @@
 # something to gain, and kept only where it gains ELBO beyond its error.
 
 # What is left to gain is log Z less the ELBO, the Kullback-Leibler divergence from the target, in nats. With less,
-# means and standard deviations of a normal distribution, of a flow, are right to a few per cent.
+# means and standard deviations of a normal distribution are right to a few per cent, and weighted draws of a flow are
+# nearly as good as draws of the target.
 NORMAL_ENOUGH <- 0.01
-FLOW_ENOUGH <- 0.03
+FLOW_ENOUGH <- 0.1
 
 # Settings of the first flow where none are told: most targets need no more.
 SHORT_STEPS <- 1000
@@ -31,7 +32,18 @@ fit_ladder <- function(flow, target, origin, train, control, told) {
   fit <- better_fit(fit, first)
   if (leaves_little(first, FLOW_ENOUGH) || !first$status %in% COMPLETE) return(fit)
   origin$seconds <- first$seconds
-  better_fit(fit, train(as_flow(first), origin, default_target_control()))
+  better_fit(fit, train(as_flow(first), origin, long_control(flow$d, origin$options$gradient)))
+}
+
+# Fewer draws a step where many coordinates and gradients by differences make each of them dear: a step of this many
+# calls of the target is the longest.
+LONG_STEP <- 6000
+
+long_control <- function(d, gradient) {
+  control <- default_target_control()
+  calls <- if (gradient == "differences") 2 * d + 1 else 1
+  control$batch_size <- max(SHORT_DRAWS, min(control$batch_size, LONG_STEP %/% calls))
+  control
 }
 
 # The log density of the points on the line that the supports make points of the target.
