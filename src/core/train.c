@@ -74,6 +74,8 @@ static bj_status train_step(trainer *t, int *good, bj_error *error) {
   for (long i = 0; i < n_param && setup->ema > 0; i++) {
     state->average[i] = keep * state->average[i] + (1 - keep) * state->theta[i];
   }
+  /* to the bit, which the sum above is not on all processors */
+  for (long i = 0; i < setup->n_frozen && setup->ema > 0; i++) state->average[setup->frozen[i]] = t->kept[i];
   state->step++;
   state->loss_sum += shown * weight;
   state->loss_weight += weight;
