@@ -175,8 +175,10 @@ other_modes <- function(fit, target, log_z) {
   value <- through(starts, FALSE)$value
   starts <- starts[is.finite(value), , drop = FALSE]
   shares <- lapply(seq_len(nrow(starts)), function(i) {
-    found <- try(stats::optim(starts[i, ], function(z) -through(matrix(z, 1), FALSE)$value,
-      function(z) -drop(through(matrix(z, 1), TRUE)$gradient), method = "BFGS", control = list(maxit = 60)
+    found <- try(suppressWarnings( # of the target, so far out
+      stats::optim(starts[i, ], function(z) -through(matrix(z, 1), FALSE)$value,
+        function(z) -drop(through(matrix(z, 1), TRUE)$gradient), method = "BFGS", control = list(maxit = 60)
+      )
     ), silent = TRUE)
     if (inherits(found, "try-error") || !all(is.finite(found$par))) return(NULL)
     near <- sum(found$par^2) < (sqrt(d) + 4)^2

@@ -16,7 +16,8 @@ SHORT_DRAWS <- 64
 # flow; `told`: whether it is the user's, who has the flow trained whatever the normal distribution is like.
 fit_ladder <- function(flow, target, origin, train, control, told) {
   started <- proc.time()[[3]]
-  outer <- Filter(function(layer) inherits(bare(layer), "bijectr_layer_support"), flow$layers$layers)
+  outer <- last_support_layer(flow$layers$layers)
+  outer <- if (!is.null(outer)) list(outer)
   found <- normal_start(target_on_line(target, outer, flow$d), flow$d)
   if (is.null(found)) return(train(flow, origin, control))
   whiten <- layer_standardize(found$loc, found$root)

@@ -1,0 +1,130 @@
+# Training of flows against log densities: where they start, the loss of a step, and what is reported at the end.
+
+start_target_flow <- function(layers, d, base, names, rules) {
+  if (inherits(layers, "bijectr_flow")) {
+    if (layers$d_condition > 0) stop_arg("{.arg layers} is a conditional flow, which has no log density of its own.")
+    if (d > 0 && d != layers$d) stop_arg("{.arg layers} is a flow of {layers$d} coordinate{?s}, but {.arg d} is {d}.")
+    flow <- as_flow(layers)
+    flow["dropped"] <- list(NULL) # the target is one of the coordinates
+    if (!is.null(names)) flow$names <- names
+    if (length(unlist(rules))) stop_arg("{.arg support} was given, but {.arg layers} is a flow, which has its own.")
+    return(flow)
+  }
+  d <- check_count(d, "d", min = 0)
+  if (d == 0) stop_arg("The number of coordinates {.arg d} must be given.")
+  if (is.null(layers)) layers <- default_target_layers(d)
+  outer <- support_layer(target_supports(rules, d, names))
+  layers <- layer_chain(as_layer(layers, "layers"), list(outer)[!is.null(outer)])
+  new_flow(layers, d, check_family(base, "base", "base"), 0L, names)
+}
+
+# Supports of a log density, which has no values to look at.
+target_supports <- function(rules, d, names) {
+  if (identical(rules$support, "auto")) stop_arg("{.arg support} must be given: a log density has no data to look at.")
+  lapply(given_supports(rules$support, rules$lower, rules$upper, d, names), function(support) {
+    if (is.null(support)) return(whole_line())
+    if (support$whole) stop_arg("{.arg support} has {.fn counts}, but a log density is one of continuous coordinates.")
+    if (is.null(support$curve)) support$curve <- "log"
+    support
+  })
+}
+
+default_target_layers <- function(d) {
+  # wide: what lies outside the splines' interval is as good as the last affine map makes it
+  spline <- scalar_rq_spline(knots = 10, interval = 10)
+  body <- if (d == 1) {
+    layer_repeat(layer_elementwise(spline), 3)
+  } else {
+    masked_autoregressive_flow(spline, flow_layers = 4, nn_width = default_width(d), invert = FALSE)
+  }
+  layer_chain(body, layer_elementwise(scalar_affine(min_scale = 0)))
+}
+
+default_target_control <- function() {
+  fit_control(
+    learning_rate = 5e-3, schedule = schedule_cosine(), batch_size = 256, steps = 2000, validation = 0, clip = 5,
+    keep_best = FALSE
+  )
+}
+
+# One look at the target before training: what is wrong there would be a fit that diverges.
+check_target_start <- function(flow, target, n) {
+  x <- native_map(flow, native_draw(flow, n, NULL, draw_seed()), NULL, inverse = FALSE)$value
+  at <- target(x)
+  bad <- which(!is.finite(at$value))
+  if (length(bad)) {
+    stop_arg(c(
+      "The target is {at$value[bad[1]]} at a draw of the initial flow: ({format(x[bad[1], ], digits = 4)}).",
+      i = "So it is at {length(bad)} of {n} draws.",
+      i = if (any(at$value == -Inf, na.rm = TRUE)) "Let the layers end inside the support of the target."
+    ))
+  }
+  bad <- which(!is.finite(rowSums(at$gradient)))
+  if (length(bad)) {
+    stop_arg("The gradient of the target is not finite at a draw of the initial flow:
+              ({format(x[bad[1], ], digits = 4)}).")
+  }
+}
+
+# `draw(flow, n, seed, step)` gives the base draws of a step; tests put fixed ones in its place.
+fit_target <- function(flow, target, state, control, progress, origin,
+                       draw = function(flow, n, seed, step, threads) native_draw(flow, n, NULL, seed, threads)) {
+  objective <- target_objective(flow, target, origin, control, draw)
+  evaluate <- function(fit) {
+    n <- origin$options$evaluate
+    if (n > 0) evaluate_target(fit, target, n)
+  }
+  setup <- objective_setup(objective, control, control$steps)
+  finish_fit(flow, setup, state, control, progress, origin, evaluate, class = "bijectr_target_fit")
+}
+
+# Smallest factor of an annealed target.
+ANNEAL_FROM <- 0.1
+
+target_objective <- function(flow, target, origin, control, draw) {
+  n <- control$batch_size
+  until <- origin$options$anneal * control$steps
+  threads <- step_threads()
+  new_objective(function(params, step, seed) {
+    started <- proc.time()[[3]]
+    flow["params"] <- list(params)
+    beta <- if (step < until) ANNEAL_FROM + (1 - ANNEAL_FROM) * step / until else 1
+    z <- draw(flow, n, seed, step, threads$now())
+    out <- reverse_gradient(flow, z, target, origin$loss, beta, threads$now(), seed)
+    threads$took(proc.time()[[3]] - started)
+    out
+  })
+}
+
+# A loss of the log weights beta log p(x) - log q(x), x = forward(z), and its gradient; with a seed the gradient is that
+# of a step of training, with the probes and the penalties of layers.
+reverse_gradient <- function(flow, z, target, loss, beta = 1, threads = thread_count(), seed = NULL) {
+  rules <- log_weight_loss(loss)
+  out <- native_map(flow, z, NULL, FALSE, threads)
+  p <- target(out$value)
+  log_weight <- beta * p$value - out$log_density
+  share <- rules$share(log_weight)
+  if (loss$path) {
+    share <- rules$path_share(share)
+    score <- native_vjp(flow, out$value, NULL, TRUE, list(log_density = rep(1, nrow(z))), threads)$x
+    cotangents <- list(value = share * (score - beta * p$gradient))
+  } else {
+    cotangents <- list(value = -share * beta * p$gradient, log_density = share)
+  }
+  back <- native_vjp(flow, z, NULL, FALSE, cotangents, threads, seed)
+  list(
+    loss = rules$value(log_weight),
+    shown = rules$value(p$value - out$log_density),
+    gradient = if (isFALSE(flow$base$trainable) && is.null(flow$base$net)) {
+      back$params
+    } else {
+      back$params + native_draw_vjp(flow, z, NULL, back$x)
+    }
+  )
+}
+
+# Fields of a fit to a log density.
+evaluate_target <- function(fit, target, n) {
+  out <- weigh_draws(fit, function(x) target(x, gradient = FALSE)$value, n)
+  list(evaluation = out[c("elbo", "elbo_se", "log_z", "log_z_se", "ess", "pareto_k", "n")])
+}
