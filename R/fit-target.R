@@ -8,16 +8,16 @@
 #' @details
 #' **From the simplest model to richer ones.** With the default layers, the fit first finds the mode by quasi-Newton
 #' steps, in coordinates that are whitened anew as it goes, and of all normal distributions with the curvature at a
-#' place on the way the one of largest ELBO (Zhang et al. 2022); then the normal distribution of largest ELBO near it, by
-#' natural gradients (Opper, Archambeau 2009). Where that leaves less than 0.01 nats to gain, by importance weights, it
-#' is the fit: an affine layer, of no `steps`. Else a flow that starts there is trained for 1000 steps of 64 draws, and
-#' for 2000 of 256 more where it leaves more than 0.1 nats, and kept where its ELBO is larger by two standard errors or
-#' more. Where settings of the training are given, flows are trained as they say, from the same start.
+#' place on the way the one of largest ELBO (Zhang et al. 2022); then the normal distribution of largest ELBO near it,
+#' by natural gradients (Opper, Archambeau 2009). Where that leaves less than 0.01 nats to gain, by importance weights,
+#' it is the fit: an affine layer, of no `steps`. Else a flow that starts there is trained for 1000 steps of 64 draws,
+#' and for 2000 of up to 256 more where it leaves more than 0.1 nats, and kept where its ELBO is larger by two standard
+#' errors or more. Where settings of the training are given, flows are trained as they say, from the same start.
 #'
 #' With layers of your own, and `start = "standard"`, a flow starts at about the standard normal distribution. A target
 #' that is far from it, or has a very different scale, is then found faster with a layer [layer_standardize()] at the end
-#' of the layers that shifts and scales to roughly where the target is. A target with bounded support needs `support =`, or layers that end in it: where a draw has log
-#' density `-Inf` the loss is infinite.
+#' of the layers that shifts and scales to roughly where the target is. A target with bounded support needs
+#' `support =`, or layers that end in it: where a draw has log density `-Inf` the loss is infinite.
 #'
 #' Draws are cheap only in the direction in which the layers run, so premade stacks should have `invert = FALSE`, as the
 #' default layers have: spline layers as [masked_autoregressive_flow()] (for one coordinate elementwise), then an
@@ -49,8 +49,8 @@
 #'   rises linearly from 0.1 to 1. It helps against modes that are missed. The losses in `history` are those of the
 #'   target itself.
 #' @param start Where the training starts: `"normal"`, at the normal distribution of largest ELBO that is found as
-#'   described below, or `"standard"`, at the standard one. `NULL`: `"normal"` with the default layers, else
-#'   `"standard"`. Supports are taken into account.
+#'   described below, or `"standard"`, at the standard one. `NULL`: `"normal"` with the default layers and without
+#'   `anneal`, which would begin from one mode there, else `"standard"`. Supports are taken into account.
 #' @param evaluate Number of draws of the final evaluation by [importance_sample()]; 0: none.
 #' @param control Training settings, see [fit_control()].
 #' @param progress Show a progress bar.
@@ -140,7 +140,8 @@ fit_flow.function <- function(data, layers = NULL, ..., d = length(names), names
     if (!is.null(start)) stop_arg("{.arg start} is for layers: {.arg layers} is a flow, where the training starts.")
     return(train(flow, origin, control))
   }
-  if ((start %||% if (is.null(layers)) "normal" else "standard") == "standard") return(train(flow, origin, control))
+  if (is.null(start)) start <- if (is.null(layers) && anneal == 0) "normal" else "standard"
+  if (start == "standard") return(train(flow, origin, control))
   fit_ladder(flow, target, origin, train, control, told || !is.null(layers))
 }
 

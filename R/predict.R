@@ -66,8 +66,9 @@
 #'   [conditional()] and [marginal()] distributions, are those of 2000 draws a row, governed by [set.seed()]: their
 #'   standard error is the standard deviation given that row, divided by 45. Where a flow has draws that no response
 #'   can have, as negative ones of `sqrt(y)`, means are of the other draws, with a warning of class
-#'   `bijectr_warning_outside` from 0.1 per cent on. Where more than half of a mean of one coordinate is made beyond the 0.1 and 99.9 per cent quantiles, which hangs on tails and not on data, a warning
-#'   of class `bijectr_warning_tail_mean` says so. In a stack, means behind a function that is not linear, or behind a
+#'   `bijectr_warning_outside` from 0.1 per cent on. Where more than half of a mean of one coordinate is made beyond
+#'   the 0.1 and 99.9 per cent quantiles, which hangs on tails and not on data, a warning of class
+#'   `bijectr_warning_tail_mean` says so. In a stack, means behind a function that is not linear, or behind a
 #'   support by a logarithm or a power, are those of the members that are not on t distributions.
 #' @seealso [dflow()], [logdensity()], [inverse()]
 #' @family methods

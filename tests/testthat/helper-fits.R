@@ -80,9 +80,12 @@ digest_fits <- list(
       max_failures = 20, standardize = "none", keep_best = FALSE
     ))
   },
-  reverse_kl = function(x) fit_flow(digest_target, d = 2, steps = 30, batch_size = 64, start = "standard", evaluate = 0),
+  reverse_kl = function(x) {
+    fit_flow(digest_target, d = 2, steps = 30, batch_size = 64, start = "standard", evaluate = 0)
+  },
   stick_the_landing = function(x) {
-    fit_flow(digest_target, d = 2, steps = 30, batch_size = 64, start = "standard", evaluate = 0, loss = loss_stick_the_landing(),
+    fit_flow(digest_target, d = 2, steps = 30, batch_size = 64, start = "standard", evaluate = 0,
+      loss = loss_stick_the_landing(),
       gradient = "symbolic", anneal = 0.5
     )
   },
