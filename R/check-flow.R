@@ -47,10 +47,10 @@
 #'   out than those of the flow, so that a flow that is too narrow is seen, which weights of its own draws cannot tell;
 #'   and modes that no draw comes near are looked for by climbing from points further out. `"trust"` is said where means
 #'   and standard deviations of the draws are right to 5 per cent (of a standard deviation, and surely to 10);
-#'   `"resample"` where they are not, but weighted draws, see [importance_sample()], can stand for the target; and `"do
-#'   not trust"` where Pareto's k-hat of the weights is above `min(1 - 1 / log10(draws), 0.7)` (Vehtari et al. 2024), the
-#'   draws tell as much as fewer than 400 of the target, the target has mass where the flow does not draw, or another
-#'   mode was found. Looking from a few points does not find each mode: nothing does.
+#'   `"resample"` where they are not, but weighted draws, see [importance_sample()], can stand for the target; and
+#'   `"do not trust"` where Pareto's k-hat of the weights is above `min(1 - 1 / log10(draws), 0.7)` (Vehtari et al.
+#'   2024), the draws tell as much as fewer than 400 of the target, the target has mass where the flow does not draw, or
+#'   another mode was found. Looking from a few points does not find each mode: nothing does.
 #' @return An object of class `bijectr_check`, a list:
 #'   * `verdict`: `"trust"` or `"do not trust"`;
 #'   * `reasons`: what speaks against the fit, with what to do, one string each; `notes`: what was left out and why;

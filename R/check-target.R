@@ -209,14 +209,12 @@ format.bijectr_target_check <- function(x, ...) {
     `do not trust` = "Neither draws nor weighted draws can stand for the target."
   )
   off <- function(values) format(signif(max(abs(values)), 2))
+  z <- vapply(x$log_z, format_nats, "")
+  draws <- format(x$draws, big.mark = ",")
   c(
-    strwrap(paste0("<check of a fit to a log density> ", x$description, "; ", format(x$draws, big.mark = ","), " draws"),
-      width = width
-    ),
+    strwrap(paste0("<check of a fit to a log density> ", x$description, "; ", draws, " draws"), width = width),
     paste0("verdict: ", x$verdict), listed(said[[x$verdict]]), unlist(lapply(x$reasons, listed)),
-    paste0("  log Z        ", format_nats(x$log_z[["estimate"]]), " (between ", format_nats(x$log_z[["lower"]]), " and ",
-      format_nats(x$log_z[["upper"]]), ")"
-    ),
+    paste0("  log Z        ", z[["estimate"]], " (between ", z[["lower"]], " and ", z[["upper"]], ")"),
     paste0("  moments      means off by ", off(x$moments$mean_off), " standard deviations, standard deviations by ",
       off(100 * x$moments$sd_off), " %"
     ),

@@ -15,8 +15,8 @@
 #' errors or more. Where settings of the training are given, flows are trained as they say, from the same start.
 #'
 #' With layers of your own, and `start = "standard"`, a flow starts at about the standard normal distribution. A target
-#' that is far from it, or has a very different scale, is then found faster with a layer [layer_standardize()] at the end
-#' of the layers that shifts and scales to roughly where the target is. A target with bounded support needs
+#' that is far from it, or has a very different scale, is then found faster with a layer [layer_standardize()] at the
+#' end of the layers that shifts and scales to roughly where the target is. A target with bounded support needs
 #' `support =`, or layers that end in it: where a draw has log density `-Inf` the loss is infinite.
 #'
 #' Draws are cheap only in the direction in which the layers run, so premade stacks should have `invert = FALSE`, as the
