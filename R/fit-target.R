@@ -12,7 +12,8 @@
 #' by natural gradients (Opper, Archambeau 2009). Where that leaves less than 0.01 nats to gain, by importance weights,
 #' it is the fit: an affine layer, of no `steps`. Else a flow that starts there is trained for 1000 steps of 64 draws,
 #' and for 2000 of up to 256 more where it leaves more than 0.1 nats, and kept where its ELBO is larger by two standard
-#' errors or more. Where settings of the training are given, flows are trained as they say, from the same start.
+#' errors or more. Where settings of the training are given, or layers, a base or a loss, flows are trained as they say,
+#' from the same start.
 #'
 #' With layers of your own, and `start = "standard"`, a flow starts at about the standard normal distribution. A target
 #' that is far from it, or has a very different scale, is then found faster with a layer [layer_standardize()] at the
@@ -112,7 +113,8 @@ fit_flow.function <- function(data, layers = NULL, ..., d = length(names), names
                               loss = loss_reverse_kl(), anneal = 0, start = NULL, evaluate = 10000,
                               control = NULL, progress = interactive()) {
   call <- user_fit_call()
-  told <- !is.null(control) || ...length() > 0
+  told <- !is.null(control) || ...length() > 0 || !is.null(layers) || !identical(base, base_normal()) ||
+    !identical(loss, loss_reverse_kl())
   control <- make_control(control, default_target_control(), list(...))
   if (is.null(control$steps)) stop_arg("{.arg steps} must be given.")
   start <- if (!is.null(start)) check_choice(start, c("normal", "standard"), "start")
@@ -142,7 +144,7 @@ fit_flow.function <- function(data, layers = NULL, ..., d = length(names), names
   }
   if (is.null(start)) start <- if (is.null(layers) && anneal == 0) "normal" else "standard"
   if (start == "standard") return(train(flow, origin, control))
-  fit_ladder(flow, target, origin, train, control, told || !is.null(layers))
+  if (told) train_from_normal(flow, target, origin, train, control) else fit_ladder(flow, target, origin, train, control)
 }
 
 #' @rdname resume

@@ -12,28 +12,53 @@ FLOW_ENOUGH <- 0.1
 SHORT_STEPS <- 1000
 SHORT_DRAWS <- 64
 
-# `flow`: of the layers, the support at the end; `train(flow, origin, control)` gives a fit. `control`: that of the
-# flow; `told`: whether it is the user's, who has the flow trained whatever the normal distribution is like.
-fit_ladder <- function(flow, target, origin, train, control, told) {
+# Draws by which models are judged at the least.
+LADDER_DRAWS <- 2000
+
+# `flow`: of the layers, the support at the end; `train(flow, origin, control)` gives a fit.
+fit_ladder <- function(flow, target, origin, train, control) {
+  asked <- origin$options$evaluate
+  origin$options$evaluate <- max(asked, LADDER_DRAWS) # each model is judged, whether that is asked for or not
+  started <- started_flow(flow, target)
+  if (is.null(started)) return(train(flow, origin, control))
+  origin$seconds <- started$seconds
+  fit <- normal_fit(started, flow, target, origin)
+  if (!leaves_little(fit, NORMAL_ENOUGH)) {
+    control$steps <- SHORT_STEPS
+    control$batch_size <- SHORT_DRAWS
+    first <- train(started$flow, origin, control)
+    fit <- better_fit(fit, first)
+    if (!leaves_little(first, FLOW_ENOUGH) && first$status %in% COMPLETE) {
+      origin$seconds <- first$seconds
+      fit <- better_fit(fit, train(as_flow(first), origin, long_control(flow$d, origin$options$gradient)))
+    }
+  }
+  fit$options$evaluate <- asked
+  if (asked == 0) fit["evaluation"] <- list(NULL)
+  fit
+}
+
+# The flow that the user has told how to train, from the best normal distribution.
+train_from_normal <- function(flow, target, origin, train, control) {
+  started <- started_flow(flow, target)
+  origin$seconds <- started$seconds
+  train(started$flow %||% flow, origin, control)
+}
+
+# list(flow, whiten, outer, seconds): the flow with a layer that makes its start the best normal distribution, before
+# the layers of its support; NULL where there is none.
+started_flow <- function(flow, target) {
   started <- proc.time()[[3]]
   outer <- last_support_layer(flow$layers$layers)
   outer <- if (!is.null(outer)) list(outer)
   found <- normal_start(target_on_line(target, outer, flow$d), flow$d)
-  if (is.null(found)) return(train(flow, origin, control))
+  if (is.null(found)) return(NULL)
   whiten <- layer_standardize(found$loc, found$root)
   inner <- flow$layers$layers[seq_len(length(flow$layers$layers) - length(outer))]
-  richer <- new_flow(layer_chain(c(inner, list(whiten), outer)), flow$d, flow$base, 0L, flow$names)
-  origin$seconds <- proc.time()[[3]] - started
-  if (told) return(train(richer, origin, control))
-  fit <- normal_fit(whiten, outer, flow, target, origin)
-  if (leaves_little(fit, NORMAL_ENOUGH)) return(fit)
-  control$steps <- SHORT_STEPS
-  control$batch_size <- SHORT_DRAWS
-  first <- train(richer, origin, control)
-  fit <- better_fit(fit, first)
-  if (leaves_little(first, FLOW_ENOUGH) || !first$status %in% COMPLETE) return(fit)
-  origin$seconds <- first$seconds
-  better_fit(fit, train(as_flow(first), origin, long_control(flow$d, origin$options$gradient)))
+  list(
+    flow = new_flow(layer_chain(c(inner, list(whiten), outer)), flow$d, flow$base, 0L, flow$names),
+    whiten = whiten, outer = outer, seconds = proc.time()[[3]] - started
+  )
 }
 
 # Fewer draws a step where many coordinates and gradients by differences make each of them dear: a step of this many
@@ -53,22 +78,19 @@ target_on_line <- function(target, outer, d) {
 }
 
 # A fit of no steps: the normal distribution, by an affine layer that can be trained further.
-normal_fit <- function(whiten, outer, flow, target, origin) {
-  layers <- layer_chain(c(list(layer_triangular_affine(), whiten), outer))
+normal_fit <- function(started, flow, target, origin) {
+  layers <- layer_chain(c(list(layer_triangular_affine(), started$whiten), started$outer))
   normal <- new_flow(layers, flow$d, base_normal(), 0L, flow$names)
   control <- default_target_control()
-  control$steps <- 0L
   run <- list(state = new_state(normal, control), history = NULL, status = "finished", seconds = 0)
   fit <- new_fit(normal, run, control, origin, "bijectr_target_fit")
   fit["state"] <- list(NULL)
-  found <- guarded(evaluate_target(fit, target, max(origin$options$evaluate, LADDER_DRAWS)))
+  found <- guarded(evaluate_target(fit, target, origin$options$evaluate))
   if (inherits(found, "error")) stop(found)
   fit <- add_evaluation(fit, found)
   warn_unevaluated(found)
   fit
 }
-
-LADDER_DRAWS <- 2000
 
 leaves_little <- function(fit, most) {
   e <- fit$evaluation

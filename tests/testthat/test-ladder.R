@@ -119,3 +119,17 @@ test_that("targets without a normal distribution to start from are fitted as bef
   expect_null(normal_start(target_with_gradient(half, "differences", 1, NULL), 1))
   expect_error(fit_flow(half, d = 1), "support", class = "bijectr_error_argument")
 })
+
+test_that("without an evaluation there is none; a fit of no steps goes on; a base that is told is taken", {
+  set.seed(8)
+  target <- function(x) -rowSums(x^2) / 2 - x[, 1]^4 / 50
+  fit <- fit_flow(target, d = 2, evaluate = 0)
+  expect_null(fit$evaluation)
+  expect_identical(fit$options$evaluate, 0L)
+  plain <- fit_flow(function(x) -rowSums(x^2) / 2, d = 2)
+  expect_identical(plain$steps, 0)
+  longer <- suppressMessages(resume(plain, steps = 4))
+  expect_identical(longer$steps, 4)
+  expect_identical(fit_flow(target, d = 2, base = base_student_t(5), steps = 2)$base$kind, "student_t")
+  expect_gt(fit_flow(target, d = 2, loss = loss_stick_the_landing())$steps, 0)
+})
