@@ -11,9 +11,9 @@
 #' place on the way the one of largest ELBO (Zhang et al. 2022); then the normal distribution of largest ELBO near it,
 #' by natural gradients (Opper, Archambeau 2009). Where that leaves less than 0.01 nats to gain, by importance weights,
 #' it is the fit: an affine layer, of no `steps`. Else a flow that starts there is trained for 1000 steps of 64 draws,
-#' and for 2000 of up to 256 more where it leaves more than 0.1 nats, and kept where its ELBO is larger by two standard
-#' errors or more. Where settings of the training are given, or layers, a base or a loss, flows are trained as they say,
-#' from the same start.
+#' and for 2000 of up to 256 more where less than 60 per cent of its draws are effective, and kept where its ELBO is
+#' larger by two standard errors or more. Where settings of the training are given, or layers, a base or a loss, flows
+#' are trained as they say, from the same start.
 #'
 #' With layers of your own, and `start = "standard"`, a flow starts at about the standard normal distribution. A target
 #' that is far from it, or has a very different scale, is then found faster with a layer [layer_standardize()] at the
@@ -144,7 +144,7 @@ fit_flow.function <- function(data, layers = NULL, ..., d = length(names), names
   }
   if (is.null(start)) start <- if (is.null(layers) && anneal == 0) "normal" else "standard"
   if (start == "standard") return(train(flow, origin, control))
-  if (told) train_from_normal(flow, target, origin, train, control) else fit_ladder(flow, target, origin, train, control)
+  (if (told) train_from_normal else fit_ladder)(flow, target, origin, train, control)
 }
 
 #' @rdname resume

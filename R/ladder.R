@@ -3,10 +3,11 @@
 # something to gain, and kept only where it gains ELBO beyond its error.
 
 # What is left to gain is log Z less the ELBO, the Kullback-Leibler divergence from the target, in nats. With less,
-# means and standard deviations of a normal distribution are right to a few per cent, and weighted draws of a flow are
-# nearly as good as draws of the target.
+# means and standard deviations of a normal distribution are right to a few per cent.
 NORMAL_ENOUGH <- 0.01
-FLOW_ENOUGH <- 0.1
+
+# The effective share of draws at which a flow is good enough: weighted, they are nearly as good as draws of the target.
+FLOW_ENOUGH <- 0.6
 
 # Settings of the first flow where none are told: most targets need no more.
 SHORT_STEPS <- 1000
@@ -23,12 +24,12 @@ fit_ladder <- function(flow, target, origin, train, control) {
   if (is.null(started)) return(train(flow, origin, control))
   origin$seconds <- started$seconds
   fit <- normal_fit(started, flow, target, origin)
-  if (!leaves_little(fit, NORMAL_ENOUGH)) {
+  if (!is_near_normal(fit$evaluation)) {
     control$steps <- SHORT_STEPS
     control$batch_size <- SHORT_DRAWS
     first <- train(started$flow, origin, control)
     fit <- better_fit(fit, first)
-    if (!leaves_little(first, FLOW_ENOUGH) && first$status %in% COMPLETE) {
+    if (!is_good(first$evaluation) && first$status %in% COMPLETE) {
       origin$seconds <- first$seconds
       fit <- better_fit(fit, train(as_flow(first), origin, long_control(flow$d, origin$options$gradient)))
     }
@@ -92,10 +93,9 @@ normal_fit <- function(started, flow, target, origin) {
   fit
 }
 
-leaves_little <- function(fit, most) {
-  e <- fit$evaluation
-  !is.null(e) && isTRUE(e$log_z - e$elbo < most && e$pareto_k < 0.7)
-}
+is_near_normal <- function(e) !is.null(e) && isTRUE(e$log_z - e$elbo < NORMAL_ENOUGH && e$pareto_k < 0.7)
+
+is_good <- function(e) !is.null(e) && isTRUE(e$ess > FLOW_ENOUGH * e$n && e$pareto_k < 0.7)
 
 # Two standard errors of the difference are what chance makes.
 better_fit <- function(before, fit) {
