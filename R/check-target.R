@@ -30,7 +30,8 @@ check_target_fit <- function(fit, target, draws) {
 # list(log_z, ess, pareto_k, acceptance, moments, lost)
 target_evidence <- function(fit, target, n) {
   at <- wide_draws(fit, n)
-  log_p <- target_values(target(name_columns(at$value, fit$names)), n)
+  # so far out targets may well warn
+  log_p <- suppressWarnings(target_values(target(name_columns(at$value, fit$names)), n))
   lost <- is.na(log_p) | !is.finite(at$log_q)
   log_p[lost] <- -Inf
   log_w <- log_p - at$log_m
@@ -94,7 +95,7 @@ compared_moments <- function(x, w, v, labels) {
   w <- w / sum(w)
   v <- v / sum(v)
   rows <- lapply(seq_len(ncol(x)), function(j) {
-    value <- x[, j]
+    value <- ifelse(w + v > 0, x[, j], 0) # draws without a weight may be infinite
     mean_w <- sum(w * value)
     mean_v <- sum(v * value)
     square_w <- (value - mean_w)^2

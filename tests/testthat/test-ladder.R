@@ -133,3 +133,16 @@ test_that("without an evaluation there is none; a fit of no steps goes on; a bas
   expect_identical(fit_flow(target, d = 2, base = base_student_t(5), steps = 2)$base$kind, "student_t")
   expect_gt(fit_flow(target, d = 2, loss = loss_stick_the_landing())$steps, 0)
 })
+
+test_that("draws that overflow behind a support have no weight and no part in moments", {
+  set.seed(9)
+  gamma <- function(x) dgamma(x[, 1], 2, log = TRUE)
+  fit <- fit_flow(gamma, names = "a", support = positive())
+  far <- fit
+  layers <- length(far$layers$layers)
+  far$layers$layers[[layers - 1]]$scale <- matrix(400) # draws of the widened ones are infinite
+  check <- check_flow(far, target = gamma)
+  expect_identical(check$verdict, "do not trust")
+  expect_false(anyNA(check$moments$mean))
+  expect_identical(check_flow(fit)$verdict %in% c("trust", "resample"), TRUE)
+})
