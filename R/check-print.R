@@ -11,7 +11,6 @@ print.bijectr_check <- function(x, ...) {
 #' @export
 format.bijectr_check <- function(x, ...) {
   width <- getOption("width")
-  listed <- function(text) strwrap(text, initial = "  - ", prefix = "    ", width = width)
   count <- function(n) format(n, big.mark = ",", trim = TRUE)
   used <- c(given = "", `held out` = " held out of the fit", training = " that the fit was trained on")
   rows <- paste0(count(x$rows$n), " rows", used[[x$rows$used]])
@@ -34,6 +33,8 @@ format.bijectr_check <- function(x, ...) {
     unlist(lapply(x$notes, function(text) strwrap(text, initial = "  note: ", prefix = "        ", width = width)))
   )
 }
+
+listed <- function(text) strwrap(text, initial = "  - ", prefix = "    ", width = getOption("width"))
 
 format_p <- function(p) if (p < 1e-4) "< 0.0001" else format(signif(p, 2))
 

@@ -11,10 +11,12 @@
 WIDE_SHARES <- c(0.5, 0.25, 0.25)
 WIDE_EFFECT <- c(1 / 2, 1 / 20)
 TARGET_CLIMBS <- 12
+TARGET_CLIMB_STEPS <- 60
 TARGET_OFF <- c(mean = 0.05, sd = 0.05)
 TARGET_WRONG <- 0.1
 
 check_target_fit <- function(fit, target, draws) {
+  target <- target_with_gradient(target, "differences", fit$d, fit$names)
   rule <- list(n = draws, k_most = min(1 - 1 / log10(draws), 0.7))
   evidence <- target_evidence(fit, target, draws)
   modes <- other_modes(fit, target, evidence$log_z[["estimate"]])
@@ -22,7 +24,7 @@ check_target_fit <- function(fit, target, draws) {
   doubts <- target_doubts(evidence, modes, rule, length(off) > 0)
   verdict <- if (length(doubts)) "do not trust" else if (length(off)) "resample" else "trust"
   structure(c(
-    list(verdict = verdict, reasons = c(doubts, off), notes = character()), evidence,
+    list(verdict = verdict, reasons = c(doubts, off)), evidence,
     list(modes = modes, draws = draws, k_most = rule$k_most, description = format_coordinates(fit))
   ), class = "bijectr_target_check")
 }
@@ -31,15 +33,14 @@ check_target_fit <- function(fit, target, draws) {
 target_evidence <- function(fit, target, n) {
   at <- wide_draws(fit, n)
   # so far out targets may well warn
-  log_p <- suppressWarnings(target_values(target(name_columns(at$value, fit$names)), n))
+  log_p <- suppressWarnings(target(at$value, gradient = FALSE)$value)
   lost <- is.na(log_p) | !is.finite(at$log_q)
   log_p[lost] <- -Inf
   log_w <- log_p - at$log_m
   log_w[lost | log_p == -Inf] <- -Inf
   if (all(log_w == -Inf)) stop_arg("The target is -Inf at all {n} draws of the flow.")
   log_own <- ifelse(log_p == -Inf, -Inf, log_p - at$log_q)
-  shares <- exp(log_w - max(log_w))
-  shares <- shares / sum(shares)
+  shares <- exp_shares(log_w)
   v <- exp(at$log_q - at$log_m)
   v[!is.finite(at$log_q)] <- 0
   all <- summarise_weights(log_w)
@@ -51,7 +52,8 @@ target_evidence <- function(fit, target, n) {
     ),
     ess = c(flow = own$ess / sum(at$own), wide = all$ess / n), pareto_k = c(flow = own$pareto_k, wide = all$pareto_k),
     acceptance = expected_acceptance(log_own[at$own]),
-    moments = compared_moments(at$value, shares, v, coordinate_labels(fit)), lost = mean(log_own[at$own] == -Inf)
+    moments = compared_moments(at$value, shares, v / sum(v), coordinate_labels(fit)),
+    lost = mean(log_own[at$own] == -Inf)
   )
 }
 
@@ -92,8 +94,6 @@ expected_acceptance <- function(log_w) {
 # Of each coordinate how far mean and standard deviation of the flow are from those of the target, in its standard
 # deviations, with standard errors.
 compared_moments <- function(x, w, v, labels) {
-  w <- w / sum(w)
-  v <- v / sum(v)
   rows <- lapply(seq_len(ncol(x)), function(j) {
     value <- ifelse(w + v > 0, x[, j], 0) # draws without a weight may be infinite
     mean_w <- sum(w * value)
@@ -160,50 +160,35 @@ target_doubts <- function(evidence, modes, rule, off) {
   )
 }
 
-# Modes that no draw comes near: a data frame of coordinates of the base, with their `share` of the target beside what
-# the flow draws, by the normal distribution of their curvature.
+# Modes that no draw comes near: a data frame with a row each of their `share` of the target beside what the flow draws,
+# by the normal distribution of their curvature.
 other_modes <- function(fit, target, log_z) {
   d <- fit$d
-  none <- data.frame(share = numeric())
-  if (!identical(fit$base, base_normal()) || !is.finite(log_z)) return(none)
-  through <- target_through(fit, function(x, gradient) {
-    x <- name_columns(x, fit$names)
-    if (gradient) difference_gradient(target, x) else list(value = target_values(target(x), nrow(x)))
-  })
+  if (!identical(fit$base, base_normal()) || !is.finite(log_z)) return(data.frame(share = numeric()))
+  through <- target_through(fit, target)
   directions <- matrix(stats::rnorm(TARGET_CLIMBS * d), ncol = d)
   directions <- directions / sqrt(rowSums(directions^2))
   starts <- directions * (sqrt(d) + rep_len(c(3, 6, 12), TARGET_CLIMBS))
   value <- through(starts, FALSE)$value
   starts <- starts[is.finite(value), , drop = FALSE]
-  shares <- lapply(seq_len(nrow(starts)), function(i) {
-    found <- try(suppressWarnings( # of the target, so far out
-      stats::optim(starts[i, ], function(z) -through(matrix(z, 1), FALSE)$value,
-        function(z) -drop(through(matrix(z, 1), TRUE)$gradient), method = "BFGS", control = list(maxit = 60)
-      )
-    ), silent = TRUE)
-    if (inherits(found, "try-error") || !all(is.finite(found$par))) return(NULL)
-    near <- sum(found$par^2) < (sqrt(d) + 4)^2
-    if (near) return(NULL)
-    root <- tryCatch(curvature_root(through, found$par, diag(d)), error = function(e) NULL)
-    if (is.null(root)) return(NULL)
-    exp(-found$value + d * log(2 * pi) / 2 + sum(log(diag(root))) - log_z)
-  })
-  shares <- unlist(shares)
-  data.frame(share = shares[is.finite(shares) & shares > 0.01])
+  share <- vapply(seq_len(nrow(starts)), function(i) {
+    top <- suppressWarnings(climb(through, starts[i, ], diag(d), TARGET_CLIMB_STEPS)) # of the target, so far out
+    if (is.null(top) || sum(top$loc^2) < (sqrt(d) + 4)^2) return(0)
+    root <- tryCatch(curvature_root(through, top$loc, diag(d)), error = function(e) NULL)
+    if (is.null(root)) return(0)
+    exp(top$value + d * log(2 * pi) / 2 + sum(log(diag(root))) - log_z)
+  }, 0)
+  data.frame(share = share[is.finite(share) & share > 0.01])
 }
 
 #' @rdname check_flow
 #' @export
-print.bijectr_target_check <- function(x, ...) {
-  cat(format(x), sep = "\n")
-  invisible(x)
-}
+print.bijectr_target_check <- print.bijectr_check
 
 #' @rdname check_flow
 #' @export
 format.bijectr_target_check <- function(x, ...) {
   width <- getOption("width")
-  listed <- function(text) strwrap(text, initial = "  - ", prefix = "    ", width = width)
   said <- c(
     trust = "Draws of the flow can stand for the target.",
     resample = "Weighted draws can stand for the target: importance_sample(fit).",

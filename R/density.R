@@ -107,6 +107,12 @@ spread_of_one.default <- function(object, n, condition, nodes) {
   list(x = x, weight = matrix(rule$weight, nodes, n), far = rule$far)
 }
 
+# How many points a row that has, by so many nodes.
+count_of_one <- function(object, nodes) UseMethod("count_of_one")
+
+#' @export
+count_of_one.default <- function(object, nodes) nodes
+
 # How many points a row.
 spread_size <- function(object) UseMethod("spread_size")
 

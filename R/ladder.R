@@ -25,13 +25,12 @@ fit_ladder <- function(flow, target, origin, train, control) {
   origin$seconds <- started$seconds
   fit <- normal_fit(started, flow, target, origin)
   if (!is_near_normal(fit$evaluation)) {
-    control$steps <- SHORT_STEPS
-    control$batch_size <- SHORT_DRAWS
-    first <- train(started$flow, origin, control)
+    short <- replace(control, c("steps", "batch_size"), list(SHORT_STEPS, SHORT_DRAWS))
+    first <- train(started$flow, origin, short)
     fit <- better_fit(fit, first)
     if (!is_good(first$evaluation) && first$status %in% COMPLETE) {
       origin$seconds <- first$seconds
-      fit <- better_fit(fit, train(as_flow(first), origin, long_control(flow$d, origin$options$gradient)))
+      fit <- better_fit(fit, train(as_flow(first), origin, long_steps(control, flow$d, origin$options$gradient)))
     }
   }
   fit$options$evaluate <- asked
@@ -66,8 +65,7 @@ started_flow <- function(flow, target) {
 # calls of the target is the longest.
 LONG_STEP <- 6000
 
-long_control <- function(d, gradient) {
-  control <- default_target_control()
+long_steps <- function(control, d, gradient) {
   calls <- if (gradient == "differences") 2 * d + 1 else 1
   control$batch_size <- max(SHORT_DRAWS, min(control$batch_size, LONG_STEP %/% calls))
   control
@@ -86,11 +84,7 @@ normal_fit <- function(started, flow, target, origin) {
   run <- list(state = new_state(normal, control), history = NULL, status = "finished", seconds = 0)
   fit <- new_fit(normal, run, control, origin, "bijectr_target_fit")
   fit["state"] <- list(NULL)
-  found <- guarded(evaluate_target(fit, target, origin$options$evaluate))
-  if (inherits(found, "error")) stop(found)
-  fit <- add_evaluation(fit, found)
-  warn_unevaluated(found)
-  fit
+  add_evaluation(fit, evaluate_target(fit, target, origin$options$evaluate)) # nothing was trained that could be lost
 }
 
 is_near_normal <- function(e) !is.null(e) && isTRUE(e$log_z - e$elbo < NORMAL_ENOUGH && e$pareto_k < 0.7)

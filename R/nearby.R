@@ -194,4 +194,7 @@ spread_of_one.bijectr_nearby <- function(object, n, condition, nodes) {
 }
 
 #' @export
+count_of_one.bijectr_nearby <- function(object, nodes) 4L * nodes
+
+#' @export
 coef.bijectr_nearby <- function(object, ...) object$params

@@ -65,16 +65,8 @@ path_to_mode <- function(target, start, z) {
   best <- at
   worse <- 0
   for (round in seq_len(PATH_ROUNDS)) {
-    of <- function(u, gradient) {
-      out <- target(matrix(at$loc + drop(at$root %*% u), 1), gradient)
-      if (gradient) -drop(out$gradient %*% at$root) else -out$value
-    }
-    found <- try(stats::optim(numeric(d), function(u) of(u, FALSE), function(u) of(u, TRUE),
-      method = "BFGS", control = list(maxit = PATH_STEPS)
-    ), silent = TRUE)
-    if (inherits(found, "try-error")) break
-    loc <- at$loc + drop(at$root %*% found$par)
-    if (!all(is.finite(loc)) || max(abs(loc)) > PATH_FAR) break
+    loc <- climb(target, at$loc, at$root, PATH_STEPS)$loc
+    if (is.null(loc) || max(abs(loc)) > PATH_FAR) break
     root <- curvature_root(target, loc, at$root)
     if (is.null(root)) break
     at <- list(loc = loc, root = root, elbo = normal_elbo(target, loc, root, z))
@@ -84,6 +76,16 @@ path_to_mode <- function(target, start, z) {
     if (max(abs(slope)) < 1e-3 && round > 1 || worse >= 4) break
   }
   best
+}
+
+# list(loc, value) after some steps of BFGS up from a point, in coordinates of `root`; NULL where they lead nowhere.
+climb <- function(target, loc, root, steps) {
+  at <- function(u) matrix(loc + drop(root %*% u), 1)
+  found <- try(stats::optim(numeric(length(loc)), function(u) -target(at(u), FALSE)$value,
+    function(u) -drop(target(at(u), TRUE)$gradient %*% root), method = "BFGS", control = list(maxit = steps)
+  ), silent = TRUE)
+  if (inherits(found, "try-error") || !all(is.finite(at(found$par)))) return(NULL)
+  list(loc = drop(at(found$par)), value = -found$value)
 }
 
 # The root of the inverse of minus the Hessian at a point, from differences of the gradient in coordinates of `root`;

@@ -69,9 +69,9 @@ make_picture.bijectr_part <- function(x, type = c("density", "samples", "pairs",
     data <- match$data
     note <- c(paste("given", given_values_text(x)), match$text)
   }
-  # densities of other marginal distributions are means of draws, at each point
-  cheap <- x$exact || inherits(x, "bijectr_conditional") || type == "survival"
-  if (x$d <= 2 && cheap && all(role_kinds(roles) == "line")) {
+  # densities of other marginal distributions, but not their survival functions, are means of draws at each point
+  by_flow <- x$exact || inherits(x, "bijectr_conditional") || type == "survival"
+  if (x$d <= 2 && by_flow && all(role_kinds(roles) == "line")) {
     picture <- make_picture.bijectr_flow(x, type, data = data, n = n, coordinates = coordinates, main = main, ...)
   } else {
     check_unused(...)

@@ -160,8 +160,7 @@ on_normal <- function(flow) {
 #' @export
 spread_size.bijectr_stack <- function(object) {
   if (object$d > 1) return(RESPONSE_DRAWS)
-  nearby <- vapply(weighted_flows(object), function(part) inherits(part$flow, "bijectr_nearby"), NA)
-  STACK_NODES * sum(ifelse(nearby, 4, 1)) # as spread_of_one() has them
+  sum(vapply(weighted_flows(object), function(part) as.double(count_of_one(part$flow, STACK_NODES)), 0))
 }
 
 STACK_NODES <- 99L
