@@ -73,12 +73,15 @@ evaluate_data <- function(setup, rows, unit = 1) {
     collect_garbage(setup$data)
     setup$codes <- is_discrete(fit$base)
     density <- rows_density(fit, setup$data, setup$condition, setup$observed)
-    c(log_likelihoods(density, setup$weight, rows, unit), list(
-      reference = fit_reference(setup, rows, density),
-      quantiles = if (is.null(fit$censoring)) {
-        fit_quantiles(fit, setup$data, setup$condition, setup$weight, rows$train)
-      }
-    ))
+    found <- c(
+      log_likelihoods(density, setup$weight, rows, unit),
+      list(reference = fit_reference(setup, rows, density))
+    )
+    rm(density)
+    collect_garbage(setup$data)
+    c(found, list(quantiles = if (is.null(fit$censoring)) {
+      fit_quantiles(fit, setup$data, setup$condition, setup$weight, rows$train)
+    }))
   }
 }
 

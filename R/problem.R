@@ -70,6 +70,7 @@ pose_problem <- function(data, layers, condition, weights, rules, split, model, 
       if (rows_are == "points") rows_are <- "whole"
     }
   }
+  collect_garbage(data)
   if (codes) {
     advise_rows(d, d_condition, rows, weights)
   } else {
