@@ -102,7 +102,7 @@ FIT_FIELDS <- list(
   loss = function(x) inherits(x, "bijectr_loss"),
   options = null_or(function(x) {
     is.list(x) && some_count(x[["anneal"]]) && some_count(x[["evaluate"]]) &&
-      isTRUE(x[["gradient"]] %in% c("differences", "symbolic", "function"))
+      isTRUE(x[["gradient"]] %in% c("differences", "symbolic", "function", "model"))
   }),
   control = function(x) {
     inherits(x, "bijectr_control") && all(names(x) %in% names(formals(fit_control))) &&
@@ -124,6 +124,7 @@ FIT_FIELDS <- list(
   reference = null_or(numbers_called(REFERENCE_FIELDS)),
   quantiles = null_or(is_quantiles),
   evaluation = null_or(numbers_called("elbo", "elbo_se", "log_z", "log_z_se", "ess", "pareto_k", "n")),
+  evaluations = null_or(some_count),
   rounds = null_or(is.list),
   observed = null_or(is.numeric),
   censoring = null_or(function(x) is.numeric(x) && setequal(names(x), CENSORING_COUNTS) && !anyNA(x)),

@@ -17,7 +17,7 @@ TARGET_WRONG <- 0.1
 
 check_target_fit <- function(fit, target, draws) {
   target <- target_with_gradient(target, "differences", fit$d, fit$names)
-  rule <- list(n = draws, k_most = min(1 - 1 / log10(draws), 0.7))
+  rule <- list(n = draws, k_most = most_pareto_k(draws))
   evidence <- target_evidence(fit, target, draws)
   modes <- other_modes(fit, target, evidence$log_z[["estimate"]])
   off <- moments_off(evidence$moments)

@@ -65,6 +65,8 @@
 #'   with a lower `learning_rate` or with `clip`.
 #' * `bijectr_warning_training_rows`: [compare_flows()] compares fits on rows that some of them were trained on. Cure:
 #'   rows that no fit has seen, or [flow_cv()].
+#' * `bijectr_warning_weights`: importance weights of draws have no mean that so few could show. Cure: train longer, or
+#'   other layers; [check_flow()] of the fit says more.
 #' * `bijectr_warning_plot`: draws that are not finite are left out of a picture. Cure: as for the last one.
 #'
 #' @section Errors:
@@ -125,5 +127,5 @@
 #'   bijectr_warning_few_rows
 #'   bijectr_warning_interrupted bijectr_warning_large bijectr_warning_members bijectr_warning_names bijectr_warning_nan
 #'   bijectr_warning_no_better bijectr_warning_outside bijectr_warning_plot bijectr_warning_response
-#'   bijectr_warning_tail_mean bijectr_warning_ties bijectr_warning_training_rows
+#'   bijectr_warning_tail_mean bijectr_warning_ties bijectr_warning_training_rows bijectr_warning_weights
 NULL

@@ -53,11 +53,16 @@
 #'   described below, or `"standard"`, at the standard one. `NULL`: `"normal"` with the default layers and without
 #'   `anneal`, which would begin from one mode there, else `"standard"`. Supports are taken into account.
 #' @param evaluate Number of draws of the final evaluation by [importance_sample()]; 0: none.
+#' @param parallel Share the points of each call of the target among the workers of the plan that `future::plan()` has
+#'   set, with the package future.apply. That pays where a call takes longer than a tenth of a second. The parts that
+#'   points are divided into are the same for any number of workers, so that results do not depend on it. A model that
+#'   was compiled in this session can only be evaluated by forks of it, `future::multicore`.
 #' @param control Training settings, see [fit_control()].
 #' @param progress Show a progress bar.
 #' @return A `bijectr_fit` (of class `bijectr_target_fit`) with the fields of [fit_flow()]; `history` has the loss, and
 #'   `evaluation` is a list of `elbo` and its standard error `elbo_se`, `log_z` and `log_z_se`, `ess`, `pareto_k` and
-#'   the number of draws `n`, see [importance_sample()]. `resume(fit, steps = +1000)` trains it further, with the target
+#'   the number of draws `n`, see [importance_sample()]; `evaluations` is the number of points at which the target was
+#'   evaluated, those of differences included. `resume(fit, steps = +1000)` trains it further, with the target
 #'   that its call names.
 #' @references Rezende, Mohamed (2015), *Variational inference with normalizing flows*, arXiv:1505.05770.
 #'
@@ -104,47 +109,70 @@
 #'   anneal = 0,
 #'   start = NULL,
 #'   evaluate = 10000,
+#'   parallel = FALSE,
 #'   control = NULL,
 #'   progress = interactive()
 #' )
 #' @export
 fit_flow.function <- function(data, layers = NULL, ..., d = length(names), names = NULL, base = base_normal(),
                               support = NULL, lower = NULL, upper = NULL, gradient = "differences",
-                              loss = loss_reverse_kl(), anneal = 0, start = NULL, evaluate = 10000,
+                              loss = loss_reverse_kl(), anneal = 0, start = NULL, evaluate = 10000, parallel = FALSE,
                               control = NULL, progress = interactive()) {
   call <- user_fit_call()
-  told <- !is.null(control) || ...length() > 0 || !is.null(layers) || !identical(base, base_normal()) ||
-    !identical(loss, loss_reverse_kl())
-  control <- make_control(control, default_target_control(), list(...))
+  coordinates <- list(d = d, names = names, rules = list(support = support, lower = lower, upper = upper))
+  how <- list(
+    gradient = check_gradient(gradient), loss = loss, anneal = anneal, start = start, evaluate = evaluate,
+    parallel = parallel, progress = progress
+  )
+  fit_log_density(data, call, layers, base, coordinates, how, control, list(...))
+}
+
+# `coordinates`: list(d, names, rules) of supports; `how`: what else is said of the fit, `settings` and `control` of
+# the training.
+fit_log_density <- function(target, call, layers, base, coordinates, how, control, settings) {
+  told <- !is.null(control) || length(settings) > 0 || !is.null(layers) || !identical(base, base_normal()) ||
+    !identical(how$loss, loss_reverse_kl())
+  control <- make_control(control, default_target_control(), settings)
   if (is.null(control$steps)) stop_arg("{.arg steps} must be given.")
-  start <- if (!is.null(start)) check_choice(start, c("normal", "standard"), "start")
-  loss <- check_target_loss(loss, control$batch_size)
-  anneal <- check_number(anneal, "anneal", min = 0, max = 1)
-  evaluate <- check_count(evaluate, "evaluate", min = 0)
-  gradient <- check_gradient(gradient)
-  if (!is.null(names) && (!is.character(names) || anyDuplicated(names) || length(names) != d)) {
-    stop_arg("{.arg names} must be {d} different name{?s}, one a coordinate.")
+  start <- if (!is.null(how$start)) check_choice(how$start, c("normal", "standard"), "start")
+  loss <- check_target_loss(how$loss, control$batch_size)
+  options <- list(
+    anneal = check_number(how$anneal, "anneal", min = 0, max = 1),
+    evaluate = check_count(how$evaluate, "evaluate", min = 0), gradient = gradient_word(how$gradient)
+  )
+  parallel <- check_parallel(how$parallel, target)
+  names <- coordinates$names
+  if (!is.null(names) && (!is.character(names) || anyDuplicated(names) || length(names) != coordinates$d)) {
+    stop_arg("{.arg names} must be {coordinates$d} different name{?s}, one a coordinate.")
   }
-  rules <- list(support = support, lower = lower, upper = upper)
-  flow <- start_target_flow(layers, d, base, names, rules)
+  flow <- start_target_flow(layers, coordinates$d, base, names, coordinates$rules)
   steered <- vapply(flow$layers$layers, function(layer) isTRUE(bare(layer)$steer > 0), NA)
   if (any(steered)) stop_arg("{.arg steer} of {.fn layer_continuous} is for fits to data.")
-  target <- target_with_gradient(data, gradient, flow$d, flow$names)
-  origin <- list(
-    call = call, loss = loss,
-    options = list(anneal = anneal, evaluate = evaluate, gradient = gradient_word(gradient))
-  )
+  target <- target_with_gradient(target, how$gradient, flow$d, flow$names, parallel)
+  origin <- list(call = call, loss = loss, options = options)
   train <- function(flow, origin, control) {
     check_target_start(flow, target, control$batch_size)
-    fit_target(flow, target, new_state(flow, control), control, progress, origin)
+    fit_target(flow, target, new_state(flow, control), control, how$progress, origin)
   }
   if (inherits(layers, "bijectr_flow")) {
     if (!is.null(start)) stop_arg("{.arg start} is for layers: {.arg layers} is a flow, where the training starts.")
-    return(train(flow, origin, control))
+    return(counted(train(flow, origin, control), target))
   }
-  if (is.null(start)) start <- if (is.null(layers) && anneal == 0) "normal" else "standard"
-  if (start == "standard") return(train(flow, origin, control))
-  (if (told) train_from_normal else fit_ladder)(flow, target, origin, train, control)
+  if (is.null(start)) start <- if (is.null(layers) && options$anneal == 0) "normal" else "standard"
+  counted(if (start == "standard") {
+    train(flow, origin, control)
+  } else if (told) {
+    train_from_normal(flow, target, origin, train, control)
+  } else {
+    fit_ladder(flow, target, origin, train, control)
+  }, target)
+}
+
+# With how often the log density was evaluated, `before` that in trainings before.
+counted <- function(fit, target, before = 0) {
+  force(fit)
+  fit$evaluations <- before + evaluations_of(target)
+  fit
 }
 
 #' @rdname resume
@@ -157,24 +185,28 @@ resume.bijectr_target_fit <- function(object, target = NULL, gradient = NULL, st
   check_unused(...)
   check_fit(object)
   control <- continued_control(object, NULL, steps, seconds, checkpoint, callback, progress)
-  if (!is.null(target)) check_target(target)
+  if (!is.null(target)) target <- check_target(target)
   if (!is.null(gradient)) gradient <- check_gradient(gradient)
   unevaluated <- is.null(object$evaluation) && object$options$evaluate > 0
   if (is.null(control) && !unevaluated) return(object)
   target <- check_target(target %||% call_value(object, "data", parent.frame(), "target"))
-  rule <- gradient %||% object$options$gradient
+  rule <- if (!is.null(model_of(target))) "model" else gradient %||% object$options$gradient
   if (identical(rule, "function")) rule <- check_gradient(call_value(object, "gradient", parent.frame()))
   flow <- as_flow(object)
   target <- target_with_gradient(target, rule, flow$d, flow$names)
-  if (is.null(control)) return(evaluated(object, function(fit) evaluate_target(fit, target, fit$options$evaluate)))
+  before <- object$evaluations %||% 0
+  if (is.null(control)) {
+    fit <- evaluated(object, function(fit) evaluate_target(fit, target, fit$options$evaluate))
+    return(counted(fit, target, before))
+  }
   origin <- continued_origin(object)
   origin$options$gradient <- gradient_word(rule)
-  fit_target(flow, target, resumed_state(object, control), control, progress, origin)
+  counted(fit_target(flow, target, resumed_state(object, control), control, progress, origin), target, before)
 }
 
+# The log density as a function, of which `target` may be a model.
 check_target <- function(target) {
-  if (is.function(target)) return(target)
-  stop_arg("{.arg target} must be the log density of the fit, not {describe(target)}.")
+  as_target(target) %||% stop_arg("{.arg target} must be the log density of the fit, not {describe(target)}.")
 }
 
 # ---- printed ---------------------------------------------------------------------------------------------------------
@@ -188,6 +220,9 @@ print.bijectr_target_fit <- function(x, ...) {
   print_supports(x)
   steps <- paste0(format(x$steps, big.mark = ","), " step", if (x$steps != 1) "s")
   cat("  trained: ", steps, " in ", format_seconds(x$seconds), ", status \"", x$status, "\"\n", sep = "")
+  if (!is.null(x$evaluations)) {
+    cat("  target:  evaluated at ", format(x$evaluations, big.mark = ","), " points\n", sep = "")
+  }
   print_evaluation(x$evaluation)
   invisible(x)
 }

@@ -182,7 +182,7 @@ formula_or_data <- function(data, ...) {
     if (inherits(first, "formula")) return(first)
   }
   check_given("data")
-  data
+  if (is_tmb(data)) structure(list(), class = "bijectr_tmb") else data
 }
 
 #' @rdname fit_flow

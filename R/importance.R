@@ -23,14 +23,15 @@
 #'
 #' @param object A flow, or a fit: mostly one to a log density, but one to draws of another sampler, a stack too, will
 #'   do.
-#' @param target The log density: a function of a matrix with one row a point that returns one number a row. `NULL`: the
-#'   one that the fit's call names.
+#' @param target The log density: a function of a matrix with one row a point that returns one number a row, or a model,
+#'   see [fit_flow_model]. `NULL`: the one that the fit's call names.
 #' @param n Number of draws.
 #' @param condition Values of the conditioning variables, one row.
 #' @param ... Not used.
 #' @return A list of class `bijectr_importance`: the numbers above, `n`, `draws` (in the form of the data of the fit,
 #'   see [sample()]; a matrix for a fit to a log density) and `log_weights` (normalized, so that their exponentials sum
-#'   to 1).
+#'   to 1). The largest of the weights, `3 sqrt(n)` of them, are Pareto smoothed: replaced by the quantiles of the
+#'   generalized Pareto distribution that fits them. The numbers above are those of the weights as they are.
 #' @references Vehtari, Simpson, Gelman, Yao, Gabry (2024), *Pareto smoothed importance sampling*, arXiv:1507.02646.
 #'   Zhang, Stephens (2009), *A new and efficient estimation method for the generalized Pareto distribution*,
 #'   Technometrics 51(3), \doi{10.1198/tech.2009.08017}.
@@ -52,20 +53,21 @@ importance_sample <- function(object, target = NULL, n = 10000, condition = NULL
   structure(weigh_draws(object, target, check_count(n, "n", min = 2), condition), class = "bijectr_importance")
 }
 
-# The target that was given, or that of the fit's call.
+# The target that was given, or that of the fit's call, as a function.
 find_target <- function(object, target, envir) {
   if (is.null(target) && inherits(object, "bijectr_target_fit")) {
     target <- call_value(object, "data", envir, "target")
   }
-  if (!is.function(target)) stop_arg("{.arg target} must be a function, not {.obj_type_friendly {target}}.")
-  target
+  as_target(target) %||%
+    stop_arg("{.arg target} must be a function or a model, not {.obj_type_friendly {target}}.")
 }
 
 weigh_draws <- function(flow, target, n, condition = NULL) {
   proposal <- propose(flow, target, n, condition)
   log_w <- proposal$log_weight
   draws <- give_back(flow, proposal$points)
-  c(summarise_weights(log_w), list(n = n, draws = draws, log_weights = log_w - log_mean_exp(log_w) - log(n)))
+  smooth <- smooth_weights(log_w)
+  c(summarise_weights(log_w), list(n = n, draws = draws, log_weights = smooth - log_mean_exp(smooth) - log(n)))
 }
 
 # Draws of the flow, as the target knows them and as points, with their log weights. The target sees a matrix whatever
@@ -106,29 +108,52 @@ summarise_weights <- function(log_w) {
   )
 }
 
-# Shape of the tail: the largest weights above the next smaller one, as many as Vehtari et al. take.
+# Shape of the tail.
 pareto_k <- function(log_w) {
-  n <- length(log_w)
-  m <- ceiling(min(0.2 * n, 3 * sqrt(n)))
-  if (m < 5) return(NA_real_)
-  tail <- sort(log_w, decreasing = TRUE)[seq_len(m + 1)]
-  excess <- rev(exp(tail[seq_len(m)] - tail[1]) - exp(tail[m + 1] - tail[1]))
+  tail <- weight_tail(log_w)
+  if (is.null(tail)) return(NA_real_)
   # weights that are all but equal have no tail
-  if (excess[m] - excess[1] < 1e-10) return(-Inf)
-  gpd_shape(excess)
+  if (is_flat(tail)) -Inf else gpd_fit(tail$excess)[["k"]]
 }
 
-# Posterior mean of the shape, with the weak prior towards 0.5 of Vehtari et al., from x in ascending order. Where the
-# quartile is 0 beside the largest, or its inverse overflows, the tail is longer than any shape tells.
-gpd_shape <- function(x) {
+# The largest weights above the next smaller one, as many as Vehtari et al. take, ascending; NULL where these are too
+# few: `excess` and the threshold `above`, both as shares of the largest, and their places `at`.
+weight_tail <- function(log_w) {
+  n <- length(log_w)
+  m <- ceiling(min(0.2 * n, 3 * sqrt(n)))
+  if (m < 5) return(NULL)
+  order <- order(log_w, decreasing = TRUE)[seq_len(m + 1)]
+  share <- exp(log_w[order] - log_w[order[1]])
+  list(excess = rev(share[seq_len(m)] - share[m + 1]), above = share[m + 1], at = rev(order[seq_len(m)]))
+}
+
+is_flat <- function(tail) max(tail$excess) - tail$excess[1] < 1e-10
+
+# The largest weights by the quantiles of the generalized Pareto distribution that fits them, none above the largest.
+smooth_weights <- function(log_w) {
+  tail <- weight_tail(log_w)
+  if (is.null(tail) || is_flat(tail)) return(log_w)
+  gpd <- gpd_fit(tail$excess)
+  if (!is.finite(gpd[["k"]])) return(log_w)
+  p <- (seq_along(tail$at) - 0.5) / length(tail$at)
+  k <- gpd[["k"]]
+  excess <- gpd[["sigma"]] * if (k == 0) -log1p(-p) else expm1(-k * log1p(-p)) / k
+  replace(log_w, tail$at, max(log_w) + log(pmin(tail$above + excess, 1)))
+}
+
+# Posterior mean of the shape, with the weak prior towards 0.5 of Vehtari et al., and the scale, from x in ascending
+# order. Where the quartile is 0 beside the largest, or its inverse overflows, the tail is longer than any shape tells.
+gpd_fit <- function(x) {
   n <- length(x)
   m <- 30 + floor(sqrt(n))
   quartile <- x[floor(n / 4 + 0.5)]
   theta <- 1 / x[n] + (1 - sqrt(m / (seq_len(m) - 0.5))) / (3 * quartile)
   shape <- vapply(theta, function(t) mean(log1p(-t * x)), 0)
   log_likelihood <- n * (log(-theta / shape) - shape - 1)
-  k <- mean(log1p(-sum(theta * exp_shares(log_likelihood)) * x))
-  if (is.nan(k)) Inf else (n * k + 5) / (n + 10)
+  best <- sum(theta * exp_shares(log_likelihood))
+  k <- mean(log1p(-best * x))
+  if (is.nan(k)) return(c(k = Inf, sigma = NA))
+  c(k = (n * k + 5) / (n + 10), sigma = -k / best)
 }
 
 #' @export

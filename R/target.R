@@ -10,22 +10,74 @@ check_gradient <- function(gradient) {
 # What a fit keeps of it.
 gradient_word <- function(rule) if (is.function(rule)) "function" else rule
 
-# `rule` comes from check_gradient(); `target` returns n values.
-target_with_gradient <- function(target, rule, d, names) {
+# `rule` comes from check_gradient(); `target` returns n values. A model has a gradient of its own, whatever the rule.
+target_with_gradient <- function(target, rule, d, names, parallel = FALSE) {
   force(target)
-  if (identical(rule, "symbolic")) target <- symbolic_target(target, d, names)
+  model <- model_of(target)
+  if (is.null(model) && identical(rule, "symbolic")) target <- symbolic_target(target, d, names)
+  by_differences <- is.null(model) && identical(rule, "differences")
+  both <- if (!is.null(model)) {
+    model$log_density
+  } else {
+    function(x, gradient) {
+      value <- target(x)
+      out <- list(value = target_values(value, nrow(x)))
+      if (gradient && !by_differences) {
+        slope <- if (is.function(rule)) rule(x) else attr(value, "gradient")
+        out$gradient <- gradient_values(slope, nrow(x), d)
+      }
+      out
+    }
+  }
+  count <- 0
+  last <- NULL # an optimizer asks for the gradient where it has asked for the value
   function(x, gradient = TRUE) {
     x <- name_columns(x, names)
-    if (gradient && identical(rule, "differences")) return(difference_gradient(target, x))
-    value <- target(x)
-    out <- list(value = target_values(value, nrow(x)))
-    if (gradient) {
-      slope <- if (is.function(rule)) rule(x) else attr(value, "gradient")
-      out$gradient <- gradient_values(slope, nrow(x), d)
+    if (by_differences && gradient) {
+      count <<- count + nrow(x) * (2 * d + 1)
+      return(difference_gradient(function(x) evaluate_rows(both, x, FALSE, parallel)$value, x))
     }
+    if (identical(x, last$x)) return(last$out)
+    single <- nrow(x) == 1 && !is.null(model)
+    out <- evaluate_rows(both, x, gradient || single, parallel)
+    count <<- count + nrow(x)
+    if (single) last <<- list(x = x, out = out)
     out
   }
 }
+
+# Points at which a function that target_with_gradient() has made was evaluated.
+evaluations_of <- function(target) environment(target)$count
+
+# ---- points side by side ---------------------------------------------------------------------------------------------
+
+check_parallel <- function(parallel, target) {
+  if (!check_flag(parallel, "parallel")) return(FALSE)
+  rlang::check_installed("future.apply", "to evaluate the target in parallel")
+  compiled <- !is.null(model_of(target))
+  kind <- if (compiled) "multicore" else "multisession"
+  advice <- "{.code future::plan(future::{kind}, workers = 4)} makes one."
+  if (!has_future_plan()) stop_arg(c("{.arg parallel} needs workers, and there is no plan for them.", i = advice))
+  if (compiled && !inherits(future::plan(), "multicore")) {
+    stop_arg(c("A compiled model can only be evaluated in forks of this session, which the plan has not.", i = advice))
+  }
+  TRUE
+}
+
+# Parts are the same for any number of workers: some targets have other last bits for a point among others.
+PARALLEL_PARTS <- 16
+
+evaluate_rows <- function(both, x, gradient, parallel) {
+  if (!parallel || nrow(x) < 2) return(both(x, gradient))
+  parts <- row_chunks(nrow(x), ceiling(nrow(x) / PARALLEL_PARTS))
+  done <- in_futures(lapply(parts, function(i) x[i, , drop = FALSE]), function(part) both(part, gradient))
+  list(
+    value = unlist(lapply(done, `[[`, "value")),
+    gradient = if (gradient) do.call(rbind, lapply(done, `[[`, "gradient"))
+  )
+}
+
+# ---- differences -----------------------------------------------------------------------------------------------------
 
 # Central differences: x and its 2 d neighbours are one matrix, so the target is called once. The step is that of the
 # smallest error in double precision, and the distance that is divided by is the one between the rounded points.

@@ -13,6 +13,7 @@ rm -rf $out && mkdir $out
 export _R_CHECK_CRAN_INCOMING_=true _R_CHECK_CRAN_INCOMING_REMOTE_=false _R_CHECK_SYSTEM_CLOCK_=false
 export _R_CHECK_NATIVE_ROUTINE_REGISTRATION_=true _R_CHECK_RD_STRICT_=true _R_CHECK_SHLIB_OPENMP_FLAGS_=true
 export _R_CHECK_LIMIT_CORES_=true _R_CHECK_FORCE_SUGGESTS_=false
+export _R_CHECK_PACKAGE_DEPENDS_IGNORE_MISSING_ENHANCES_=true
 # Of the machine, not of the package: Debian's compiler flags, and an HTML checker that is missing or too old. The shared
 # object is built without debugging information, which would be six parts in seven of the package's size.
 export _R_CHECK_COMPILATION_FLAGS_KNOWN_="-Wdate-time -Werror=format-security -Wformat"

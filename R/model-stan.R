@@ -1,0 +1,121 @@
+# Models in Stan, by the interface that each package has to a compiled one:
+#
+#   unconstrained  names of the unconstrained coordinates, NULL where it does not tell them: `n` is their number
+#   parameters     names of the parameters
+#   quantities     names of all that constrain(u) gives, the parameters first
+#                  (all with brackets or, as Stan has them within, with points: x.2.1 for x[2,1])
+#   at             function(u) -> list(value, gradient), with the Jacobian of the parameters
+#   constrain      function(u) -> numbers
+
+stan_model <- function(unconstrained, n, parameters, quantities, at, constrain) {
+  parameters <- bracketed(parameters)
+  quantities <- bracketed(quantities)
+  if (!is.null(unconstrained)) unconstrained <- bracketed(unconstrained)
+  curves <- find_curves(constrain, n, length(parameters))
+  names <- paste("unconstrained", unconstrained %||% seq_len(n))
+  known <- vapply(curves, function(at) at$curve != "free", NA)
+  names[known] <- parameters[vapply(curves[known], `[[`, 0L, "parameter")]
+  end <- function(which, none) vapply(curves, function(at) at[[which]] %||% none, 0)
+  new_target_model(names, end("lower", -Inf), end("upper", Inf), density_on_curves(at, curves),
+    function(x) {
+      u <- on_curves(x, curves, "to")
+      values <- vapply(seq_len(nrow(x)), function(i) as.double(constrain(u[i, ])), numeric(length(quantities)))
+      matrix(values, nrow(x), byrow = TRUE, dimnames = list(NULL, quantities))
+    }
+  )
+}
+
+# x[2,1] for x.2.1; names in Stan have no points of their own.
+bracketed <- function(names) {
+  inner <- sub("^[^.]*[.]?", "", names)
+  paste0(sub("[.].*", "", names), ifelse(nzchar(inner), paste0("[", gsub(".", ",", inner, fixed = TRUE), "]"), ""))
+}
+
+# Stan throws errors at points that it rejects; whatever else goes wrong is the user's to know.
+stan_or_outside <- function(evaluate, u, rejected) {
+  tryCatch(evaluate(u), error = function(e) {
+    if (!rejected(e)) stop_arg(c("The model could not be evaluated.", x = "{conditionMessage(e)}"))
+    list(value = -Inf, gradient = rep(NaN, length(u)))
+  })
+}
+
+is_rejection <- function(e) inherits(e, c("std::domain_error", "std::range_error", "std::invalid_argument"))
+
+# ---- rstan, and packages that are built on it ------------------------------------------------------------------------
+
+#' @export
+as_model.stanfit <- function(x) {
+  instance <- x@.MISC$stan_fit_instance
+  n <- tryCatch(instance$num_pars_unconstrained(), error = function(e) NULL)
+  if (is.null(n)) {
+    stop_arg(c(
+      "The model of this {.cls stanfit} is not there: it was made in another session, or never begun.",
+      i = "{.code rstan::sampling(model, data = data, chains = 0)} makes one without sampling."
+    ))
+  }
+  evaluate <- function(u) {
+    value <- instance$log_prob(u, TRUE, TRUE)
+    list(value = value, gradient = attr(value, "gradient"))
+  }
+  stan_model(instance$unconstrained_param_names(FALSE, FALSE), n, instance$constrained_param_names(FALSE, FALSE),
+    instance$constrained_param_names(TRUE, TRUE), function(u) stan_or_outside(evaluate, u, is_rejection),
+    instance$constrain_pars
+  )
+}
+
+#' @export
+as_model.brmsfit <- function(x) as_model(x$fit)
+
+#' @export
+as_model.stanreg <- function(x) as_model(x$stanfit)
+
+# ---- cmdstanr --------------------------------------------------------------------------------------------------------
+
+#' @export
+as_model.CmdStanFit <- function(x) {
+  constrained <- function(u, all) {
+    unlist(x$constrain_variables(u, transformed_parameters = all, generated_quantities = all))
+  }
+  n <- tryCatch(x$unconstrain_draws(), error = function(e) NULL)
+  if (is.null(n)) {
+    stop_arg(c(
+      "The methods of the model of this {.cls CmdStanFit} are not there.",
+      i = "{.code fit$init_model_methods()} compiles them."
+    ))
+  }
+  # versions before 0.8 give lists of chains of draws
+  n <- if (is.list(n) && !is.data.frame(n)) length(n[[1]][[1]]) else dim(n)[length(dim(n))]
+  names_of <- function(all) {
+    skeleton <- x$variable_skeleton(transformed_parameters = all, generated_quantities = all)
+    unlist(lapply(names(skeleton), function(name) element_names(name, skeleton[[name]])))
+  }
+  evaluate <- function(u) {
+    gradient <- x$grad_log_prob(u)
+    list(value = attr(gradient, "log_prob"), gradient = as.double(gradient))
+  }
+  stan_model(NULL, n, names_of(FALSE), names_of(TRUE), function(u) stan_or_outside(evaluate, u, function(e) TRUE),
+    function(u) constrained(u, TRUE)
+  )
+}
+
+# beta, beta[2], beta[2,1]: in the order in which R keeps arrays.
+element_names <- function(name, value) {
+  if (is.null(dim(value)) && length(value) == 1) return(name)
+  places <- arrayInd(seq_along(value), dim(value) %||% length(value))
+  paste0(name, "[", apply(places, 1, paste, collapse = ","), "]")
+}
+
+# ---- BridgeStan ------------------------------------------------------------------------------------------------------
+
+#' @export
+as_model.StanModel <- function(x) {
+  evaluate <- function(u) {
+    both <- x$log_density_gradient(u)
+    list(value = both$val, gradient = both$gradient)
+  }
+  # generated quantities need a generator of BridgeStan's own
+  stan_model(x$param_unc_names(), x$param_unc_num(), x$param_names(), x$param_names(include_tp = TRUE),
+    function(u) stan_or_outside(evaluate, u, function(e) TRUE),
+    function(u) x$param_constrain(u, include_tp = TRUE)
+  )
+}
