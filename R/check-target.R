@@ -10,16 +10,19 @@
 # A share of the draws each; and, of the widened ones, what share of them a standard normal target makes effective.
 WIDE_SHARES <- c(0.5, 0.25, 0.25)
 WIDE_EFFECT <- c(1 / 2, 1 / 20)
-TARGET_CLIMBS <- 12
-TARGET_CLIMB_STEPS <- 60
 TARGET_OFF <- c(mean = 0.05, sd = 0.05)
 TARGET_WRONG <- 0.1
 
 check_target_fit <- function(fit, target, draws) {
-  target <- target_with_gradient(target, "differences", fit$d, fit$names)
+  judge_fit(fit, target_with_gradient(target, "differences", fit$d, fit$names), draws)
+}
+
+# `target(x, gradient)` as training has it.
+judge_fit <- function(fit, target, draws) {
   rule <- list(n = draws, k_most = most_pareto_k(draws))
   evidence <- target_evidence(fit, target, draws)
   modes <- other_modes(fit, target, evidence$log_z[["estimate"]])
+  modes <- data.frame(share = vapply(modes, `[[`, 0, "share"))
   off <- moments_off(evidence$moments)
   doubts <- target_doubts(evidence, modes, rule, length(off) > 0)
   verdict <- if (length(doubts)) "do not trust" else if (length(off)) "resample" else "trust"
@@ -57,24 +60,24 @@ target_evidence <- function(fit, target, n) {
   )
 }
 
-# Draws, of which the last are widened where the base is the standard normal distribution, with the flow's log density
-# `log_q` and that of all of them together, `log_m`.
+# Draws, of which the last are widened where the base is a normal distribution or a mixture of such, about the component
+# that each is of, with the flow's log density `log_q` and that of all of them together, `log_m`.
 wide_draws <- function(fit, n) {
   z <- native_draw(fit, n, NULL, draw_seed())
-  if (!identical(fit$base, base_normal())) {
+  parts <- base_components(fit)
+  if (is.null(parts)) {
     there <- native_map(fit, z, NULL, inverse = FALSE)
     return(list(value = there$value, log_q = there$log_density, log_m = there$log_density, own = rep(TRUE, n)))
   }
   s <- c(1, vapply(WIDE_EFFECT, wide_factor, 0, fit$d))
   of <- findInterval((seq_len(n) - 0.5) / n, cumsum(WIDE_SHARES)) + 1L
-  z <- z * s[of]
+  center <- parts$loc[chosen_components(log_components(z, parts)), , drop = FALSE]
+  z <- center + (z - center) * s[of]
   there <- native_map(fit, z, NULL, inverse = FALSE)
-  size <- rowSums(z^2)
-  parts <- outer(size, (1 - 1 / s^2) / 2) + rep(log(WIDE_SHARES) - fit$d * log(s), each = n)
-  top <- apply(parts, 1, max)
+  log_base <- vapply(s, function(spread) log_sum_rows(log_components(z, parts, spread)), numeric(n))
   list(
     value = there$value, log_q = there$log_density, own = of == 1L,
-    log_m = there$log_density + top + log(rowSums(exp(parts - top)))
+    log_m = there$log_density - log_base[, 1] + log_sum_rows(log_base + rep(log(WIDE_SHARES), each = n))
   )
 }
 
@@ -158,27 +161,6 @@ target_doubts <- function(evidence, modes, rule, off) {
       )
     }
   )
-}
-
-# Modes that no draw comes near: a data frame with a row each of their `share` of the target beside what the flow draws,
-# by the normal distribution of their curvature.
-other_modes <- function(fit, target, log_z) {
-  d <- fit$d
-  if (!identical(fit$base, base_normal()) || !is.finite(log_z)) return(data.frame(share = numeric()))
-  through <- target_through(fit, target)
-  directions <- matrix(stats::rnorm(TARGET_CLIMBS * d), ncol = d)
-  directions <- directions / sqrt(rowSums(directions^2))
-  starts <- directions * (sqrt(d) + rep_len(c(3, 6, 12), TARGET_CLIMBS))
-  value <- through(starts, FALSE)$value
-  starts <- starts[is.finite(value), , drop = FALSE]
-  share <- vapply(seq_len(nrow(starts)), function(i) {
-    top <- suppressWarnings(climb(through, starts[i, ], diag(d), TARGET_CLIMB_STEPS)) # of the target, so far out
-    if (is.null(top) || sum(top$loc^2) < (sqrt(d) + 4)^2) return(0)
-    root <- tryCatch(curvature_root(through, top$loc, diag(d)), error = function(e) NULL)
-    if (is.null(root)) return(0)
-    exp(top$value + d * log(2 * pi) / 2 + sum(log(diag(root))) - log_z)
-  }, 0)
-  data.frame(share = share[is.finite(share) & share > 0.01])
 }
 
 #' @rdname check_flow

@@ -11,9 +11,14 @@
 #' place on the way the one of largest ELBO (Zhang et al. 2022); then the normal distribution of largest ELBO near it,
 #' by natural gradients (Opper, Archambeau 2009). Where that leaves less than 0.01 nats to gain, by importance weights,
 #' it is the fit: an affine layer, of no `steps`. Else a flow that starts there is trained for 1000 steps of 64 draws,
-#' and for 2000 of up to 256 more where less than 60 per cent of its draws are effective, and kept where its ELBO is
-#' larger by two standard errors or more. Where settings of the training are given, or layers, a base or a loss, flows
-#' are trained as they say, from the same start.
+#' and for 2000 of up to 256 more where less than 60 per cent of its draws are effective or the verdict of
+#' [check_flow()] is "do not trust", and kept where its ELBO is larger by two standard errors or more. Where settings of
+#' the training are given, or layers, a base or a loss, flows are trained as they say, from the same start.
+#'
+#' **Several modes.** At each stage modes that the fit does not draw are looked for, by climbing from points further out
+#' in many directions. Those with 1 per cent of the mass or more become components of the base, which is then a
+#' [base_gaussian_mixture()]; their weights are those of maximum likelihood by importance-weighted draws of the flow
+#' itself. A mode in whose direction no climb began is not found.
 #'
 #' With layers of your own, and `start = "standard"`, a flow starts at about the standard normal distribution. A target
 #' that is far from it, or has a very different scale, is then found faster with a layer [layer_standardize()] at the

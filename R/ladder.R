@@ -6,12 +6,16 @@
 # means and standard deviations of a normal distribution are right to a few per cent.
 NORMAL_ENOUGH <- 0.01
 
-# The effective share of draws at which a flow is good enough: weighted, they are nearly as good as draws of the target.
+# The effective share of draws at which a flow is good enough, if its verdict is not against it: weighted, they are
+# nearly as good as draws of the target.
 FLOW_ENOUGH <- 0.6
 
 # Settings of the first flow where none are told: most targets need no more.
 SHORT_STEPS <- 1000
 SHORT_DRAWS <- 64
+
+# How often modes are looked for that the normal distributions of others left out.
+MODE_LOOKS <- 3
 
 # Draws by which models are judged at the least.
 LADDER_DRAWS <- 2000
@@ -23,20 +27,44 @@ fit_ladder <- function(flow, target, origin, train, control) {
   started <- started_flow(flow, target)
   if (is.null(started)) return(train(flow, origin, control))
   origin$seconds <- started$seconds
+  climb_on <- function(flow, origin, control) with_settled_modes(train(flow, origin, control), target)
+  short <- replace(control, c("steps", "batch_size"), list(SHORT_STEPS, SHORT_DRAWS))
   fit <- normal_fit(started, flow, target, origin)
+  start <- started$flow
+  for (look in seq_len(MODE_LOOKS)) {
+    modes <- modes_beside(fit, target)
+    if (!length(modes)) break
+    wider <- untrained_fit(reweighed_modes(with_modes(as_flow(fit), modes), target), target, origin)
+    if (elbo_gain(fit, wider) < -2) break # what covers more is kept unless it is worse
+    fit <- wider
+    start <- with_components(start, fit)
+  }
   if (!is_near_normal(fit$evaluation)) {
-    short <- replace(control, c("steps", "batch_size"), list(SHORT_STEPS, SHORT_DRAWS))
-    first <- train(started$flow, origin, short)
+    first <- climb_on(start, origin, short)
     fit <- better_fit(fit, first)
-    if (!is_good(first$evaluation) && first$status %in% COMPLETE) {
+    if (first$status %in% COMPLETE && !is_good(first, target)) {
       origin$seconds <- first$seconds
-      fit <- better_fit(fit, train(as_flow(first), origin, long_steps(control, flow$d, origin$options$gradient)))
+      fit <- better_fit(fit, climb_on(as_flow(first), origin, long_steps(control, flow$d, origin$options$gradient)))
+    }
+    modes <- modes_beside(fit, target)
+    if (length(modes)) {
+      origin$seconds <- fit$seconds
+      fit <- better_fit(fit, climb_on(reweighed_modes(with_modes(as_flow(fit), modes), target), origin, short))
     }
   }
   fit$options$evaluate <- asked
   if (asked == 0) fit["evaluation"] <- list(NULL)
   fit
 }
+
+# Steps of training change the weights of components between which there is nothing by chance: they are set anew.
+with_settled_modes <- function(fit, target) {
+  if (fit$base$kind != "gaussian_mixture" || is.null(fit$evaluation)) return(fit)
+  fit["params"] <- list(reweighed_modes(as_flow(fit), target)$params)
+  add_evaluation(fit, evaluate_target(fit, target, fit$options$evaluate))
+}
+
+modes_beside <- function(fit, target) if (!is.null(fit$evaluation)) other_modes(fit, target, fit$evaluation$log_z)
 
 # The flow that the user has told how to train, from the best normal distribution.
 train_from_normal <- function(flow, target, origin, train, control) {
@@ -76,25 +104,38 @@ target_on_line <- function(target, outer, d) {
   if (length(outer)) target_through(new_flow(layer_chain(outer), d, base_normal(), 0L), target) else target
 }
 
-# A fit of no steps: the normal distribution, by an affine layer that can be trained further.
+# The normal distribution, by an affine layer that can be trained further.
 normal_fit <- function(started, flow, target, origin) {
   layers <- layer_chain(c(list(layer_triangular_affine(), started$whiten), started$outer))
-  normal <- new_flow(layers, flow$d, base_normal(), 0L, flow$names)
+  untrained_fit(new_flow(layers, flow$d, base_normal(), 0L, flow$names), target, origin)
+}
+
+# A fit of no steps.
+untrained_fit <- function(flow, target, origin) {
   control <- default_target_control()
-  run <- list(state = new_state(normal, control), history = NULL, status = "finished", seconds = 0)
-  fit <- new_fit(normal, run, control, origin, "bijectr_target_fit")
+  run <- list(state = new_state(flow, control), history = NULL, status = "finished", seconds = 0)
+  fit <- new_fit(flow, run, control, origin, "bijectr_target_fit")
   fit["state"] <- list(NULL)
   add_evaluation(fit, evaluate_target(fit, target, origin$options$evaluate)) # nothing was trained that could be lost
 }
 
 is_near_normal <- function(e) !is.null(e) && isTRUE(e$log_z - e$elbo < NORMAL_ENOUGH && e$pareto_k < 0.7)
 
-is_good <- function(e) !is.null(e) && isTRUE(e$ess > FLOW_ENOUGH * e$n && e$pareto_k < 0.7)
+is_good <- function(fit, target) {
+  e <- fit$evaluation
+  !is.null(e) && isTRUE(e$ess > FLOW_ENOUGH * e$n && e$pareto_k < 0.7) &&
+    judge_fit(fit, target, LADDER_DRAWS)$verdict != "do not trust"
+}
 
 # Two standard errors of the difference are what chance makes.
 better_fit <- function(before, fit) {
   if (is.null(fit$evaluation) || is.null(before$evaluation)) return(fit)
-  gain <- fit$evaluation$elbo - before$evaluation$elbo
+  if (elbo_gain(before, fit) >= 2) fit else before
+}
+
+# In standard errors of the difference; that of a fit which is no number is the worst.
+elbo_gain <- function(before, fit) {
   error <- sqrt(sum(c(fit$evaluation$elbo_se, before$evaluation$elbo_se)^2, na.rm = TRUE))
-  if (is.nan(gain) || gain < 2 * error) before else fit
+  gain <- (fit$evaluation$elbo - before$evaluation$elbo) / error
+  if (is.nan(gain)) -Inf else gain
 }

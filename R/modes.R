@@ -1,0 +1,157 @@
+# Several modes of a log density. Everything is in the coordinates z of the base of a flow, which is a mixture of normal
+# distributions N(loc_c, root_c root_c') with weights w_c, or one: there the target has the density
+# p(forward(z)) |det dx/dz|. A mode that no component is near becomes a component, by the normal distribution of its
+# curvature. Weights of components are those of their shares of the target, by importance weights v = p / q of draws
+# of the flow itself (maximum likelihood, a step of expectation and maximization):
+#
+#   w_c <- sum v r_c / sum v,   r_c(z) = w_c N_c(z) / q(z)
+
+# list(weight, loc, root), loc k x d, root d x d x k; NULL for a base that is no such mixture.
+base_components <- function(flow) {
+  d <- flow$d
+  if (identical(flow$base, base_normal())) {
+    return(list(weight = 1, loc = matrix(0, 1, d), root = array(diag(d), c(d, d, 1))))
+  }
+  if (flow$base$kind != "gaussian_mixture") return(NULL)
+  raw <- base_params(flow)
+  root <- apply(raw$cholesky, 3, function(l) {
+    scale <- softplus(diag(as.matrix(l)))
+    l[upper.tri(l, diag = TRUE)] <- 0
+    l + diag(scale, d)
+  })
+  list(weight = exp_shares(raw$weight), loc = raw$mean, root = array(root, dim(raw$cholesky)))
+}
+
+# log w_c + log N(z; loc_c, (spread root_c) (spread root_c)'), a column each.
+log_components <- function(z, parts, spread = 1) {
+  d <- ncol(z)
+  columns <- lapply(seq_along(parts$weight), function(c) {
+    root <- matrix(parts$root[, , c], d)
+    u <- forwardsolve(root, t(z) - parts$loc[c, ]) / spread
+    log(parts$weight[c]) - colSums(u^2) / 2 - sum(log(diag(root))) - d * (log(spread) + log(2 * pi) / 2)
+  })
+  matrix(unlist(columns), nrow(z))
+}
+
+log_sum_rows <- function(e) {
+  top <- apply(e, 1, max)
+  top + log(rowSums(exp(e - top)))
+}
+
+# A component for each row, at random by its shares.
+chosen_components <- function(log_parts) {
+  shares <- exp(log_parts - log_sum_rows(log_parts))
+  u <- stats::runif(nrow(shares))
+  below <- rep(0, nrow(shares))
+  chosen <- rep(1L, nrow(shares))
+  for (c in seq_len(ncol(shares) - 1)) {
+    below <- below + shares[, c]
+    chosen <- chosen + (u > below)
+  }
+  chosen
+}
+
+# ---- looking for modes -----------------------------------------------------------------------------------------------
+
+MODE_CLIMBS <- 12 # in random directions, and as many along axes
+MODE_STEPS <- 60
+MODE_LEAST <- 0.01 # of the target beside what the flow draws
+
+# Modes that no draw comes near, by climbing from points further out: a list of list(loc, root, share), the best normal
+# distribution on the way to each, and its `share` of the target beside what the flow draws, by its ELBO.
+other_modes <- function(flow, target, log_z) {
+  d <- flow$d
+  parts <- base_components(flow)
+  if (is.null(parts) || !is.finite(log_z)) return(list())
+  through <- target_through(flow, target)
+  directions <- climbing_directions(d)
+  n <- nrow(directions)
+  from <- rep_len(seq_along(parts$weight), n)
+  far <- directions * (sqrt(d) + rep_len(c(3, 6, 12), n))
+  starts <- vapply(seq_len(n), function(i) {
+    parts$loc[from[i], ] + drop(matrix(parts$root[, , from[i]], d) %*% far[i, ])
+  }, numeric(d))
+  starts <- t(matrix(starts, d))
+  value <- suppressWarnings(through(starts, FALSE)$value)
+  z <- antithetic_draws(START_DRAWS, d)
+  found <- list()
+  for (i in which(is.finite(value))) {
+    root <- matrix(parts$root[, , from[i]], d)
+    top <- suppressWarnings(climb(through, starts[i, ], root, MODE_STEPS)) # of the target, so far out
+    if (is.null(top) || is_near_one(top$loc, parts)) next
+    if (length(found) && is_near_one(top$loc, as_components(found, d))) next
+    best <- suppressWarnings(path_to_mode(through, top$loc, z, root))
+    share <- exp(best$elbo + d * (log(2 * pi) + 1) / 2 - log_z)
+    if (!is.finite(share) || share < MODE_LEAST || is_near_one(best$loc, parts)) next
+    if (length(found) && is_near_one(best$loc, as_components(found, d))) next
+    found <- c(found, list(list(loc = best$loc, root = best$root, share = share)))
+  }
+  found
+}
+
+# Unit vectors, a row each: at random, and up and down axes, where modes that mirror each other often are.
+climbing_directions <- function(d) {
+  random <- matrix(stats::rnorm(MODE_CLIMBS * d), ncol = d)
+  axes <- rbind(diag(d), -diag(d))
+  axes <- axes[sample.int(2 * d, min(2 * d, MODE_CLIMBS)), , drop = FALSE]
+  rbind(random / sqrt(rowSums(random^2)), axes)
+}
+
+# Whether a point is where a component may well draw.
+is_near_one <- function(z, parts) {
+  d <- length(z)
+  any(vapply(seq_along(parts$weight), function(c) {
+    sum(forwardsolve(matrix(parts$root[, , c], d), z - parts$loc[c, ])^2) < (sqrt(d) + 4)^2
+  }, NA))
+}
+
+as_components <- function(modes, d) {
+  list(
+    weight = vapply(modes, `[[`, 0, "share"), loc = matrix(unlist(lapply(modes, `[[`, "loc")), ncol = d, byrow = TRUE),
+    root = array(unlist(lapply(modes, `[[`, "root")), c(d, d, length(modes)))
+  )
+}
+
+# ---- flows with a component for each ---------------------------------------------------------------------------------
+
+# The flow with further components, by their shares.
+with_modes <- function(flow, modes) {
+  parts <- base_components(flow)
+  more <- as_components(modes, flow$d)
+  on_components(flow, list(
+    weight = c(parts$weight, more$weight), loc = rbind(parts$loc, more$loc),
+    root = array(c(parts$root, more$root), c(flow$d, flow$d, length(parts$weight) + length(modes)))
+  ))
+}
+
+# A flow with the components of another whose layers begin as its own do.
+with_components <- function(flow, other) on_components(flow, base_components(other))
+
+# The same layers behind a mixture of these components.
+on_components <- function(flow, parts) {
+  kept <- utils::tail(flow$params, length(flow$params) - length(unlist(base_params(flow))))
+  # initial parameters, which draw random numbers, are not used
+  out <- with_seed(1, new_flow(flow$layers, flow$d, base_gaussian_mixture(length(parts$weight)), 0L, flow$names))
+  out["params"] <- list(c(raw_gaussian_mixture(parts$weight, parts$loc, parts$root), kept))
+  out
+}
+
+MODE_DRAWS <- 4000
+MODE_ROUNDS <- 3
+
+# The flow, with the weights that the target gives its components.
+reweighed_modes <- function(flow, target) {
+  for (round in seq_len(MODE_ROUNDS)) {
+    parts <- base_components(flow)
+    z <- native_draw(flow, MODE_DRAWS, NULL, draw_seed())
+    there <- native_map(flow, z, NULL, inverse = FALSE)
+    log_v <- target(there$value, gradient = FALSE)$value - there$log_density
+    log_v[is.nan(log_v)] <- -Inf
+    log_parts <- log_components(z, parts)
+    shares <- colSums(exp_shares(log_v) * exp(log_parts - log_sum_rows(log_parts)))
+    if (!all(is.finite(shares))) break
+    parts$weight <- pmax(shares, 1e-3)
+    flow <- on_components(flow, parts)
+  }
+  flow
+}
