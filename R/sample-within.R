@@ -4,7 +4,7 @@
 #' are made until `n` are within (rejection), which are draws of the posterior that is cut at the ends of the prior; the
 #' share that was within says how much of the fit has leaked.
 #'
-#' Supports that the fit knows keep all draws within: `fit_flow(theta, condition = data, support = interval(-1, 1))`.
+#' Supports that the fit knows keep all draws within: `fit_flow(theta, condition = data, support = bounded(-1, 1))`.
 #' @param fit A fit of parameters given data, or a flow of the parameters.
 #' @param prior The prior, as [fit_rounds()] takes it: a list of the functions `sample` and `log_density`, or a flow;
 #'   draws are within it where its log density is finite. Or a function of a matrix of parameters that returns for each

@@ -81,6 +81,17 @@ test_that("fits are looked at with their density, by pairs or by a simulator, an
   set.seed(4)
   expect_identical(sbc(fit, pairs$theta, pairs$data, draws = 19), again)
   expect_true(all(found$ranks >= 0 & found$ranks <= 19))
+  # a fit in rounds is asked of simulations that it was not made for
+  rounds <- structure(fit, class = c("bijectr_rounds_fit", class(fit)))
+  rounds$rounds <- list(1, 2)
+  expect_match(sbc(rounds, pairs$theta[1:50, ], pairs$data[1:50, ], draws = 19)$notes, "near its observation")
+  # frames and formulas: conditions stand among the columns, or apart
+  table <- data.frame(pairs$theta, x = pairs$data[, 1])
+  fit <- fit_flow(cbind(a, b) ~ x, data = table[1:200, ], layers = layer_additive_condition(), steps = 5)
+  set.seed(5)
+  among <- sbc(fit, table[201:260, ], draws = 19)
+  set.seed(5)
+  expect_identical(sbc(fit, table[201:260, c("a", "b")], table[201:260, "x", drop = FALSE], draws = 19), among)
 })
 
 test_that("draws that are not finite are told", {
