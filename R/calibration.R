@@ -103,7 +103,8 @@ draws_given <- function(subject, i, draws, density) {
 
 draws_of_function <- function(subject, i, draws) {
   parts <- lapply(i, function(k) {
-    drawn <- as_numeric_matrix(subject$flow(repeat_given(subject$data, k), draws), "fit(data, draws)")
+    drawn <- without_extrapolation(subject$flow(repeat_given(subject$data, k), draws))
+    drawn <- as_numeric_matrix(drawn, "fit(data, draws)")
     if (identical(dim(drawn), c(draws, length(subject$labels)))) return(drawn)
     stop_arg("{.code fit(data, draws)} must return a matrix of {draws} row{?s} and {length(subject$labels)}
               column{?s}, not {nrow(drawn)} and {ncol(drawn)}.")
