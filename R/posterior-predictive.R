@@ -86,7 +86,10 @@ format.bijectr_predictive <- function(x, ...) {
 
 #' @rdname posterior_predictive
 #' @export
-print.bijectr_predictive <- print.bijectr_sbc
+print.bijectr_predictive <- function(x, ...) {
+  cat(format(x), sep = "\n")
+  invisible(x)
+}
 
 #' @rdname posterior_predictive
 #' @param row.names,optional Not used.
@@ -106,7 +109,7 @@ plot.bijectr_predictive <- function(x, ...) draw_picture(picture_of(x, ...))
 #' @rdname posterior_predictive
 #' @param object As `x`.
 #' @exportS3Method ggplot2::autoplot
-autoplot.bijectr_predictive <- autoplot.bijectr_sbc
+autoplot.bijectr_predictive <- function(object, ...) ggplot_picture(picture_of(object, ...))
 
 #' @exportS3Method
 make_picture.bijectr_predictive <- function(x, ..., envir) {

@@ -71,6 +71,7 @@
 #'   data[rep(1, draws), ] * 0.8 + 0.7 * sqrt(0.2) * matrix(rnorm(2 * draws), draws)
 #' }
 #' sbc(narrow, simulator = simulator, prior = prior, draws = 99)$reasons
+#' @order 1
 #' @export
 sbc <- function(fit, theta = NULL, data = NULL, simulator = NULL, prior = NULL, simulations = 300, functions = NULL,
                 draws = 199, level = 0.05, ...) {
