@@ -127,8 +127,8 @@
 #'   bijectr_warning_checkpoint
 #'   bijectr_warning_constant_condition bijectr_warning_counts bijectr_warning_data bijectr_warning_diverged
 #'   bijectr_warning_duplicates bijectr_warning_ess bijectr_warning_evaluation bijectr_warning_extrapolation
-#'   bijectr_warning_few_rows
-#'   bijectr_warning_interrupted bijectr_warning_large bijectr_warning_members bijectr_warning_misspecified
-#'   bijectr_warning_names bijectr_warning_nan bijectr_warning_no_better bijectr_warning_outside bijectr_warning_plot
-#'   bijectr_warning_response bijectr_warning_tail_mean bijectr_warning_ties bijectr_warning_training_rows
+#'   bijectr_warning_few_rows bijectr_warning_misspecified
+#'   bijectr_warning_interrupted bijectr_warning_large bijectr_warning_members bijectr_warning_names bijectr_warning_nan
+#'   bijectr_warning_no_better bijectr_warning_outside bijectr_warning_plot bijectr_warning_response
+#'   bijectr_warning_tail_mean bijectr_warning_ties bijectr_warning_training_rows
 NULL
