@@ -71,11 +71,11 @@ take_in <- function(flow, x, name, condition = NULL, latent = FALSE, gaps = FALS
 }
 
 # Conditions alone, n rows, or as many as there are if `n` is NULL; NULL where the flow has none. For a fit by formula
-# they may stand in `newdata`, the points.
-take_condition <- function(flow, condition, n, newdata = NULL, gaps = FALSE) {
+# they may stand in `newdata`, the points. `argument` is the user's.
+take_condition <- function(flow, condition, n, newdata = NULL, gaps = FALSE, argument = "condition") {
   d <- flow$d_condition
   if (d == 0) {
-    if (!is.null(condition)) stop_arg("{.arg condition} was given, but the flow has no conditioning variables.")
+    if (!is.null(condition)) stop_arg("{.arg {argument}} was given, but the flow has no conditioning variables.")
     return(NULL)
   }
   side <- flow$condition
@@ -83,23 +83,23 @@ take_condition <- function(flow, condition, n, newdata = NULL, gaps = FALSE) {
   if (!is.null(model)) {
     found <- is.null(condition) && has_columns(newdata, model$variables)
     if (found || !is.null(condition)) {
-      name <- if (found) "newdata" else "condition"
+      name <- if (found) "newdata" else argument
       condition <- conditions_of_model(if (found) newdata else condition, model, side$names, name, gaps)
     }
   }
   if (is.null(condition) && !is.null(flow$observed)) condition <- matrix(flow$observed, 1) # of a fit in rounds
   if (is.null(condition)) {
     which <- if (is.null(model$variables)) "{d} variable{?s}" else "{.field {model$variables}}"
-    stop_arg(paste0("{.arg condition} is missing: the flow is conditional on ", which, "."))
+    stop_arg(paste0("{.arg {argument}} is missing: the flow is conditional on ", which, "."))
   }
-  condition <- take_points(condition, d, side$names, side$codecs, "condition", gaps = gaps)
+  condition <- take_points(condition, d, side$names, side$codecs, argument, gaps = gaps)
   check_codes(condition, side)
   warn_extrapolation(condition, side)
   rows <- n_rows(condition)
   if (is.null(n)) return(condition)
   if (rows == 1 && n != 1) return(repeat_row(condition, n))
   if (rows != n) {
-    stop_arg("{.arg condition} must have 1 row or as many rows as there are points ({n}), not {rows}.")
+    stop_arg("{.arg {argument}} must have 1 row or as many rows as there are points ({n}), not {rows}.")
   }
   condition
 }

@@ -92,7 +92,7 @@
 #'
 #'   Szekely and Rizzo (2013), *Energy statistics: a class of statistics based on distances*,
 #'   \doi{10.1016/j.jspi.2013.03.018}.
-#' @seealso [compare_flows()], [flow_cv()], [summary.bijectr_fit()]
+#' @seealso [compare_flows()], [flow_cv()], [summary.bijectr_fit()]; [sbc()] of posteriors of simulators
 #' @family checking
 #' @examples
 #' set.seed(1)

@@ -51,16 +51,15 @@ PLACE_OF_LOG_SCALE <- 1.233
 noticed_text <- function(x) {
   one <- x$uniformity[1, ]
   z <- stats::qnorm(x$level * CHECK_SHARES[["main"]] / (4 + 4 * length(x$labels)), lower.tail = FALSE)
-  effect <- x$tolerance + z * one$error
-  shift <- if (effect < 1) paste("shifts of", format(signif(effect / PLACE_OF_SHIFT, 1)), "standard deviations")
-  spread <- if (effect < 1) paste0("spreads off by ", format(signif(100 * expm1(effect / PLACE_OF_LOG_SCALE), 1)), " %")
+  paste("Nothing that was looked at speaks against the fit.", noticed_errors(x$tolerance + z * one$error, "rows"))
+}
+
+# `effect`: the smallest mean of a polynomial that is noticed.
+noticed_errors <- function(effect, rows) {
+  if (effect >= 1) return(paste("So few", rows, "would notice large errors only."))
   paste0(
-    "Nothing that was looked at speaks against the fit. ",
-    if (is.null(shift)) {
-      "So few rows would notice large errors only."
-    } else {
-      paste0("Seen would have been ", shift, " and ", spread, ", or more; not less.")
-    }
+    "Seen would have been shifts of ", format(signif(effect / PLACE_OF_SHIFT, 1)), " standard deviations and spreads ",
+    "off by ", format(signif(100 * expm1(effect / PLACE_OF_LOG_SCALE), 1)), " %, or more; not less."
   )
 }
 

@@ -8,11 +8,14 @@ CHECK_ROWS <- c(5000, 1000)
 #   x, given    the rows, and their conditions or NULL; `off`: rows that have no place in the density whatever it says
 #   train       number of rows that the fit was made from; used, of: see ?check_flow
 #   lebesgue    whether its densities are with respect to Lebesgue measure
-#   single      whether it is one map; labels, codecs: of the coordinates; notes)
-check_subject <- function(fit, data, condition, weights) {
+#   rows        which of the user's rows these are
+#   single      whether it is one map; labels, codecs: of the coordinates
+#   notes       what is to be said, of which row_notes are of the rows alone)
+# `names` are those that the user's function has for `data` and `condition`, `most` as CHECK_ROWS.
+check_subject <- function(fit, data, condition, weights = NULL, names = c("data", "condition"), most = CHECK_ROWS) {
   gappy <- inherits(fit, "bijectr_gaps_fit")
   if (gappy) check_gaps_fit(fit) else check_object(fit)
-  taken <- rows_to_check(fit, data, condition, weights, gappy)
+  taken <- rows_to_check(fit, data, condition, weights, gappy, names, most)
   what <- if (gappy) {
     "A fit with na = \"model\""
   } else if (is_stack(fit)) {
@@ -34,7 +37,7 @@ check_subject <- function(fit, data, condition, weights) {
   } else if (!is.null(taken$observed)) {
     rows <- taken$observed
     if (any(rows$from > -Inf | rows$to < Inf)) {
-      stop_arg("{.arg data} has entry times: rows that were not seen are missing from what would be looked at.")
+      stop_arg("{.arg {names[1]}} has entry times: rows that were not seen are missing from what would be looked at.")
     }
     notes <- c(notes, "Censored times are looked at by times that the fit draws where they can be.")
     drawn <- matrix(drawn_within(plain_flow(fit), rows$lower, rows$upper, given))
@@ -44,11 +47,11 @@ check_subject <- function(fit, data, condition, weights) {
   if (!gappy && is_whole(fit)) flow$codecs <- fit$codecs
   list(
     flow = flow, x = taken$x, given = given, off = taken$off, train = rows_behind(fit), of = taken$of,
-    used = taken$used, single = single, gappy = gappy,
+    rows = taken$rows, used = taken$used, single = single, gappy = gappy,
     lebesgue = !gappy && !is_whole(fit) && !is_table(fit) && !(is_part(fit) && is_table(fit$of)),
     labels = coordinate_labels(fit),
     conditions = if (!is.null(given)) fit$condition$names %||% paste("condition", seq_len(ncol(given))),
-    codecs = fit$codecs, notes = notes
+    codecs = fit$codecs, notes = notes, row_notes = taken$notes
   )
 }
 
@@ -63,11 +66,11 @@ rows_behind <- function(fit) {
   n
 }
 
-rows_to_check <- function(fit, data, condition, weights, gappy) {
-  side <- take_side(fit, data, "data", gaps = TRUE)
+rows_to_check <- function(fit, data, condition, weights, gappy, names, most) {
+  side <- take_side(fit, data, names[1], gaps = TRUE)
   x <- all_rows(side$points)
   of <- n_rows(x)
-  given <- take_condition(fit, condition, of, data, gaps = TRUE)
+  given <- take_condition(fit, condition, of, data, gaps = TRUE, argument = names[2])
   if (!is.null(given)) given <- all_rows(given)
   off <- rep_len(side$off %||% FALSE, of)
   weights <- check_weights(weights, of)
@@ -83,16 +86,18 @@ rows_to_check <- function(fit, data, condition, weights, gappy) {
     i <- i[stats::runif(length(i)) * max(weights[i]) < weights[i]]
     notes <- c(notes, paste(length(i), "rows were drawn in proportion to their weights."))
   }
-  most <- CHECK_ROWS[if (is.null(given)) 1 else 2]
+  most <- rep_len(most, 2)[if (is.null(given)) 1 else 2]
   if (length(i) > most) i <- sort(i[sample.int(length(i), most)])
   if (length(i) < 5) {
-    stop_arg("{.arg data} must have at least 5 rows to look at, not {length(i)}: fewer tell nothing of a density.")
+    stop_arg(
+      "{.arg {names[1]}} must have at least 5 rows to look at, not {length(i)}: fewer tell nothing of a density."
+    )
   }
   if (length(i) < 20) notes <- c(notes, "So few rows tell little.")
   list(
     x = named_rows(x[i, , drop = FALSE], fit$names),
     given = if (!is.null(given)) named_rows(given[i, , drop = FALSE], fit$condition$names),
-    observed = observed_at(side$observed, i), off = off[i], of = of, used = rows$used, notes = notes
+    observed = observed_at(side$observed, i), off = off[i], of = of, rows = i, used = rows$used, notes = notes
   )
 }
 

@@ -85,6 +85,11 @@ extrapolation_once <- function(expr) {
   })
 }
 
+# Where what is said of many conditions together is no matter of a few that lie beyond the range.
+without_extrapolation <- function(expr) {
+  withCallingHandlers(expr, bijectr_warning_extrapolation = function(w) invokeRestart("muffleWarning"))
+}
+
 # Says which conditions, encoded ones, lie beyond the range that the fit has seen. `side`: that of a blueprint.
 warn_extrapolation <- function(condition, side) {
   text <- NULL

@@ -87,7 +87,9 @@ check_comparable <- function(fit, first, name, first_name) {
 warn_training_rows <- function(fits, data, condition, density, weights) {
   trained <- vapply(fits, function(fit) {
     side <- take_side(fit, data, "data", gaps = TRUE)
-    given <- if (fit$d_condition > 0) quiet_condition(fit, condition, n_rows(side$points), data)
+    given <- if (fit$d_condition > 0) {
+      without_extrapolation(take_condition(fit, condition, n_rows(side$points), data, gaps = TRUE)) # the verbs warned
+    }
     kept <- which(rep_len(!rows_with_gaps(given), n_rows(side$points)))
     if (!is_gaps_fit(fit)) kept <- setdiff(kept, which(rows_with_gaps(side$points)))
     rows <- rows_of_fit(fit, all_rows(side$points), if (!is.null(given)) all_rows(given), kept,
@@ -129,13 +131,6 @@ trained_on_held_out <- function(fits, density, weights) {
     }, 0))
   }
   out
-}
-
-# The verbs have warned of extrapolation already.
-quiet_condition <- function(fit, condition, n, data) {
-  withCallingHandlers(take_condition(fit, condition, n, data, gaps = TRUE), warning = function(w) {
-    if (inherits(w, "bijectr_warning_extrapolation")) invokeRestart("muffleWarning")
-  })
 }
 
 # ---- figures ---------------------------------------------------------------------------------------------------------

@@ -63,6 +63,8 @@
 #'   the 0.1 per cent one), of which no data tell. Cure: medians, or conditions of less skewness, as in `y ~ log(x)`.
 #' * `bijectr_warning_nan`: a result is not a number, because parameters are too large for doubles. Cure: train again,
 #'   with a lower `learning_rate` or with `clip`.
+#' * `bijectr_warning_misspecified`: [check_simulator()] finds that an observation is unlike all simulations. Cure: mend
+#'   the simulator, or leave out the summaries that it names.
 #' * `bijectr_warning_training_rows`: [compare_flows()] compares fits on rows that some of them were trained on. Cure:
 #'   rows that no fit has seen, or [flow_cv()].
 #' * `bijectr_warning_weights`: importance weights of draws have no mean that so few could show. Cure: train longer, or
@@ -78,6 +80,8 @@
 #' * `bijectr_error_training`: an error ended a training. The fit so far is in the field `fit` of the condition (of a
 #'   fit in rounds before its first fit, the simulations are in `rounds`; of one with `na = "model"`, its fits so far
 #'   are in `blocks`). Cure: mend the cause, which is the field `parent`, and go on with [resume()].
+#' * `bijectr_error_leakage`: too few draws of a posterior lie within its prior, see [sample_within()]; those that do
+#'   are in the field `draws`. Cure: `support` of [fit_flow()], or more `tries`.
 #' * `bijectr_error_core`: the compiled core refused what it was given, or could not compute it: an object that was
 #'   changed by hand or read from a damaged file, or an inverse or a differential equation that cannot be solved with
 #'   the parameters at hand.
@@ -117,14 +121,15 @@
 #' )
 #' ended$fit
 #' @name bijectr-conditions
-#' @aliases bijectr_error bijectr_error_argument bijectr_error_core bijectr_error_dependent bijectr_error_training
+#' @aliases bijectr_error bijectr_error_argument bijectr_error_core bijectr_error_dependent bijectr_error_leakage
+#'   bijectr_error_training
 #'   bijectr_message_budget bijectr_message_new_state bijectr_message_predict bijectr_message_resume
 #'   bijectr_message_rollback
 #'   bijectr_warning_atom
 #'   bijectr_warning_checkpoint
 #'   bijectr_warning_constant_condition bijectr_warning_counts bijectr_warning_data bijectr_warning_diverged
 #'   bijectr_warning_duplicates bijectr_warning_ess bijectr_warning_evaluation bijectr_warning_extrapolation
-#'   bijectr_warning_few_rows
+#'   bijectr_warning_few_rows bijectr_warning_misspecified
 #'   bijectr_warning_interrupted bijectr_warning_large bijectr_warning_members bijectr_warning_names bijectr_warning_nan
 #'   bijectr_warning_no_better bijectr_warning_outside bijectr_warning_plot bijectr_warning_response
 #'   bijectr_warning_tail_mean bijectr_warning_ties bijectr_warning_training_rows bijectr_warning_weights

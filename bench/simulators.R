@@ -13,13 +13,7 @@ given <- commandArgs(TRUE)
 if (length(given) < 4) stop("usage: Rscript bench/simulators.R DIR OUT simulations observations...")
 budget <- as.integer(given[3])
 
-uniform_prior <- function(d, half) {
-  list(draw = function(n) matrix(runif(n * d, -half, half), n), inside = function(x) rowSums(abs(x) > half) == 0)
-}
-normal_prior <- function(root) {
-  d <- nrow(root)
-  list(draw = function(n) matrix(rnorm(n * d), n) %*% t(root), inside = function(x) rep(TRUE, nrow(x)))
-}
+source("bench/lib/tasks.R") # from the root of the sources
 
 generalized_linear_model <- function() {
   design <- as.matrix(read.csv(file.path(given[1], "bernoulli_glm", "design.csv"), header = FALSE))
@@ -39,30 +33,7 @@ generalized_linear_model <- function() {
   )
 }
 
-tasks <- list(
-  two_moons = list(prior = uniform_prior(2, 1), simulate = function(x) {
-    angle <- runif(nrow(x), -pi / 2, pi / 2)
-    radius <- rnorm(nrow(x), 0.1, 0.01)
-    cbind(
-      radius * cos(angle) + 0.25 - abs(x[, 1] + x[, 2]) / sqrt(2), radius * sin(angle) + (x[, 2] - x[, 1]) / sqrt(2)
-    )
-  }),
-  gaussian_mixture = list(prior = uniform_prior(2, 10), simulate = function(x) {
-    x + ifelse(runif(nrow(x)) < 0.5, 1, 0.1) * rnorm(length(x))
-  }),
-  gaussian_linear = list(
-    prior = normal_prior(diag(sqrt(0.1), 10)), simulate = function(x) x + sqrt(0.1) * rnorm(length(x))
-  ),
-  slcp = list(prior = uniform_prior(5, 3), simulate = function(x) {
-    r <- tanh(x[, 5])
-    points <- lapply(1:4, function(k) {
-      z <- matrix(rnorm(2 * nrow(x)), ncol = 2)
-      cbind(x[, 1] + x[, 3]^2 * z[, 1], x[, 2] + x[, 4]^2 * (r * z[, 1] + sqrt(1 - r^2) * z[, 2]))
-    })
-    do.call(cbind, points)
-  }),
-  bernoulli_glm = generalized_linear_model()
-)
+tasks$bernoulli_glm <- generalized_linear_model()
 
 for (name in names(tasks)) {
   task <- tasks[[name]]

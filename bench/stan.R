@@ -6,8 +6,8 @@
 # DIR has a folder for each posterior with its data, data.json or data.json.gz, and moments.csv of the reference draws
 # (columns parameter, mean, sd). Compiled models are kept in CACHE. Printed are seconds of 4 chains of 2000 iterations
 # without compilation, and for each of five seeds (SEEDS in the environment) seconds of the fit, those of its check, the
-# verdict, and the largest errors of means, in reference standard deviations, and of standard deviations, of draws and of
-# resampled draws: the latter are meant where the verdict says so.
+# verdict, and the largest errors of means, in reference standard deviations, and of standard deviations, of draws and
+# of resampled draws: the latter are meant where the verdict says so.
 suppressMessages({
   library(rstan)
   library(bijectr)
@@ -20,7 +20,10 @@ seeds <- seq_len(as.integer(Sys.getenv("SEEDS", "5")))
 
 code <- list(
   regression = "
-    data { int<lower=0> n; int<lower=1> k; matrix[n, k] x; vector[n] y; real beta_sd; real sigma_cauchy; real sigma_sd; }
+    data {
+      int<lower=0> n; int<lower=1> k; matrix[n, k] x; vector[n] y;
+      real beta_sd; real sigma_cauchy; real sigma_sd;
+    }
     parameters { vector[k] beta; real<lower=0> sigma; }
     model {
       y ~ normal(x * beta, sigma);
@@ -115,7 +118,8 @@ code <- list(
     data { int<lower=0> n; real ts[n]; real y_init[2]; real<lower=0> y[n, 2]; }
     parameters { real<lower=0> theta[4]; real<lower=0> z_init[2]; real<lower=0> sigma[2]; }
     model {
-      real z[n, 2] = integrate_ode_rk45(change, z_init, 0, ts, theta, rep_array(0.0, 0), rep_array(0, 0), 1e-5, 1e-3, 500);
+      real z[n, 2] =
+        integrate_ode_rk45(change, z_init, 0, ts, theta, rep_array(0.0, 0), rep_array(0, 0), 1e-5, 1e-3, 500);
       theta[{1, 3}] ~ normal(1, 0.5);
       theta[{2, 4}] ~ normal(0.05, 0.05);
       sigma ~ lognormal(-1, 1);
