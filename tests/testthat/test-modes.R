@@ -67,4 +67,15 @@ test_that("a check of a flow on a mixture sees what it leaves out", {
   expect_identical(found$verdict, "do not trust")
   expect_equal(found$log_z[["estimate"]], 0, tolerance = 0.1) # that of the flow's own draws is too low
   expect_lt(found$log_z[["narrow"]], -0.1)
+  # its picture has both errors of both coordinates
+  picture <- picture_of(found)
+  points <- function(panel) Filter(function(item) inherits(item, "bijectr_item_points"), panel$items)[[1]]
+  expect_equal(points(picture$panels[[1]])$x, found$moments$mean_off)
+  expect_equal(points(picture$panels[[2]])$x, 100 * found$moments$sd_off)
+  expect_identical(picture$note, "Verdict: do not trust")
+  grDevices::pdf(NULL)
+  on.exit(grDevices::dev.off())
+  expect_identical(plot(found), found)
+  skip_if_not_installed("ggplot2")
+  expect_silent(print(ggplot2::autoplot(found)))
 })
