@@ -34,9 +34,9 @@
 #'   `learning_rate`, more `steps`, fewer parameters; look at `summary(fit)` and `plot(fit, "loss")`.
 #' * `bijectr_warning_diverged`: the loss was not finite too often; the fit has the best parameters so far. Cure: a
 #'   lower `learning_rate`.
-#' * `bijectr_warning_failed_simulations`: rows that the simulator of [fit_rounds()] returned are not numbers that a flow
-#'   can be fitted to, and are left out; so many of so many in that round. Cure: a simulator, or a prior, that does not
-#'   fail.
+#' * `bijectr_warning_failed_simulations`: rows that the simulator of [fit_rounds()] returned are not numbers that a
+#'   flow can be fitted to, and are left out; so many of so many in that round. Cure: a simulator, or a prior, that does
+#'   not fail.
 #' * `bijectr_warning_interrupted`: you interrupted the training; this is the fit so far. Cure: [resume()] goes on.
 #' * `bijectr_warning_members`: kinds of members that were asked for by name cannot be fitted to these data, for the
 #'   reason that is given; the stack is one of the others. Cure: leave them out of `members`.

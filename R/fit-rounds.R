@@ -7,9 +7,9 @@
 #' @details
 #' **`method = "posterior"`**: sequential neural posterior estimation (SNPE-C). In the first round a conditional flow
 #' \eqn{q(\theta | x)} is fitted to parameters and their data by maximum likelihood. In each later round parameters are
-#' drawn from \eqn{q(\theta | x_o)}, and the flow is trained further on the simulations of all rounds. Maximum likelihood
-#' would then learn a posterior under the wrong prior. The contrastive loss does not: the flow has to tell the
-#' \eqn{\theta_i} that produced \eqn{x_i} from other parameters \eqn{\theta_j} of its batch,
+#' drawn from \eqn{q(\theta | x_o)}, and the flow is trained further on the simulations of all rounds. Maximum
+#' likelihood would then learn a posterior under the wrong prior. The contrastive loss does not: the flow has to tell
+#' the \eqn{\theta_i} that produced \eqn{x_i} from other parameters \eqn{\theta_j} of its batch,
 #' \deqn{-\log \frac{q(\theta_i | x_i) / p(\theta_i)}{\sum_j q(\theta_j | x_i) / p(\theta_j)},}{
 #'   -log[ (q(theta_i | x_i) / p(theta_i)) / sum_j (q(theta_j | x_i) / p(theta_j)) ],}
 #' where the sum is over \eqn{\theta_i} and `atoms` others. With `rounds = 1` the flow holds for all observations alike.
@@ -20,22 +20,23 @@
 #' observations of the same parameters, independent of each other, the likelihoods are multiplied. Draws of it come from
 #' a sequential Monte Carlo sampler (Del Moral et al. 2006), which begins with draws of the prior and raises the
 #' likelihood to powers from 0 to 1, so that no mode that these see is lost, with moves by differential evolution (ter
-#' Braak 2006). They are the parameters of the next round; at the end a flow is fitted to 10000 of them, which is what is
-#' returned. It is the better method where several modes are to be kept, and where simulations are few and data have few
-#' columns; data of many columns are better left to `"posterior"`, which need not learn their distribution.
+#' Braak 2006). They are the parameters of the next round; at the end a flow is fitted to 10000 of them, which is what
+#' is returned. A flow fitted to that log density itself, by [fit_flow.function()], would leave out modes and not know.
+#' Data of few columns, and several observations, are for this method; data of many columns are better left to
+#' `"posterior"`, which need not learn their distribution.
 #'
-#' **Support of the prior.** With the default layers the flow of the parameters ends in the support of the prior, so that
-#' none of its draws lies outside. The support is `support`, or `lower` and `upper`, of `prior`; where none of them is
-#' given it is found: of each coordinate, an end is where the log density of the prior becomes `-Inf` on the way out from a
-#' draw, the other coordinates kept, found by bisection to double precision, if it is the same from six draws. So a box is
-#' found exactly, and an unbounded prior is the real line. Of supports of other shapes, as of a disc or of ordered
-#' parameters, the ends that are the same for all values of the other coordinates are found; draws within these but outside
-#' of the prior are drawn anew. So are draws outside where `layers` are given, behind which no support is put. Whatever
-#' draws from the fit does so, [sample()] as well as [simulate()] and pictures; densities are those of the flow, which has
-#' the share `leakage` of its draws outside. For a prior whose support is more than ends the fit keeps its `log_density`,
-#' a function with all that its environment holds. [fit_flow()] with `condition` knows of no prior: it looks at values
-#' alone, by the rules of [supports], takes a box for the real line unless it is the one from 0 to 1 or to 100, and has
-#' draws outside.
+#' **Support of the prior.** With the default layers the flow of the parameters ends in the support of the prior, so
+#' that none of its draws lies outside. The support is `support`, or `lower` and `upper`, of `prior`; where none of
+#' them is given it is found: of each coordinate, an end is where the log density of the prior becomes `-Inf` on the
+#' way out from a draw, the other coordinates kept, found by bisection to double precision, if it is the same from six
+#' draws. So a box is found exactly, and an unbounded prior is the real line. Of supports of other shapes, as of a disc
+#' or of ordered parameters, the ends that are the same for all values of the other coordinates are found; draws within
+#' these but outside of the prior are drawn anew. So are draws outside where `layers` are given, behind which no
+#' support is put. Whatever draws from the fit does so, [sample()] as well as [simulate()] and pictures; densities are
+#' those of the flow, which has the share `leakage` of its draws outside. For a prior whose support is more than ends
+#' the fit keeps its `log_density`, a function with all that its environment holds. [fit_flow()] with `condition` knows
+#' of no prior: it looks at values alone, by the rules of [supports], takes a box for the real line unless it is the
+#' one from 0 to 1 or to 100, and has draws outside.
 #'
 #' **Simulations that fail.** Rows of simulated data with values that are missing, not finite or larger than 1e150 are
 #' left out, whole rows, with a warning of class `bijectr_warning_failed_simulations` that says how many, once a round.
@@ -50,16 +51,16 @@
 #'
 #' @param simulator A function of a matrix of parameters, one row each, that returns a numeric matrix with a row of
 #'   simulated data for each.
-#' @param prior A list of two functions: `sample(n)` gives a matrix of parameters, `log_density(theta)` one number a row,
-#'   `-Inf` outside; and, if they are to be told, `support`, a list with an entry a coordinate, [positive()],
+#' @param prior A list of two functions: `sample(n)` gives a matrix of parameters, `log_density(theta)` one number a
+#'   row, `-Inf` outside; and, if they are to be told, `support`, a list with an entry a coordinate, [positive()],
 #'   [bounded()] or [real()] (by name where `sample(n)` has column names), or `lower` and `upper` ends, as those of
 #'   [fit_flow()]. Or an (unconditional) flow.
 #' @param observed The observation: a numeric vector, one number a column of what the simulator returns. For `method =
 #'   "likelihood"` also a matrix, one row for each of several observations, independent given the parameters.
 #' @param rounds Number of rounds; by default as many as `simulations` has numbers, 2 for one.
 #' @param simulations Number of simulations of each round, at least 10: one number for all, or one a round.
-#' @param layers,base,standardize See [fit_flow()]: of the flow of parameters given data, or, for `method = "likelihood"`,
-#'   of data given parameters.
+#' @param layers,base,standardize See [fit_flow()]: of the flow of parameters given data, or, for `method =
+#'   "likelihood"`, of data given parameters.
 #' @param loss Loss of the rounds after the first of `method = "posterior"`, [loss_contrastive()].
 #' @param control,...  Training settings of each round, see [fit_control()]; by default those of [fit_flow()], with
 #'   batches of 100 pairs for the contrastive loss, which takes `atoms + 1` densities a pair.
@@ -67,35 +68,36 @@
 #' @param method `"posterior"` or `"likelihood"`, see below.
 #' @section Interrupts and errors: an interrupt ends the rounds, not the call: the fit so far is returned, with status
 #'   `"interrupted"` and a warning of class `bijectr_warning_interrupted`. An error that comes once something was
-#'   simulated (data of which too few are finite, an error of the simulator in a later round or of the training) is raised
-#'   as `bijectr_error_training` with the fit so far as `condition$fit` (`NULL` before the first step; of `method =
-#'   "likelihood"` the posterior at what was learned, or, if that cannot be had, the flow of the likelihood) and what was
-#'   simulated as `condition$rounds`; the original error is its parent. A fit in rounds cannot be trained further with
-#'   `resume()`: start `fit_rounds()` with it (or with its `likelihood`) as `layers`.
+#'   simulated (data of which too few are finite, an error of the simulator in a later round or of the training) is
+#'   raised as `bijectr_error_training` with the fit so far as `condition$fit` (`NULL` before the first step; of
+#'   `method = "likelihood"` the posterior at what was learned, or, if that cannot be had, the flow of the likelihood)
+#'   and what was simulated as `condition$rounds`; the original error is its parent. A fit in rounds cannot be trained
+#'   further with `resume()`: start `fit_rounds()` with it (or with its `likelihood`) as `layers`.
 #' @return A `bijectr_fit`, of class `bijectr_rounds_fit`. By `"posterior"` it is that of the last round: a flow of the
-#'   parameters given data, which are `observed` where its verbs are given no `condition`. By `"likelihood"` it is a flow
-#'   of the parameters alone, also of class `bijectr_target_fit`: the posterior at `observed`, with an `evaluation` as in
-#'   [fit_flow.function()], whose `log_z` is the logarithm of the evidence if the prior is normalized;
-#'   [importance_sample()], [sample_imh()] and [check_flow()] know its log density. Another observation:
+#'   parameters given data, which are `observed` where its verbs are given no `condition`. By `"likelihood"` it is a
+#'   flow of the parameters alone, also of class `bijectr_target_fit`: the posterior at `observed`, with an
+#'   `evaluation` as in [fit_flow.function()], whose `log_z` is the logarithm of the evidence if the prior is
+#'   normalized; [importance_sample()], [sample_imh()] and [check_flow()] know its log density. Another observation:
 #'   [rounds_posterior()]. Additional fields are
 #'   * `observed`, for `"likelihood"` a matrix;
 #'   * `rounds`, a list with `theta`, its log density `log_prior`, `data`, the number of rows of it that `failed`, and
 #'     `history` of each round; `history` is `NULL` where the round ended before its training;
 #'   * `leakage`: the share of 10000 draws of the flow at `observed` that the prior gives no density, 0 where the flow
 #'     ends in its support; such draws are drawn anew. `NA` where the prior's log density is an error there;
-#'   * `prior_support`: where draws have to be drawn anew, a list of the ends `lower` and `upper`, and `log_density`, the
-#'     prior's function if the ends are not all; else `NULL`;
+#'   * `prior_support`: where draws have to be drawn anew, a list of the ends `lower` and `upper`, and `log_density`,
+#'     the prior's function if the ends are not all; else `NULL`;
 #'   * for `"likelihood"`: `likelihood`, the fit of data given parameters (`logdensity(fit$likelihood, x, condition =
-#'     theta)` is \eqn{\log q(x | \theta)}{log q(x | theta)}), and `draws`, the matrix of 10000 draws of the posterior that the flow was
-#'     fitted to.
+#'     theta)` is \eqn{\log q(x | \theta)}{log q(x | theta)}), and `draws`, the matrix of 10000 draws of the posterior
+#'     that the flow was fitted to.
 #' @references Greenberg, Nonnenmacher, Macke (2019), *Automatic posterior transformation for likelihood-free
 #'   inference*, arXiv:1905.07488. Durkan, Murray, Papamakarios (2020), *On contrastive learning for likelihood-free
 #'   inference*, arXiv:2002.03712. Papamakarios, Sterratt, Murray (2019), *Sequential neural likelihood*,
 #'   arXiv:1805.07226.
 #'
-#'   Del Moral, Doucet, Jasra (2006), *Sequential Monte Carlo samplers*, Journal of the Royal Statistical Society B 68(3),
-#'   411-436, \doi{10.1111/j.1467-9868.2006.00553.x}. Ter Braak (2006), *A Markov chain Monte Carlo version of the genetic
-#'   algorithm differential evolution*, Statistics and Computing 16(3), 239-249, \doi{10.1007/s11222-006-8769-1}.
+#'   Del Moral, Doucet, Jasra (2006), *Sequential Monte Carlo samplers*, Journal of the Royal Statistical Society B
+#'   68(3), 411-436, \doi{10.1111/j.1467-9868.2006.00553.x}. Ter Braak (2006), *A Markov chain Monte Carlo version of
+#'   the genetic algorithm differential evolution*, Statistics and Computing 16(3), 239-249,
+#'   \doi{10.1007/s11222-006-8769-1}.
 #' @seealso [rounds_posterior()], [loss_contrastive()]
 #' @family inference
 #' @examples

@@ -1,5 +1,5 @@
-# Priors of fits in rounds: list(sample, log_density, support, lower, upper), the last three as the user gave them; where
-# their density is, found or given; and draws of flows that are kept to that.
+# Priors of fits in rounds: list(sample, log_density, support, lower, upper), the last three as the user gave them;
+# where their density is, found or given; and draws of flows that are kept to that.
 
 check_prior <- function(prior) {
   if (inherits(prior, "bijectr_flow")) {
@@ -72,9 +72,9 @@ fills_its_ends <- function(prior, theta) {
 }
 
 # An end of a coordinate is where the log density becomes -Inf on the way outwards from a draw, the other coordinates
-# kept. It is one of the support if it is the same from all of PRIOR_DRAWS draws, to PRIOR_AGREE of their spread. Further
-# out than PRIOR_FAR times the spread a density that is 0 is one too small for doubles. A log density that is an error
-# outside tells nothing.
+# kept. It is one of the support if it is the same from all of PRIOR_DRAWS draws, to PRIOR_AGREE of their spread.
+# Further out than PRIOR_FAR times the spread a density that is 0 is one too small for doubles. A log density that is
+# an error outside tells nothing.
 PRIOR_DRAWS <- 6L
 PRIOR_AGREE <- 1e-7
 PRIOR_FAR <- 2^20
@@ -159,8 +159,8 @@ is_within <- function(support, points, names) {
   inside
 }
 
-# `n` draws of q(theta | condition), a matrix of one row or `n`, of encoded conditions (NULL: none), all `within(points)`.
-# What falls outside is drawn anew, at its own condition.
+# `n` draws of q(theta | condition), a matrix of one row or `n`, of encoded conditions (NULL: none), all
+# `within(points)`. What falls outside is drawn anew, at its own condition.
 DRAWS_TRIED <- 100L
 
 draws_inside <- function(flow, n, condition, within) {

@@ -4,7 +4,8 @@
 print.bijectr_rounds_fit <- function(x, ...) {
   NextMethod()
   if (!is.null(x$likelihood)) {
-    cat("  likelihood: flow of ", format_coordinates(x$likelihood), ", ", format_parameters(x$likelihood), "\n", sep = "")
+    of <- paste0(format_coordinates(x$likelihood), ", ", format_parameters(x$likelihood))
+    cat("  likelihood: flow of ", of, "\n", sep = "")
   }
   number <- function(n) format(n, big.mark = ",")
   n <- vapply(x$rounds, function(round) nrow(round$theta), 0)

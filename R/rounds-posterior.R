@@ -1,16 +1,16 @@
 #' The posterior at another observation
 #'
 #' Of a fit by [fit_rounds()] with `method = "likelihood"`: nothing is simulated and no likelihood is learned anew, the
-#' likelihood flow that the fit has is evaluated at another observation, or at more of them, and a flow is fitted to draws
-#' of that posterior. How good it is depends on how well the likelihood is known where the new posterior is: rounds were
-#' spent where the old one was, and one from a single round, of draws of the prior, is as good everywhere. Fits by
-#' `"posterior"` need no such function: their verbs have an argument `condition`.
+#' likelihood flow that the fit has is evaluated at another observation, or at more of them, and a flow is fitted to
+#' draws of that posterior. How good it is depends on how well the likelihood is known where the new posterior is:
+#' rounds were spent where the old one was, and one from a single round, of draws of the prior, is as good everywhere.
+#' Fits by `"posterior"` need no such function: their verbs have an argument `condition`.
 #'
 #' @param object A fit by [fit_rounds()] with `method = "likelihood"`.
 #' @param observed The observation, a numeric vector, or a matrix with one row for each of several that are independent
 #'   given the parameters.
-#' @param prior The prior, as in [fit_rounds()]; by default the one that the call of the fit names. Another one than that
-#'   of the fit will do, as the likelihood does not depend on it.
+#' @param prior The prior, as in [fit_rounds()]; by default the one that the call of the fit names. Another one than
+#'   that of the fit will do, as the likelihood does not depend on it.
 #' @param progress Show a progress bar.
 #' @return A fit as [fit_rounds()] gives for that method, with the `rounds` and the `likelihood` of `object`.
 #' @seealso [fit_rounds()]
@@ -33,7 +33,7 @@ rounds_posterior <- function(object, observed, prior = NULL, progress = interact
   if (is.null(object$likelihood)) {
     stop_arg(c(
       "{.arg object} must be a fit by {.fn fit_rounds} with {.code method = \"likelihood\"}.",
-      i = if (inherits(object, "bijectr_rounds_fit")) "A fit by the posterior takes the observation as {.arg condition}."
+      i = if (inherits(object, "bijectr_rounds_fit")) "Its flow takes the observation as {.arg condition}."
     ))
   }
   likelihood <- object$likelihood

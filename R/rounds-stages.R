@@ -50,12 +50,15 @@ simulate_data <- function(run) {
 bound_pieces <- function(done, n) {
   done <- lapply(seq_along(done), function(k) {
     data <- as_numeric_matrix(done[[k]], "simulator(theta)")
-    if (nrow(data) != n[k]) stop_arg("The simulator must return a row of data for each row of parameters: it returned
-                                      {nrow(data)} for {n[k]}.")
+    if (nrow(data) != n[k]) {
+      stop_arg("The simulator must return a row of data for each row of parameters: it returned {nrow(data)} for {n[k]}.")
+    }
     data
   })
   columns <- unique(vapply(done, ncol, 0L))
-  if (length(columns) > 1) stop_arg("The simulator returned {columns[1]} columns for some parameters, {columns[2]} for others.")
+  if (length(columns) > 1) {
+    stop_arg("The simulator returned {columns[1]} columns for some parameters, {columns[2]} for others.")
+  }
   do.call(rbind, done)
 }
 

@@ -1,7 +1,7 @@
 # Draws of a posterior distribution whose likelihood costs little, from draws of the prior: a sequential Monte Carlo
 # sampler. The likelihood is raised to powers from 0 to 1, each so much larger than the one before that the particles
-# keep half of their effective number; they are weighed and drawn anew by that, and then moved by Metropolis steps. Modes
-# that the prior's draws see are kept with their shares, as no particle has to find them.
+# keep half of their effective number; they are weighed and drawn anew by that, and then moved by Metropolis steps.
+# Modes that the prior's draws see are kept with their shares, as no particle has to find them.
 #
 # Del Moral, Doucet, Jasra (2006), Journal of the Royal Statistical Society B 68(3), 411-436,
 # doi:10.1111/j.1467-9868.2006.00553.x. The moves are those of differential evolution, which know nothing but the
@@ -14,8 +14,8 @@ TEMPER_MOVED <- 2
 TEMPER_SWEEPS <- c(4, 40)
 
 # `from`: draws of the prior, one a row; `log_likelihood` and `log_prior` are functions of such rows, the latter -Inf
-# outside, where the former is not asked; `outer`: the layer that takes the line to the prior's support, NULL where it is
-# the line. list(draws, log_z, powers, acceptance): as many draws, the log of the mean likelihood under the prior.
+# outside, where the former is not asked; `outer`: the layer that takes the line to the prior's support, NULL where it
+# is the line. list(draws, log_z, powers, acceptance): as many draws, the log of the mean likelihood under the prior.
 tempered_draws <- function(from, log_likelihood, log_prior, outer) {
   at <- function(z) {
     there <- from_the_line(z, outer)

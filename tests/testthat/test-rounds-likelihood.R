@@ -7,7 +7,9 @@ normal_prior <- list(
 affine <- function() masked_autoregressive_flow(flow_layers = 2, nn_width = 16)
 
 by_likelihood <- function(observed, ..., prior = normal_prior, simulations = c(300, 300), steps = 400) {
-  fit_rounds(noisy, prior, observed, simulations = simulations, layers = affine(), steps = steps, method = "likelihood", ...)
+  fit_rounds(noisy, prior, observed,
+    simulations = simulations, layers = affine(), steps = steps, method = "likelihood", ...
+  )
 }
 
 test_that("the posterior of a normal model, its evidence, and what the fit says", {
