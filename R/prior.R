@@ -182,7 +182,8 @@ LEAKAGE_DRAWS <- 10000L
 keep_within_prior <- function(fit, problem, condition) {
   found <- problem$support
   flow <- as_flow(fit)
-  draws <- points_drawn(flow, LEAKAGE_DRAWS, if (!is.null(condition)) repeat_row(condition, LEAKAGE_DRAWS))
+  given <- if (!is.null(condition)) repeat_row(condition, LEAKAGE_DRAWS)
+  draws <- with_seed(1, points_drawn(flow, LEAKAGE_DRAWS, given)) # looking on moves no generator
   inside <- tryCatch(has_density(problem$prior, name_columns(draws, flow$names)), error = function(e) NULL)
   kept <- kept_support(found, problem$prior, flow)
   if (any(is_within(kept, draws, flow$names) & !inside)) {
