@@ -107,7 +107,7 @@
 #'   sample = function(n) matrix(runif(n, 0, 4), n, 1),
 #'   log_density = function(theta) dunif(theta[, 1], 0, 4, log = TRUE)
 #' )
-#' fit <- fit_rounds(simulator, prior, 3.5, simulations = c(200, 100), steps = 100)
+#' fit <- fit_rounds(simulator, prior, 3.5, simulations = c(200, 100), steps = 50)
 #' fit # the support of the prior was found: no draw is outside
 #' summary(sample(fit, 1000)[, 1])
 #'

@@ -22,8 +22,8 @@
 #'   sample = function(n) matrix(rnorm(n), n), log_density = function(theta) dnorm(theta[, 1], log = TRUE)
 #' )
 #' \donttest{
-#' fit <- fit_rounds(simulator, prior, 0.5, rounds = 1, steps = 100, method = "likelihood")
-#' other <- rounds_posterior(fit, c(-1))
+#' fit <- fit_rounds(simulator, prior, 0.5, rounds = 1, steps = 300, method = "likelihood")
+#' other <- rounds_posterior(fit, -1)
 #' c(mean(sample(fit, 1000)), mean(sample(other, 1000))) # 0.4 and -0.8
 #' }
 #' @export
