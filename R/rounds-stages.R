@@ -51,7 +51,7 @@ bound_pieces <- function(done, n) {
   done <- lapply(seq_along(done), function(k) {
     data <- as_numeric_matrix(done[[k]], "simulator(theta)")
     if (nrow(data) != n[k]) {
-      stop_arg("The simulator must return a row of data for each row of parameters: it returned {nrow(data)} for {n[k]}.")
+      stop_arg("The simulator must return a row of data for each of parameters: it returned {nrow(data)} for {n[k]}.")
     }
     data
   })
