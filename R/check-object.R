@@ -29,9 +29,8 @@ check_blueprint <- function(object) {
   for (codec in codecs) if (!intact(codec)) stop_damaged("codecs")
   if (!is_model(side[["model"]])) stop_damaged("condition")
   observed <- .subset2(object, "observed")
-  if (!is.null(observed) && !(is.double(observed) && length(observed) == object[["d_condition"]])) {
-    stop_damaged("observed")
-  }
+  known <- is.double(observed) && (is.matrix(observed) || length(observed) == object[["d_condition"]])
+  if (!is.null(observed) && !known) stop_damaged("observed")
   levels <- side[["levels"]]
   if (!is.null(levels) && (!is.numeric(levels) || length(levels) != .subset2(object, "d_condition") || anyNA(levels))) {
     stop_damaged("condition")
@@ -127,6 +126,10 @@ FIT_FIELDS <- list(
   evaluations = null_or(some_count),
   rounds = null_or(is.list),
   observed = null_or(is.numeric),
+  leakage = null_or(one_number),
+  prior_support = null_or(function(x) is.list(x) && is.numeric(x[["lower"]]) && is.numeric(x[["upper"]])),
+  likelihood = null_or(function(x) inherits(x, "bijectr_fit")),
+  draws = null_or(function(x) is.matrix(x) && is.numeric(x)),
   censoring = null_or(function(x) is.numeric(x) && setequal(names(x), CENSORING_COUNTS) && !anyNA(x)),
   state = null_or(function(x) is.list(x) && some_count(x[["seed"]]) && is.numeric(x[["counters"]]))
 )

@@ -34,6 +34,9 @@
 #'   `learning_rate`, more `steps`, fewer parameters; look at `summary(fit)` and `plot(fit, "loss")`.
 #' * `bijectr_warning_diverged`: the loss was not finite too often; the fit has the best parameters so far. Cure: a
 #'   lower `learning_rate`.
+#' * `bijectr_warning_failed_simulations`: rows that the simulator of [fit_rounds()] returned are not numbers that a
+#'   flow can be fitted to, and are left out; so many of so many in that round. Cure: a simulator, or a prior, that does
+#'   not fail.
 #' * `bijectr_warning_interrupted`: you interrupted the training; this is the fit so far. Cure: [resume()] goes on.
 #' * `bijectr_warning_members`: kinds of members that were asked for by name cannot be fitted to these data, for the
 #'   reason that is given; the stack is one of the others. Cure: leave them out of `members`.
@@ -129,7 +132,7 @@
 #'   bijectr_warning_checkpoint
 #'   bijectr_warning_constant_condition bijectr_warning_counts bijectr_warning_data bijectr_warning_diverged
 #'   bijectr_warning_duplicates bijectr_warning_ess bijectr_warning_evaluation bijectr_warning_extrapolation
-#'   bijectr_warning_few_rows bijectr_warning_misspecified
+#'   bijectr_warning_failed_simulations bijectr_warning_few_rows bijectr_warning_misspecified
 #'   bijectr_warning_interrupted bijectr_warning_large bijectr_warning_members bijectr_warning_names bijectr_warning_nan
 #'   bijectr_warning_no_better bijectr_warning_outside bijectr_warning_plot bijectr_warning_response
 #'   bijectr_warning_tail_mean bijectr_warning_ties bijectr_warning_training_rows bijectr_warning_weights

@@ -2,13 +2,20 @@
 
 CONTRASTIVE_BATCH <- 100L
 
+# The rows of a batch, of which there must be more than atoms.
+check_atoms <- function(atoms, n_train, control, default_batch) {
+  batch_size <- min(n_train, if (default_batch) CONTRASTIVE_BATCH else control$batch_size)
+  if (batch_size <= atoms) stop_arg("{.arg atoms} ({atoms}) must be less than the rows of a batch ({batch_size}).")
+  batch_size
+}
+
 fit_contrastive <- function(fit, theta, data, log_prior, loss, control, progress, default_batch) {
-  if (default_batch) control$batch_size <- CONTRASTIVE_BATCH
   flow <- as_flow(fit)
   flow$condition$codecs <- widened_codecs(flow$condition$codecs, data)
   condition <- encode_columns(data, flow$condition$codecs)
   rows <- split_rows(nrow(theta), control$validation, NULL)
-  batch_size <- min(length(rows$train), control$batch_size)
+  control$batch_size <- check_atoms(loss$atoms, length(rows$train), control, default_batch)
+  batch_size <- control$batch_size
   pairs <- list(theta = theta, condition = condition, log_prior = log_prior)
   validate <- NULL
   if (length(rows$validation) > loss$atoms) {

@@ -84,8 +84,8 @@
 #'     [summary.bijectr_fit()]: a list of `data` and `draws`, matrices of the quantiles 0, 1, 25, 50, 75, 99 and 100 per
 #'     cent (rows) of the coordinates (columns), `reach`, `n`, `drawn` and `broken`;
 #'   * `censoring`: of censored times, how many rows are what, see there;
-#'   * `evaluation`: of a fit to a log density, see [fit_flow.function()]; `rounds`, `observed`: of a fit in rounds, see
-#'     [fit_rounds()];
+#'   * `evaluation`: of a fit to a log density, see [fit_flow.function()]; `rounds`, `observed`, `leakage`,
+#'     `prior_support`, `likelihood`, `draws`: of a fit in rounds, see [fit_rounds()];
 #'   * `state`: what `resume()` needs to go on exactly where the training ended: kept with `keep_state = TRUE`, and
 #'     with status `"time_limit"`, `"stopped"`, `"interrupted"` or `"failed"`.
 #' @section Stacks: where nothing is said of `layers`, `base`, `loss`, `control` or of the training (but `seconds`), or

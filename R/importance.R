@@ -55,12 +55,17 @@ importance_sample <- function(object, target = NULL, n = 10000, condition = NULL
 
 # The target that was given, or that of the fit's call, as a function.
 find_target <- function(object, target, envir) {
-  if (is.null(target) && inherits(object, "bijectr_target_fit")) {
-    target <- call_value(object, "data", envir, "target")
-  }
-  as_target(target) %||%
+  as_target(target %||% own_target(object, envir)) %||%
     stop_arg("{.arg target} must be a function or a model, not {.obj_type_friendly {target}}.")
 }
+
+own_target <- function(object, envir) UseMethod("own_target")
+
+#' @export
+own_target.default <- function(object, envir) NULL
+
+#' @export
+own_target.bijectr_target_fit <- function(object, envir) call_value(object, "data", envir, "target")
 
 weigh_draws <- function(flow, target, n, condition = NULL) {
   proposal <- propose(flow, target, n, condition)

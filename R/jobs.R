@@ -97,9 +97,9 @@ on_one_thread <- function(work) {
 
 # As lapply(), by the user's plan; jobs have seeds of their own. `one_each`: a future for each, begun when a worker is
 # free.
-in_futures <- function(jobs, work, one_each = FALSE) {
+in_futures <- function(jobs, work, one_each = FALSE, seed = NULL) {
   future.apply::future_lapply(jobs, on_one_thread(work),
-    future.seed = NULL, future.packages = "bijectr", future.scheduling = if (one_each) Inf else 1
+    future.seed = seed, future.packages = "bijectr", future.scheduling = if (one_each) Inf else 1
   )
 }
 

@@ -14,12 +14,12 @@ source("bench/lib/tasks.R") # from the root of the sources
 for (name in if (length(given) > 2) given[-(1:2)] else names(tasks)) {
   task <- tasks[[name]]
   set.seed(1)
-  theta <- task$prior$draw(budget)
+  theta <- task$prior$sample(budget)
   seen <- task$simulate(theta)
   seconds <- system.time({
     fit <- suppressWarnings(fit_flow(theta, condition = seen, support = task$prior$support))
   })[["elapsed"]]
-  theta <- task$prior$draw(pairs)
+  theta <- task$prior$sample(pairs)
   seen <- task$simulate(theta)
   taken <- system.time(ranks <- sbc(fit, theta, seen))[["elapsed"]]
   density <- expected_coverage(fit, theta, seen)

@@ -1,8 +1,10 @@
-# Simulators of the benchmark of Lueckmann, Boelts, Greenberg, Goncalves, Macke (2021, AISTATS): posteriors by one
-# conditional fit to draws of the prior and their simulations, with nothing told.
+# Simulators of the benchmark of Lueckmann, Boelts, Greenberg, Goncalves, Macke (2021, AISTATS).
 #
-#   Rscript bench/simulators.R DIR OUT simulations observations...
+#   Rscript bench/simulators.R DIR OUT simulations observations... [method=...] [rounds=...] [tasks=...]
 #
+# The methods are "default", one conditional fit to draws of the prior and their simulations, with nothing told;
+# "supports", the same with the ends of the prior told; and "posterior" and "likelihood", those of fit_rounds(), for
+# each observation by itself, with the simulations shared out to the rounds. tasks=slcp,two_moons are some of them.
 # DIR has a folder for each task with a folder for each observation, in it observation.csv; bernoulli_glm has design.csv
 # and stimulus.csv, without heads. OUT gets 10000 draws for each, TASK_SIMULATIONS_OBSERVATION.csv, within the prior;
 # how many of the draws were outside is printed. The benchmark's classifier two-sample test, c2st() of the Python
@@ -10,7 +12,16 @@
 suppressMessages(library(bijectr))
 options(bijectr.threads = 1L)
 given <- commandArgs(TRUE)
-if (length(given) < 4) stop("usage: Rscript bench/simulators.R DIR OUT simulations observations...")
+named <- grepl("=", given)
+option <- function(name, default) {
+  value <- sub(paste0("^", name, "="), "", grep(paste0("^", name, "="), given, value = TRUE))
+  if (length(value)) value else default
+}
+method <- option("method", "default")
+rounds <- as.integer(option("rounds", "1"))
+chosen <- strsplit(option("tasks", ""), ",")[[1]]
+given <- given[!named]
+if (length(given) < 4) stop("usage: Rscript bench/simulators.R DIR OUT simulations observations... [method=...] ...")
 budget <- as.integer(given[3])
 
 source("bench/lib/tasks.R") # from the root of the sources
@@ -35,18 +46,31 @@ generalized_linear_model <- function() {
 
 tasks$bernoulli_glm <- generalized_linear_model()
 
-for (name in names(tasks)) {
+one_fit <- function(task) {
+  theta <- task$prior$sample(budget)
+  seen <- task$simulate(theta)
+  fit_flow(theta, condition = seen, support = if (method == "supports") task$prior$support)
+}
+
+for (name in if (length(chosen)) chosen else names(tasks)) {
   task <- tasks[[name]]
   set.seed(1)
-  theta <- task$prior$draw(budget)
-  seen <- task$simulate(theta)
-  seconds <- system.time(fit <- suppressWarnings(fit_flow(theta, condition = seen)))[["elapsed"]]
+  amortized <- method %in% c("default", "supports")
+  if (amortized) seconds <- system.time(fit <- suppressWarnings(one_fit(task)))[["elapsed"]]
   for (observation in given[-(1:3)]) {
     at <- as.numeric(read.csv(file.path(given[1], name, observation, "observation.csv")))
-    draws <- unname(sample(fit, 30000, condition = t(at)))
-    inside <- task$prior$inside(draws)
-    cat(sprintf("%s, %d simulations, observation %s: %.1f s, %.1f %% of draws outside of the prior\n", name, budget,
-                observation, seconds, 100 * mean(!inside)))
+    if (!amortized) {
+      seconds <- system.time(fit <- suppressWarnings(fit_rounds(
+        task$simulate, task$prior[c("sample", "log_density")], at,
+        simulations = rep(budget %/% rounds, rounds), method = method
+      )))[["elapsed"]]
+    }
+    draws <- unname(if (amortized) sample(fit, 30000, condition = t(at)) else sample(fit, 10000))
+    inside <- is.finite(task$prior$log_density(draws))
+    cat(sprintf("%s, %s, %d simulations in %d rounds, observation %s: %.1f s, %.2f %% of draws outside of the prior\n",
+                name, method, budget, rounds, observation, seconds, 100 * mean(!inside)))
+    if (!is.null(fit$leakage)) cat(sprintf("  of the flow itself: %.2f %%\n", 100 * fit$leakage))
+    if (!is.null(fit$evaluation)) cat(sprintf("  effective: %.0f %%\n", 100 * fit$evaluation$ess / fit$evaluation$n))
     kept <- head(draws[inside, ], 10000)
     file <- file.path(given[2], sprintf("%s_%d_%s.csv", name, budget, observation))
     write.table(kept, file, sep = ",", row.names = FALSE, col.names = FALSE)

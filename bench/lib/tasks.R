@@ -1,15 +1,16 @@
-# Simulators of the benchmark of Lueckmann, Boelts, Greenberg, Goncalves, Macke (2021, AISTATS): each a `prior`, which
-# can `draw(n)` parameters, says whether rows are `inside(x)`, and has a `support` for fit_flow(), and `simulate(x)`.
+# Simulators of the benchmark of Lueckmann, Boelts, Greenberg, Goncalves, Macke (2021, AISTATS): each a `prior`, of the
+# functions `sample(n)` and `log_density(x)` and a `support` for fit_flow(), and `simulate(x)`.
 uniform_prior <- function(d, half) {
   list(
-    draw = function(n) matrix(runif(n * d, -half, half), n), inside = function(x) rowSums(abs(x) > half) == 0,
-    support = bounded(-half, half)
+    sample = function(n) matrix(runif(n * d, -half, half), n), support = bounded(-half, half),
+    log_density = function(x) ifelse(rowSums(abs(x) > half) == 0, -d * log(2 * half), -Inf)
   )
 }
 normal_prior <- function(root) {
   d <- nrow(root)
   list(
-    draw = function(n) matrix(rnorm(n * d), n) %*% t(root), inside = function(x) rep(TRUE, nrow(x)), support = "real"
+    sample = function(n) matrix(rnorm(n * d), n) %*% t(root), support = "real",
+    log_density = function(x) colSums(dnorm(forwardsolve(root, t(x)), log = TRUE)) - sum(log(diag(root)))
   )
 }
 

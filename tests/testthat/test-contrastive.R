@@ -151,14 +151,14 @@ run_rounds <- function(simulator, ..., rounds = 3) {
 }
 
 test_that("data that cannot be used do not cost what was simulated", {
-  nowhere <- function(theta) replace(theta, 3, NaN)
+  nowhere <- function(theta) replace(theta, -1, NaN)
   for (k in 1:2) {
     failed <- tryCatch(run_rounds(in_round(k, nowhere)), error = identity)
     expect_s3_class(failed, "bijectr_error_training")
     expect_match(conditionMessage(failed), paste("Round", k))
-    expect_match(conditionMessage(failed$parent), "row 3")
+    expect_match(conditionMessage(failed$parent), paste("29 of 30 simulations of round", k))
     expect_length(failed$rounds, k)
-    expect_identical(which(is.nan(failed$rounds[[k]]$data)), 3L)
+    expect_identical(which(!is.nan(failed$rounds[[k]]$data)), 1L)
     expect_null(failed$rounds[[k]]$history)
     expect_identical(is.null(failed$fit), k == 1)
   }
