@@ -199,6 +199,26 @@ test_that("fits to sets of different sizes look at the observations that count",
   expect_error(fit_flow(theta, layer, condition = other), "numbers of observations", class = "bijectr_error_argument")
 })
 
+test_that("weights count, and sets that share a column are one", {
+  set.seed(10)
+  given <- cbind(matrix(rnorm(150), 50), rep_len(0:3, 50))
+  w <- rep_len(c(0, 1, 2), 50)
+  one <- pooled_sets(net_set(small, 1:3, count = 4), 4)
+  codecs <- standard_codecs(given, 1:40, w, "pull", one)
+  counted <- (col(given[1:40, 1:3]) <= given[1:40, 4]) * w[1:40]
+  expect_equal(codecs[[2]]$loc, sum(given[1:40, 1:3] * counted) / sum(counted))
+  expect_equal(standard_codecs(given[, 1:3], 1:40, NULL, "pull", one[0])[[2]]$loc, mean(given[1:40, 2]))
+  given[, 4] <- 0 # nothing counts
+  expect_equal(standard_codecs(given, 1:40, NULL, "pull", one)[[1]]$loc, mean(given[1:40, 1:3]))
+  layers <- list(
+    layer_additive_condition(net_set(small, 1:3)), layer_additive_condition(net_set(small, 5:6)),
+    layer_additive_condition(net_set(small, c(4, 3)))
+  )
+  expect_setequal(lapply(pooled_sets(layers, 6), function(set) sort(set$columns)), list(1:4, 5:6))
+  twice <- rep(list(layer_additive_condition(net_set(small, 1:3, count = 4))), 2)
+  expect_identical(pooled_sets(twice, 4), one)
+})
+
 test_that("the posterior of a normal mean is found", {
   set.seed(9)
   n <- 2000
