@@ -7,7 +7,8 @@
 #   condition   NULL for a flow without data, whose conditions are plain numbers; else a list of
 #     names, codecs  as above, of the conditioning variables
 #     model          of a formula: what makes these columns from a data frame, see blueprint-formula.R
-#     levels         where nets look conditions up: of each, the number of levels of which it holds codes, or 0
+#     levels         where nets look conditions up or count by them: of each, one more than the largest whole number
+#                    that it may hold, as the number of levels of which it holds codes; 0 where it may be any number
 #   response    of a formula whose left side is computed from columns: what makes the coordinates from these
 #   dropped     columns of the user's that are linear functions of the coordinates, see dropped.R; NULL without any
 #   form        what the data came as, see forms.R; NULL for a flow without data, which gives matrices
@@ -19,18 +20,21 @@
 # and what looks at points by rows_at() needs no change.
 
 # These fields of a fit to be, from data and conditions as as_fit_data() and as_fit_condition() give them, and the
-# numbers of the training rows. A flow that training starts from keeps its codecs. `layers`: the nets in them may look
-# conditions up.
+# numbers of the training rows. A flow that training starts from keeps its codecs. `nets`: layers and a base, for what
+# the nets in them do with conditions, see condition-uses.R.
 blueprint <- function(data, condition, train, model = NULL, start = NULL, response = NULL, weights = NULL,
-                      extrapolate = "pull", form = NULL, dropped = NULL, layers = NULL) {
+                      extrapolate = "pull", form = NULL, dropped = NULL, nets = NULL) {
   codecs <- if (is.null(start)) column_codecs(data, "data") else start$codecs
   check_columns(data, codecs, "data")
   side <- start$condition
   if (!is.null(condition)) {
     if (is.null(side)) {
-      side <- list(names = column_names(condition), codecs = standard_codecs(condition, train, weights, extrapolate))
-      levels <- embedded_levels(layers, n_columns(condition))
-      side$codecs[side$names %in% model$codes | levels > 0] <- list(CODEC_NUMBER) # codes of levels stay as they are
+      sets <- pooled_sets(nets, n_columns(condition))
+      levels <- whole_levels(nets, n_columns(condition))
+      side <- list(names = column_names(condition))
+      side$codecs <- standard_codecs(condition, train, weights, extrapolate, sets)
+      whole <- union(which(levels > 0), match(model$codes, side$names))
+      side$codecs[whole] <- list(CODEC_NUMBER) # codes and counts stay as they are
       if (any(levels > 0)) side$levels <- levels
     }
     check_columns(condition, side$codecs, "condition")
@@ -254,22 +258,6 @@ as_fit_condition <- function(condition, n) {
     stop_arg("{.arg condition} must have as many rows as {.arg data} ({n}), not {n_rows(condition)}.")
   }
   check_finite(condition, "condition")
-}
-
-# Conditions are standardised by their training rows: by mean and standard deviation, or where they have long tails by
-# median and quantile range. One that is constant there is shifted only. Rows of weight zero count for nothing.
-standard_codecs <- function(condition, train, weights = NULL, extrapolate = "pull") {
-  codecs <- column_codecs(condition, "condition")
-  x <- encode_columns(condition, codecs)
-  look <- look_at_rows(train, weights, rows_enough(n_columns(x)))
-  moments <- row_moments(x, look$rows, look$weights)
-  robust <- robust_columns(x, look$rows, look$weights, moments)
-  long <- moment_scale(moments) > LONG_TAILS * robust$scale
-  center <- ifelse(long, robust$center, moments$center)
-  scale <- ifelse(long, robust$scale, moment_scale(moments))
-  scale[union(flat_columns(x, train, weights), which(scale == 0))] <- 1
-  pull <- extrapolate == "pull"
-  unname(Map(codec_standard, unname(center), unname(scale), if (is.null(codecs)) list(NULL) else codecs, pull = pull))
 }
 
 # ---- out -------------------------------------------------------------------------------------------------------------

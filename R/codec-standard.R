@@ -9,12 +9,14 @@
 PULL <- 0.5
 
 # `of`: the codec that makes numbers of the column; NULL, and no field: it is one of numbers. `range`: the smallest and
-# largest number of the fit; NULL: not known. `pull`: whether numbers beyond are pulled in.
-codec_standard <- function(loc, scale, of = NULL, range = NULL, pull = FALSE) {
+# largest number of the fit; NULL: not known. `pull`: whether numbers beyond are pulled in. `pool`: the number of the
+# set of which the column is an observation, all of which have the same codec; NA, and no field: of none.
+codec_standard <- function(loc, scale, of = NULL, range = NULL, pull = FALSE, pool = NA) {
   codec <- new_codec("standard", (of %||% CODEC_NUMBER)$type, loc = loc, scale = scale)
   codec$of <- of
   codec$range <- range
   codec$pull <- pull
+  if (!is.na(pool)) codec$pool <- pool
   codec
 }
 
@@ -30,7 +32,7 @@ intact.bijectr_codec_standard <- function(codec) {
   is.numeric(numbers) && length(numbers) == 2 && all(is.finite(numbers)) && numbers[2] > 0 &&
     (is.null(range) || (is.numeric(range) && length(range) == 2 && all(is.finite(range)))) &&
     (is.null(codec[["pull"]]) || isTRUE(codec[["pull"]]) || isFALSE(codec[["pull"]])) &&
-    (is.null(of) || is_codec(of))
+    (is.null(codec[["pool"]]) || some_count(codec[["pool"]])) && (is.null(of) || is_codec(of))
 }
 
 #' @export
@@ -63,15 +65,58 @@ beyond_ends <- function(z, codec, map) {
   z
 }
 
+# ---- of conditions to fit --------------------------------------------------------------------------------------------
+
+# Conditions are standardised by their training rows: by mean and standard deviation, or where they have long tails by
+# median and quantile range. One that is constant there is shifted only. Rows of weight zero count for nothing. Those of
+# a set, see pooled_sets(), are standardised by all of these, so that they stay exchangeable.
+standard_codecs <- function(condition, train, weights = NULL, extrapolate = "pull", sets = list()) {
+  codecs <- column_codecs(condition, "condition")
+  x <- encode_columns(condition, codecs)
+  look <- look_at_rows(train, weights, rows_enough(n_columns(x)))
+  found <- standard_columns(x, look$rows, look$weights)
+  found$scale[flat_columns(x, train, weights)] <- 1
+  pool <- rep(NA_integer_, n_columns(x))
+  for (k in seq_along(sets)) {
+    at <- sets[[k]]$columns
+    all <- pooled_column(sets[[k]], x, look$rows, look$weights)
+    one <- standard_columns(all$x, seq_along(all$x), all$weights)
+    if (length(flat_columns(all$x, NULL, all$weights))) one$scale <- 1
+    found$center[at] <- one$center
+    found$scale[at] <- one$scale
+    pool[at] <- k
+  }
+  found$scale[which(found$scale == 0)] <- 1
+  of <- if (is.null(codecs)) list(NULL) else codecs
+  pull <- extrapolate == "pull"
+  unname(Map(codec_standard, unname(found$center), unname(found$scale), of, pull = pull, pool = pool))
+}
+
+# Of each column of points, from some rows.
+standard_columns <- function(x, rows, weights) {
+  moments <- row_moments(x, rows, weights)
+  robust <- robust_columns(x, rows, weights, moments)
+  long <- moment_scale(moments) > LONG_TAILS * robust$scale
+  list(
+    center = ifelse(long, robust$center, moments$center), scale = ifelse(long, robust$scale, moment_scale(moments))
+  )
+}
+
 # ---- ranges ----------------------------------------------------------------------------------------------------------
 
-# The codecs of conditions to fit, with the range of all rows that count; that of an earlier fit grows.
+# The codecs of conditions to fit, with the range of all rows that count; that of an earlier fit grows. Those of a set
+# have one range.
 widened_codecs <- function(codecs, condition, weights = NULL) {
   for (j in seq_along(codecs)) {
     codec <- codecs[[j]]
     if (!inherits(codec, "bijectr_codec_standard")) next
     value <- encode(codec$of, column(condition, j))
     codecs[[j]]$range <- range(codec$range, native_ranges(list(value), NULL, weights))
+  }
+  pool <- vapply(codecs, function(codec) codec[["pool"]] %||% NA_integer_, 1L)
+  for (k in unique(pool[!is.na(pool)])) {
+    all <- range(unlist(lapply(codecs[pool %in% k], `[[`, "range")))
+    for (j in which(pool %in% k)) codecs[[j]]$range <- all
   }
   codecs
 }

@@ -102,7 +102,7 @@ fit_matrix <- function(data, layers, base, condition, weights, rules, loss, cont
     control$noise <- 0
     layers <- layers %||% list()
   }
-  problem <- pose_problem(data, layers, condition, weights, rules, split, model, response, form, levels, observed)
+  problem <- pose_problem(data, layers, condition, weights, rules, split, model, response, form, levels, observed, base)
   built <- build_flow(problem, base)
   check_loss(loss, built$flow)
   advise_size(built$flow, problem$data, problem$condition, problem$rows, control)

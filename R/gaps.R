@@ -74,7 +74,7 @@ fit_gaps <- function(filled, missing, layers, condition, weights, rules, control
   rows <- count_effective(split_rows(n, control$validation, weights), weights)
   plan <- blueprint(
     filled, condition, rows$train, by_formula$model, response = by_formula$response, weights = weights,
-    extrapolate = rules$extrapolate, form = form, layers = layers
+    extrapolate = rules$extrapolate, form = form, nets = layers
   )
   coded <- coded_levels(by_formula$model, column_names(condition))
   if (is.null(layers) && !is.null(coded)) plan$condition$levels <- coded

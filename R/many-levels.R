@@ -12,7 +12,7 @@ coded_factors <- function(terms, levels, layers) {
   if (!length(many)) return(NULL)
   used <- attr(terms, "factors") > 0
   alone <- many %in% colnames(used) & rowSums(used[many, , drop = FALSE]) == 1
-  looks_up <- is.null(layers) || length(embeddings(layers)) > 0
+  looks_up <- is.null(layers) || length(uses_of("codes", layers, 0)) > 0
   too_many <- lengths(levels[many]) > MOST_INDICATORS & !(looks_up & alone)
   if (any(too_many)) {
     factor <- many[too_many][1]
@@ -45,43 +45,4 @@ coded_levels <- function(model, names) {
   levels <- integer(length(names))
   levels[match(model$codes, names)] <- lengths(model$levels[model$codes])
   levels
-}
-
-# ---- codes in the conditions -----------------------------------------------------------------------------------------
-
-# The nets of some layers that look conditions up.
-embeddings <- function(x) {
-  if (!is.list(x)) return(list())
-  inside <- unlist(lapply(unclass(x), embeddings), recursive = FALSE, use.names = FALSE)
-  if (inherits(x, "bijectr_net_embedding")) c(list(x), inside) else inside
-}
-
-# For each of d conditions, the number of levels of the tables in which they look it up, the least; 0: in none.
-embedded_levels <- function(layers, d) {
-  levels <- integer(d)
-  for (net in embeddings(layers)) {
-    for (k in which(net$columns <= d)) {
-      j <- net$columns[k]
-      levels[j] <- if (levels[j] > 0) min(levels[j], net$levels[k]) else net$levels[k]
-    }
-  }
-  levels
-}
-
-# Encoded conditions, by the blueprint. Conditions that an earlier version has standardised are no codes; nor is there a
-# check for flows without data, whose nets give NaN beyond the levels.
-check_codes <- function(condition, side, name = "condition") {
-  levels <- side$levels
-  if (is.null(levels)) return(invisible())
-  for (j in which(levels > 0)) {
-    value <- column(condition, j)
-    bad <- which(value < 0 | value > levels[j] - 1 | value != round(value))
-    if (!length(bad)) next
-    label <- if (is.null(side$names)) j else side$names[j]
-    stop_arg(c(
-      "Column {.field {label}} of {.arg {name}} must hold codes of levels, whole numbers from 0 to {levels[j] - 1L}:
-       row {bad[1]} is {format(value[bad[1]], digits = 15)}.",
-      i = "A {.fn net_embedding} of the layers looks them up."
-    ))
-  }
 }

@@ -42,3 +42,13 @@ net_embedding <- function(net, columns, levels, dim = NULL) {
 }
 
 embedding_dim <- function(levels) as.integer(pmin(8, pmax(2, ceiling(levels^0.25))))
+
+#' @export
+condition_uses.bijectr_net_embedding <- function(x, seen) {
+  looked_up <- seen[x$columns]
+  behind <- c(seen[-x$columns], vector("list", sum(x$dim)))
+  c(
+    Map(function(columns, levels) list(of = "codes", columns = columns, levels = levels), looked_up, x$levels),
+    condition_uses(x$net, behind)
+  )
+}

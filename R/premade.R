@@ -84,6 +84,8 @@ bounded_net <- function(net, scalar, limit = NULL) {
 #' @param d_condition Number of conditioning variables.
 #' @param levels For each conditioning variable the number of its levels if it is one of codes (0, 1, ...), 0 if it is
 #'   one of numbers. `NULL`: all are numbers.
+#' @param net The net of all layers, one with masks, as [net_mlp()] or a [net_set()] before one; `NULL`: the one
+#'   described above. Without conditions a single coordinate has layers without nets.
 #' @return `default_layers()`: a layer for [fit_flow()] or [flow()]. `default_control()`: a list of class
 #'   `bijectr_control`, see [fit_control()].
 #' @seealso [fit_flow()], [fit_control()]
@@ -96,10 +98,11 @@ bounded_net <- function(net, scalar, limit = NULL) {
 #' set.seed(1)
 #' fit_flow(faithful, control = default_control(272, 2), steps = 100)
 #' @export
-default_layers <- function(n, d, d_condition = 0, levels = NULL) {
+default_layers <- function(n, d, d_condition = 0, levels = NULL, net = NULL) {
+  if (!is.null(net)) check_family(net, "net", "net")
   spline <- scalar_rq_spline(knots = 8, interval = 5)
   if (d == 1 && d_condition == 0) return(layer_repeat(layer_elementwise(spline), 3))
-  net <- default_net(d, d_condition, levels)
+  net <- net %||% default_net(d, d_condition, levels)
   # splines are the identity far out; draws of affine layers stay near the data where these are bounded
   layer <- if (d <= MANY_COLUMNS) {
     layer_autoregressive(spline, net)

@@ -14,9 +14,9 @@
 #   observed)         of one coordinate, what is known of rows that are no points, see observed.R; NULL where all are
 # `data` comes from as_fit_data(), `observed` beside it where these are times, `condition` from the user, `rules` from
 # column_rules(); `split(n, weights)` gives the rows; `form` is what the data came as; `levels` says which conditions
-# are codes, see coded_levels(); `model` and `response` are those of a formula.
+# are codes, see coded_levels(); `model` and `response` are those of a formula; `base` may have a net.
 pose_problem <- function(data, layers, condition, weights, rules, split, model, response, form, levels,
-                         observed = NULL) {
+                         observed = NULL, base = NULL) {
   n <- n_rows(data)
   weights <- check_weights(weights, n)
   unit <- weight_unit(weights)
@@ -40,7 +40,7 @@ pose_problem <- function(data, layers, condition, weights, rules, split, model, 
   }
   plan <- blueprint(
     data, condition, rows$train, model, start, response, weights, rules$extrapolate, form,
-    left$dropped, if (is.null(start)) layers else start$layers
+    left$dropped, if (is.null(start)) list(layers, base) else list(start$layers, start$base)
   )
   data <- encode_columns(data, plan$codecs)
   codes <- isTRUE(rules$codes)

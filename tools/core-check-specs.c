@@ -43,7 +43,9 @@ static const char *const entry_names[] = {
     "total_degree", "limit",
     "center",       "max_steps",
     "penalty",      "gradient",
-    "nfe",
+    "nfe",          "embed",
+    "size",         "dim",
+    "count",
 };
 static const char *const entry_strings[] = {"tanh", "relu",  "identity", "uniform", "small", "exp",      "softplus",
                                             "free", "scale", "variance", "exact",   "",      "discrete", "monomial"};

@@ -47,6 +47,7 @@ objects <- list(
   ), 2, base = base_mvnormal()),
   given = flow(layer_elementwise(scalar_affine()), 2, base = base_mixture(2, net = net_mlp(3)), d_condition = 1),
   embedded = flow(layer_autoregressive(scalar_affine(), net_embedding(net_mlp(4), 1, 2)), 2, d_condition = 1),
+  set = flow(layer_autoregressive(scalar_affine(), net_set(net_mlp(4), 1:2, count = 3)), 2, d_condition = 3),
   hosted = flow(list(
     layer_r(function(x, params) list(value = x * exp(params), logdet = 2 * params), params = 0.1),
     layer_coupling(scalar_affine(), net_r(
@@ -66,6 +67,7 @@ objects <- list(
 conditions <- lapply(objects, function(f) if (f$d_condition > 0) given)
 conditions[c("formula", "response")] <- list(frame)
 conditions$embedded <- matrix(rep(1:2, 5))
+conditions$set <- cbind(given, given, rep(1:2, 5))
 verbs <- list(
   logdensity = function(f, g) logdensity(f, points, condition = g), forward = function(f, g) forward(f, points, g),
   sample = function(f, g) sample(f, 3, condition = g[1, , drop = FALSE]), params = function(f, g) params(f),

@@ -42,6 +42,7 @@
 #include "net-separate.c"
 #include "net-bounded.c"
 #include "net-embedding.c"
+#include "net-set.c"
 #include "net-r.c"
 
 #include "field-planar-gates.c"

@@ -37,6 +37,7 @@ static const bj_net_kind *const net_kinds[] = {
     &net_separate,
     &net_bounded,
     &net_embedding,
+    &net_set,
     &net_r,
 };
 static const bj_layer_kind *const layer_kinds[] = {

@@ -44,6 +44,31 @@ typedef struct {
 INLINE net_inputs net_inputs_carve(const net_slot *slot, carver *cache, carver *work);
 static bj_net_pass net_inputs_pass(const net_slot *slot, const net_inputs *at, bj_net_pass owner);
 
+/* Of a kind that puts numbers of its own in the place of some conditions: the first member of its `self`. The net
+ * behind it reads [x, c', new], or with masks [c', new, x], where c' are the conditions that are left. */
+typedef struct net_exchange {
+  int n_kept, first;    /* first: of the new ones among the net's inputs */
+  const int *kept, *to; /* inputs that are handed on, and as which of the net's */
+  const int *in_rank;   /* of the owner's inputs; NULL without masks */
+  net_slot inner;
+  /* make() fills the new ones in at->x. back() takes their gradients from at->gx: it adds to the parameters' and, where
+   * pass->gx is not NULL, writes those of the conditions that went. */
+  void (*make)(const bj_net *owner, const bj_net_pass *pass, const net_inputs *at);
+  void (*back)(const bj_net *owner, const bj_net_pass *pass, const net_inputs *at);
+} net_exchange;
+
+/* gone[i]: whether the owner's input i, a condition, is not handed on; `wide`: how many new ones there are. */
+static bj_status net_exchange_build(bj_build *build, const bj_spec *spec, const bj_net_request *request,
+                                    const int *gone, long wide, const char *where, bj_net *owner);
+/* What the inner net takes; the owner may carve more behind it. */
+INLINE net_inputs net_exchange_carve(const bj_net *owner, carver *cache, carver *work);
+/* Functions of the table of such a kind. */
+static void net_exchange_forward(const bj_net *owner, const bj_net_pass *pass);
+static void net_exchange_vjp(const bj_net *owner, const bj_net_pass *pass);
+static void net_exchange_forward_rank(const bj_net *owner, const bj_net_pass *pass, int rank);
+static void net_exchange_vjp_rank(const bj_net *owner, const bj_net_pass *pass, int rank);
+static void net_exchange_vjp_finish(const bj_net *owner, const bj_net_pass *pass);
+
 /* The pass of a net of a layer, for the functions above. */
 INLINE bj_net_pass net_rows_pass(const net_rows *at, const bj_pass *pass, const real *x) {
   return (bj_net_pass){

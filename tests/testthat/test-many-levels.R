@@ -41,3 +41,16 @@ test_that("layers of one's own have indicators, or a net that looks codes up", {
   expect_error(fit_flow(y ~ id, data = d, layers = few, steps = 2), "60 levels", class = "bijectr_error_argument")
   expect_error(fit_flow(y ~ id:z, data = d, steps = 2), "of its own", class = "bijectr_error_argument")
 })
+
+test_that("codes in a matrix without names stay codes", {
+  set.seed(4)
+  layer <- layer_autoregressive(scalar_affine(), net_embedding(net_mlp(8), 1, 3))
+  fit <- fit_flow(matrix(rnorm(200), 100), layer, condition = matrix(rep_len(0:2, 100)), steps = 2)
+  expect_identical(fit$condition$levels, 3L)
+  expect_s3_class(fit$condition$codecs[[1]], "bijectr_codec_number")
+  net <- net_embedding(net_mlp(3), 1, 3) # of a base too
+  fit <- fit_flow(matrix(rnorm(200), 100), layer_flip(),
+    base = base_normal(net = net), condition = matrix(rep_len(0:2, 100)), steps = 2
+  )
+  expect_identical(fit$condition$levels, 3L)
+})

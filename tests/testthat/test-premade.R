@@ -66,6 +66,15 @@ test_that("the default layers fit any number of coordinates", {
   }
 })
 
+test_that("the default layers have the net that is given", {
+  net <- net_set(net_mlp(9), 1:3)
+  expect_identical(default_layers(500, 2, 3, net = default_net(2, 3, NULL)), default_layers(500, 2, 3))
+  f <- flow(default_layers(500, 2, 3, net = net), 2, d_condition = 3)
+  kinds <- rapply(f$layers, function(x) x, "character", how = "unlist")
+  expect_identical(sum(kinds == "set"), 5L)
+  expect_error(default_layers(500, 2, 3, net = 5), "must be a net", class = "bijectr_error_argument")
+})
+
 test_that("wrong arguments are named", {
   expect_error(coupling_flow(flow_layers = 0), "flow_layers", class = "bijectr_error_argument")
   expect_error(coupling_flow(scalar = 1), "scalar", class = "bijectr_error_argument")
