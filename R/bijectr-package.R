@@ -7,7 +7,8 @@
 #'
 #' @section A map of the functions:
 #' * **Fit**: [fit_flow()] for data, [its method for formulas][fit_flow.formula()] and [that for log
-#'   densities][fit_flow.function()], [fit_rounds()] for simulators; [fit_control()], [stack_members()] and
+#'   densities][fit_flow.function()], models in Stan and TMB, [fit_flow_model],
+#'   [fit_rounds()] for simulators; [fit_control()], [stack_members()] and
 #'   [default_layers()] for how, [supports] for where values can lie; [resume()] goes on,
 #'   [update()][update.bijectr_fit()] fits anew.
 #' * **Ask**: [logdensity()], [predict()][predict.bijectr_flow()] (means, medians, modes, intervals, quantiles, survival
@@ -18,7 +19,10 @@
 #'   [animate_layers()], [residuals()][residuals.bijectr_fit()], [methods of fits][fit-methods],
 #'   [tidiers][fit-tidiers].
 #' * **Trust**: [check_flow()] says whether a fit agrees with rows, [compare_flows()] and [flow_cv()] which is best;
-#'   [importance_sample()] and [sample_imh()] correct draws of a fit to a log density.
+#'   [importance_sample()] and [sample_imh()] correct draws of a fit to a log density, and
+#'   [posterior::as_draws()][as_draws.bijectr_target_fit] gives them in the form of posterior; [sbc()],
+#'   [expected_coverage()], [check_simulator()], [posterior_predictive()] and [sample_within()] are for posteriors of
+#'   simulators.
 #' * **Build**: [flow()] of layers; premade stacks as [coupling_flow()], [masked_autoregressive_flow()],
 #'   [continuous_flow()]; constructors whose names begin with `layer_`, `scalar_`, `net_`, `field_`, `solver_`, `base_`,
 #'   `opt_`, `schedule_` and `loss_`; [params()], [forward()] and [inverse()];

@@ -88,8 +88,10 @@ check_simulator <- function(data, observed, fit = NULL, level = 0.05, ...) {
 
 observed_row <- function(observed, data) {
   if (is.null(dim(observed)) && !is.list(observed)) observed <- rbind(observed)
-  observed <- unname(check_finite(as_numeric_matrix(observed, "observed"), "observed"))
-  if (nrow(observed) == 1 && ncol(observed) == ncol(data)) return(name_columns(observed, colnames(data)))
+  observed <- check_finite(as_numeric_matrix(observed, "observed"), "observed")
+  if (nrow(observed) == 1 && ncol(observed) == ncol(data)) {
+    return(name_columns(unname(pick_columns(observed, colnames(data), "observed")), colnames(data)))
+  }
   stop_arg("{.arg observed} must be {ncol(data)} number{?s}, one a column of {.arg data}, not {length(observed)}.")
 }
 

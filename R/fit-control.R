@@ -117,7 +117,7 @@ print.bijectr_control <- function(x, ...) {
 FIT_ARGUMENTS <- c(
   "data", "formula", "layers", "base", "condition", "weights", "subset", "na.action", "na", "collinear",
   "standardize", "support", "lower", "upper", "extrapolate", "members", "loss", "d", "names", "gradient", "anneal",
-  "start", "evaluate", "control", "progress"
+  "start", "evaluate", "parallel", "control", "progress"
 )
 
 # The settings of a fit: `control`, or the default ones, with what was given beside it.

@@ -127,6 +127,7 @@ fit_rounds <- function(simulator, prior, observed, rounds = 2, simulations = 100
   if (!is.function(simulator)) stop_arg("{.arg simulator} must be a function, not {.obj_type_friendly {simulator}}.")
   prior <- check_prior(prior)
   method <- check_choice(method, c("posterior", "likelihood"), "method")
+  columns <- if (length(dim(observed)) == 2) colnames(observed) else names(observed)
   observed <- check_observed(observed, several = method == "likelihood")
   simulations <- check_simulations(simulations, rounds, missing(rounds))
   if (check_family(loss, "loss", "loss")$kind != "contrastive") stop_arg("{.arg loss} must be {.fn loss_contrastive}.")
@@ -136,7 +137,9 @@ fit_rounds <- function(simulator, prior, observed, rounds = 2, simulations = 100
   check_round_rows(settings, simulations, if (method == "posterior") loss$atoms else 0, default_batch)
   call <- plain_call(match.call())
   run <- list(
-    problem = list(simulator = simulator, prior = prior, observed = observed, n = simulations, support = NULL),
+    problem = list(
+      simulator = simulator, prior = prior, observed = observed, columns = columns, n = simulations, support = NULL
+    ),
     training = list(
       method = method, layers = layers, base = base, standardize = standardize, loss = loss, settings = settings,
       default_batch = default_batch, progress = progress
@@ -237,8 +240,9 @@ check_round_rows <- function(settings, simulations, atoms, default_batch) {
   if (length(simulations) > 1 && atoms > 0) check_atoms(atoms, length(rows$train), control, default_batch)
 }
 
-# The observation as a row of numbers; with `several`, as a matrix of rows. A row of a data frame is as good.
-check_observed <- function(observed, several) {
+# The observation as a row of numbers; with `several`, as a matrix of rows. A row of a data frame is as good. `columns`:
+# names by which it is put in order.
+check_observed <- function(observed, several, columns = NULL) {
   if (length(dim(observed)) == 2 && (several || nrow(observed) == 1)) {
     observed <- as_numeric_matrix(observed, "observed")
   }
@@ -247,7 +251,7 @@ check_observed <- function(observed, several) {
     what <- if (several) "a numeric vector, or a matrix with a row for each observation" else "a numeric vector"
     stop_arg("{.arg observed} must be {what}, not {describe(observed)}.")
   }
-  if (is.null(dim(observed))) observed <- matrix(observed, 1)
-  observed <- check_finite(observed, "observed")
+  if (is.null(dim(observed))) observed <- matrix(observed, 1, dimnames = list(NULL, names(observed)))
+  observed <- pick_columns(check_finite(observed, "observed"), columns, "observed")
   if (several) matrix(as.double(observed), nrow(observed)) else as.double(observed)
 }

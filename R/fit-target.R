@@ -195,7 +195,8 @@ resume.bijectr_target_fit <- function(object, target = NULL, gradient = NULL, st
   unevaluated <- is.null(object$evaluation) && object$options$evaluate > 0
   if (is.null(control) && !unevaluated) return(object)
   target <- check_target(target %||% call_value(object, "data", parent.frame(), "target"))
-  rule <- if (!is.null(model_of(target))) "model" else gradient %||% object$options$gradient
+  rule <- gradient %||% object$options$gradient
+  if (!is.null(model_of(target))) rule <- "model" else if (identical(rule, "model")) rule <- "differences"
   if (identical(rule, "function")) rule <- check_gradient(call_value(object, "gradient", parent.frame()))
   flow <- as_flow(object)
   target <- target_with_gradient(target, rule, flow$d, flow$names)

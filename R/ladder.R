@@ -33,13 +33,16 @@ fit_ladder <- function(flow, target, origin, train, control) {
   start <- started$flow
   for (look in seq_len(MODE_LOOKS)) {
     modes <- modes_beside(fit, target)
-    if (!length(modes)) break
+    if (!length(modes)) {
+      if (is_near_normal(fit$evaluation) && is_wrong(fit, target)) next # by other directions it may be found
+      break
+    }
     wider <- untrained_fit(reweighed_modes(with_modes(as_flow(fit), modes), target), target, origin)
     if (elbo_gain(fit, wider) < -2) break # what covers more is kept unless it is worse
     fit <- wider
     start <- with_components(start, fit)
   }
-  if (!is_near_normal(fit$evaluation)) {
+  if (!is_near_normal(fit$evaluation) || is_wrong(fit, target)) {
     first <- climb_on(start, origin, short)
     fit <- better_fit(fit, first)
     if (first$status %in% COMPLETE && !is_good(first, target)) {
@@ -124,8 +127,10 @@ is_near_normal <- function(e) !is.null(e) && isTRUE(e$log_z - e$elbo < NORMAL_EN
 is_good <- function(fit, target) {
   e <- fit$evaluation
   !is.null(e) && isTRUE(e$ess > FLOW_ENOUGH * e$n && e$pareto_k < 0.7) &&
-    judge_fit(fit, target, LADDER_DRAWS)$verdict != "do not trust"
+    !is_wrong(fit, target)
 }
+
+is_wrong <- function(fit, target) judge_fit(fit, target, LADDER_DRAWS)$verdict == "do not trust"
 
 # Two standard errors of the difference are what chance makes.
 better_fit <- function(before, fit) {

@@ -22,13 +22,16 @@ base_components <- function(flow) {
   list(weight = exp_shares(raw$weight), loc = raw$mean, root = array(root, dim(raw$cholesky)))
 }
 
-# log w_c + log N(z; loc_c, (spread root_c) (spread root_c)'), a column each.
-log_components <- function(z, parts, spread = 1) {
+# log w_c + log N(z; loc_c, (spread root_c) (spread root_c)'), a column each. `along_axes`: only one coordinate of
+# root_c^-1 (z - loc_c) is that wide, each with the same probability.
+log_components <- function(z, parts, spread = 1, along_axes = FALSE) {
   d <- ncol(z)
   columns <- lapply(seq_along(parts$weight), function(c) {
     root <- matrix(parts$root[, , c], d)
-    u <- forwardsolve(root, t(z) - parts$loc[c, ]) / spread
-    log(parts$weight[c]) - colSums(u^2) / 2 - sum(log(diag(root))) - d * (log(spread) + log(2 * pi) / 2)
+    u <- forwardsolve(root, t(z) - parts$loc[c, ])
+    size <- -sum(log(diag(root))) - d * log(2 * pi) / 2 + log(parts$weight[c])
+    if (!along_axes) return(size - colSums(u^2) / (2 * spread^2) - d * log(spread))
+    size - colSums(u^2) / 2 + log_sum_rows(t(u)^2 * (1 - 1 / spread^2) / 2) - log(spread) - log(d)
   })
   matrix(unlist(columns), nrow(z))
 }
@@ -53,8 +56,10 @@ chosen_components <- function(log_parts) {
 
 # ---- looking for modes -----------------------------------------------------------------------------------------------
 
-MODE_CLIMBS <- 12 # in random directions, and as many along axes
-MODE_STEPS <- 60
+MODE_CLIMBS <- 20 # in random directions, and as many along axes
+CLIMB_STEPS <- 60
+# How much further out than draws are.
+MODE_RADII <- c(3, 6, 12, 25, 50)
 MODE_LEAST <- 0.01 # of the target beside what the flow draws
 
 # Modes that no draw comes near, by climbing from points further out: a list of list(loc, root, share), the best normal
@@ -67,7 +72,7 @@ other_modes <- function(flow, target, log_z) {
   directions <- climbing_directions(d)
   n <- nrow(directions)
   from <- rep_len(seq_along(parts$weight), n)
-  far <- directions * (sqrt(d) + rep_len(c(3, 6, 12), n))
+  far <- directions * (sqrt(d) + rep_len(MODE_RADII, n))
   starts <- vapply(seq_len(n), function(i) {
     parts$loc[from[i], ] + drop(matrix(parts$root[, , from[i]], d) %*% far[i, ])
   }, numeric(d))
@@ -77,7 +82,7 @@ other_modes <- function(flow, target, log_z) {
   found <- list()
   for (i in which(is.finite(value))) {
     root <- matrix(parts$root[, , from[i]], d)
-    top <- suppressWarnings(climb(through, starts[i, ], root, MODE_STEPS)) # of the target, so far out
+    top <- suppressWarnings(climb(through, starts[i, ], root, CLIMB_STEPS)) # of the target, so far out
     if (is.null(top) || is_near_one(top$loc, parts)) next
     if (length(found) && is_near_one(top$loc, as_components(found, d))) next
     best <- suppressWarnings(path_to_mode(through, top$loc, z, root))
@@ -136,17 +141,17 @@ on_components <- function(flow, parts) {
   out
 }
 
-MODE_DRAWS <- 4000
-MODE_ROUNDS <- 3
+REWEIGH_DRAWS <- 4000
+REWEIGH_ROUNDS <- 3
 
 # The flow, with the weights that the target gives its components.
 reweighed_modes <- function(flow, target) {
-  for (round in seq_len(MODE_ROUNDS)) {
+  for (round in seq_len(REWEIGH_ROUNDS)) {
     parts <- base_components(flow)
-    z <- native_draw(flow, MODE_DRAWS, NULL, draw_seed())
+    z <- native_draw(flow, REWEIGH_DRAWS, NULL, draw_seed())
     there <- native_map(flow, z, NULL, inverse = FALSE)
     log_v <- target(there$value, gradient = FALSE)$value - there$log_density
-    log_v[is.nan(log_v)] <- -Inf
+    log_v[is.na(log_v)] <- -Inf
     log_parts <- log_components(z, parts)
     shares <- colSums(exp_shares(log_v) * exp(log_parts - log_sum_rows(log_parts)))
     if (!all(is.finite(shares))) break

@@ -40,7 +40,7 @@ normal_points <- function(loc, root, z) z %*% t(root) + rep(loc, each = nrow(z))
 # Up to a constant of d.
 normal_elbo <- function(target, loc, root, z) {
   value <- target(normal_points(loc, root, z), gradient = FALSE)$value
-  value[is.nan(value)] <- -Inf
+  value[is.na(value)] <- -Inf
   mean(value) + sum(log(diag(root)))
 }
 

@@ -161,18 +161,24 @@ is_within <- function(support, points, names) {
 
 # `n` draws of q(theta | condition), a matrix of one row or `n`, of encoded conditions (NULL: none), all
 # `within(points)`. What falls outside is drawn anew, at its own condition.
-DRAWS_TRIED <- 100L
+DRAWS_TRIED <- 10000 # in vain
 
 draws_inside <- function(flow, n, condition, within) {
   draws <- matrix(0, n, flow$d)
   open <- seq_len(n)
-  for (attempt in seq_len(DRAWS_TRIED)) {
+  attempt <- 0
+  while (length(open)) {
+    attempt <- attempt + 1
     draws[open, ] <- points_drawn(flow, length(open), rows_at(condition, open))
-    open <- open[!within(draws[open, , drop = FALSE])]
-    if (!length(open)) return(draws)
+    left <- open[!within(draws[open, , drop = FALSE])]
+    if (length(left) == length(open) && attempt * length(left) >= DRAWS_TRIED) {
+      stop_arg("Hardly a draw of the posterior lies in the support of the prior: the last {attempt * length(left)} were
+                outside.")
+    }
+    if (length(left) < length(open)) attempt <- 0
+    open <- left
   }
-  stop_arg("Hardly a draw of the posterior lies in the support of the prior: {length(open)} of {n} were outside
-            {DRAWS_TRIED} times.")
+  draws
 }
 
 # A fit with what keeps its draws within the prior, and the share of draws of its flow that it keeps out, by the prior's
@@ -186,7 +192,7 @@ keep_within_prior <- function(fit, problem, condition) {
   draws <- with_seed(1, points_drawn(flow, LEAKAGE_DRAWS, given)) # looking on moves no generator
   inside <- tryCatch(has_density(problem$prior, name_columns(draws, flow$names)), error = function(e) NULL)
   kept <- kept_support(found, problem$prior, flow)
-  if (any(is_within(kept, draws, flow$names) & !inside)) {
+  if (!is.null(inside) && any(is_within(kept, draws, flow$names) & !inside)) {
     kept <- kept_support(replace(found, "whole", FALSE), problem$prior, flow)
   }
   fit["prior_support"] <- list(kept)

@@ -3,7 +3,7 @@
 
 # Draws that a posterior's flow is fitted to, and those from which a round's parameters are chosen at the least.
 POSTERIOR_DRAWS <- 10000L
-PROPOSAL_DRAWS <- 2000L
+POSTERIOR_PROPOSALS <- 2000L
 
 train_likelihood <- function(run) {
   how <- run$training
@@ -18,7 +18,7 @@ train_likelihood <- function(run) {
 
 # Parameters of the next round.
 draw_posterior <- function(run, n) {
-  found <- posterior_draws(as_flow(run$fit), run$problem, max(n, PROPOSAL_DRAWS))
+  found <- posterior_draws(as_flow(run$fit), run$problem, max(n, POSTERIOR_PROPOSALS))
   found$draws[sample.int(nrow(found$draws), n), , drop = FALSE]
 }
 
@@ -75,7 +75,7 @@ fit_posterior <- function(likelihood, problem, progress) {
   ))
   # the draws are no data that likelihoods would tell something of
   fit[c("rows", "digest", "nobs", "loglik", "held_out_loglik", "reference", "quantiles")] <- list(NULL)
-  fit[c("observed", "likelihood", "draws")] <- list(problem$observed, likelihood, draws)
+  fit[c("observed", "likelihood", "draws", "prior")] <- list(problem$observed, likelihood, draws, problem$prior)
   class(fit) <- c("bijectr_rounds_fit", "bijectr_target_fit", "bijectr_fit", "bijectr_flow")
   fit <- keep_within_prior(fit, problem, NULL)
   target <- log_posterior(as_flow(likelihood), problem$prior, problem$observed)

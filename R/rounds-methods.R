@@ -27,7 +27,7 @@ print.bijectr_rounds_fit <- function(x, ...) {
 resume.bijectr_rounds_fit <- function(object, ...) {
   stop_arg(c(
     "A fit in rounds cannot be trained further by {.fn resume}.",
-    i = "{.fn fit_rounds} with {.code layers = fit} starts where it ended."
+    i = "{.fn fit_rounds} with {.code {layers_to_go_on(object)}} starts where it ended."
   ))
 }
 
@@ -38,14 +38,10 @@ points_drawn.bijectr_rounds_fit <- function(object, n, condition) {
   draws_inside(as_flow(object), n, condition, function(points) is_within(kept, points, object$names))
 }
 
-#' @export
-points_proposed.bijectr_rounds_fit <- function(object, n, condition) {
-  if (is.null(object$prior_support)) NextMethod() else points_proposed.default(object, n, condition)
-}
-
-# Of a fit by the likelihood: its posterior, with the prior that its call names.
+# Of a fit by the likelihood: its posterior. Draws of the flow that are outside of the prior have no weight there, so
+# that weights are those of the flow as it is.
 #' @export
 own_target.bijectr_rounds_fit <- function(object, envir) {
   if (is.null(object$likelihood)) return(NULL)
-  log_posterior(as_flow(object$likelihood), check_prior(call_value(object, "prior", envir, "target")), object$observed)
+  log_posterior(as_flow(object$likelihood), object$prior, object$observed)
 }

@@ -9,7 +9,7 @@
 #' @param object A fit by [fit_rounds()] with `method = "likelihood"`.
 #' @param observed The observation, a numeric vector, or a matrix with one row for each of several that are independent
 #'   given the parameters.
-#' @param prior The prior, as in [fit_rounds()]; by default the one that the call of the fit names. Another one than
+#' @param prior The prior, as in [fit_rounds()]; by default that of the fit. Another one than
 #'   that of the fit will do, as the likelihood does not depend on it.
 #' @param progress Show a progress bar.
 #' @return A fit as [fit_rounds()] gives for that method, with the `rounds` and the `likelihood` of `object`.
@@ -37,15 +37,16 @@ rounds_posterior <- function(object, observed, prior = NULL, progress = interact
     ))
   }
   likelihood <- object$likelihood
-  observed <- check_observed(observed, several = TRUE)
+  observed <- check_observed(observed, several = TRUE, columns = likelihood$names)
   if (ncol(observed) != likelihood$d) {
     stop_arg("{.arg observed} must have {likelihood$d} column{?s}, as the simulated data have, not {ncol(observed)}.")
   }
-  prior <- check_prior(prior %||% call_value(object, "prior", parent.frame()))
-  theta <- as_numeric_matrix(prior$sample(PROPOSAL_DRAWS), "prior$sample")
+  prior <- check_prior(prior %||% object$prior)
+  theta <- as_numeric_matrix(prior$sample(POSTERIOR_PROPOSALS), "prior$sample")
   if (ncol(theta) != object$d) stop_arg("{.arg prior} must draw {object$d} parameter{?s}, not {ncol(theta)}.")
   problem <- list(prior = prior, observed = observed, support = prior_support(prior, theta))
   fit <- fit_posterior(likelihood, problem, check_flag(progress, "progress"))
-  fit[c("rounds", "call")] <- object[c("rounds", "call")]
+  fit$rounds <- object$rounds
+  fit$call <- plain_call(sys.call())
   fit
 }

@@ -68,7 +68,7 @@ SIMULATED_LEAST <- 5
 
 check_data <- function(run) {
   round <- this_round(run)
-  data <- check_simulated(round$data, nrow(round$theta), n_data(run$problem))
+  data <- check_simulated(round$data, nrow(round$theta), n_data(run$problem), run$problem$columns)
   n <- nrow(data)
   failed <- sum(is_failed(data))
   run <- set_round(run, data = data, failed = failed)
@@ -79,13 +79,14 @@ check_data <- function(run) {
               of them, must be finite numbers.")
   }
   cli::cli_warn(c(
-    "{failed} of {n} simulations of round {k} failed and {?is/are} left out.",
+    "{failed} of {n} simulations of round {k} failed and {cli::qty(failed)}{?is/are} left out.",
     i = "Their rows of data have values that are missing, not finite or larger than 1e+150."
   ), class = "bijectr_warning_failed_simulations")
   run
 }
 
-check_simulated <- function(data, n, d) {
+# `columns`: names of the observation, NULL where it has none.
+check_simulated <- function(data, n, d, columns) {
   data <- as_numeric_matrix(data, "simulator(theta)")
   if (nrow(data) != n || ncol(data) != d) {
     stop_arg(c(
@@ -93,5 +94,5 @@ check_simulated <- function(data, n, d) {
       i = "It returned {nrow(data)} row{?s} and {ncol(data)} column{?s}."
     ))
   }
-  data
+  pick_columns(data, columns, "simulator(theta)")
 }

@@ -67,7 +67,7 @@ conclude_rounds <- function(run, call) {
   }
   # where warnings are errors, the warning is one that carries the fit
   k <- length(run$rounds)
-  if (inherits(ended, "interrupt") && !is.null(fit)) ended <- guarded(warn_interrupted_rounds(k))
+  if (inherits(ended, "interrupt") && !is.null(fit)) ended <- guarded(warn_interrupted_rounds(k, fit))
   if (inherits(ended, "condition")) raise_failed_round(ended, k, simulated(run), fit)
   fit
 }
@@ -77,11 +77,14 @@ without_advice <- function(expr) {
   withCallingHandlers(expr, bijectr_warning_interrupted = function(w) invokeRestart("muffleWarning"))
 }
 
-warn_interrupted_rounds <- function(n) {
-  cli::cli_warn(
-    c("Interrupted in round {n}: this is the fit so far.", i = "{.fn fit_rounds} with {.code layers = fit} goes on."),
-    class = "bijectr_warning_interrupted"
-  )
+# What users give to go on with a fit.
+layers_to_go_on <- function(fit) if (is.null(fit$likelihood)) "layers = fit" else "layers = fit$likelihood"
+
+warn_interrupted_rounds <- function(n, fit) {
+  cli::cli_warn(c(
+    "Interrupted in round {n}: this is the fit so far.",
+    i = "{.fn fit_rounds} with {.code {layers_to_go_on(fit)}} goes on."
+  ), class = "bijectr_warning_interrupted")
 }
 
 raise_failed_round <- function(condition, round, log, fit) {

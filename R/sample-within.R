@@ -32,6 +32,10 @@ sample_within <- function(fit, prior, n, condition = NULL, tries = 100) {
   n <- check_count(n, "n")
   tries <- check_count(tries, "tries")
   check_object(fit)
+  if (inherits(fit, "bijectr_rounds_fit")) {
+    condition <- condition %||% if (is.null(fit$likelihood)) matrix(fit$observed, 1)
+    fit <- as_flow(fit) # whose draws are not kept within the prior yet
+  }
   inside <- inside_of_prior(prior)
   if (condition_rows(fit, condition) != 1) stop_arg("{.arg condition} must be one row, the observation.")
   kept <- NULL
@@ -63,7 +67,7 @@ sample_within <- function(fit, prior, n, condition = NULL, tries = 100) {
 inside_of_prior <- function(prior) {
   if (!is.function(prior)) {
     prior <- check_prior(prior)
-    return(function(theta) is.finite(target_values(prior$log_density(theta), nrow(theta), "`prior$log_density`")))
+    return(function(theta) has_density(prior, theta))
   }
   function(theta) {
     value <- prior(theta)

@@ -98,7 +98,8 @@ check_functions <- function(functions) {
   if (!is.list(functions) || !all(vapply(functions, is.function, NA))) {
     stop_arg("{.arg functions} must be a function or a list of functions, not {.obj_type_friendly {functions}}.")
   }
-  names(functions) <- names(functions) %||% paste("function", seq_along(functions))
+  given <- names(functions) %||% rep("", length(functions))
+  names(functions) <- ifelse(nzchar(given), given, paste("function", seq_along(functions)))
   functions
 }
 

@@ -45,8 +45,9 @@ as_draws.bijectr_target_fit <- function(x, n = 4000, method = "flow", target = N
   drawn <- switch(method,
     flow = sample(x, n),
     resample = resampled(x, target, n),
-    imh = matrix(sample_imh(x, target, size = n, chains = 1), n, dimnames = list(NULL, coordinate_labels(x)))
+    imh = matrix(sample_imh(x, target, size = n, chains = 1), n)
   )
+  drawn <- name_columns(drawn, coordinate_labels(x))
   constrain <- model_of(target)$constrain
   posterior::as_draws_matrix(if (is.null(constrain)) drawn else constrain(drawn))
 }

@@ -56,7 +56,8 @@ check_target_start <- function(flow, target, n) {
     stop_arg(c(
       "The target is {at$value[bad[1]]} at a draw of the initial flow: ({format(x[bad[1], ], digits = 4)}).",
       i = "So it is at {length(bad)} of {n} draws.",
-      i = if (any(at$value == -Inf, na.rm = TRUE)) "Let the layers end inside the support of the target."
+      i = "Where a coordinate has bounds, {.arg support} says so, as {.code list(sigma = positive())}; or let the layers
+           end there."
     ))
   }
   bad <- which(!is.finite(rowSums(at$gradient)))

@@ -104,8 +104,14 @@ test_that("evidence by hand: densities of widened draws, acceptance, effective s
   z <- inverse(fit, at$value)$value
   s <- c(1, vapply(WIDE_EFFECT, wide_factor, 0, 3))
   slope <- at$log_q - rowSums(dnorm(z, log = TRUE))
-  parts <- vapply(s, function(s) rowSums(dnorm(z, 0, s, log = TRUE)), numeric(4000))
-  expect_equal(at$log_m, drop(log(exp(parts) %*% WIDE_SHARES)) + slope, tolerance = 1e-9)
+  parts <- vapply(s, function(s) exp(rowSums(dnorm(z, 0, s, log = TRUE))), numeric(4000))
+  along <- vapply(1:3, function(j) {
+    apply(dnorm(z[, -j]), 1, prod) * dnorm(z[, j], 0, WIDE_AXIS)
+  }, numeric(4000))
+  expect_equal(at$log_m, drop(log(cbind(parts, rowMeans(along)) %*% WIDE_SHARES)) + slope, tolerance = 1e-9)
+  # draws are from that mixture: the last of them have one coordinate that is wide
+  expect_equal(mean(z[3201:4000, ]^2), (2 + WIDE_AXIS^2) / 3, tolerance = 0.1)
+  expect_equal(mean(z[1:2000, ]^2), 1, tolerance = 0.1)
   expect_equal(s[-1]^6 / (2 * s[-1]^2 - 1)^1.5, 1 / WIDE_EFFECT, tolerance = 1e-4)
   log_w <- rnorm(300)
   w <- exp(log_w)
