@@ -205,6 +205,9 @@ format.bijectr_target_check <- function(x, ...) {
   c(
     strwrap(paste0("<check of a fit to a log density> ", x$description, "; ", draws, " draws"), width = width),
     paste0("verdict: ", x$verdict), listed(said[[x$verdict]]), unlist(lapply(x$reasons, listed)),
+    if (x$verdict != "do not trust") {
+      listed("Other modes were looked for and not found, which does not prove that there are none.")
+    },
     paste0("  log Z        ", z[["estimate"]], " (between ", z[["lower"]], " and ", z[["upper"]], ")"),
     paste0("  moments      means off by ", off(x$moments$mean_off), " standard deviations, standard deviations by ",
       off(100 * x$moments$sd_off), " %"

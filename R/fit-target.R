@@ -153,6 +153,7 @@ fit_log_density <- function(target, call, layers, base, coordinates, how, contro
   flow <- start_target_flow(layers, coordinates$d, base, names, coordinates$rules)
   steered <- vapply(flow$layers$layers, function(layer) isTRUE(bare(layer)$steer > 0), NA)
   if (any(steered)) stop_arg("{.arg steer} of {.fn layer_continuous} is for fits to data.")
+  check_own_gradient(target, how$gradient, flow)
   target <- target_with_gradient(target, how$gradient, flow$d, flow$names, parallel)
   origin <- list(call = call, loss = loss, options = options)
   train <- function(flow, origin, control) {
@@ -224,7 +225,7 @@ print.bijectr_target_fit <- function(x, ...) {
   layers <- strwrap(format_layers(x), initial = "  layers:  ", prefix = strrep(" ", 11), width = getOption("width"))
   cat(layers, sep = "\n")
   print_supports(x)
-  steps <- paste0(format(x$steps, big.mark = ","), " step", if (x$steps != 1) "s")
+  steps <- paste0(format(x$steps, big.mark = ","), " step", if (x$steps != 1) "s", if (x$steps == 0) ", none needed,")
   cat("  trained: ", steps, " in ", format_seconds(x$seconds), ", status \"", x$status, "\"\n", sep = "")
   if (!is.null(x$evaluations)) {
     cat("  target:  evaluated at ", format(x$evaluations, big.mark = ","), " points\n", sep = "")

@@ -22,6 +22,7 @@ LADDER_DRAWS <- 2000
 
 # `flow`: of the layers, the support at the end; `train(flow, origin, control)` gives a fit.
 fit_ladder <- function(flow, target, origin, train, control) {
+  begun <- proc.time()[[3]]
   asked <- origin$options$evaluate
   origin$options$evaluate <- max(asked, LADDER_DRAWS) # each model is judged, whether that is asked for or not
   started <- started_flow(flow, target)
@@ -55,6 +56,7 @@ fit_ladder <- function(flow, target, origin, train, control) {
       fit <- better_fit(fit, climb_on(reweighed_modes(with_modes(as_flow(fit), modes), target), origin, short))
     }
   }
+  fit$seconds <- proc.time()[[3]] - begun # of models that were not kept, too
   fit$options$evaluate <- asked
   if (asked == 0) fit["evaluation"] <- list(NULL)
   fit

@@ -34,8 +34,14 @@ as_target <- function(x) {
 # point. What is no number is no density: the point is outside of where the model is defined.
 density_of_rows <- function(x, at, gradient) {
   rows <- lapply(seq_len(nrow(x)), function(i) at(x[i, ]))
+  for (row in rows) {
+    if (length(row$value) != 1) stop_arg("The model gives {length(row$value)} numbers as its log density at a point.")
+    if (gradient && length(row$gradient) != ncol(x)) {
+      stop_arg("The gradient of the model has {length(row$gradient)} number{?s} for {ncol(x)} parameter{?s}.")
+    }
+  }
   value <- vapply(rows, function(row) as.double(row$value), 0)
-  value[is.nan(value)] <- -Inf
+  value[is.na(value)] <- -Inf
   out <- list(value = value)
   if (gradient) out$gradient <- matrix(unlist(lapply(rows, `[[`, "gradient")), nrow(x), ncol(x), byrow = TRUE)
   out
@@ -43,5 +49,7 @@ density_of_rows <- function(x, at, gradient) {
 
 # Objects of TMB::MakeADFun() and RTMB::MakeADFun() are lists without a class.
 is_tmb <- function(x) {
-  is.list(x) && !is.object(x) && is.numeric(x[["par"]]) && is.function(x[["fn"]]) && is.function(x[["gr"]])
+  if (!is.list(x) || is.object(x) || !is.function(x[["fn"]])) return(FALSE)
+  if (is.numeric(x[["par"]]) && is.function(x[["gr"]])) return(TRUE)
+  stop_arg("A list with a function {.field fn}, as of TMB, must have numbers {.field par} and a function {.field gr}.")
 }

@@ -10,8 +10,8 @@ make_picture.bijectr_target_check <- function(x, ..., envir) {
   check_unused(...)
   note <- sprintf("Verdict: %s", x$verdict)
   with(x$moments, new_picture(list(
-    errors_panel(what, mean_off, mean_error, TARGET_OFF[["mean"]], "Error of the mean, in standard deviations"),
-    errors_panel(what, 100 * sd_off, 100 * sd_error, 100 * TARGET_OFF[["sd"]], "Error of the standard deviation, %")
+    errors_panel(what, mean_off, mean_error, TARGET_OFF[["mean"]], "Error of the mean, in sds"),
+    errors_panel(what, 100 * sd_off, 100 * sd_error, 100 * TARGET_OFF[["sd"]], "Error of the sd, %")
   ), c(1, 2), note = note, shown = x))
 }
 

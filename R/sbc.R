@@ -98,6 +98,11 @@ check_functions <- function(functions) {
   if (!is.list(functions) || !all(vapply(functions, is.function, NA))) {
     stop_arg("{.arg functions} must be a function or a list of functions, not {.obj_type_friendly {functions}}.")
   }
+  for (f in functions) {
+    if (!is.primitive(f) && length(formals(f)) < 2 && !"..." %in% names(formals(f))) {
+      stop_arg("{.arg functions} are called with two arguments, a matrix of parameters and the data of each row.")
+    }
+  }
   given <- names(functions) %||% rep("", length(functions))
   names(functions) <- ifelse(nzchar(given), given, paste("function", seq_along(functions)))
   functions

@@ -67,6 +67,26 @@ check_target_start <- function(flow, target, n) {
   }
 }
 
+# A gradient that is not one of the target's differences gives a fit of something else: it is compared with these at one
+# point, which draws nothing.
+check_own_gradient <- function(target, rule, flow) {
+  if (!identical(rule, "model") && !is.function(rule)) return(invisible())
+  x <- native_map(flow, matrix(0.1, 1, flow$d), NULL, inverse = FALSE)$value
+  own <- target_with_gradient(target, rule, flow$d, flow$names)(x)
+  if (!all(is.finite(own$value), is.finite(own$gradient))) return(invisible())
+  values <- function(x) target_values(target(name_columns(x, flow$names)), nrow(x))
+  found <- difference_gradient(values, x)$gradient
+  noise <- 1e-9 * abs(own$value) # of differences of large numbers
+  off <- abs(own$gradient - found) - 1e-3 * pmax(abs(own$gradient), abs(found), 1) - noise
+  j <- which.max(off)
+  if (!length(j) || off[j] <= 0) return(invisible())
+  cli::cli_warn(c(
+    "The gradient is not that of the target: by {coordinate_labels(flow)[j]} it is {signif(own$gradient[j], 4)} at
+     ({format(x[1, ], digits = 4)}), where differences say {signif(found[j], 4)}.",
+    i = "{.code gradient = \"differences\"} needs none."
+  ), class = "bijectr_warning_gradient")
+}
+
 # `draw(flow, n, seed, step)` gives the base draws of a step; tests put fixed ones in its place.
 fit_target <- function(flow, target, state, control, progress, origin,
                        draw = function(flow, n, seed, step, threads) native_draw(flow, n, NULL, seed, threads)) {

@@ -114,8 +114,9 @@ target_through <- function(flow, target) {
 
 target_values <- function(value, n, what = "The target") {
   if (is.numeric(value) && length(value) == n) return(as.double(value))
+  returned <- if (is.numeric(value)) cli::pluralize("{length(value)} number{?s}") else describe(value)
   stop_arg(c(
-    "{what} must return {n} number{?s} for a matrix of {n} row{?s}, not {describe(value)}.",
+    "{what} must return {n} number{?s} for a matrix of {n} row{?s}, not {returned}.",
     i = "It gets a matrix with one column a coordinate, and returns one log density a row."
   ))
 }

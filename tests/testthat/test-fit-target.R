@@ -231,3 +231,11 @@ test_that("reference runs of reverse KL", {
     }
   }
 })
+
+test_that("a gradient that is not the target's is told, a right one is not", {
+  target <- function(x) -rowSums(x^2) / 2
+  fit <- function(gradient, f = target) fit_flow(f, d = 2, steps = 2, gradient = gradient, start = "standard")
+  expect_warning(fit(function(x) x), "differences say", class = "bijectr_warning_gradient")
+  expect_no_warning(fit(function(x) -x))
+  expect_no_warning(fit(function(x) -x, function(x) 1e9 - rowSums(x^2) / 2))
+})

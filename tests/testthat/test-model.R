@@ -155,6 +155,11 @@ test_that("objects of TMB are lists of functions", {
   expect_true(all(sample(bounded, 100)[, 3] > 0))
   expect_error(fit_flow(object, d = 3), "the model has its own", class = "bijectr_error_argument")
   expect_error(fit_flow(replace(object, "par", list(numeric()))), "no parameters", class = "bijectr_error_argument")
+  expect_error(fit_flow(replace(object, "gr", list(1))), "function `gr`|gr", class = "bijectr_error_argument")
+  expect_error(fit_flow(replace(object, "gr", list(function(par) 1))), "1 number for 3", class = "bijectr_error_argument")
+  expect_error(fit_flow(replace(object, "fn", list(function(par) par))), "3 numbers", class = "bijectr_error_argument")
+  wrong <- replace(object, "gr", list(function(par) c(1, 2, 3) - par))
+  expect_warning(fit_flow(wrong, steps = 2, start = "standard"), "gradient is not", class = "bijectr_warning_gradient")
   expect_error(fit_flow(bridge(), lower = 0), "has its own", class = "bijectr_error_argument")
 })
 
