@@ -53,7 +53,8 @@
 #'
 #' # TMB's objects are lists of the negative log density, its gradient, and where to begin
 #' object <- list(
-#'   par = c(mu = 0, mu = 0), fn = function(par) sum((par - c(1, 2))^2) / 2, gr = function(par) par - c(1, 2)
+#'   par = c(mu = 0, mu = 0), fn = function(par) sum((par - c(1, 2))^2) / 2,
+#'   gr = function(par) par - c(1, 2)
 #' )
 #' fit <- fit_flow(object)
 #' summary(sample(fit, 1000))

@@ -19,7 +19,8 @@
 #' set.seed(1)
 #' simulator <- function(theta) theta + 0.5 * matrix(rnorm(length(theta)), nrow(theta))
 #' prior <- list(
-#'   sample = function(n) matrix(rnorm(n), n), log_density = function(theta) dnorm(theta[, 1], log = TRUE)
+#'   sample = function(n) matrix(rnorm(n), n),
+#'   log_density = function(theta) dnorm(theta[, 1], log = TRUE)
 #' )
 #' \donttest{
 #' fit <- fit_rounds(simulator, prior, 0.5, rounds = 1, steps = 300, method = "likelihood")
