@@ -31,13 +31,6 @@ check_simulated_rows <- function(data, n) {
   stop_arg("The simulator must return one row for each of {n} rows of parameters, not {NROW(data)}.")
 }
 
-# Which simulations have values that no fit takes, as is_failed() says of matrices.
-failed_rows <- function(data) {
-  columns <- if (is.data.frame(data)) data else as.data.frame(data)
-  failed <- function(x) if (is.numeric(x)) !is.finite(x) | abs(x) > LARGEST else is.na(x)
-  Reduce(`|`, lapply(columns, failed), logical(NROW(data)))
-}
-
 blank_failed <- function(data) {
   failed <- failed_rows(data)
   if (!any(failed)) return(data)

@@ -89,13 +89,6 @@ cumulated_shares <- function(object, condition, n, lower_tail) {
   share
 }
 
-# ---- numbers ---------------------------------------------------------------------------------------------------------
-
-# Rows of logits less the logarithms of the sums of their exponentials.
-normalize_logits <- function(logits) {
-  most <- do.call(pmax, lapply(seq_len(ncol(logits)), function(j) logits[, j]))
-  logits - (most + log(rowSums(exp(logits - most))))
-}
 
 # Weights of rows by value: n rows, a column a value.
 indicate_values <- function(x, values, w = NULL) {

@@ -32,18 +32,20 @@ fit_ladder <- function(flow, target, origin, train, control) {
   short <- replace(control, c("steps", "batch_size"), list(SHORT_STEPS, SHORT_DRAWS))
   fit <- normal_fit(started, flow, target, origin)
   start <- started$flow
+  enough <- FALSE
   for (look in seq_len(MODE_LOOKS)) {
     modes <- modes_beside(fit, target)
-    if (!length(modes)) {
-      if (is_near_normal(fit$evaluation) && is_wrong(fit, target)) next # by other directions it may be found
-      break
+    if (length(modes)) {
+      wider <- untrained_fit(with_modes(as_flow(fit), modes, target), target, origin)
+      if (elbo_gain(fit, wider) < -2) break # what covers more is kept unless it is worse
+      fit <- wider
+      start <- on_components(start, base_components(fit))
     }
-    wider <- untrained_fit(reweighed_modes(with_modes(as_flow(fit), modes), target), target, origin)
-    if (elbo_gain(fit, wider) < -2) break # what covers more is kept unless it is worse
-    fit <- wider
-    start <- with_components(start, fit)
+    near <- is_near_normal(fit$evaluation)
+    enough <- near && !is_wrong(fit, target) # where it is wrong, other directions may lead to what it lacks
+    if (enough || !near && !length(modes)) break
   }
-  if (!is_near_normal(fit$evaluation) || is_wrong(fit, target)) {
+  if (!enough) {
     first <- climb_on(start, origin, short)
     fit <- better_fit(fit, first)
     if (first$status %in% COMPLETE && !is_good(first, target)) {
@@ -53,7 +55,7 @@ fit_ladder <- function(flow, target, origin, train, control) {
     modes <- modes_beside(fit, target)
     if (length(modes)) {
       origin$seconds <- fit$seconds
-      fit <- better_fit(fit, climb_on(reweighed_modes(with_modes(as_flow(fit), modes), target), origin, short))
+      fit <- better_fit(fit, climb_on(with_modes(as_flow(fit), modes, target), origin, short))
     }
   }
   fit$seconds <- proc.time()[[3]] - begun # of models that were not kept, too

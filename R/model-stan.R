@@ -73,9 +73,6 @@ as_model.stanreg <- function(x) as_model(x$stanfit)
 
 #' @export
 as_model.CmdStanFit <- function(x) {
-  constrained <- function(u, all) {
-    unlist(x$constrain_variables(u, transformed_parameters = all, generated_quantities = all))
-  }
   n <- tryCatch(x$unconstrain_draws(), error = function(e) NULL)
   if (is.null(n)) {
     stop_arg(c(
@@ -94,7 +91,7 @@ as_model.CmdStanFit <- function(x) {
     list(value = attr(gradient, "log_prob"), gradient = as.double(gradient))
   }
   stan_model(NULL, n, names_of(FALSE), names_of(TRUE), function(u) stan_or_outside(evaluate, u, function(e) TRUE),
-    function(u) constrained(u, TRUE)
+    function(u) unlist(x$constrain_variables(u, transformed_parameters = TRUE, generated_quantities = TRUE))
   )
 }
 

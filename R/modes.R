@@ -36,14 +36,9 @@ log_components <- function(z, parts, spread = 1, along_axes = FALSE) {
   matrix(unlist(columns), nrow(z))
 }
 
-log_sum_rows <- function(e) {
-  top <- apply(e, 1, max)
-  top + log(rowSums(exp(e - top)))
-}
-
 # A component for each row, at random by its shares.
 chosen_components <- function(log_parts) {
-  shares <- exp(log_parts - log_sum_rows(log_parts))
+  shares <- exp(normalize_logits(log_parts))
   u <- stats::runif(nrow(shares))
   below <- rep(0, nrow(shares))
   chosen <- rep(1L, nrow(shares))
@@ -119,18 +114,16 @@ as_components <- function(modes, d) {
 
 # ---- flows with a component for each ---------------------------------------------------------------------------------
 
-# The flow with further components, by their shares.
-with_modes <- function(flow, modes) {
+# The flow with further components, by their shares of the target.
+with_modes <- function(flow, modes, target) {
   parts <- base_components(flow)
   more <- as_components(modes, flow$d)
-  on_components(flow, list(
+  wider <- on_components(flow, list(
     weight = c(parts$weight, more$weight), loc = rbind(parts$loc, more$loc),
     root = array(c(parts$root, more$root), c(flow$d, flow$d, length(parts$weight) + length(modes)))
   ))
+  reweighed_modes(wider, target)
 }
-
-# A flow with the components of another whose layers begin as its own do.
-with_components <- function(flow, other) on_components(flow, base_components(other))
 
 # The same layers behind a mixture of these components.
 on_components <- function(flow, parts) {
@@ -153,7 +146,7 @@ reweighed_modes <- function(flow, target) {
     log_v <- target(there$value, gradient = FALSE)$value - there$log_density
     log_v[is.na(log_v)] <- -Inf
     log_parts <- log_components(z, parts)
-    shares <- colSums(exp_shares(log_v) * exp(log_parts - log_sum_rows(log_parts)))
+    shares <- colSums(exp_shares(log_v) * exp(normalize_logits(log_parts)))
     if (!all(is.finite(shares))) break
     parts$weight <- pmax(shares, 1e-3)
     flow <- on_components(flow, parts)

@@ -98,6 +98,13 @@ collect_garbage <- function(data) if (n_rows(data) * n_columns(data) >= 1e6) gc(
 # overflow. Points of the data to evaluate may be any finite numbers, as draws from long tails can be.
 LARGEST <- 1e150
 
+# Which rows of what a simulator gave have values that no fit takes.
+failed_rows <- function(data) {
+  columns <- if (is.data.frame(data)) data else as.data.frame(data)
+  failed <- function(x) if (is.numeric(x)) !is.finite(x) | abs(x) > LARGEST else is.na(x)
+  Reduce(`|`, lapply(columns, failed), logical(NROW(data)))
+}
+
 # The user's columns before their codecs read them (see codec.R), with names where all are of use: a double matrix, or
 # the columns of a data frame as they are. `name` is the user's argument; names that are the `known` ones are of use.
 as_table <- function(x, name, known = NULL) {

@@ -50,12 +50,6 @@ has_layer <- function(x, class) {
   inherits(x, class) || is.list(x) && any(vapply(unclass(x), has_layer, NA, class = class))
 }
 
-# `size` of the numbers from 1 to n, each as often as its weight says, as nearly as whole numbers can.
-spread_rows <- function(n, weights, size) {
-  total <- cumsum(weights %||% rep(1, n))
-  pmin(findInterval((seq_len(size) - 0.5) / size * total[n], total) + 1, n)
-}
-
 column_quantiles <- function(x, weights = NULL) {
   if (nrow(x) == 0) return(matrix(NA_real_, length(QUANTILE_SHARES), ncol(x)))
   matrix(vapply(seq_len(ncol(x)), function(j) weighted_quantile(x[, j], QUANTILE_SHARES, weights), QUANTILE_SHARES),

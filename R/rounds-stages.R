@@ -70,7 +70,7 @@ check_data <- function(run) {
   round <- this_round(run)
   data <- check_simulated(round$data, nrow(round$theta), n_data(run$problem), run$problem$columns)
   n <- nrow(data)
-  failed <- sum(is_failed(data))
+  failed <- sum(failed_rows(data))
   run <- set_round(run, data = data, failed = failed)
   if (failed == 0) return(run)
   k <- length(run$rounds)

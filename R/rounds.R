@@ -39,14 +39,11 @@ simulated <- function(run) Filter(function(round) !is.null(round$data), run$roun
 of_simulations <- function(run, field) {
   parts <- lapply(run$rounds, function(round) {
     value <- round[[field]]
-    whole <- !is_failed(round$data)
+    whole <- !failed_rows(round$data)
     if (is.matrix(value)) value[whole, , drop = FALSE] else value[whole]
   })
   do.call(if (is.matrix(parts[[1]])) rbind else c, parts)
 }
-
-# Rows of data that a flow cannot be fitted to.
-is_failed <- function(data) rowSums(!is.finite(data) | abs(data) > LARGEST) > 0
 
 trained <- function(run, fit) {
   run$fit <- fit

@@ -39,7 +39,7 @@ tempered_draws <- function(from, log_likelihood, log_prior, outer) {
     log_w <- step * particles$likelihood
     log_z <- log_z + log_mean_exp(log_w)
     power <- if (power + step >= 1 - 1e-9) 1 else power + step
-    particles <- pick_particles(particles, systematic(exp_shares(log_w)))
+    particles <- pick_particles(particles, spread_rows(length(log_w), exp_shares(log_w), length(log_w), stats::runif(1)))
     moved <- 0
     sweeps <- 0
     goal <- if (power == 1) 2 * TEMPER_MOVED else TEMPER_MOVED
@@ -71,12 +71,6 @@ next_power <- function(log_likelihood, power) {
 
 pick_particles <- function(particles, i) {
   list(z = particles$z[i, , drop = FALSE], prior = particles$prior[i], likelihood = particles$likelihood[i])
-}
-
-# Numbers of particles, each as often as its share says, up to one.
-systematic <- function(share) {
-  n <- length(share)
-  pmin(findInterval((stats::runif(1) + seq_len(n) - 1) / n, cumsum(share)) + 1L, n)
 }
 
 # Each half of the particles moves by differences of two of the other half, which it does not know: so the move is as

@@ -15,6 +15,21 @@ exp_shares <- function(w) {
   e / sum(e)
 }
 
+# Logarithms of the sums of the exponentials of rows, and rows less these.
+log_sum_rows <- function(e) {
+  most <- do.call(pmax, lapply(seq_len(ncol(e)), function(j) e[, j]))
+  most + log(rowSums(exp(e - most)))
+}
+
+normalize_logits <- function(logits) logits - log_sum_rows(logits)
+
+# `size` of the numbers from 1 to n, each as often as its weight says, as nearly as whole numbers can; an `offset` at
+# random between 0 and 1 makes that right in the mean.
+spread_rows <- function(n, weights, size, offset = 0.5) {
+  total <- cumsum(weights %||% rep(1, n))
+  pmin(findInterval((seq_len(size) - 1 + offset) / size * total[n], total) + 1, n)
+}
+
 name_columns <- function(x, names) {
   if (!is.null(names)) dimnames(x) <- list(NULL, names)
   x

@@ -90,3 +90,12 @@ naive_masks <- function(d, d_condition, width, k) {
     if (l == last) 1 * outer(ranks[[l + 1]], ranks[[l]], ">") else 1 * outer(ranks[[l + 1]], ranks[[l]], ">=")
   })
 }
+
+# Layers of each kind that takes a net, as functions of it; `small` is one beside it.
+layers_around_net <- function(small) {
+  list(
+    function(net) layer_coupling(scalar_affine(), net), function(net) layer_autoregressive(scalar_tanh_affine(), net),
+    function(net) layer_invert(layer_autoregressive(scalar_affine(), net)),
+    function(net) layer_additive_condition(net), function(net) layer_coupling(scalar_affine(), net_separate(net, small))
+  )
+}

@@ -1,17 +1,3 @@
-coverage_pairs <- function(n) {
-  theta <- matrix(stats::rnorm(2 * n), n)
-  list(theta = theta, data = theta + 0.5 * stats::rnorm(2 * n))
-}
-
-coverage_draws <- function(narrow = 1, tilt = 0, shift = 0) {
-  force(narrow)
-  function(data, draws) {
-    z <- matrix(stats::rnorm(2 * draws), draws)
-    z[, 2] <- tilt * z[, 1] + sqrt(1 - tilt^2) * z[, 2]
-    data[rep(1, draws), ] * 0.8 + sqrt(0.2) * (shift + narrow * z)
-  }
-}
-
 # The exact posterior as a flow: z * sd * narrow + 0.8 x.
 exact_flow <- function(narrow = 1) {
   f <- flow(
@@ -25,7 +11,7 @@ exact_flow <- function(narrow = 1) {
 
 test_that("coverage by density is that of the exact regions of a normal posterior", {
   set.seed(1)
-  pairs <- coverage_pairs(200)
+  pairs <- conjugate_pairs(200)
   f <- exact_flow()
   at <- matrix(c(1, -1), 1)
   expect_equal(logdensity(f, 0.8 * at, at), -log(2 * pi * 0.2))
@@ -54,16 +40,16 @@ test_that("coverage by density is that of the exact regions of a normal posterio
 test_that("tarp passes the true posterior, and sees what ranks of parameters do not", {
   p <- vapply(1:50, function(seed) {
     set.seed(seed)
-    pairs <- coverage_pairs(100)
-    expected_coverage(coverage_draws(), pairs$theta, pairs$data, "tarp", draws = 19)$p
+    pairs <- conjugate_pairs(100)
+    expected_coverage(conjugate(), pairs$theta, pairs$data, "tarp", draws = 19)$p
   }, 0)
   expect_gt(suppressWarnings(stats::ks.test(p, "punif", exact = FALSE))$p.value, 0.01)
   set.seed(1)
-  pairs <- coverage_pairs(300)
+  pairs <- conjugate_pairs(300)
   look <- function(draw, ...) expected_coverage(draw, pairs$theta, pairs$data, "tarp", draws = 49, ...)
-  expect_identical(look(coverage_draws(tilt = 0.9))$verdict, "not calibrated")
-  expect_match(look(coverage_draws(narrow = 0.7))$reasons, "overconfident")
-  expect_identical(look(coverage_draws(shift = 1))$verdict, "not calibrated")
+  expect_identical(look(conjugate(tilt = 0.9))$verdict, "not calibrated")
+  expect_match(look(conjugate(narrow = 0.7))$reasons, "overconfident")
+  expect_identical(look(conjugate(shift = 1))$verdict, "not calibrated")
   # a reference point knows the simulations before its own
   x <- cbind(rnorm(20), rnorm(20))
   y <- cbind(rnorm(20))
@@ -82,7 +68,7 @@ test_that("tarp passes the true posterior, and sees what ranks of parameters do 
 
 test_that("distances are from the references that are given", {
   set.seed(3)
-  pairs <- coverage_pairs(40)
+  pairs <- conjugate_pairs(40)
   even <- function(data, draws) outer(seq_len(draws) / draws, c(1, 1))
   found <- expected_coverage(even, pairs$theta, pairs$data, "tarp", draws = 19, references = rbind(c(0, 0)))
   sd <- apply(pairs$theta, 2, stats::sd)
@@ -93,14 +79,14 @@ test_that("distances are from the references that are given", {
 
 test_that("coverage prints, is drawn, and refuses what it cannot use", {
   set.seed(4)
-  pairs <- coverage_pairs(60)
-  found <- expected_coverage(coverage_draws(), pairs$theta, pairs$data, "tarp", draws = 19)
+  pairs <- conjugate_pairs(60)
+  found <- expected_coverage(conjugate(), pairs$theta, pairs$data, "tarp", draws = 19)
   expect_output(print(found), "expected coverage.*tarp.*level +0.50.*area")
   expect_identical(as.data.frame(found), found$coverage)
   expect_identical(drawn(plot(found)), found)
   expect_setequal(names(found), c("verdict", "reasons", "notes", "p", "tests", "coverage", "area", "method", "ranks",
     "draws", "rows", "level", "description"))
-  expect_error(expected_coverage(coverage_draws(), pairs$theta, pairs$data), "no density",
+  expect_error(expected_coverage(conjugate(), pairs$theta, pairs$data), "no density",
     class = "bijectr_error_argument")
   expect_error(expected_coverage(exact_flow(), pairs$theta, pairs$data, references = 1), "tarp",
     class = "bijectr_error_argument")

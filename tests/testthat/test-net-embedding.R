@@ -10,12 +10,7 @@ embedded_subject <- function(make, d, levels, numbers = 0, spread = 0.5, n = 6) 
 small <- net_mlp(5, activation = "tanh")
 
 test_that("a conditioner like any other, dense and masked", {
-  layers <- list(
-    function(net) layer_coupling(scalar_affine(), net), function(net) layer_autoregressive(scalar_tanh_affine(), net),
-    function(net) layer_invert(layer_autoregressive(scalar_affine(), net)),
-    function(net) layer_additive_condition(net), function(net) layer_coupling(scalar_affine(), net_separate(net, small))
-  )
-  for (make in layers) {
+  for (make in layers_around_net(small)) {
     for (inverse in c(TRUE, FALSE)) {
       s <- embedded_subject(make, 3, c(4, 7), numbers = 1)
       expect_gradient_ok(s$f, s$x, s$condition, inverse)

@@ -13,12 +13,7 @@ set_subject <- function(make, net, d, n = 6, counts = c(0, 1, 2, 2, 1, 2)) {
 }
 
 test_that("a conditioner like any other, dense and masked", {
-  layers <- list(
-    function(net) layer_coupling(scalar_affine(), net), function(net) layer_autoregressive(scalar_tanh_affine(), net),
-    function(net) layer_invert(layer_autoregressive(scalar_affine(), net)),
-    function(net) layer_additive_condition(net), function(net) layer_coupling(scalar_affine(), net_separate(net, small))
-  )
-  for (make in layers) {
+  for (make in layers_around_net(small)) {
     for (net in list(set_of_two(), set_of_two(count = 5))) {
       for (inverse in c(TRUE, FALSE)) {
         s <- set_subject(make, net, 3)

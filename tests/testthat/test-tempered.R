@@ -56,5 +56,5 @@ test_that("steps of the power keep half of the particles", {
   w <- exp_shares(step * log_likelihood)
   expect_equal(1 / sum(w^2), 500, tolerance = 0.01)
   expect_equal(next_power(log_likelihood / 1e4, 0.25), 0.75)
-  expect_equal(tabulate(systematic(c(0.5, 0.25, 0.25, 0)), 4), c(2, 1, 1, 0))
+  expect_equal(tabulate(spread_rows(4, c(0.5, 0.25, 0.25, 0), 4, runif(1)), 4), c(2, 1, 1, 0))
 })
