@@ -39,7 +39,8 @@ tempered_draws <- function(from, log_likelihood, log_prior, outer) {
     log_w <- step * particles$likelihood
     log_z <- log_z + log_mean_exp(log_w)
     power <- if (power + step >= 1 - 1e-9) 1 else power + step
-    particles <- pick_particles(particles, spread_rows(length(log_w), exp_shares(log_w), length(log_w), stats::runif(1)))
+    n <- length(log_w)
+    particles <- pick_particles(particles, spread_rows(n, exp_shares(log_w), n, stats::runif(1)))
     moved <- 0
     sweeps <- 0
     goal <- if (power == 1) 2 * TEMPER_MOVED else TEMPER_MOVED
