@@ -22,11 +22,11 @@ check_target_fit <- function(fit, target, draws) {
   judge_fit(fit, target_with_gradient(target, "differences", fit$d, fit$names), draws)
 }
 
-# `target(x, gradient)` as training has it.
-judge_fit <- function(fit, target, draws) {
+# `target(x, gradient)` as training has it; `modes`: whether others are looked for.
+judge_fit <- function(fit, target, draws, modes = TRUE) {
   rule <- list(n = draws, k_most = most_pareto_k(draws))
   evidence <- target_evidence(fit, target, draws)
-  modes <- other_modes(fit, target, evidence$log_z[["estimate"]])
+  modes <- if (modes) other_modes(fit, target, evidence$log_z[["estimate"]])
   modes <- data.frame(share = vapply(modes, `[[`, 0, "share"))
   off <- moments_off(evidence$moments)
   doubts <- target_doubts(evidence, modes, rule, length(off) > 0)
@@ -36,6 +36,12 @@ judge_fit <- function(fit, target, draws) {
     list(modes = modes, draws = draws, k_most = rule$k_most, description = format_coordinates(fit))
   ), class = "bijectr_target_check")
 }
+
+# Draws by which models are judged on the way to a fit, at the least.
+EARLY_DRAWS <- 2000
+
+# Modes apart, which are looked for in their turn.
+early_verdict <- function(fit, target) judge_fit(fit, target, EARLY_DRAWS, modes = FALSE)$verdict
 
 # list(log_z, ess, pareto_k, acceptance, moments, lost)
 target_evidence <- function(fit, target, n) {

@@ -10,10 +10,18 @@
 #' steps, in coordinates that are whitened anew as it goes, and of all normal distributions with the curvature at a
 #' place on the way the one of largest ELBO (Zhang et al. 2022); then the normal distribution of largest ELBO near it,
 #' by natural gradients (Opper, Archambeau 2009). Where that leaves less than 0.01 nats to gain, by importance weights,
-#' it is the fit: an affine layer, of no `steps`. Else a flow that starts there is trained for 1000 steps of 64 draws,
-#' and for 2000 of up to 256 more where less than 60 per cent of its draws are effective or the verdict of
-#' [check_flow()] is "do not trust", and kept where its ELBO is larger by two standard errors or more. Where settings of
-#' the training are given, or layers, a base or a loss, flows are trained as they say, from the same start.
+#' it is the fit: an affine layer, of no `steps`. Else a flow that starts there is trained.
+#'
+#' First by maximum likelihood of draws that are weighted towards the target, 300 steps of 512, from 20,000 draws of the
+#' fit so far and of wider ones; up to three times, while that gains and draws of the flow cannot be trusted as they
+#' are. This is the *forward* Kullback-Leibler divergence, which does not leave out what the flow does not draw yet. It
+#' takes 20,000 values of the target and no gradients, and is skipped where fewer than 1000 of the draws are effective.
+#' Where this is not enough, because the verdict of [check_flow()] is "do not trust" or less than 60 per cent of the
+#' draws are effective, 1000 steps of the loss with 64 draws follow, and then 2000 with up to 256, each followed by
+#' weighted draws again. A flow of the loss is kept where its ELBO is larger by two standard errors or more, one of
+#' weighted draws where both divergences together are smaller. `history` has the steps of the loss, `steps` counts all.
+#' Where settings of the training are given, or layers, a base or a loss, flows are trained by the loss as they say,
+#' from the same start.
 #'
 #' **Several modes.** At each stage modes that the fit does not draw are looked for, by climbing from points further out
 #' in many directions. Those with 1 per cent of the mass or more become components of the base, which is then a
@@ -26,8 +34,9 @@
 #' `support =`, or layers that end in it: where a draw has log density `-Inf` the loss is infinite.
 #'
 #' Draws are cheap only in the direction in which the layers run, so premade stacks should have `invert = FALSE`, as the
-#' default layers have: spline layers as [masked_autoregressive_flow()] (for one coordinate elementwise), then an
-#' elementwise affine map.
+#' default layers have: two spline layers and two affine ones as [masked_autoregressive_flow()], as scales that depend
+#' on other coordinates, those of hierarchical models, are affine (for one coordinate three elementwise splines), then
+#' an elementwise affine map.
 #'
 #' **What the evaluation cannot see.** ELBO, `log_z`, `ess` and `pareto_k` come from draws of the fitted flow. Where the
 #' flow does not draw, because training left out a tail or a mode of the target, nothing shows: `log_z` is then too low
@@ -76,6 +85,9 @@
 #'
 #'   Opper, Archambeau (2009), *The variational Gaussian approximation revisited*, Neural Computation 21(3), 786-792,
 #'   \doi{10.1162/neco.2008.08-07-592}.
+#'
+#'   Naesseth, Lindsten, Blei (2020), *Markovian score climbing: variational inference with KL(p||q)*,
+#'   arXiv:2003.10374, on the forward divergence.
 #' @seealso [check_flow()], [importance_sample()], [sample_imh()], [fit_flow()] for data.
 #' @family training
 #' @examples

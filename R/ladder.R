@@ -1,6 +1,6 @@
 # From the simplest model of a log density to richer ones: the best normal distribution (normal-start.R), which costs
-# next to nothing, then a flow that starts as this one. A flow is trained only where the normal distribution leaves
-# something to gain, and kept only where it gains ELBO beyond its error.
+# next to nothing, then a flow that starts as this one, by weighted draws (weighted-likelihood.R) and by steps of the
+# loss. A flow is trained only where the normal distribution leaves something to gain, and kept only where it gains.
 
 # What is left to gain is log Z less the ELBO, the Kullback-Leibler divergence from the target, in nats. With less,
 # means and standard deviations of a normal distribution are right to a few per cent.
@@ -17,19 +17,20 @@ SHORT_DRAWS <- 64
 # How often modes are looked for that the normal distributions of others left out.
 MODE_LOOKS <- 3
 
-# Draws by which models are judged at the least.
-LADDER_DRAWS <- 2000
 
 # `flow`: of the layers, the support at the end; `train(flow, origin, control)` gives a fit.
 fit_ladder <- function(flow, target, origin, train, control) {
   begun <- proc.time()[[3]]
   asked <- origin$options$evaluate
-  origin$options$evaluate <- max(asked, LADDER_DRAWS) # each model is judged, whether that is asked for or not
+  origin$options$evaluate <- max(asked, EARLY_DRAWS) # each model is judged, whether that is asked for or not
   started <- started_flow(flow, target)
   if (is.null(started)) return(train(flow, origin, control))
   origin$seconds <- started$seconds
-  climb_on <- function(flow, origin, control) with_settled_modes(train(flow, origin, control), target)
-  short <- replace(control, c("steps", "batch_size"), list(SHORT_STEPS, SHORT_DRAWS))
+  # a flow trained further, `since` a fit that took time
+  train_on <- function(flow, since, control) {
+    origin$seconds <- since$seconds
+    with_settled_modes(train(flow, origin, control), target)
+  }
   fit <- normal_fit(started, flow, target, origin)
   start <- started$flow
   enough <- FALSE
@@ -45,23 +46,35 @@ fit_ladder <- function(flow, target, origin, train, control) {
     enough <- near && !is_wrong(fit, target) # where it is wrong, other directions may lead to what it lacks
     if (enough || !near && !length(modes)) break
   }
-  if (!enough) {
-    first <- climb_on(start, origin, short)
-    fit <- better_fit(fit, first)
-    if (first$status %in% COMPLETE && !is_good(first, target)) {
-      origin$seconds <- first$seconds
-      fit <- better_fit(fit, climb_on(as_flow(first), origin, long_steps(control, flow$d, origin$options$gradient)))
-    }
-    modes <- modes_beside(fit, target)
-    if (length(modes)) {
-      origin$seconds <- fit$seconds
-      fit <- better_fit(fit, climb_on(with_modes(as_flow(fit), modes, target), origin, short))
-    }
-  }
+  if (!enough) fit <- climb_flows(fit, start, target, control, train_on)
   fit$seconds <- proc.time()[[3]] - begun # of models that were not kept, too
   fit$options$evaluate <- asked
   if (asked == 0) fit["evaluation"] <- list(NULL)
   fit
+}
+
+# Flows from `fit`, of one normal distribution or several, and from `start`, the flow that begins as it. What weighted
+# draws tell is learned first, as it takes the fewest evaluations of the target; steps of the reverse divergence come
+# where that is not enough.
+climb_flows <- function(fit, start, target, control, train_on) {
+  fit <- with_likelihood(fit, target, start)
+  short <- replace(control, c("steps", "batch_size"), list(SHORT_STEPS, SHORT_DRAWS))
+  for (stage in list(short, long_steps(control, fit$d, fit$options$gradient))) {
+    if (!fit$status %in% COMPLETE) return(fit)
+    if (fit$steps > 0) {
+      # where a draw has no density at all, steps of the reverse divergence have no gradient
+      if (is_good(fit, target) || fit$evaluation$elbo == -Inf) break
+      start <- as_flow(fit)
+    }
+    reached <- train_on(start, fit, stage)
+    if (!reached$status %in% COMPLETE) return(better_fit(fit, reached))
+    start <- as_flow(reached)
+    fit <- with_likelihood(better_fit(fit, reached), target)
+  }
+  if (!fit$status %in% COMPLETE) return(fit)
+  modes <- modes_beside(fit, target)
+  if (!length(modes)) return(fit)
+  with_likelihood(better_fit(fit, train_on(with_modes(as_flow(fit), modes, target), fit, short)), target)
 }
 
 # Steps of training change the weights of components between which there is nothing by chance: they are set anew.
@@ -134,7 +147,7 @@ is_good <- function(fit, target) {
     !is_wrong(fit, target)
 }
 
-is_wrong <- function(fit, target) judge_fit(fit, target, LADDER_DRAWS)$verdict == "do not trust"
+is_wrong <- function(fit, target) early_verdict(fit, target) == "do not trust"
 
 # Two standard errors of the difference are what chance makes.
 better_fit <- function(before, fit) {
@@ -142,9 +155,11 @@ better_fit <- function(before, fit) {
   if (elbo_gain(before, fit) >= 2) fit else before
 }
 
-# In standard errors of the difference; that of a fit which is no number is the worst.
+# In standard errors of the difference, by that of the larger ELBO: where the smaller one has a long tail of weights its
+# error is large, which must not speak for it. A gain that is no number is the worst.
 elbo_gain <- function(before, fit) {
-  error <- sqrt(sum(c(fit$evaluation$elbo_se, before$evaluation$elbo_se)^2, na.rm = TRUE))
-  gain <- (fit$evaluation$elbo - before$evaluation$elbo) / error
-  if (is.nan(gain)) -Inf else gain
+  gain <- fit$evaluation$elbo - before$evaluation$elbo
+  larger <- if (isTRUE(gain > 0)) fit else before
+  gain <- gain / (sqrt(2) * larger$evaluation$elbo_se)
+  if (is.na(gain)) -Inf else gain
 }

@@ -39,7 +39,8 @@ stan_or_outside <- function(evaluate, u, rejected) {
   })
 }
 
-is_rejection <- function(e) inherits(e, c("std::domain_error", "std::range_error", "std::invalid_argument"))
+# As for Stan's sampler, to which a solver that does not converge is a rejected point, too.
+is_rejection <- function(e) inherits(e, "C++Error")
 
 # ---- rstan, and packages that are built on it ------------------------------------------------------------------------
 

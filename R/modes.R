@@ -52,7 +52,8 @@ chosen_components <- function(log_parts) {
 # ---- looking for modes -----------------------------------------------------------------------------------------------
 
 MODE_CLIMBS <- 20 # in random directions, and as many along axes
-CLIMB_STEPS <- 60
+CLIMB_STEPS <- 12 # of BFGS, after which it is seen whether the climb has come to a component
+CLIMB_STAGES <- 5
 # How much further out than draws are.
 MODE_RADII <- c(3, 6, 12, 25, 50)
 MODE_LEAST <- 0.01 # of the target beside what the flow draws
@@ -75,18 +76,29 @@ other_modes <- function(flow, target, log_z) {
   value <- suppressWarnings(through(starts, FALSE)$value)
   z <- antithetic_draws(START_DRAWS, d)
   found <- list()
+  known <- function(loc) is_near_one(loc, parts) || length(found) && is_near_one(loc, as_components(found, d))
   for (i in which(is.finite(value))) {
     root <- matrix(parts$root[, , from[i]], d)
-    top <- suppressWarnings(climb(through, starts[i, ], root, CLIMB_STEPS)) # of the target, so far out
-    if (is.null(top) || is_near_one(top$loc, parts)) next
-    if (length(found) && is_near_one(top$loc, as_components(found, d))) next
-    best <- suppressWarnings(path_to_mode(through, top$loc, z, root))
+    top <- climb_to_mode(through, starts[i, ], root, known)
+    if (is.null(top)) next
+    best <- suppressWarnings(path_to_mode(through, top, z, root))
     share <- exp(best$elbo + d * (log(2 * pi) + 1) / 2 - log_z)
-    if (!is.finite(share) || share < MODE_LEAST || is_near_one(best$loc, parts)) next
-    if (length(found) && is_near_one(best$loc, as_components(found, d))) next
+    if (!is.finite(share) || share < MODE_LEAST || known(best$loc)) next
     found <- c(found, list(list(loc = best$loc, root = best$root, share = share)))
   }
   found
+}
+
+# Where a climb ends, NULL where that is `known`.
+climb_to_mode <- function(target, loc, root, known) {
+  for (stage in seq_len(CLIMB_STAGES)) {
+    # so far out a target may well warn
+    top <- suppressWarnings(climb(target, loc, root, CLIMB_STEPS))
+    if (is.null(top) || known(top$loc)) return(NULL)
+    if (top$converged) break
+    loc <- top$loc
+  }
+  top$loc
 }
 
 # Unit vectors, a row each: at random, and up and down axes, where modes that mirror each other often are.

@@ -78,14 +78,15 @@ path_to_mode <- function(target, start, z, root = diag(length(start))) {
   best
 }
 
-# list(loc, value) after some steps of BFGS up from a point, in coordinates of `root`; NULL where they lead nowhere.
+# list(loc, converged) after some steps of BFGS up from a point, in coordinates of `root`; NULL where they lead
+# nowhere.
 climb <- function(target, loc, root, steps) {
   at <- function(u) matrix(loc + drop(root %*% u), 1)
   found <- try(stats::optim(numeric(length(loc)), function(u) -target(at(u), FALSE)$value,
     function(u) -drop(target(at(u), TRUE)$gradient %*% root), method = "BFGS", control = list(maxit = steps)
   ), silent = TRUE)
   if (inherits(found, "try-error") || !all(is.finite(at(found$par)))) return(NULL)
-  list(loc = drop(at(found$par)), value = -found$value)
+  list(loc = drop(at(found$par)), converged = found$convergence == 0)
 }
 
 # The root of the inverse of minus the Hessian at a point, from differences of the gradient in coordinates of `root`;
