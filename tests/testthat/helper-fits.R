@@ -12,6 +12,13 @@ digest_data <- function() {
 
 digest_target <- function(x) -(x[, 1]^2 + (x[, 2] - x[, 1]^2 / 2)^2) / 2
 
+# The default layers of log densities when the digests were made.
+spline_layers <- function() {
+  spline <- scalar_rq_spline(knots = 10, interval = 10)
+  body <- masked_autoregressive_flow(spline, flow_layers = 4, nn_width = 32, invert = FALSE)
+  layer_chain(body, layer_elementwise(scalar_affine(min_scale = 0)))
+}
+
 digest_fits <- list(
   coupling_affine = function(x) {
     fit_flow(x, coupling_flow(scalar_affine(), flow_layers = 2, nn_width = 8), steps = 60, batch_size = 64)
@@ -81,10 +88,10 @@ digest_fits <- list(
     ))
   },
   reverse_kl = function(x) {
-    fit_flow(digest_target, d = 2, steps = 30, batch_size = 64, start = "standard", evaluate = 0)
+    fit_flow(digest_target, spline_layers(), d = 2, steps = 30, batch_size = 64, start = "standard", evaluate = 0)
   },
   stick_the_landing = function(x) {
-    fit_flow(digest_target, d = 2, steps = 30, batch_size = 64, start = "standard", evaluate = 0,
+    fit_flow(digest_target, spline_layers(), d = 2, steps = 30, batch_size = 64, start = "standard", evaluate = 0,
       loss = loss_stick_the_landing(),
       gradient = "symbolic", anneal = 0.5
     )
