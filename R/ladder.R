@@ -61,11 +61,9 @@ climb_flows <- function(fit, start, target, control, train_on) {
   short <- replace(control, c("steps", "batch_size"), list(SHORT_STEPS, SHORT_DRAWS))
   for (stage in list(short, long_steps(control, fit$d, fit$options$gradient))) {
     if (!fit$status %in% COMPLETE) return(fit)
-    if (fit$steps > 0) {
-      # where a draw has no density at all, steps of the reverse divergence have no gradient
-      if (is_good(fit, target) || fit$evaluation$elbo == -Inf) break
-      start <- as_flow(fit)
-    }
+    # where a draw has no density at all, steps of the reverse divergence have no gradient
+    if (is_good(fit, target) || fit$steps > 0 && fit$evaluation$elbo == -Inf) break
+    if (fit$steps > 0) start <- as_flow(fit)
     reached <- train_on(start, fit, stage)
     if (!reached$status %in% COMPLETE) return(better_fit(fit, reached))
     start <- as_flow(reached)
@@ -139,12 +137,14 @@ untrained_fit <- function(flow, target, origin) {
   add_evaluation(fit, evaluate_target(fit, target, origin$options$evaluate)) # nothing was trained that could be lost
 }
 
-is_near_normal <- function(e) !is.null(e) && isTRUE(e$log_z - e$elbo < NORMAL_ENOUGH && e$pareto_k < 0.7)
+# The tails of a normal distribution are nearly always lighter than those of the target, which counts by how much.
+is_near_normal <- function(e) !is.null(e) && isTRUE(e$log_z - e$elbo < NORMAL_ENOUGH)
 
+# A normal distribution that weighted draws do not better is one for draws as they are only.
 is_good <- function(fit, target) {
   e <- fit$evaluation
-  !is.null(e) && isTRUE(e$ess > FLOW_ENOUGH * e$n && e$pareto_k < 0.7) &&
-    !is_wrong(fit, target)
+  if (is.null(e) || !isTRUE(e$ess > FLOW_ENOUGH * e$n && e$pareto_k < 0.7)) return(FALSE)
+  early_verdict(fit, target) %in% c("trust", if (fit$steps > 0) "resample")
 }
 
 is_wrong <- function(fit, target) early_verdict(fit, target) == "do not trust"
