@@ -15,11 +15,13 @@
 #' First by maximum likelihood of draws that are weighted towards the target, 300 steps of 512, from 20,000 draws of the
 #' fit so far and of wider ones; up to three times, while that gains and draws of the flow cannot be trusted as they
 #' are. This is the *forward* Kullback-Leibler divergence, which does not leave out what the flow does not draw yet. It
-#' takes 20,000 values of the target and no gradients, and is skipped where fewer than 1000 of the draws are effective.
+#' takes 20,000 values of the target and no gradients, beside those of evaluations, and is skipped where fewer than 1000
+#' of the draws are effective.
 #' Where this is not enough, because the verdict of [check_flow()] is "do not trust" or less than 60 per cent of the
 #' draws are effective, 1000 steps of the loss with 64 draws follow, and then 2000 with up to 256, each followed by
 #' weighted draws again. A flow of the loss is kept where its ELBO is larger by two standard errors or more, one of
-#' weighted draws where both divergences together are smaller. `history` has the steps of the loss, `steps` counts all.
+#' weighted draws where both divergences together are smaller. `steps` counts all steps behind the fit; `history` has
+#' those of the last stage with the loss, and no rows where there was none.
 #' Where settings of the training are given, or layers, a base or a loss, flows are trained by the loss as they say,
 #' from the same start.
 #'

@@ -17,14 +17,13 @@ SHORT_DRAWS <- 64
 # How often modes are looked for that the normal distributions of others left out.
 MODE_LOOKS <- 3
 
-
 # `flow`: of the layers, the support at the end; `train(flow, origin, control)` gives a fit.
 fit_ladder <- function(flow, target, origin, train, control) {
   begun <- proc.time()[[3]]
-  asked <- origin$options$evaluate
-  origin$options$evaluate <- max(asked, EARLY_DRAWS) # each model is judged, whether that is asked for or not
   started <- started_flow(flow, target)
   if (is.null(started)) return(train(flow, origin, control))
+  asked <- origin$options$evaluate
+  origin$options$evaluate <- max(asked, EARLY_DRAWS) # each model is judged, whether that is asked for or not
   origin$seconds <- started$seconds
   # a flow trained further, `since` a fit that took time
   train_on <- function(flow, since, control) {
@@ -46,33 +45,73 @@ fit_ladder <- function(flow, target, origin, train, control) {
     enough <- near && !is_wrong(fit, target) # where it is wrong, other directions may lead to what it lacks
     if (enough || !near && !length(modes)) break
   }
-  if (!enough) fit <- climb_flows(fit, start, target, control, train_on)
+  if (!enough) fit <- climb_flows(list(fit = fit, start = start, steps = 0, settled = FALSE), target, control, train_on)
   fit$seconds <- proc.time()[[3]] - begun # of models that were not kept, too
   fit$options$evaluate <- asked
   if (asked == 0) fit["evaluation"] <- list(NULL)
   fit
 }
 
-# Flows from `fit`, of one normal distribution or several, and from `start`, the flow that begins as it. What weighted
-# draws tell is learned first, as it takes the fewest evaluations of the target; steps of the reverse divergence come
-# where that is not enough.
-climb_flows <- function(fit, start, target, control, train_on) {
-  fit <- with_likelihood(fit, target, start)
+# Flows, rung by rung; `at` lists the `fit` so far, of the flow where training starts, the `steps` behind that, and
+# whether weighted draws have nothing more to tell of it. What they tell is learned first, as it takes the fewest
+# evaluations of the target; steps of the reverse divergence come where that is not enough.
+climb_flows <- function(at, target, control, train_on) {
   short <- replace(control, c("steps", "batch_size"), list(SHORT_STEPS, SHORT_DRAWS))
-  for (stage in list(short, long_steps(control, fit$d, fit$options$gradient))) {
-    if (!fit$status %in% COMPLETE) return(fit)
-    # where a draw has no density at all, steps of the reverse divergence have no gradient
-    if (is_good(fit, target) || fit$steps > 0 && fit$evaluation$elbo == -Inf) break
-    if (fit$steps > 0) start <- as_flow(fit)
-    reached <- train_on(start, fit, stage)
-    if (!reached$status %in% COMPLETE) return(better_fit(fit, reached))
-    start <- as_flow(reached)
-    fit <- with_likelihood(better_fit(fit, reached), target)
+  long <- long_steps(control, at$fit$d, at$fit$options$gradient)
+  weighted <- rep(list(function(at) likelihood_rung(at, target)), LIKELIHOOD_ROUNDS)
+  rungs <- c(
+    weighted, function(at) loss_rung(at, target, short, train_on), weighted,
+    function(at) loss_rung(at, target, long, train_on), weighted,
+    function(at) modes_rung(at, target, short, train_on), weighted
+  )
+  for (rung in rungs) {
+    reached <- suspendInterrupts(guarded(rung(at)))
+    if (inherits(reached, "condition")) return(ended_ladder(at$fit, reached))
+    at <- reached
+    # what was not evaluated cannot be judged
+    if (!at$fit$status %in% COMPLETE || is.null(at$fit$evaluation)) break
   }
-  if (!fit$status %in% COMPLETE) return(fit)
-  modes <- modes_beside(fit, target)
-  if (!length(modes)) return(fit)
-  with_likelihood(better_fit(fit, train_on(with_modes(as_flow(fit), modes, target), fit, short)), target)
+  at$fit
+}
+
+loss_rung <- function(at, target, control, train_on) {
+  # where a draw has no density at all, steps of the reverse divergence have no gradient
+  if (is_good(at$fit, target) || at$fit$steps > 0 && at$fit$evaluation$elbo == -Inf) return(at)
+  trained_rung(at, control, train_on)
+}
+
+trained_rung <- function(at, control, train_on) {
+  reached <- train_on(at$start, at$fit, control)
+  reached$steps <- at$steps + reached$steps
+  better <- if (reached$status %in% COMPLETE) better_fit(at$fit, reached) else reached
+  from <- if (better$steps > 0) better else reached # never from a normal distribution: it has nothing to learn
+  list(fit = better, start = as_flow(from), steps = from$steps, settled = FALSE)
+}
+
+modes_rung <- function(at, target, control, train_on) {
+  modes <- modes_beside(at$fit, target)
+  if (!length(modes)) return(at)
+  at[c("start", "steps")] <- list(with_modes(as_flow(at$fit), modes, target), at$fit$steps)
+  trained_rung(at, control, train_on)
+}
+
+# What ends a rung ends the ladder, with the fit that it had come to.
+ended_ladder <- function(fit, condition) {
+  if (inherits(condition, "interrupt")) {
+    cli::cli_warn(c(
+      "The fit was interrupted: this is the best so far.", i = "{.code check_flow(fit)} says what it is good for."
+    ), class = "bijectr_warning_interrupted")
+    fit$status <- "interrupted"
+    return(fit)
+  }
+  if (fit$steps == 0 || inherits(condition, "bijectr_error_training")) stop(condition)
+  cli::cli_abort(
+    c("The fit ended in an error after {fit$steps} steps.",
+      i = "The fit so far is in this condition: {.code tryCatch(..., error = identity)$fit} or
+           {.code rlang::last_error()$fit}."
+    ),
+    class = c("bijectr_error_training", "bijectr_error"), parent = condition, fit = fit, call = user_call()
+  )
 }
 
 # Steps of training change the weights of components between which there is nothing by chance: they are set anew.

@@ -31,7 +31,7 @@ bracketed <- function(names) {
   paste0(sub("[.].*", "", names), ifelse(nzchar(inner), paste0("[", gsub(".", ",", inner, fixed = TRUE), "]"), ""))
 }
 
-# Stan throws errors at points that it rejects; whatever else goes wrong is the user's to know.
+# Stan throws errors at points that it rejects; what its interface says in R is the user's to know.
 stan_or_outside <- function(evaluate, u, rejected) {
   tryCatch(evaluate(u), error = function(e) {
     if (!rejected(e)) stop_arg(c("The model could not be evaluated.", x = "{conditionMessage(e)}"))

@@ -89,7 +89,7 @@ other_modes <- function(flow, target, log_z) {
   found
 }
 
-# Where a climb ends, NULL where that is `known`.
+# Where a climb ends, NULL where that is `known`, or where it comes so near to what is that it will end there.
 climb_to_mode <- function(target, loc, root, known) {
   for (stage in seq_len(CLIMB_STAGES)) {
     # so far out a target may well warn

@@ -82,7 +82,7 @@ check_own_gradient <- function(target, rule, flow) {
   found <- difference_gradient(values, x)$gradient
   noise <- 1e-9 * abs(own$value) # of differences of large numbers
   # solvers of differential equations are exact to a per cent
-  off <- abs(own$gradient - found) - 0.02 * pmax(abs(own$gradient), abs(found), 1) - noise
+  off <- abs(own$gradient - found) - pmax(0.02 * pmax(abs(own$gradient), abs(found)), 1e-3) - noise
   j <- which.max(off)
   if (!length(j) || off[j] <= 0) return(invisible())
   cli::cli_warn(c(

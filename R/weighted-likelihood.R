@@ -19,24 +19,18 @@ likelihood_control <- function() {
   )
 }
 
-# The better of a fit and `flow`, trained by weighted draws of the fit; again from there while that gains, and draws of
-# the flow are not to be trusted as they are.
-with_likelihood <- function(fit, target, flow = as_flow(fit)) {
-  for (round in seq_len(LIKELIHOOD_ROUNDS)) {
-    if (is.null(fit$evaluation) || !fit$status %in% COMPLETE) break
-    if (fit$steps > 0 && early_verdict(fit, target) == "trust") break
-    at <- weigh_wide_draws(fit, target)
-    if (is.null(at)) break
-    after <- likelihood_fit(fit, flow, target, at)
-    if (!after$status %in% COMPLETE) { # what was there before is whole
-      fit$status <- after$status
-      break
-    }
-    if (!gains_evidence(fit, after, at)) break
-    fit <- after
-    flow <- as_flow(fit)
-  }
-  fit
+# A rung of the ladder, see climb_flows(): the better of the fit and of the flow where training starts, trained by
+# weighted draws of the fit. It is settled once that gains nothing, or draws of the flow can be trusted as they are.
+likelihood_rung <- function(at, target) {
+  if (at$settled) return(at)
+  at$settled <- TRUE
+  if (at$fit$steps > 0 && early_verdict(at$fit, target) == "trust") return(at)
+  drawn <- weigh_wide_draws(at$fit, target)
+  if (is.null(drawn)) return(at)
+  after <- likelihood_fit(at$fit, at$start, target, drawn)
+  after$steps <- at$steps + after$steps
+  if (is.null(after$evaluation) || !gains_evidence(at$fit, after, drawn)) return(at)
+  list(fit = after, start = as_flow(after), steps = after$steps, settled = FALSE)
 }
 
 # list(x, weights, rows) of points with a density; NULL where the weights tell too little.
@@ -52,32 +46,38 @@ weigh_wide_draws <- function(fit, target) {
   list(x = at$value[i, , drop = FALSE], weights = weights, rows = split_rows(length(i), 0.2, weights))
 }
 
-# The fit with the parameters that `flow` comes to, and its evaluation.
-likelihood_fit <- function(fit, flow, target, at) {
+# The fit with the parameters that `flow` comes to, and its evaluation, NULL where that failed. What ends the training
+# ends the fit that asked for it: there is nothing that could go on from here.
+likelihood_fit <- function(fit, flow, target, drawn) {
   control <- likelihood_control()
   loss <- loss_maximum_likelihood()
-  space <- training_space(flow, at$x, at$rows, at$weights, loss)
-  setup <- data_setup(space, NULL, at$weights, at$rows, control, diag(flow$d), loss)
-  state <- new_state(flow, control)
-  setup$seed <- state$seed
+  space <- training_space(flow, drawn$x, drawn$rows, drawn$weights, loss)
+  setup <- data_setup(space, NULL, drawn$weights, drawn$rows, control, diag(flow$d), loss)
   origin <- fit[setdiff(names(fit), names(as_flow(fit)))]
+  origin["evaluation"] <- list(NULL)
   evaluate <- function(after) evaluate_target(after, target, fit$options$evaluate)
-  after <- finish_fit(flow, setup, state, control, FALSE, origin, evaluate, "bijectr_target_fit")
-  # the loss of these steps is not that of `history`
-  after[c("control", "history")] <- fit[c("control", "history")]
-  after$steps <- fit$steps + after$steps
+  after <- tryCatch(
+    suppressMessages(
+      finish_fit(flow, setup, new_state(flow, control), control, FALSE, origin, evaluate, "bijectr_target_fit"),
+      classes = "bijectr_message_rollback"
+    ),
+    bijectr_warning_interrupted = function(w) rlang::interrupt(),
+    bijectr_error_training = function(e) stop(e$parent)
+  )
+  # the loss and the epochs of these steps are not those that a fit to a log density tells of
+  after[c("control", "history", "epochs")] <- fit[c("control", "history", "epochs")]
   after
 }
 
 # Whether the flow after comes closer to the target: forward, by held-out draws, beyond the error of that, and forward
-# and back together, by the ELBO, unless either has none.
-gains_evidence <- function(before, after, at) {
-  i <- at$rows$validation
-  x <- at$x[i, , drop = FALSE]
-  shares <- at$weights[i] / sum(at$weights[i])
+# and back together, by the ELBO, unless there was none before.
+gains_evidence <- function(before, after, drawn) {
+  i <- drawn$rows$validation
+  x <- drawn$x[i, , drop = FALSE]
+  shares <- drawn$weights[i] / sum(drawn$weights[i])
   more <- native_log_density(after, x, NULL) - native_log_density(before, x, NULL)
   gain <- sum(shares * more)
   error <- sqrt(sum((shares * (more - gain))^2))
   back <- after$evaluation$elbo - before$evaluation$elbo
-  isTRUE(gain > 2 * error && (!is.finite(back) || gain + back > 0))
+  isTRUE(gain > 2 * error && (before$evaluation$elbo == -Inf || gain + back > 0))
 }

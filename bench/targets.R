@@ -4,7 +4,7 @@
 #   Rscript bench/targets.R [seeds] [names]
 #
 # A row each of verdicts over the seeds (20), the largest errors of means, in standard deviations, and of standard
-# deviations where draws are used as the verdict says, as they are or weighted, the verdicts of trust that are wrong, by
+# deviations where draws are used as the verdict says, as they are or weighted, how many of these verdicts are wrong, by
 # more than 0.1 or 10 %, and median seconds of the fit. Funnels are judged by the coordinate that makes them one: of the
 # others the fourth moments are such that no number of draws gives their standard deviations.
 suppressMessages(library(bijectr))

@@ -13,6 +13,13 @@ fit_beside <- function(d, loc, scale) {
   list(fit = add_evaluation(out, with_seed(2, evaluate_target(out, target, 2000))), target = target)
 }
 
+# As many rungs of the ladder as there are in a row.
+with_likelihood <- function(fit, target) {
+  at <- list(fit = fit, start = as_flow(fit), steps = fit$steps, settled = FALSE)
+  for (round in seq_len(LIKELIHOOD_ROUNDS)) at <- likelihood_rung(at, target)
+  at$fit
+}
+
 test_that("weights are those of the target over the flow's draws and wider ones", {
   beside <- fit_beside(2, 0.3, 0.8)
   at <- with_seed(3, weigh_wide_draws(beside$fit, beside$target))
@@ -56,8 +63,48 @@ test_that("a flow that is too narrow and off comes to the target, without a grad
   # what is said of the training is what was there, but for its steps and time
   expect_identical(fit$history, beside$fit$history)
   expect_identical(fit$control, beside$fit$control)
-  check_object <- suppressMessages(resume(fit, steps = 2, target = standard))
-  expect_identical(check_object$steps, fit$steps + 2)
+  expect_identical(fit$epochs, beside$fit$epochs)
+  longer <- suppressMessages(resume(fit, steps = 2, target = standard))
+  expect_identical(longer$steps, fit$steps + 2)
+})
+
+test_that("what ends a rung of the ladder leaves what was reached before", {
+  # not normal, and not well fitted by weighted draws alone
+  funnel <- function(x) dnorm(x[, 1], 0, 3, log = TRUE) + rowSums(dnorm(x[, -1], 0, exp(x[, 1] / 2), log = TRUE))
+  calls <- 0
+  spoiled <- function(call, how) {
+    calls <<- 0
+    function(x) {
+      if (nrow(x) == LIKELIHOOD_DRAWS) {
+        calls <<- calls + 1
+        if (calls == call) how()
+      }
+      funnel(x)
+    }
+  }
+  set.seed(1)
+  error <- tryCatch(fit_flow(spoiled(3, function() stop("lost")), d = 10), error = identity)
+  expect_s3_class(error, "bijectr_error_training")
+  expect_match(conditionMessage(error$parent), "lost")
+  expect_gt(error$fit$steps, 0)
+  expect_length(sample(error$fit, 5), 50)
+  set.seed(1)
+  expect_warning(fit <- fit_flow(spoiled(3, rlang::interrupt), d = 10), class = "bijectr_warning_interrupted")
+  expect_identical(fit$status, "interrupted")
+  expect_identical(fit$params, error$fit$params)
+  # before any flow, the error is the user's own
+  set.seed(1)
+  expect_error(fit_flow(spoiled(1, function() stop("lost")), d = 10), "^lost$")
+})
+
+test_that("an evaluation that fails leaves a fit without one, not that of other parameters", {
+  beside <- fit_beside(3, 0.4, 0.7)
+  at <- with_seed(9, weigh_wide_draws(beside$fit, beside$target))
+  broken <- function(x, gradient = TRUE) list(value = rep(NaN, nrow(x)))
+  expect_warning(
+    after <- likelihood_fit(beside$fit, as_flow(beside$fit), broken, at), class = "bijectr_warning_evaluation"
+  )
+  expect_null(after$evaluation)
 })
 
 test_that("what gains is what comes closer, forward and back", {
@@ -72,8 +119,11 @@ test_that("what gains is what comes closer, forward and back", {
   worse$evaluation$elbo <- beside$fit$evaluation$elbo - 10
   expect_false(gains_evidence(beside$fit, worse, at))
   # with no ELBO before there is none to lose
-  beside$fit$evaluation$elbo <- -Inf
-  expect_true(gains_evidence(beside$fit, worse, at))
+  without <- beside$fit
+  without$evaluation$elbo <- -Inf
+  expect_true(gains_evidence(without, worse, at))
+  worse$evaluation$elbo <- -Inf
+  expect_false(gains_evidence(beside$fit, worse, at))
 })
 
 test_that("a funnel is fitted, or said not to be, and its weighted draws are right", {
