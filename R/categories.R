@@ -89,7 +89,6 @@ cumulated_shares <- function(object, condition, n, lower_tail) {
   share
 }
 
-
 # Weights of rows by value: n rows, a column a value.
 indicate_values <- function(x, values, w = NULL) {
   out <- matrix(0, length(x), length(values))

@@ -45,13 +45,9 @@ early_verdict <- function(fit, target) judge_fit(fit, target, EARLY_DRAWS, modes
 
 # list(log_z, ess, pareto_k, acceptance, moments, lost)
 target_evidence <- function(fit, target, n) {
-  at <- wide_draws(fit, n)
-  # so far out targets may well warn
-  log_p <- suppressWarnings(target(at$value, gradient = FALSE)$value)
-  lost <- is.na(log_p) | !is.finite(at$log_q)
-  log_p[lost] <- -Inf
-  log_w <- log_p - at$log_m
-  log_w[lost | log_p == -Inf] <- -Inf
+  at <- weigh_wide_draws(fit, target, n)
+  log_p <- at$log_p
+  log_w <- at$log_w
   if (all(log_w == -Inf)) stop_arg("The target is -Inf at all {n} draws of the flow.")
   log_own <- ifelse(log_p == -Inf, -Inf, log_p - at$log_q)
   shares <- exp_shares(log_w)
@@ -70,6 +66,19 @@ target_evidence <- function(fit, target, n) {
     moments = compared_moments(at$value, shares, v / sum(v), coordinate_labels(fit)),
     lost = mean(log_own[at$own] == -Inf)
   )
+}
+
+# wide_draws() with the target's log density there, `log_p`, and their log weights, `log_w`, -Inf where there is no
+# density.
+weigh_wide_draws <- function(fit, target, n) {
+  at <- wide_draws(fit, n)
+  # so far out targets may well warn
+  log_p <- suppressWarnings(target(at$value, gradient = FALSE)$value)
+  lost <- is.na(log_p) | !is.finite(at$log_q)
+  log_p[lost] <- -Inf
+  log_w <- log_p - at$log_m
+  log_w[lost | log_p == -Inf] <- -Inf
+  c(at, list(log_p = log_p, log_w = log_w))
 }
 
 # Draws, of which the last are widened where the base is a normal distribution or a mixture of such, about the component

@@ -52,9 +52,9 @@ fit_ladder <- function(flow, target, origin, train, control) {
   fit
 }
 
-# Flows, rung by rung; `at` lists the `fit` so far, of the flow where training starts, the `steps` behind that, and
-# whether weighted draws have nothing more to tell of it. What they tell is learned first, as it takes the fewest
-# evaluations of the target; steps of the reverse divergence come where that is not enough.
+# Flows, rung by rung; `at` lists the `fit` so far, the flow where training starts (`start`), the `steps` behind that,
+# and whether weighted draws have nothing more to tell (`settled`). What they tell is learned first, as it takes the
+# fewest evaluations of the target; steps of the reverse divergence come where that is not enough.
 climb_flows <- function(at, target, control, train_on) {
   short <- replace(control, c("steps", "batch_size"), list(SHORT_STEPS, SHORT_DRAWS))
   long <- long_steps(control, at$fit$d, at$fit$options$gradient)

@@ -25,7 +25,7 @@ likelihood_rung <- function(at, target) {
   if (at$settled) return(at)
   at$settled <- TRUE
   if (at$fit$steps > 0 && early_verdict(at$fit, target) == "trust") return(at)
-  drawn <- weigh_wide_draws(at$fit, target)
+  drawn <- rows_of_target(at$fit, target)
   if (is.null(drawn)) return(at)
   after <- likelihood_fit(at$fit, at$start, target, drawn)
   after$steps <- at$steps + after$steps
@@ -34,16 +34,15 @@ likelihood_rung <- function(at, target) {
 }
 
 # list(x, weights, rows) of points with a density; NULL where the weights tell too little.
-weigh_wide_draws <- function(fit, target) {
-  at <- wide_draws(fit, LIKELIHOOD_DRAWS)
-  log_p <- suppressWarnings(target(at$value, gradient = FALSE)$value) # so far out targets may well warn
-  log_w <- ifelse(is.finite(log_p) & is.finite(at$log_q), log_p - at$log_m, -Inf)
-  if (all(log_w == -Inf)) return(NULL)
-  shares <- exp_shares(smooth_weights(log_w))
+rows_of_target <- function(fit, target) {
+  at <- weigh_wide_draws(fit, target, LIKELIHOOD_DRAWS)
+  if (all(at$log_w == -Inf)) return(NULL)
+  shares <- exp_shares(smooth_weights(at$log_w))
   if (1 / sum(shares^2) < LIKELIHOOD_EFFECTIVE) return(NULL)
   i <- which(shares > 0)
   weights <- shares[i] / mean(shares[i])
-  list(x = at$value[i, , drop = FALSE], weights = weights, rows = split_rows(length(i), 0.2, weights))
+  rows <- split_rows(length(i), likelihood_control()$validation, weights)
+  list(x = at$value[i, , drop = FALSE], weights = weights, rows = rows)
 }
 
 # The fit with the parameters that `flow` comes to, and its evaluation, NULL where that failed. What ends the training

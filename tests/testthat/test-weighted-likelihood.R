@@ -22,7 +22,7 @@ with_likelihood <- function(fit, target) {
 
 test_that("weights are those of the target over the flow's draws and wider ones", {
   beside <- fit_beside(2, 0.3, 0.8)
-  at <- with_seed(3, weigh_wide_draws(beside$fit, beside$target))
+  at <- with_seed(3, rows_of_target(beside$fit, beside$target))
   expect_equal(mean(at$weights), 1)
   expect_equal(sort(c(at$rows$train, at$rows$validation)), seq_len(nrow(at$x)))
   shares <- at$weights / sum(at$weights)
@@ -37,14 +37,14 @@ test_that("weights are those of the target over the flow's draws and wider ones"
 
 test_that("weights that tell too little are not learned from, and points without a density are left out", {
   far <- fit_beside(8, 3, 0.3)
-  expect_null(with_seed(4, weigh_wide_draws(far$fit, far$target)))
+  expect_null(with_seed(4, rows_of_target(far$fit, far$target)))
   expect_identical(with_seed(4, with_likelihood(far$fit, far$target)), far$fit)
   beside <- fit_beside(2, 0, 1)
   half <- target_with_gradient(function(x) ifelse(x[, 1] > 0, standard(x), -Inf), "differences", 2, NULL)
-  at <- with_seed(5, weigh_wide_draws(beside$fit, half))
+  at <- with_seed(5, rows_of_target(beside$fit, half))
   expect_true(all(at$x[, 1] > 0))
   nowhere <- target_with_gradient(function(x) rep(-Inf, nrow(x)), "differences", 2, NULL)
-  expect_null(with_seed(5, weigh_wide_draws(beside$fit, nowhere)))
+  expect_null(with_seed(5, rows_of_target(beside$fit, nowhere)))
 })
 
 test_that("a flow that is too narrow and off comes to the target, without a gradient of it", {
@@ -99,7 +99,7 @@ test_that("what ends a rung of the ladder leaves what was reached before", {
 
 test_that("an evaluation that fails leaves a fit without one, not that of other parameters", {
   beside <- fit_beside(3, 0.4, 0.7)
-  at <- with_seed(9, weigh_wide_draws(beside$fit, beside$target))
+  at <- with_seed(9, rows_of_target(beside$fit, beside$target))
   broken <- function(x, gradient = TRUE) list(value = rep(NaN, nrow(x)))
   expect_warning(
     after <- likelihood_fit(beside$fit, as_flow(beside$fit), broken, at), class = "bijectr_warning_evaluation"
@@ -109,7 +109,7 @@ test_that("an evaluation that fails leaves a fit without one, not that of other 
 
 test_that("what gains is what comes closer, forward and back", {
   beside <- fit_beside(2, 0.5, 0.7)
-  at <- with_seed(8, weigh_wide_draws(beside$fit, beside$target))
+  at <- with_seed(8, rows_of_target(beside$fit, beside$target))
   exact <- fit_beside(2, 0, 1)$fit
   expect_true(gains_evidence(beside$fit, exact, at))
   expect_false(gains_evidence(exact, beside$fit, at))
