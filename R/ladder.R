@@ -23,7 +23,7 @@ fit_ladder <- function(flow, target, origin, train, control) {
   started <- started_flow(flow, target)
   if (is.null(started)) return(train(flow, origin, control))
   asked <- origin$options$evaluate
-  origin$options$evaluate <- max(asked, EARLY_DRAWS) # each model is judged, whether that is asked for or not
+  origin$options$evaluate <- EARLY_DRAWS # each model is judged, whether that is asked for or not
   origin$seconds <- started$seconds
   # a flow trained further, `since` a fit that took time
   train_on <- function(flow, since, control) {
@@ -45,17 +45,24 @@ fit_ladder <- function(flow, target, origin, train, control) {
     enough <- near && !is_wrong(fit, target) # where it is wrong, other directions may lead to what it lacks
     if (enough || !near && !length(modes)) break
   }
-  if (!enough) fit <- climb_flows(list(fit = fit, start = start, steps = 0, settled = FALSE), target, control, train_on)
+  if (!enough) fit <- climb_flows(fit, start, target, control, train_on)
+  fit <- evaluated_as_asked(fit, target, asked)
   fit$seconds <- proc.time()[[3]] - begun # of models that were not kept, too
-  fit$options$evaluate <- asked
-  if (asked == 0) fit["evaluation"] <- list(NULL)
   fit
 }
 
-# Flows, rung by rung; `at` lists the `fit` so far, the flow where training starts (`start`), the `steps` behind that,
-# and whether weighted draws have nothing more to tell (`settled`). What they tell is learned first, as it takes the
-# fewest evaluations of the target; steps of the reverse divergence come where that is not enough.
-climb_flows <- function(at, target, control, train_on) {
+evaluated_as_asked <- function(fit, target, asked) {
+  fit$options$evaluate <- asked
+  if (asked == 0) fit["evaluation"] <- list(NULL)
+  if (asked <= EARLY_DRAWS || !fit$status %in% COMPLETE || is.null(fit$evaluation)) return(fit)
+  found <- suspendInterrupts(guarded(evaluate_target(fit, target, asked)))
+  if (inherits(found, "condition")) ended_ladder(fit, found) else add_evaluation(fit, found)
+}
+
+# Flows, rung by rung (rung.R). What weighted draws tell is learned first, as it takes the fewest evaluations of the
+# target; steps of the reverse divergence come where that is not enough.
+climb_flows <- function(fit, start, target, control, train_on) {
+  at <- new_rung(fit, start, 0, settled = FALSE)
   short <- replace(control, c("steps", "batch_size"), list(SHORT_STEPS, SHORT_DRAWS))
   long <- long_steps(control, at$fit$d, at$fit$options$gradient)
   weighted <- rep(list(function(at) likelihood_rung(at, target)), LIKELIHOOD_ROUNDS)
@@ -76,7 +83,12 @@ climb_flows <- function(at, target, control, train_on) {
 
 loss_rung <- function(at, target, control, train_on) {
   # where a draw has no density at all, steps of the reverse divergence have no gradient
-  if (is_good(at$fit, target) || at$fit$steps > 0 && at$fit$evaluation$elbo == -Inf) return(at)
+  if (at$fit$steps > 0 && at$fit$evaluation$elbo == -Inf) return(at)
+  if (may_be_good(at$fit)) {
+    at <- judged(at, target)
+    # a normal distribution that weighted draws do not better is one for draws as they are only
+    if (at$verdict %in% c("trust", if (at$fit$steps > 0) "resample")) return(at)
+  }
   trained_rung(at, control, train_on)
 }
 
@@ -85,7 +97,7 @@ trained_rung <- function(at, control, train_on) {
   reached$steps <- at$steps + reached$steps
   better <- if (reached$status %in% COMPLETE) better_fit(at$fit, reached) else reached
   from <- if (better$steps > 0) better else reached # never from a normal distribution: it has nothing to learn
-  list(fit = better, start = as_flow(from), steps = from$steps, settled = FALSE)
+  new_rung(better, as_flow(from), from$steps, settled = FALSE)
 }
 
 modes_rung <- function(at, target, control, train_on) {
@@ -179,11 +191,9 @@ untrained_fit <- function(flow, target, origin) {
 # The tails of a normal distribution are nearly always lighter than those of the target, which counts by how much.
 is_near_normal <- function(e) !is.null(e) && isTRUE(e$log_z - e$elbo < NORMAL_ENOUGH)
 
-# A normal distribution that weighted draws do not better is one for draws as they are only.
-is_good <- function(fit, target) {
+may_be_good <- function(fit) {
   e <- fit$evaluation
-  if (is.null(e) || !isTRUE(e$ess > FLOW_ENOUGH * e$n && e$pareto_k < 0.7)) return(FALSE)
-  early_verdict(fit, target) %in% c("trust", if (fit$steps > 0) "resample")
+  !is.null(e) && isTRUE(e$ess > FLOW_ENOUGH * e$n && e$pareto_k < 0.7)
 }
 
 is_wrong <- function(fit, target) early_verdict(fit, target) == "do not trust"

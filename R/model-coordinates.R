@@ -82,13 +82,13 @@ curve_signs <- function(curves) {
   vapply(curves, function(at) if (at$curve == "below" || at$curve == "line" && at$b < 0) -1 else 1, 0)
 }
 
-# The log density of x, by that of u at one point, `at(u)` -> list(value, gradient).
-density_on_curves <- function(at, curves) {
+# The log density of x, by that of u, `density(u, gradient)` -> list(value, gradient).
+density_on_curves <- function(density, curves) {
   signs <- curve_signs(curves)
   function(x, gradient) {
     u <- on_curves(x, curves, "to")
     log_slope <- on_curves(u, curves, "log_slope")
-    out <- density_of_rows(u, at, gradient)
+    out <- density(u, gradient)
     out$value <- out$value - rowSums(log_slope)
     if (gradient) {
       signs <- rep(signs, each = nrow(x))

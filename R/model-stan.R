@@ -6,8 +6,9 @@
 #                  (all with brackets or, as Stan has them within, with points: x.2.1 for x[2,1])
 #   at             function(u) -> list(value, gradient), with the Jacobian of the parameters
 #   constrain      function(u) -> numbers
+#   rejected       function(e): whether an error of `at` says that there is no density at u; by default all do
 
-stan_model <- function(unconstrained, n, parameters, quantities, at, constrain) {
+stan_model <- function(unconstrained, n, parameters, quantities, at, constrain, rejected = function(e) TRUE) {
   parameters <- bracketed(parameters)
   quantities <- bracketed(quantities)
   if (!is.null(unconstrained)) unconstrained <- bracketed(unconstrained)
@@ -16,7 +17,8 @@ stan_model <- function(unconstrained, n, parameters, quantities, at, constrain) 
   known <- vapply(curves, function(at) at$curve != "free", NA)
   names[known] <- parameters[vapply(curves[known], `[[`, 0L, "parameter")]
   end <- function(which, none) vapply(curves, function(at) at[[which]] %||% none, 0)
-  new_target_model(names, end("lower", -Inf), end("upper", Inf), density_on_curves(at, curves),
+  density <- function(u, gradient) density_of_rows(u, at, gradient, unless_rejected(rejected))
+  new_target_model(names, end("lower", -Inf), end("upper", Inf), density_on_curves(density, curves),
     function(x) {
       u <- on_curves(x, curves, "to")
       values <- vapply(seq_len(nrow(x)), function(i) as.double(constrain(u[i, ])), numeric(length(quantities)))
@@ -31,12 +33,9 @@ bracketed <- function(names) {
   paste0(sub("[.].*", "", names), ifelse(nzchar(inner), paste0("[", gsub(".", ",", inner, fixed = TRUE), "]"), ""))
 }
 
-# Stan throws errors at points that it rejects; what its interface says in R is the user's to know.
-stan_or_outside <- function(evaluate, u, rejected) {
-  tryCatch(evaluate(u), error = function(e) {
-    if (!rejected(e)) stop_arg(c("The model could not be evaluated.", x = "{conditionMessage(e)}"))
-    list(value = -Inf, gradient = rep(NaN, length(u)))
-  })
+# Stan throws errors at points that it rejects: there is no density. What its interface says else is the user's to know.
+unless_rejected <- function(rejected) {
+  function(e) if (!rejected(e)) stop_arg(c("The model could not be evaluated.", x = "{conditionMessage(e)}"))
 }
 
 # As for Stan's sampler, to which a solver that does not converge is a rejected point, too.
@@ -54,13 +53,13 @@ as_model.stanfit <- function(x) {
       i = "{.code rstan::sampling(model, data = data, chains = 0)} makes one without sampling."
     ))
   }
-  evaluate <- function(u) {
-    value <- instance$log_prob(u, TRUE, TRUE)
+  log_prob <- instance$log_prob # to look it up takes as long as a call
+  at <- function(u) {
+    value <- log_prob(u, TRUE, TRUE)
     list(value = value, gradient = attr(value, "gradient"))
   }
   stan_model(instance$unconstrained_param_names(FALSE, FALSE), n, instance$constrained_param_names(FALSE, FALSE),
-    instance$constrained_param_names(TRUE, TRUE), function(u) stan_or_outside(evaluate, u, is_rejection),
-    instance$constrain_pars
+    instance$constrained_param_names(TRUE, TRUE), at, instance$constrain_pars, is_rejection
   )
 }
 
@@ -87,11 +86,11 @@ as_model.CmdStanFit <- function(x) {
     skeleton <- x$variable_skeleton(transformed_parameters = all, generated_quantities = all)
     unlist(lapply(names(skeleton), function(name) element_names(name, skeleton[[name]])))
   }
-  evaluate <- function(u) {
+  at <- function(u) {
     gradient <- x$grad_log_prob(u)
     list(value = attr(gradient, "log_prob"), gradient = as.double(gradient))
   }
-  stan_model(NULL, n, names_of(FALSE), names_of(TRUE), function(u) stan_or_outside(evaluate, u, function(e) TRUE),
+  stan_model(NULL, n, names_of(FALSE), names_of(TRUE), at,
     function(u) unlist(x$constrain_variables(u, transformed_parameters = TRUE, generated_quantities = TRUE))
   )
 }
@@ -107,13 +106,12 @@ element_names <- function(name, value) {
 
 #' @export
 as_model.StanModel <- function(x) {
-  evaluate <- function(u) {
+  at <- function(u) {
     both <- x$log_density_gradient(u)
     list(value = both$val, gradient = both$gradient)
   }
   # generated quantities need a generator of BridgeStan's own
-  stan_model(x$param_unc_names(), x$param_unc_num(), x$param_names(), x$param_names(include_tp = TRUE),
-    function(u) stan_or_outside(evaluate, u, function(e) TRUE),
+  stan_model(x$param_unc_names(), x$param_unc_num(), x$param_names(), x$param_names(include_tp = TRUE), at,
     function(u) x$param_constrain(u, include_tp = TRUE)
   )
 }

@@ -31,20 +31,37 @@ as_target <- function(x) {
 }
 
 # Rows of points, one call of `at(row)` each, which gives list(value, gradient): R's own interfaces of models take one
-# point. What is no number is no density: the point is outside of where the model is defined.
-density_of_rows <- function(x, at, gradient) {
-  rows <- lapply(seq_len(nrow(x)), function(i) at(x[i, ]))
-  for (row in rows) {
-    if (length(row$value) != 1) stop_arg("The model gives {length(row$value)} numbers as its log density at a point.")
-    if (gradient && length(row$gradient) != ncol(x)) {
-      stop_arg("The gradient of the model has {length(row$gradient)} number{?s} for {ncol(x)} parameter{?s}.")
-    }
+# point. What is no number is no density: the point is outside of where the model is defined. `on_error(e)` comes back
+# where an error says so, too. One handler is for all points up to such an error: it takes longer to set up than a
+# compiled model takes for a point.
+density_of_rows <- function(x, at, gradient, on_error = stop) {
+  n <- nrow(x)
+  value <- rep(-Inf, n)
+  slope <- matrix(NaN, n, if (gradient) ncol(x) else 0)
+  i <- 0
+  while (i < n) {
+    ended <- tryCatch(
+      while (i < n) {
+        i <- i + 1
+        there <- at(x[i, ])
+        check_point_value(there, ncol(x), gradient)
+        value[i] <- there$value
+        if (gradient) slope[i, ] <- there$gradient
+      },
+      error = identity
+    )
+    if (inherits(ended, "bijectr_error")) stop(ended)
+    if (inherits(ended, "error")) on_error(ended)
   }
-  value <- vapply(rows, function(row) as.double(row$value), 0)
   value[is.na(value)] <- -Inf
-  out <- list(value = value)
-  if (gradient) out$gradient <- matrix(unlist(lapply(rows, `[[`, "gradient")), nrow(x), ncol(x), byrow = TRUE)
-  out
+  c(list(value = value), if (gradient) list(gradient = slope))
+}
+
+check_point_value <- function(there, d, gradient) {
+  if (length(there$value) != 1) stop_arg("The model gives {length(there$value)} numbers as its log density at a point.")
+  if (gradient && length(there$gradient) != d) {
+    stop_arg("The gradient of the model has {length(there$gradient)} number{?s} for {d} parameter{?s}.")
+  }
 }
 
 # Objects of TMB::MakeADFun() and RTMB::MakeADFun() are lists without a class.

@@ -24,13 +24,16 @@ likelihood_control <- function() {
 likelihood_rung <- function(at, target) {
   if (at$settled) return(at)
   at$settled <- TRUE
-  if (at$fit$steps > 0 && early_verdict(at$fit, target) == "trust") return(at)
+  if (at$fit$steps > 0) {
+    at <- judged(at, target)
+    if (at$verdict == "trust") return(at)
+  }
   drawn <- rows_of_target(at$fit, target)
   if (is.null(drawn)) return(at)
   after <- likelihood_fit(at$fit, at$start, target, drawn)
   after$steps <- at$steps + after$steps
   if (is.null(after$evaluation) || !gains_evidence(at$fit, after, drawn)) return(at)
-  list(fit = after, start = as_flow(after), steps = after$steps, settled = FALSE)
+  new_rung(after, as_flow(after), after$steps, settled = FALSE)
 }
 
 # list(x, weights, rows) of points with a density; NULL where the weights tell too little.

@@ -125,9 +125,17 @@ test_that("a model of cmdstanr is the same one", {
 test_that("points that a model rejects have density 0, other errors are told", {
   like <- stan_like()
   rejected <- structure(class = c("std::domain_error", "C++Error", "error", "condition"), list(message = "scale"))
-  at <- function(u) stan_or_outside(function(u) if (u > 0) stop(rejected) else stop("no pointer"), u, is_rejection)
-  expect_identical(at(1)$value, -Inf)
-  expect_error(at(-1), "no pointer", class = "bijectr_error_argument")
+  at <- function(u) {
+    if (u == 2) stop(rejected)
+    if (u == 3) stop("no pointer")
+    list(value = -u, gradient = if (u == 5) 1:2 else 1)
+  }
+  of <- function(u, gradient = TRUE) density_of_rows(cbind(u), at, gradient, unless_rejected(is_rejection))
+  expect_identical(of(c(1, 2, 4, 2)), list(value = c(-1, -Inf, -4, -Inf), gradient = cbind(c(1, NaN, 1, NaN))))
+  expect_identical(of(c(2, 1), FALSE), list(value = c(-Inf, -1)))
+  expect_error(of(c(1, 3, 1)), "no pointer", class = "bijectr_error_argument")
+  expect_error(of(c(2, 5)), "2 numbers for 1 parameter", class = "bijectr_error_argument")
+  expect_error(density_of_rows(cbind(3), at, FALSE), "^no pointer$")
   like$log_density <- function(u) if (u[1] > 0) NaN else stan_like()$log_density(u)
   model <- as_model(bridge(like))
   expect_identical(model$log_density(matrix(1, 1, 8), TRUE)$value, -Inf)

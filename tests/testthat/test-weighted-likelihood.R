@@ -15,7 +15,7 @@ fit_beside <- function(d, loc, scale) {
 
 # As many rungs of the ladder as there are in a row.
 with_likelihood <- function(fit, target) {
-  at <- list(fit = fit, start = as_flow(fit), steps = fit$steps, settled = FALSE)
+  at <- new_rung(fit, as_flow(fit), fit$steps, settled = FALSE)
   for (round in seq_len(LIKELIHOOD_ROUNDS)) at <- likelihood_rung(at, target)
   at$fit
 }
@@ -28,8 +28,8 @@ test_that("weights are those of the target over the flow's draws and wider ones"
   shares <- at$weights / sum(at$weights)
   expect_lt(max(abs(colSums(shares * at$x))), 0.05)
   expect_equal(sqrt(colSums(shares * at$x^2)), c(1, 1), tolerance = 0.03)
-  # by the density of the mixture that wide_draws() gives
-  again <- with_seed(3, wide_draws(beside$fit, LIKELIHOOD_DRAWS))
+  # by the density of the mixture that they are draws of
+  again <- with_seed(3, weigh_wide_draws(beside$fit, beside$target, LIKELIHOOD_DRAWS))
   expect_equal(at$x, again$value)
   w <- exp(beside$target(again$value, FALSE)$value - again$log_m)
   expect_equal(quantile(at$weights, c(0.1, 0.5)), quantile(w / mean(w), c(0.1, 0.5)), tolerance = 0.02)
@@ -75,7 +75,7 @@ test_that("what ends a rung of the ladder leaves what was reached before", {
   spoiled <- function(call, how) {
     calls <<- 0
     function(x) {
-      if (nrow(x) == LIKELIHOOD_DRAWS) {
+      if (nrow(x) == (1 - LOCAL_SHARE) * LIKELIHOOD_DRAWS) {
         calls <<- calls + 1
         if (calls == call) how()
       }
