@@ -139,9 +139,15 @@ tails_panel <- function(x) {
 
 #' @rdname check_flow
 #' @param row.names,optional Not used.
-#' @return `as.data.frame()`: `uniformity`.
+#' @return `as.data.frame()`: `uniformity`; of a fit to a log density `moments`.
 #' @export
 as.data.frame.bijectr_check <- function(x, row.names = NULL, optional = FALSE, ...) {
   check_unused(...)
   x$uniformity
+}
+
+#' @export
+as.data.frame.bijectr_target_check <- function(x, row.names = NULL, optional = FALSE, ...) {
+  check_unused(...)
+  x$moments
 }

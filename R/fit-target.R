@@ -247,19 +247,3 @@ print.bijectr_target_fit <- function(x, ...) {
   print_evaluation(x$evaluation)
   invisible(x)
 }
-
-#' @export
-summary.bijectr_target_fit <- function(object, ...) {
-  out <- NextMethod()
-  out$evaluation <- object$evaluation
-  class(out) <- c("summary.bijectr_target_fit", class(out))
-  out
-}
-
-#' @export
-print.summary.bijectr_target_fit <- function(x, ...) {
-  NextMethod()
-  if (!is.null(x$evaluation)) cat("\n")
-  print_evaluation(x$evaluation)
-  invisible(x)
-}

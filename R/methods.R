@@ -243,8 +243,8 @@ likelihood_words <- function(x) if (is.null(x$censoring)) "log density" else "lo
 format_training <- function(x) {
   count <- function(n, one) paste0(format(n, big.mark = ","), " ", one, if (n != 1) "s")
   paste0(
-    count(x$steps, "step"), " (", count(x$epochs, "epoch"), ") in ", format_seconds(x$seconds), ", status \"", x$status,
-    "\""
+    count(x$steps, "step"), if (isTRUE(x$epochs > 0)) paste0(" (", count(x$epochs, "epoch"), ")"), " in ",
+    format_seconds(x$seconds), ", status \"", x$status, "\""
   )
 }
 

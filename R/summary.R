@@ -54,6 +54,11 @@
 #'   `reference`, `loglik` and `held_out_loglik` as the fit has them, see the section on stacks of [fit_flow()], and
 #'   `quantiles` as above.
 #'
+#'   Of a fit to a log density it is one of class `summary.bijectr_target_fit`, with the `evaluation` of the fit, and
+#'   `draws`: a data frame with one row a coordinate, `what`, the `mean`, the `sd` and the quantiles of 5 (`low`), 50
+#'   (`median`) and 95 per cent (`high`) of 10,000 draws of the flow, by a seed of its own. Those of weighted draws are
+#'   in [importance_sample()] and [as_draws.bijectr_target_fit].
+#'
 #'   Of a flow that was not fitted it is one of class `summary.bijectr_flow`: `description` and `n_parameter` as above,
 #'   and `parts`, a data frame of the base and the layers, from base to data, with the number of parameters of each.
 #' @family methods

@@ -23,12 +23,13 @@ chosen_supports <- function(support, lower, upper, d, names) {
   if (inherits(support, "bijectr_support")) support <- rep(list(support), d)
   wrong <- function(x) {
     stop_arg(c(
-      "{.arg support} must be a list with entries as {.code price = positive()}, \"real\" or \"auto\",
+      "{.arg support} must be a list with entries as {.code price = positive()}, or itself \"real\" or \"auto\",
        not {describe(x)}.",
       i = "Supports are {.fn positive}, {.fn bounded}, {.fn real} and {.fn counts}."
     ))
   }
   if (!is.list(support)) wrong(support)
+  support[vapply(support, identical, NA, "real")] <- list(whole_line())
   for (entry in support) if (!inherits(entry, "bijectr_support")) wrong(entry)
   at <- column_places(support, d, names, "support")
   twice <- at[!vapply(out[at], is.null, NA)]
