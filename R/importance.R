@@ -84,13 +84,17 @@ propose <- function(flow, target, n, condition = NULL) {
   stop_weightless(rowSums(is.na(out$value)) > 0, "is not a number")
   draws <- give_back(flow, out$value, form = NULL)
   log_p <- target_values(target(draws), n)
-  bad <- which(is.na(log_p) | log_p == Inf)
-  if (length(bad)) stop_arg("The target is {log_p[bad[1]]} at ({format(draws[bad[1], ], digits = 4)}).")
+  stop_at_bad(log_p, is.na(log_p) | log_p == Inf, draws)
   outside <- log_p == -Inf
   stop_weightless(!outside & !is.finite(out$log_density), "has no finite log density")
   log_weight <- log_p - out$log_density
   log_weight[outside] <- -Inf
   list(draws = draws, points = out$value, log_weight = log_weight)
+}
+
+stop_at_bad <- function(log_p, bad, x) {
+  at <- which(bad)[1]
+  if (!is.na(at)) stop_arg("The target is {log_p[at]} at ({format(x[at, ], digits = 4)}).")
 }
 
 stop_weightless <- function(bad, what) {
@@ -173,9 +177,9 @@ print_evaluation <- function(e) {
   error <- format(signif(e$log_z_se, 2))
   cat("  ELBO ", format_nats(e$elbo), ", log Z ", format_nats(e$log_z), " (standard error ", error, ")\n", sep = "")
   warning <- if (is.na(e$pareto_k)) {
-    " (not known: do not trust log Z)"
+    " (not known: log Z may be wrong)"
   } else if (e$pareto_k > 0.7) {
-    " (above 0.7: do not trust log Z)"
+    " (above 0.7: log Z may be wrong, ask check_flow())"
   }
   cat("  effective sample size ", format(signif(100 * e$ess / e$n, 3)), " % of ", format(e$n, big.mark = ","),
     " draws, Pareto k-hat ", format(round(e$pareto_k, 2)), warning, "\n",

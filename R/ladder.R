@@ -45,18 +45,25 @@ fit_ladder <- function(flow, target, origin, train, control) {
     enough <- near && !is_wrong(fit, target) # where it is wrong, other directions may lead to what it lacks
     if (enough || !near && !length(modes)) break
   }
-  if (!enough) fit <- climb_flows(fit, start, target, control, train_on)
+  if (!enough) {
+    fit <- tryCatch(climb_flows(fit, start, target, control, train_on), bijectr_error_training = function(e) {
+      if (!is.null(e$fit)) e$fit$options$evaluate <- asked
+      stop(e)
+    })
+  }
   fit <- evaluated_as_asked(fit, target, asked)
   fit$seconds <- proc.time()[[3]] - begun # of models that were not kept, too
   fit
 }
 
+# An evaluation that fails leaves the fit as it is, with that by fewer draws.
 evaluated_as_asked <- function(fit, target, asked) {
   fit$options$evaluate <- asked
   if (asked == 0) fit["evaluation"] <- list(NULL)
   if (asked <= EARLY_DRAWS || !fit$status %in% COMPLETE || is.null(fit$evaluation)) return(fit)
   found <- suspendInterrupts(guarded(evaluate_target(fit, target, asked)))
-  if (inherits(found, "condition")) ended_ladder(fit, found) else add_evaluation(fit, found)
+  warn_unevaluated(found)
+  add_evaluation(fit, found)
 }
 
 # Flows, rung by rung (rung.R). What weighted draws tell is learned first, as it takes the fewest evaluations of the
@@ -95,9 +102,12 @@ loss_rung <- function(at, target, control, train_on) {
 trained_rung <- function(at, control, train_on) {
   reached <- train_on(at$start, at$fit, control)
   reached$steps <- at$steps + reached$steps
-  better <- if (reached$status %in% COMPLETE) better_fit(at$fit, reached) else reached
-  from <- if (better$steps > 0) better else reached # never from a normal distribution: it has nothing to learn
-  new_rung(better, as_flow(from), from$steps, settled = FALSE)
+  gained <- !reached$status %in% COMPLETE || gains(at$fit, reached)
+  at[c("start", "steps", "settled")] <- list(as_flow(at$fit), at$fit$steps, FALSE)
+  if (gained) return(new_rung(reached, as_flow(reached), reached$steps, settled = FALSE))
+  # never from a normal distribution: it has nothing to learn
+  if (at$fit$steps == 0) at[c("start", "steps")] <- list(as_flow(reached), reached$steps)
+  at
 }
 
 modes_rung <- function(at, target, control, train_on) {
@@ -199,9 +209,8 @@ may_be_good <- function(fit) {
 is_wrong <- function(fit, target) early_verdict(fit, target) == "do not trust"
 
 # Two standard errors of the difference are what chance makes.
-better_fit <- function(before, fit) {
-  if (is.null(fit$evaluation) || is.null(before$evaluation)) return(fit)
-  if (elbo_gain(before, fit) >= 2) fit else before
+gains <- function(before, fit) {
+  is.null(fit$evaluation) || is.null(before$evaluation) || elbo_gain(before, fit) >= 2
 }
 
 # In standard errors of the difference, by that of the larger ELBO: where the smaller one has a long tail of weights its

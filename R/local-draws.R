@@ -22,22 +22,30 @@ LOCAL_COORDINATES <- 10
 local_components <- function(u, shares, s) {
   d <- ncol(u)
   pool <- unique(sample.int(nrow(u), LOCAL_POOL, replace = TRUE, prob = shares))
-  u <- u[pool, , drop = FALSE]
-  spread <- apply(u, 2, stats::sd)
   k <- max(LOCAL_NEIGHBOURS[1] * d, LOCAL_NEIGHBOURS[2])
-  if (nrow(u) < 5 * k || !all(spread > 0)) return(NULL)
-  between <- as.matrix(stats::dist(u / rep(spread, each = nrow(u))))
-  furthest <- apply(between, 1, function(apart) sort(apart, partial = k + 1)[k + 1])
+  if (length(pool) < 5 * k) return(NULL)
+  u <- u[pool, , drop = FALSE]
+  # whitened, so that a thin target is not a line
+  root <- root_or_null(stats::cov(u))
+  if (is.null(root)) return(NULL)
+  white <- t(forwardsolve(root, t(u)))
+  between <- as.matrix(stats::dist(white))
+  furthest <- apply(between, 1, function(apart) sort.int(apart, partial = k + 1)[k + 1])
   centers <- utils::head(order(-furthest), LOCAL_CENTERS)
   roots <- lapply(centers, function(i) {
-    near <- u[between[i, ] <= furthest[i], , drop = FALSE]
-    s * t(chol(stats::cov(near) + diag((1e-4 * spread)^2, d)))
+    near <- white[between[i, ] <= furthest[i], , drop = FALSE]
+    s * root %*% root_or_null(stats::cov(near) + diag(1e-8, d))
   })
   m <- length(centers)
   list(
     weight = rep(1 / m, m), loc = u[centers, , drop = FALSE], root = array(unlist(roots), c(d, d, m)),
     row = pool[centers]
   )
+}
+
+# The lower triangular root of a covariance matrix, NULL where it has none.
+root_or_null <- function(covariance) {
+  tryCatch(t(chol(covariance)), error = function(e) NULL)
 }
 
 # n draws, as many of each component as its weight says.

@@ -36,32 +36,29 @@ as_target <- function(x) {
 # compiled model takes for a point.
 density_of_rows <- function(x, at, gradient, on_error = stop) {
   n <- nrow(x)
-  value <- rep(-Inf, n)
-  slope <- matrix(NaN, n, if (gradient) ncol(x) else 0)
+  rows <- rep(list(list(value = -Inf, gradient = rep(NaN, ncol(x)))), n)
   i <- 0
   while (i < n) {
     ended <- tryCatch(
       while (i < n) {
         i <- i + 1
-        there <- at(x[i, ])
-        check_point_value(there, ncol(x), gradient)
-        value[i] <- there$value
-        if (gradient) slope[i, ] <- there$gradient
+        rows[[i]] <- at(x[i, ])
       },
       error = identity
     )
-    if (inherits(ended, "bijectr_error")) stop(ended)
     if (inherits(ended, "error")) on_error(ended)
   }
-  value[is.na(value)] <- -Inf
-  c(list(value = value), if (gradient) list(gradient = slope))
-}
-
-check_point_value <- function(there, d, gradient) {
-  if (length(there$value) != 1) stop_arg("The model gives {length(there$value)} numbers as its log density at a point.")
-  if (gradient && length(there$gradient) != d) {
-    stop_arg("The gradient of the model has {length(there$gradient)} number{?s} for {d} parameter{?s}.")
+  for (row in rows) {
+    if (length(row$value) != 1) stop_arg("The model gives {length(row$value)} numbers as its log density at a point.")
+    if (gradient && length(row$gradient) != ncol(x)) {
+      stop_arg("The gradient of the model has {length(row$gradient)} number{?s} for {ncol(x)} parameter{?s}.")
+    }
   }
+  value <- vapply(rows, function(row) as.double(row$value), 0)
+  value[is.na(value)] <- -Inf
+  out <- list(value = value)
+  if (gradient) out$gradient <- matrix(unlist(lapply(rows, `[[`, "gradient")), n, ncol(x), byrow = TRUE)
+  out
 }
 
 # Objects of TMB::MakeADFun() and RTMB::MakeADFun() are lists without a class.

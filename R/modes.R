@@ -51,11 +51,13 @@ chosen_components <- function(log_parts) {
 
 # ---- looking for modes -----------------------------------------------------------------------------------------------
 
-MODE_CLIMBS <- 20 # in random directions, and as many along axes
+MODE_CLIMBS <- 20 # along axes
+MODE_POINTS <- 100 # tried at each radius, climbs begin at the best of them
+MODE_BEST <- 3
 CLIMB_STEPS <- 12 # of BFGS, after which it is seen whether the climb has come to a component
 CLIMB_STAGES <- 5
 # How much further out than draws are.
-MODE_RADII <- c(3, 6, 12, 25, 50)
+MODE_RADII <- c(3, 6, 12, 25, 50, 100, 200, 400)
 MODE_LEAST <- 0.01 # of the target beside what the flow draws
 
 # Modes that no draw comes near, by climbing from points further out: a list of list(loc, root, share), the best normal
@@ -65,21 +67,13 @@ other_modes <- function(flow, target, log_z) {
   parts <- base_components(flow)
   if (is.null(parts) || !is.finite(log_z)) return(list())
   through <- target_through(flow, target)
-  directions <- climbing_directions(d)
-  n <- nrow(directions)
-  from <- rep_len(seq_along(parts$weight), n)
-  far <- directions * (sqrt(d) + rep_len(MODE_RADII, n))
-  starts <- vapply(seq_len(n), function(i) {
-    parts$loc[from[i], ] + drop(matrix(parts$root[, , from[i]], d) %*% far[i, ])
-  }, numeric(d))
-  starts <- t(matrix(starts, d))
-  value <- suppressWarnings(through(starts, FALSE)$value)
+  starts <- mode_starts(through, parts, d)
   z <- antithetic_draws(START_DRAWS, d)
   found <- list()
   known <- function(loc) is_near_one(loc, parts) || length(found) && is_near_one(loc, as_components(found, d))
-  for (i in which(is.finite(value))) {
-    root <- matrix(parts$root[, , from[i]], d)
-    top <- climb_to_mode(through, starts[i, ], root, known)
+  for (i in seq_len(nrow(starts$z))) {
+    root <- matrix(parts$root[, , starts$from[i]], d)
+    top <- climb_to_mode(through, starts$z[i, ], root, known)
     if (is.null(top)) next
     best <- suppressWarnings(path_to_mode(through, top, z, root))
     share <- exp(best$elbo + d * (log(2 * pi) + 1) / 2 - log_z)
@@ -93,7 +87,7 @@ other_modes <- function(flow, target, log_z) {
 climb_to_mode <- function(target, loc, root, known) {
   for (stage in seq_len(CLIMB_STAGES)) {
     # so far out a target may well warn
-    top <- suppressWarnings(climb(target, loc, root, CLIMB_STEPS))
+    top <- suppressWarnings(climb(target, loc, root, CLIMB_STEPS, near = TRUE))
     if (is.null(top) || known(top$loc)) return(NULL)
     if (top$converged) break
     loc <- top$loc
@@ -101,12 +95,30 @@ climb_to_mode <- function(target, loc, root, known) {
   top$loc
 }
 
-# Unit vectors, a row each: at random, and up and down axes, where modes that mirror each other often are.
-climbing_directions <- function(d) {
-  random <- matrix(stats::rnorm(MODE_CLIMBS * d), ncol = d)
+# list(z, from): points further out than draws, a row each, and the component about which each is. In random directions
+# those at each radius where the target is largest beside a normal distribution, as it is about another mode; and up and
+# down axes, where modes that mirror each other often are.
+mode_starts <- function(target, parts, d) {
   axes <- rbind(diag(d), -diag(d))
   axes <- axes[sample.int(2 * d, min(2 * d, MODE_CLIMBS)), , drop = FALSE]
-  rbind(random / sqrt(rowSums(random^2)), axes)
+  random <- matrix(stats::rnorm(MODE_POINTS * length(MODE_RADII) * d), ncol = d)
+  u <- rbind(axes, random / sqrt(rowSums(random^2)))
+  band <- rep_len(seq_along(MODE_RADII), nrow(u))
+  is_axis <- seq_len(nrow(u)) <= nrow(axes)
+  u <- u * (sqrt(d) + MODE_RADII[band])
+  from <- rep_len(seq_along(parts$weight), nrow(u))
+  z <- t(matrix(vapply(seq_len(nrow(u)), function(i) {
+    parts$loc[from[i], ] + drop(matrix(parts$root[, , from[i]], d) %*% u[i, ])
+  }, numeric(d)), d))
+  # so far out a target may well warn
+  value <- suppressWarnings(target(z, FALSE)$value)
+  beside <- ifelse(is.finite(value), value + rowSums(u^2) / 2, -Inf)
+  best <- lapply(seq_along(MODE_RADII), function(k) {
+    i <- which(band == k & !is_axis & beside > -Inf)
+    utils::head(i[order(-beside[i])], MODE_BEST)
+  })
+  chosen <- c(unlist(best), which(is_axis & beside > -Inf))
+  list(z = z[chosen, , drop = FALSE], from = from[chosen])
 }
 
 # Whether a point is where a component may well draw.

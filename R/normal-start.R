@@ -79,12 +79,15 @@ path_to_mode <- function(target, start, z, root = diag(length(start))) {
 }
 
 # list(loc, converged) after some steps of BFGS up from a point, in coordinates of `root`; NULL where they lead
-# nowhere.
-climb <- function(target, loc, root, steps) {
+# nowhere. The first step is as long as the gradient, or `near`, of length 1: a longer one may leave a mode behind.
+climb <- function(target, loc, root, steps, near = FALSE) {
   at <- function(u) matrix(loc + drop(root %*% u), 1)
-  found <- try(stats::optim(numeric(length(loc)), function(u) -target(at(u), FALSE)$value,
-    function(u) -drop(target(at(u), TRUE)$gradient %*% root), method = "BFGS", control = list(maxit = steps)
-  ), silent = TRUE)
+  slope <- function(u) -drop(target(at(u), TRUE)$gradient %*% root)
+  found <- try({
+    begin <- numeric(length(loc))
+    control <- list(maxit = steps, fnscale = if (near) max(1, sqrt(sum(slope(begin)^2))) else 1)
+    stats::optim(begin, function(u) -target(at(u), FALSE)$value, slope, method = "BFGS", control = control)
+  }, silent = TRUE)
   if (inherits(found, "try-error") || !all(is.finite(at(found$par)))) return(NULL)
   list(loc = drop(at(found$par)), converged = found$convergence == 0)
 }

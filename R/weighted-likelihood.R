@@ -3,7 +3,7 @@
 #
 #   KL(p | q) = E_p log p - E_p log q,   E_p h ~ sum w_i h(x_i) / sum w_i,   w_i = p(x_i) / m(x_i),   x_i ~ m
 #
-# where m are the draws of a flow and wider ones (check-target.R). Steps of the reverse divergence are content with a
+# where m are the draws of a flow and wider ones (wide-draws.R). Steps of the reverse divergence are content with a
 # part of the target; to these a draw that the flow leaves out is dear. They need no gradient of the target, and its
 # value once at each of the draws, whereas steps of the reverse divergence need both, at new draws each.
 
@@ -42,7 +42,7 @@ rows_of_target <- function(fit, target) {
   if (all(at$log_w == -Inf)) return(NULL)
   shares <- exp_shares(smooth_weights(at$log_w))
   if (1 / sum(shares^2) < LIKELIHOOD_EFFECTIVE) return(NULL)
-  i <- which(shares > 0)
+  i <- which(shares > 0 & is.finite(at$log_q)) # a flow learns nothing where it cannot have a density
   weights <- shares[i] / mean(shares[i])
   rows <- split_rows(length(i), likelihood_control()$validation, weights)
   list(x = at$value[i, , drop = FALSE], weights = weights, rows = rows)

@@ -13,51 +13,68 @@ WIDE_SHARES <- c(0.5, 0.15, 0.15, 0.2)
 WIDE_EFFECT <- c(1 / 2, 1 / 20)
 WIDE_AXIS <- 3
 
-# wide_draws(), and some about those of them that lie apart, with the target's log density there, `log_p`, and their log
-# weights, `log_w`, -Inf where there is no density.
+# n draws, wide ones and some about those of them that lie apart, with the target's log density there, `log_p`, and their
+# log weights, `log_w`, -Inf where there is no density.
 weigh_wide_draws <- function(fit, target, n) {
-  n_local <- if (uses_local_draws(fit)) round(LOCAL_SHARE * n) else 0
-  at <- wide_draws(fit, n - n_local)
-  at <- with_weights(c(at, list(log_p = target_there(target, at$value))))
-  if (n_local > 0) with_local_draws(at, fit, target, n_local) else at
+  wide <- function(n) {
+    at <- wide_draws(fit, n)
+    at$log_p <- target_there(target, at$value, is.finite(at$log_q))
+    with_weights(at)
+  }
+  if (fit$d > LOCAL_COORDINATES || is.null(base_components(fit))) return(wide(n))
+  n_local <- round(LOCAL_SHARE * n)
+  at <- wide(n - n_local)
+  with_local_draws(at, fit, target, n_local) %||% bound_draws(at, wide(n_local))
 }
 
-uses_local_draws <- function(fit) fit$d <= LOCAL_COORDINATES && !is.null(base_components(fit))
-
-# Further rows, `n` of them, to `at`, what weigh_wide_draws() has without them.
-with_local_draws <- function(at, fit, target, n) {
-  if (all(at$log_w == -Inf)) return(at)
-  outer <- last_support_layer(fit$layers$layers)
-  line <- on_the_line(at$value, outer)
-  kernels <- local_components(line$data, exp_shares(at$log_w), wide_factor(LOCAL_EFFECT, fit$d))
-  if (is.null(kernels)) return(at)
-  u <- component_draws(kernels, n)
-  there <- from_the_line(u, outer)
-  back <- native_map(fit, there$value, NULL, inverse = TRUE)
-  around <- log_components(line$data, kernels)
-  around[cbind(kernels$row, seq_along(kernels$row))] <- -Inf # centers are where they are because of their own rows
-  log_k <- c(log_sum_rows(around) + line$slope, log_sum_rows(log_components(u, kernels)) - there$logdet)
-  log_k[!is.finite(log_k)] <- -Inf # draws at infinity
-  share <- n / length(log_k)
-  log_m <- c(at$log_m, wide_log_density(fit, back$value, back$log_density))
-  with_weights(list(
-    value = rbind(at$value, there$value), log_q = c(at$log_q, back$log_density), own = c(at$own, rep(FALSE, n)),
-    log_m = log_sum_rows(cbind(log_m + log1p(-share), log_k + log(share))),
-    log_p = c(at$log_p, target_there(target, there$value))
-  ))
-}
-
-# So far out targets may well warn.
-target_there <- function(target, x) {
-  log_p <- suppressWarnings(target(x, gradient = FALSE)$value)
+# -Inf at points that are not `asked` for. So far out targets may well warn.
+target_there <- function(target, x, asked) {
+  log_p <- rep(-Inf, nrow(x))
+  if (any(asked)) log_p[asked] <- suppressWarnings(target(x[asked, , drop = FALSE], gradient = FALSE)$value)
+  stop_at_bad(log_p, log_p %in% Inf, x)
   log_p[is.na(log_p)] <- -Inf
   log_p
 }
 
 with_weights <- function(at) {
-  at$log_p[!is.finite(at$log_q)] <- -Inf
   at$log_w <- ifelse(at$log_p == -Inf, -Inf, at$log_p - at$log_m)
   at
+}
+
+bound_draws <- function(a, b) Map(function(a, b) if (is.matrix(a)) rbind(a, b) else c(a, b), a, b[names(a)])
+
+# Further rows, `n` of them, to `at`, what weigh_wide_draws() has without them; NULL where there is nothing to draw them
+# about, or no inverse of the flow. Some may lie where the flow has no density: a target that is not defined there
+# either may say so by an error.
+with_local_draws <- function(at, fit, target, n) {
+  if (all(at$log_w == -Inf)) return(NULL)
+  outer <- last_support_layer(fit$layers$layers)
+  line <- on_the_line(at$value, outer)
+  kernels <- local_components(line$data, exp_shares(at$log_w), wide_factor(LOCAL_EFFECT, fit$d))
+  if (is.null(kernels)) return(NULL)
+  u <- component_draws(kernels, n)
+  there <- from_the_line(u, outer)
+  back <- suppressWarnings(tryCatch(native_map(fit, there$value, NULL, inverse = TRUE), error = function(e) NULL))
+  if (is.null(back)) return(NULL)
+  around <- log_components(line$data, kernels)
+  # centers are where they are because of their own rows, which would weigh too little; neighbours still do, a little
+  around[cbind(kernels$row, seq_along(kernels$row))] <- -Inf
+  log_k <- c(log_sum_rows(around) + line$slope, log_sum_rows(log_components(u, kernels)) - there$logdet)
+  log_k[!is.finite(log_k)] <- -Inf # draws at infinity
+  within <- is.finite(back$log_density)
+  log_q <- ifelse(within, back$log_density, -Inf)
+  log_p <- target_there(target, there$value, within)
+  if (!all(within)) {
+    beyond <- tryCatch(target_there(target, there$value, !within), error = function(e) -Inf)
+    log_p <- pmax(log_p, beyond)
+  }
+  log_m <- ifelse(within, wide_log_density(fit, back$value, log_q), -Inf)
+  both <- bound_draws(at, list(
+    value = there$value, log_q = log_q, log_m = log_m, log_p = log_p, own = rep(FALSE, n), log_w = rep(NA, n)
+  ))
+  share <- n / length(log_k)
+  both$log_m <- log_sum_rows(cbind(both$log_m + log1p(-share), log_k + log(share)))
+  with_weights(both)
 }
 
 # Draws, of which the last are widened where the base is a normal distribution or a mixture of such, about the component

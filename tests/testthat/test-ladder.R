@@ -152,3 +152,28 @@ test_that("draws that overflow behind a support have no weight and no part in mo
   expect_false(anyNA(check$moments$mean))
   expect_identical(check_flow(fit)$verdict %in% c("trust", "resample"), TRUE)
 })
+
+test_that("an evaluation that fails at the end, or is interrupted, leaves the fit and that by fewer draws", {
+  banana <- function(x) -(x[, 1]^2 + (x[, 2] - x[, 1]^2)^2) / 2
+  spoiled <- function(how) function(x) if (nrow(x) == 10000) how(banana(x)) else banana(x)
+  set.seed(9)
+  expect_warning(
+    fit <- fit_flow(spoiled(function(v) replace(v, 7, NaN)), d = 2), "NaN", class = "bijectr_warning_evaluation"
+  )
+  expect_identical(fit$evaluation$n, EARLY_DRAWS)
+  expect_identical(fit$options$evaluate, 10000L)
+  set.seed(9)
+  expect_warning(
+    again <- fit_flow(spoiled(function(v) rlang::interrupt()), d = 2), class = "bijectr_warning_evaluation"
+  )
+  expect_identical(again[c("status", "params", "steps")], fit[c("status", "params", "steps")])
+  set.seed(9)
+  calls <- 0
+  lost <- function(x) {
+    calls <<- calls + 1
+    if (nrow(x) == (1 - LOCAL_SHARE) * LIKELIHOOD_DRAWS && calls > 600) stop("lost")
+    banana(x)
+  }
+  error <- tryCatch(fit_flow(lost, d = 2), error = identity)
+  if (inherits(error, "bijectr_error_training")) expect_identical(error$fit$options$evaluate, 10000L)
+})

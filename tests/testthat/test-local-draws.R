@@ -56,10 +56,10 @@ test_that("a ridge that bends is followed beyond the ends of a flow, and the flo
   # a flow of the banana without its ends
   short <- function(x) bent(x) + ifelse(abs(x[, 1]) < 18, 0, -0.5 * (abs(x[, 1]) - 18)^2)
   fit <- with_seed(5, fit_flow(short, d = 2))
-  expect_lt(max(abs(with_seed(6, as.matrix(sample(fit, 10000)))[, 1])), 25)
+  expect_lt(max(abs(with_seed(6, as.matrix(sample(fit, 10000)))[, 1])), 27)
   local <- with_seed(7, weigh_wide_draws(fit, as_target(bent, 2), 10000))
   w <- exp_shares(local$log_w)
-  expect_gt(max(abs(local$value[w > 1e-5, 1])), 25)
+  expect_gt(max(abs(local$value[w > 1e-5, 1])), 27)
   expect_false(with_seed(8, check_flow(fit, target = bent))$verdict == "trust")
   whole <- with_seed(9, fit_flow(bent, d = 2))
   x <- with_seed(10, as.matrix(sample(whole, 20000)))
@@ -67,18 +67,65 @@ test_that("a ridge that bends is followed beyond the ends of a flow, and the flo
 })
 
 test_that("where neighbours tell nothing there are no such draws", {
-  expect_true(uses_local_draws(normal_of(LOCAL_COORDINATES)))
-  expect_false(uses_local_draws(normal_of(LOCAL_COORDINATES + 1)))
+  wide <- normal_of(LOCAL_COORDINATES + 1)
+  target <- as_target(function(x) -rowSums(x^2) / 2, wide$d)
+  expect_identical(
+    with_seed(13, weigh_wide_draws(wide, target, 1000))$value, with_seed(13, wide_draws(wide, 1000))$value
+  )
   u <- cbind(rnorm(30), rnorm(30))
   expect_null(local_components(u, rep(1 / 30, 30), 2)) # too few
   expect_null(local_components(cbind(rnorm(500), 1), rep(1 / 500, 500), 2)) # a coordinate that does not vary
+  thin <- rnorm(1000)
+  found <- local_components(cbind(thin, thin + 1e-6 * rnorm(1000)), rep(1e-3, 1000), 2)
+  across <- apply(component_draws(found, 1000), 1, diff)
+  expect_lt(median(abs(across)), 1e-5) # neighbours in a thin target are those along it
   nowhere <- as_target(function(x) rep(-Inf, nrow(x)), 2)
   at <- with_seed(11, weigh_wide_draws(normal_of(2), nowhere, 1000))
   expect_true(all(at$log_w == -Inf))
-  expect_equal(nrow(at$value), 800)
-  # a base that is no normal distribution has draws of the flow alone
-  uniform <- new_flow(layer_chain(layer_triangular_affine()), 2L, base_logistic(), 0L)
-  expect_false(uses_local_draws(uniform))
+  expect_equal(nrow(at$value), 1000)
+})
+
+test_that("flows without an inverse, and targets that are not defined everywhere, are judged by wide draws", {
+  gamma <- function(x) rowSums(dgamma(x, 2, 1, log = TRUE))
+  one_way <- layer_r(
+    forward = function(x) list(value = exp(x), logdet = rowSums(x)),
+    inverse = function(x) if (any(x <= 0)) stop("not positive") else log(x)
+  )
+  fit <- with_seed(14, fit_flow(gamma, list(layer_elementwise(scalar_affine()), one_way), d = 2, steps = 100,
+    evaluate = 0
+  ))
+  expect_silent(check <- with_seed(15, check_flow(fit, target = gamma, draws = 2000)))
+  expect_true(check$verdict %in% c("resample", "trust"))
+  strict <- function(x) if (any(x <= 0)) stop("x must be positive") else gamma(x)
+  layers <- list(layer_elementwise(scalar_affine()), layer_elementwise(scalar_exp()))
+  fit <- with_seed(16, fit_flow(strict, layers, d = 2, steps = 100))
+  expect_s3_class(with_seed(17, check_flow(fit, target = strict)), "bijectr_target_check")
+})
+
+test_that("what a flow cannot draw counts where the target knows it, and is not learned from", {
+  within <- function(x) ifelse(x[, 1] > 0 & x[, 1] < 1, dnorm(x[, 1], 0.5, 0.25, log = TRUE), -Inf)
+  layers <- list(layer_elementwise(scalar_affine()), layer_elementwise(scalar_sigmoid()))
+  fit <- with_seed(18, fit_flow(within, layers, d = 1, steps = 300))
+  whole <- as_target(function(x) dnorm(x[, 1], 0.5, 0.25, log = TRUE), 1)
+  at <- with_seed(19, weigh_wide_draws(fit, whole, 20000))
+  beyond <- at$value[, 1] < 0 | at$value[, 1] > 1
+  expect_gt(sum(beyond), 20)
+  expect_true(all(at$log_q[beyond] == -Inf))
+  w <- exp(at$log_w)
+  expect_gt(sum(w[beyond]) / 20000, 0.01) # of 0.046
+  expect_equal(mean(w), 1, tolerance = 0.04)
+  x <- rows_of_target(fit, whole)$x
+  expect_true(all(x >= 0 & x <= 1))
+  # where the target is not defined there is nothing to find
+  strict <- as_target(function(x) if (any(x < 0 | x > 1)) stop("no") else dnorm(x[, 1], 0.5, 0.25, log = TRUE), 1)
+  at <- with_seed(19, weigh_wide_draws(fit, strict, 20000))
+  expect_true(all(at$log_w[beyond] == -Inf))
+})
+
+test_that("a target that is infinite further out is told of", {
+  fit <- normal_of(2)
+  endless <- function(x) ifelse(x[, 1] > 5, Inf, -rowSums(x^2) / 2)
+  expect_error(with_seed(20, check_flow(fit, target = endless)), "The target is Inf at \\(", class = "bijectr_error_argument")
 })
 
 test_that("draws of components have their shares, means and covariances", {

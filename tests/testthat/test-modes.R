@@ -79,3 +79,38 @@ test_that("a check of a flow on a mixture sees what it leaves out", {
   skip_if_not_installed("ggplot2")
   expect_silent(print(ggplot2::autoplot(found)))
 })
+
+test_that("modes that are narrower, and far away, are found", {
+  mixture <- function(at, sd, first = 1) {
+    function(x) {
+      a <- rowSums(dnorm(x, 0, first, log = TRUE))
+      b <- rowSums(matrix(dnorm(x, rep(at, each = nrow(x)), sd, log = TRUE), nrow(x)))
+      pmax(a, b) + log1p(exp(-abs(a - b)))
+    }
+  }
+  for (at in list(c(6, 8), c(-24, 32), c(0, 90))) {
+    set.seed(21)
+    fit <- fit_flow(mixture(at, 0.3), d = 2)
+    expect_equal(fit$evaluation$log_z, log(2), tolerance = 0.01)
+    expect_identical(check_flow(fit)$verdict, "trust")
+  }
+  set.seed(22)
+  fit <- fit_flow(mixture(c(50, -30), 1, 0.1), d = 2) # 580 standard deviations away, and ten times as wide
+  expect_equal(fit$evaluation$log_z, log(2), tolerance = 0.01)
+})
+
+test_that("climbs begin where a target is large beside a normal distribution", {
+  parts <- list(weight = 1, loc = matrix(0, 1, 2), root = array(diag(2), c(2, 2, 1)))
+  seen <- NULL
+  two <- function(z, gradient) {
+    seen <<- z
+    list(value = pmax(-rowSums(z^2) / 2, -((z[, 1] - 20)^2 + z[, 2]^2) / 0.18))
+  }
+  starts <- with_seed(23, mode_starts(two, parts, 2))
+  expect_equal(nrow(seen), 4 + MODE_POINTS * length(MODE_RADII))
+  expect_equal(nrow(starts$z), 4 + MODE_BEST * length(MODE_RADII))
+  at <- sqrt((starts$z[, 1] - 20)^2 + starts$z[, 2]^2)
+  expect_gte(sum(at < 0.3 * sqrt(rowSums(starts$z^2))), MODE_BEST)
+  nowhere <- function(z, gradient) list(value = rep(-Inf, nrow(z)))
+  expect_equal(nrow(mode_starts(nowhere, parts, 2)$z), 0)
+})
