@@ -48,7 +48,12 @@ calibration_subject <- function(fit, pairs) {
   }
   if (!isTRUE(fit$d_condition > 0)) {
     stop_arg(c("{.arg fit} is not conditional on data.",
-      i = "{.code fit_flow(theta, condition = data)} is a posterior of parameters given data."
+      i = if (is.null(fit$likelihood)) {
+        "{.code fit_flow(theta, condition = data)} is a posterior of parameters given data."
+      } else {
+        "It is the posterior of one observation: a function that draws from {.fn rounds_posterior} of others can be
+         checked."
+      }
     ))
   }
   if (is.null(pairs$data) && is.null(fit$condition$model)) stop_missing("data")

@@ -52,7 +52,14 @@
 #'   `"resample"` where they are not, but weighted draws, see [importance_sample()], can stand for the target; and
 #'   `"do not trust"` where Pareto's k-hat of the weights is above `min(1 - 1 / log10(draws), 0.7)` (Vehtari et al.
 #'   2024), the draws tell as much as fewer than 400 of the target, the target has mass where the flow does not draw, or
-#'   another mode was found. Looking from a few points does not find each mode: nothing does.
+#'   another mode was found. Looking from some points does not find each mode: nothing does; in two coordinates one that
+#'   is a third as wide is found 100 standard deviations away, in ten only where it lies near an axis, or is wider.
+#'
+#'   Where the verdict is `"do not trust"`: other parameters, such as effects in units of their standard deviation for a
+#'   hierarchical model (non-centered), logarithms of positive ones, or `support`; nothing told but these, so that the
+#'   fit can go through all its stages; for long tails `base = base_student_t(df = )`; further `steps`, [resume()];
+#'   `anneal`, for modes; and where it is for weights alone, chains of [sample_imh()], whose acceptance is printed. Two
+#'   fits with other seeds whose log Z differ by more than their errors are both not to be trusted.
 #' @return An object of class `bijectr_check`, a list:
 #'   * `verdict`: `"trust"` or `"do not trust"`;
 #'   * `reasons`: what speaks against the fit, with what to do, one string each; `notes`: what was left out and why;
@@ -116,6 +123,13 @@ check_flow <- function(fit, data, condition = NULL, weights = NULL, draws = 2000
   if (missing(data) && inherits(fit, "bijectr_target_fit")) {
     check_fit(fit)
     return(check_target_fit(fit, find_target(fit, target, parent.frame()), draws))
+  }
+  if (missing(data) && inherits(fit, "bijectr_rounds_fit")) {
+    stop_arg(c(
+      "{.arg data} is missing.",
+      i = "Posteriors of simulators are checked by {.fn sbc}, {.fn expected_coverage} and
+           {.fn posterior_predictive}."
+    ))
   }
   check_given("data")
   tolerance <- check_number(tolerance, "tolerance", min = 0, below = 1)

@@ -5,6 +5,8 @@
 
 TARGET_OFF <- c(mean = 0.04, sd = 0.04)
 TARGET_WRONG <- 0.1
+# Bounds of log Z that are so far apart, in nats, speak of a target whose integral is infinite.
+UNBOUNDED <- 100
 
 check_target_fit <- function(fit, target, draws) {
   judge_fit(fit, target_with_gradient(target, "differences", fit$d, fit$names), draws)
@@ -126,6 +128,12 @@ target_doubts <- function(evidence, modes, rule, off) {
         paste(format(signif(100 * -expm1(-beyond), 2)), "%")
       )
     },
+    if (isTRUE(z[["upper"]] - z[["lower"]] > UNBOUNDED)) {
+      paste(
+        "The bounds of log Z are far apart: it may be infinite, if the target is not a proper density, or not the",
+        "logarithm of one."
+      )
+    },
     if (nrow(modes)) {
       sprintf("There is a mode that the flow does not draw, with about %s of what it draws.",
         paste(format(signif(100 * max(modes$share), 2)), "%")
@@ -153,9 +161,11 @@ format.bijectr_target_check <- function(x, ...) {
   c(
     strwrap(paste0("<check of a fit to a log density> ", x$description, "; ", draws, " draws"), width = width),
     paste0("verdict: ", x$verdict), listed(said[[x$verdict]]), unlist(lapply(x$reasons, listed)),
-    if (x$verdict != "do not trust") {
-      listed("Other modes were looked for and not found, which does not prove that there are none.")
-    },
+    listed(if (x$verdict == "do not trust") {
+      "What may help: ?check_flow, in its section on fits to a log density."
+    } else {
+      "Other modes were looked for and not found, which does not prove that there are none."
+    }),
     paste0("  log Z        ", z[["estimate"]], " (between ", z[["lower"]], " and ", z[["upper"]], ")"),
     paste0("  moments      means off by ", off(x$moments$mean_off), " standard deviations, standard deviations by ",
       off(100 * x$moments$sd_off), " %"

@@ -75,6 +75,12 @@
 #'   was compiled in this session can only be evaluated by forks of it, `future::multicore`.
 #' @param control Training settings, see [fit_control()].
 #' @param progress Show a progress bar.
+#' @section Comparing models: `fit$evaluation$log_z` estimates the logarithm of the integral of the target, for a
+#'   likelihood times a prior, both with their constants, that of the evidence (marginal likelihood). The difference
+#'   between two models of the same data is the logarithm of their Bayes factor, its standard error
+#'   `sqrt(a$evaluation$log_z_se^2 + b$evaluation$log_z_se^2)`, where [check_flow()] does not say `"do not trust"` of
+#'   either. Its own estimate, `check_flow(fit)$log_z`, is by fewer draws and by ones that go further out, between a
+#'   lower and an upper bound.
 #' @return A `bijectr_fit` (of class `bijectr_target_fit`) with the fields of [fit_flow()]; `history` has the loss, and
 #'   `evaluation` is a list of `elbo` and its standard error `elbo_se`, `log_z` and `log_z_se`, `ess`, `pareto_k` and
 #'   the number of draws `n`, see [importance_sample()]; `evaluations` is the number of points at which the target was

@@ -65,7 +65,21 @@ own_target <- function(object, envir) UseMethod("own_target")
 own_target.default <- function(object, envir) NULL
 
 #' @export
-own_target.bijectr_target_fit <- function(object, envir) call_value(object, "data", envir, "target")
+own_target.bijectr_target_fit <- function(object, envir) {
+  found <- call_value(object, "data", envir, "target")
+  if (is.null(found)) return(NULL)
+  # a function that stands in the call itself has lost what was around it there
+  written <- match_fit_call(object$call, envir)[["data"]]
+  if (!is.call(written) || !identical(written[[1]], quote(`function`))) return(found)
+  function(...) {
+    tryCatch(found(...), error = function(e) {
+      stop_arg(c(
+        "{.arg target} must be given: the function in the call of the fit, evaluated here, ended in an error.",
+        x = "{conditionMessage(e)}"
+      ))
+    })
+  }
+}
 
 weigh_draws <- function(flow, target, n, condition = NULL) {
   proposal <- propose(flow, target, n, condition)

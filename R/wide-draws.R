@@ -13,8 +13,8 @@ WIDE_SHARES <- c(0.5, 0.15, 0.15, 0.2)
 WIDE_EFFECT <- c(1 / 2, 1 / 20)
 WIDE_AXIS <- 3
 
-# n draws, wide ones and some about those of them that lie apart, with the target's log density there, `log_p`, and their
-# log weights, `log_w`, -Inf where there is no density.
+# n draws, wide ones and some about those of them that lie apart, with the target's log density there, `log_p`, and
+# their log weights, `log_w`, -Inf where there is no density.
 weigh_wide_draws <- function(fit, target, n) {
   wide <- function(n) {
     at <- wide_draws(fit, n)

@@ -125,7 +125,9 @@ test_that("what a flow cannot draw counts where the target knows it, and is not 
 test_that("a target that is infinite further out is told of", {
   fit <- normal_of(2)
   endless <- function(x) ifelse(x[, 1] > 5, Inf, -rowSums(x^2) / 2)
-  expect_error(with_seed(20, check_flow(fit, target = endless)), "The target is Inf at \\(", class = "bijectr_error_argument")
+  expect_error(
+    with_seed(20, check_flow(fit, target = endless)), "The target is Inf at \\(", class = "bijectr_error_argument"
+  )
 })
 
 test_that("draws of components have their shares, means and covariances", {

@@ -33,3 +33,17 @@ test_that("as.data.frame() of a check of the target are its moments", {
   check <- with_seed(6, check_flow(fit, draws = 2000))
   expect_identical(as.data.frame(check), check$moments)
 })
+
+test_that("a target that stood in the call and has lost what was around it is asked for", {
+  around <- function(k) fit_flow(function(x) -k * rowSums(x^2) / 2, d = 2, evaluate = 100)
+  lost <- with_seed(7, around(3))
+  expect_error(check_flow(lost, draws = 1000), "`target` must be given", class = "bijectr_error_argument")
+  kept <- with_seed(7, fit_flow(function(x) -3 * rowSums(x^2) / 2, d = 2, evaluate = 100))
+  expect_identical(with_seed(8, check_flow(kept, draws = 1000))$verdict, "trust")
+})
+
+test_that("the integral of what is no proper density is said to be in doubt", {
+  check <- with_seed(9, check_flow(fit, draws = 2000, target = function(x) x[, 1]^2))
+  expect_match(check$reasons, "not a proper density", all = FALSE)
+  expect_output(print(check), "What may help")
+})
