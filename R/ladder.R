@@ -102,11 +102,11 @@ loss_rung <- function(at, target, control, train_on) {
 trained_rung <- function(at, control, train_on) {
   reached <- train_on(at$start, at$fit, control)
   reached$steps <- at$steps + reached$steps
-  gained <- !reached$status %in% COMPLETE || gains(at$fit, reached)
-  at[c("start", "steps", "settled")] <- list(as_flow(at$fit), at$fit$steps, FALSE)
-  if (gained) return(new_rung(reached, as_flow(reached), reached$steps, settled = FALSE))
-  # never from a normal distribution: it has nothing to learn
-  if (at$fit$steps == 0) at[c("start", "steps")] <- list(as_flow(reached), reached$steps)
+  if (!reached$status %in% COMPLETE || gains(at$fit, reached)) {
+    return(new_rung(reached, as_flow(reached), reached$steps, settled = FALSE))
+  }
+  from <- if (at$fit$steps > 0) at$fit else reached # never from a normal distribution: it has nothing to learn
+  at[c("start", "steps", "settled")] <- list(as_flow(from), from$steps, FALSE)
   at
 }
 

@@ -51,9 +51,9 @@ chosen_components <- function(log_parts) {
 
 # ---- looking for modes -----------------------------------------------------------------------------------------------
 
-MODE_CLIMBS <- 20 # along axes
-MODE_POINTS <- 100 # tried at each radius, climbs begin at the best of them
-MODE_BEST <- 3
+# Directions at random, and up and down axes; along each of them points are tried, and climbs begin at the best of both
+# kinds at each radius.
+MODE_DIRECTIONS <- c(random = 100, axes = 60)
 CLIMB_STEPS <- 12 # of BFGS, after which it is seen whether the climb has come to a component
 CLIMB_STAGES <- 5
 # How much further out than draws are.
@@ -95,30 +95,28 @@ climb_to_mode <- function(target, loc, root, known) {
   top$loc
 }
 
-# list(z, from): points further out than draws, a row each, and the component about which each is. In random directions
-# those at each radius where the target is largest beside a normal distribution, as it is about another mode; and up and
-# down axes, where modes that mirror each other often are.
+# list(z, from): points further out than draws, a row each, and the component about which each is: those where the target
+# is largest beside a normal distribution, as it is about another mode. Modes that mirror each other often are on axes.
 mode_starts <- function(target, parts, d) {
+  random <- matrix(stats::rnorm(MODE_DIRECTIONS[["random"]] * d), ncol = d)
   axes <- rbind(diag(d), -diag(d))
-  axes <- axes[sample.int(2 * d, min(2 * d, MODE_CLIMBS)), , drop = FALSE]
-  random <- matrix(stats::rnorm(MODE_POINTS * length(MODE_RADII) * d), ncol = d)
-  u <- rbind(axes, random / sqrt(rowSums(random^2)))
-  band <- rep_len(seq_along(MODE_RADII), nrow(u))
-  is_axis <- seq_len(nrow(u)) <= nrow(axes)
-  u <- u * (sqrt(d) + MODE_RADII[band])
+  axes <- axes[sample.int(2 * d, min(2 * d, MODE_DIRECTIONS[["axes"]])), , drop = FALSE]
+  directions <- rbind(random / sqrt(rowSums(random^2)), axes)
+  of <- expand.grid(direction = seq_len(nrow(directions)), radius = seq_along(MODE_RADII))
+  u <- directions[of$direction, , drop = FALSE] * (sqrt(d) + MODE_RADII[of$radius])
   from <- rep_len(seq_along(parts$weight), nrow(u))
-  z <- t(matrix(vapply(seq_len(nrow(u)), function(i) {
-    parts$loc[from[i], ] + drop(matrix(parts$root[, , from[i]], d) %*% u[i, ])
-  }, numeric(d)), d))
+  z <- u
+  for (c in seq_along(parts$weight)) {
+    i <- which(from == c)
+    z[i, ] <- normal_points(parts$loc[c, ], matrix(parts$root[, , c], d), u[i, , drop = FALSE])
+  }
   # so far out a target may well warn
   value <- suppressWarnings(target(z, FALSE)$value)
   beside <- ifelse(is.finite(value), value + rowSums(u^2) / 2, -Inf)
-  best <- lapply(seq_along(MODE_RADII), function(k) {
-    i <- which(band == k & !is_axis & beside > -Inf)
-    utils::head(i[order(-beside[i])], MODE_BEST)
-  })
-  chosen <- c(unlist(best), which(is_axis & beside > -Inf))
-  list(z = z[chosen, , drop = FALSE], from = from[chosen])
+  kind <- interaction(of$radius, of$direction > nrow(random))
+  best <- vapply(split(seq_along(beside), kind), function(i) i[which.max(beside[i])], 0L)
+  best <- best[beside[best] > -Inf]
+  list(z = z[best, , drop = FALSE], from = from[best])
 }
 
 # Whether a point is where a component may well draw.

@@ -16,19 +16,16 @@ target_with_gradient <- function(target, rule, d, names, parallel = FALSE) {
   model <- model_of(target)
   if (is.null(model) && identical(rule, "symbolic")) target <- symbolic_target(target, d, names)
   by_differences <- is.null(model) && identical(rule, "differences")
-  both <- if (!is.null(model)) {
-    model$log_density
-  } else {
-    function(x, gradient) {
-      value <- target(x)
-      out <- list(value = target_values(value, nrow(x)))
-      if (gradient && !by_differences) {
-        slope <- if (is.function(rule)) rule(x) else attr(value, "gradient")
-        out$gradient <- gradient_values(slope, nrow(x), d)
-      }
-      out
+  of_rows <- function(x, gradient) {
+    value <- target(x)
+    out <- list(value = target_values(value, nrow(x)))
+    if (gradient && !by_differences) {
+      slope <- if (is.function(rule)) rule(x) else attr(value, "gradient")
+      out$gradient <- gradient_values(slope, nrow(x), d)
     }
+    out
   }
+  both <- if (is.null(model)) with_two_rows(of_rows) else model$log_density
   count <- 0
   last <- NULL # an optimizer asks for the gradient where it has asked for the value
   function(x, gradient = TRUE) {
@@ -43,6 +40,16 @@ target_with_gradient <- function(target, rule, d, names, parallel = FALSE) {
     count <<- count + nrow(x)
     if (single) last <<- list(x = x, out = out)
     out
+  }
+}
+
+# Few functions allow for x[, 1:3] of one row being no matrix: they never see one row.
+with_two_rows <- function(of_rows) {
+  function(x, gradient) {
+    if (nrow(x) != 1) return(of_rows(x, gradient))
+    lapply(of_rows(x[c(1L, 1L), , drop = FALSE], gradient), function(part) {
+      if (is.matrix(part)) part[1, , drop = FALSE] else part[1]
+    })
   }
 }
 

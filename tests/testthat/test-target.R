@@ -85,3 +85,25 @@ test_that("values alone are asked of the target alone, the same bit for bit", {
   fit_flow(counted, layer_elementwise(scalar_affine()), d = 2, steps = 1, batch_size = 7, evaluate = 1234)
   expect_identical(rows, c(35L, 35L, 1234L))
 })
+
+test_that("functions that lose the dimensions of one row see two", {
+  rows <- integer()
+  dropping <- function(x) {
+    rows <<- c(rows, nrow(x))
+    dnorm(x[, 3], log = TRUE) - rowSums(x[, 1:2]^2) / 2
+  }
+  slope <- function(x) cbind(-x[, 1:2], -x[, 3])
+  target <- target_with_gradient(dropping, slope, 3, NULL)
+  x <- matrix(c(1, 2, 3), 1)
+  expect_equal(target(x), list(value = dropping(x[c(1, 1), ])[1], gradient = -x))
+  expect_equal(target(x, FALSE)$value, target(rbind(x, 0))$value[1])
+  expect_true(all(rows > 1))
+  two <- function(x) {
+    a <- -rowSums(x[, 1:2]^2) / 2
+    b <- -rowSums((x[, 1:2] - 10)^2) / 2
+    pmax(a, b) + log1p(exp(-abs(a - b)))
+  }
+  set.seed(1)
+  fit <- fit_flow(two, d = 2)
+  expect_equal(fit$evaluation$log_z, log(4 * pi), tolerance = 0.01)
+})
