@@ -95,8 +95,9 @@ climb_to_mode <- function(target, loc, root, known) {
   top$loc
 }
 
-# list(z, from): points further out than draws, a row each, and the component about which each is: those where the target
-# is largest beside a normal distribution, as it is about another mode. Modes that mirror each other often are on axes.
+# list(z, from): points further out than draws, a row each, and the component about which each is: those where the
+# target is largest beside a normal distribution, as it is about another mode. Modes that mirror each other often are on
+# axes.
 mode_starts <- function(target, parts, d) {
   random <- matrix(stats::rnorm(MODE_DIRECTIONS[["random"]] * d), ncol = d)
   axes <- rbind(diag(d), -diag(d))
