@@ -37,7 +37,7 @@ target_with_gradient <- function(target, rule, d, names, parallel = FALSE) {
     if (identical(x, last$x)) return(last$out)
     single <- nrow(x) == 1 && !is.null(model)
     out <- evaluate_rows(both, x, gradient || single, parallel)
-    count <<- count + nrow(x)
+    count <<- count + if (nrow(x) == 1 && is.null(model)) 2 else nrow(x)
     if (single) last <<- list(x = x, out = out)
     out
   }
