@@ -51,11 +51,5 @@ root_or_null <- function(covariance) {
 # n draws, as many of each component as its weight says.
 component_draws <- function(parts, n) {
   of <- spread_rows(length(parts$weight), parts$weight, n)
-  d <- ncol(parts$loc)
-  z <- matrix(stats::rnorm(n * d), n)
-  for (c in unique(of)) {
-    i <- which(of == c)
-    z[i, ] <- normal_points(parts$loc[c, ], matrix(parts$root[, , c], d), z[i, , drop = FALSE])
-  }
-  z
+  component_points(parts, of, matrix(stats::rnorm(n * ncol(parts$loc)), n))
 }

@@ -49,6 +49,15 @@ chosen_components <- function(log_parts) {
   chosen
 }
 
+# Rows of u, which are of a standard normal distribution, as points of the component `of` each.
+component_points <- function(parts, of, u) {
+  for (c in unique(of)) {
+    i <- which(of == c)
+    u[i, ] <- normal_points(parts$loc[c, ], matrix(parts$root[, , c], ncol(u)), u[i, , drop = FALSE])
+  }
+  u
+}
+
 # ---- looking for modes -----------------------------------------------------------------------------------------------
 
 # Directions at random, and up and down axes; along each of them points are tried, and climbs begin at the best of both
@@ -106,11 +115,7 @@ mode_starts <- function(target, parts, d) {
   of <- expand.grid(direction = seq_len(nrow(directions)), radius = seq_along(MODE_RADII))
   u <- directions[of$direction, , drop = FALSE] * (sqrt(d) + MODE_RADII[of$radius])
   from <- rep_len(seq_along(parts$weight), nrow(u))
-  z <- u
-  for (c in seq_along(parts$weight)) {
-    i <- which(from == c)
-    z[i, ] <- normal_points(parts$loc[c, ], matrix(parts$root[, , c], d), u[i, , drop = FALSE])
-  }
+  z <- component_points(parts, from, u)
   # so far out a target may well warn
   value <- suppressWarnings(target(z, FALSE)$value)
   beside <- ifelse(is.finite(value), value + rowSums(u^2) / 2, -Inf)

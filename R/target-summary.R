@@ -17,8 +17,8 @@ summary.bijectr_target_fit <- function(object, ...) {
 # conditions or cannot be made.
 summary_draws <- function(fit) {
   if (fit$d_condition > 0) return(NULL)
-  draws <- with_seed(1, guarded(as.matrix(sample(fit, SUMMARY_DRAWS))))
-  if (inherits(draws, "error")) return(NULL)
+  draws <- tryCatch(with_seed(1, as.matrix(sample(fit, SUMMARY_DRAWS))), error = function(e) NULL)
+  if (is.null(draws)) return(NULL)
   quantiles <- apply(draws, 2, stats::quantile, c(0.05, 0.5, 0.95), names = FALSE)
   data.frame(
     what = coordinate_labels(fit), mean = colMeans(draws), sd = apply(draws, 2, stats::sd), low = quantiles[1, ],

@@ -69,9 +69,8 @@ with_local_draws <- function(at, fit, target, n) {
     log_p <- pmax(log_p, beyond)
   }
   log_m <- ifelse(within, wide_log_density(fit, back$value, log_q), -Inf)
-  both <- bound_draws(at, list(
-    value = there$value, log_q = log_q, log_m = log_m, log_p = log_p, own = rep(FALSE, n), log_w = rep(NA, n)
-  ))
+  more <- list(value = there$value, log_q = log_q, log_m = log_m, log_p = log_p, own = rep(FALSE, n))
+  both <- bound_draws(at[names(more)], more)
   share <- n / length(log_k)
   both$log_m <- log_sum_rows(cbind(both$log_m + log1p(-share), log_k + log(share)))
   with_weights(both)
