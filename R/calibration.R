@@ -21,7 +21,7 @@ calibration_pairs <- function(theta, data, simulator, prior, simulations) {
   prior <- check_prior(prior)
   simulations <- check_count(simulations, "simulations", min = 10)
   theta <- prior$sample(simulations)
-  data <- simulator(theta)
+  data <- of_user(simulator(theta), "The simulator")
   check_simulated_rows(data, simulations)
   list(theta = theta, data = blank_failed(data))
 }

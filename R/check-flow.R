@@ -92,7 +92,9 @@
 #'   * `ess`, `pareto_k`: effective share of the draws, and k-hat, of the `flow` and of the `wide` draws; `acceptance`:
 #'     of [sample_imh()];
 #'   * `moments`: a data frame with a row a coordinate: `mean` and `sd` of the target by weighted draws, and how far the
-#'     flow's are off, `mean_off` (in units of `sd`) and `sd_off` (as a share), with standard errors;
+#'     flow's are off, `mean_off` (in units of `sd`) and `sd_off` (as a share), with standard errors, and `tail`, the
+#'     shape of the outermost 2 per cent of the target about its mean by Hill's estimate: where it is 1/2 or more there
+#'     may be no standard deviation, where it is 1 or more no mean, and a reason that names them says so;
 #'   * `lost`: the share of draws at which the target is `-Inf`; `modes`: other modes, with their `share`; `draws`,
 #'     `k_most`, `description`.
 #' @references Neyman (1937), *Smooth test for goodness of fit*, \doi{10.1080/03461238.1937.10404821}.

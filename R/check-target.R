@@ -82,23 +82,40 @@ compared_moments <- function(x, w, v, labels) {
     data.frame(
       what = labels[j], mean = mean_w, sd = sqrt(var_w), mean_off = (mean_v - mean_w) / sqrt(var_w),
       mean_error = sqrt(sum((v * (value - mean_v) - w * (value - mean_w))^2)) / sqrt(var_w),
-      sd_off = sqrt(var_v / var_w) - 1, sd_error = ratio_error
+      sd_off = sqrt(var_v / var_w) - 1, sd_error = ratio_error, tail = weighted_tail(abs(value - mean_w), w)
     )
   })
   do.call(rbind, rows)
 }
 
+# The shape of the tail of weighted values, Hill's estimate: a density that falls like the power -(1 + 1 / shape). With
+# 1/2 and more there is no standard deviation, with 1 no mean.
+TAIL_PART <- 0.02
+
+weighted_tail <- function(x, w) {
+  order <- order(x, decreasing = TRUE)
+  far <- order[cumsum(w[order]) <= TAIL_PART]
+  far <- far[w[far] > 0]
+  if (length(far) < 20) return(NA_real_)
+  sum(w[far] * log(x[far] / min(x[far]))) / sum(w[far])
+}
+
 moments_off <- function(moments) {
-  told <- function(off, error, most, text, unit) {
+  told <- function(off, error, most, text, unit, heavy) {
     bad <- which(!(abs(off) <= most & abs(off) + 2 * error <= TARGET_WRONG))
-    if (length(bad)) sprintf(text, moments$what[bad], signif(unit * off[bad], 2), signif(unit * error[bad], 2))
+    if (!length(bad)) return()
+    none <- moments$tail[bad] >= heavy
+    paste0(
+      sprintf(text, moments$what[bad], signif(unit * off[bad], 2), signif(unit * error[bad], 2)),
+      ifelse(is.na(none) | !none, "", " By its tails the target may have none: quantiles are what can be compared.")
+    )
   }
   c(
     told(moments$mean_off, moments$mean_error, TARGET_OFF[["mean"]],
-      "%s: the mean of draws is off by %s standard deviations (standard error %s).", 1
+      "%s: the mean of draws is off by %s standard deviations (standard error %s).", 1, 1
     ),
     told(moments$sd_off, moments$sd_error, TARGET_OFF[["sd"]],
-      "%s: the standard deviation of draws is off by %s %% (standard error %s).", 100
+      "%s: the standard deviation of draws is off by %s %% (standard error %s).", 100, 1 / 2
     )
   )
 }

@@ -70,6 +70,8 @@
 #'   the simulator, or leave out the summaries that it names.
 #' * `bijectr_warning_training_rows`: [compare_flows()] compares fits on rows that some of them were trained on. Cure:
 #'   rows that no fit has seen, or [flow_cv()].
+#' * `bijectr_warning_support`: a log density is no number where a coordinate is below 0. Cure: `support`, as of a
+#'   standard deviation, `list(sigma = positive())`.
 #' * `bijectr_warning_gradient`: the gradient that was given is not that of the log density. Cure: mend it, or leave it
 #'   to differences.
 #' * `bijectr_warning_weights`: importance weights of draws have no mean that so few could show. Cure: train longer, or
@@ -134,7 +136,7 @@
 #'   bijectr_warning_checkpoint
 #'   bijectr_warning_constant_condition bijectr_warning_counts bijectr_warning_data bijectr_warning_diverged
 #'   bijectr_warning_duplicates bijectr_warning_ess bijectr_warning_evaluation bijectr_warning_extrapolation
-#'   bijectr_warning_failed_simulations bijectr_warning_few_rows bijectr_warning_gradient
+#'   bijectr_warning_failed_simulations bijectr_warning_few_rows bijectr_warning_gradient bijectr_warning_support
 #'   bijectr_warning_misspecified
 #'   bijectr_warning_interrupted bijectr_warning_large bijectr_warning_members bijectr_warning_names bijectr_warning_nan
 #'   bijectr_warning_no_better bijectr_warning_outside bijectr_warning_plot bijectr_warning_response

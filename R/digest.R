@@ -33,3 +33,24 @@ check_same_data <- function(fit, data, condition = NULL) {
   }
   now
 }
+
+# What a fit keeps of its target: a point and the value there. NULL where that is no number.
+target_digest <- function(fit, target) {
+  flow <- as_flow(fit)
+  point <- native_map(flow, matrix(0, 1, flow$d), NULL, inverse = FALSE)$value
+  value <- guarded(target(point, FALSE)$value)
+  if (!inherits(value, "condition") && is.finite(value)) list(rows = 1L, data = c(value, point))
+}
+
+# That a function which was found by its name is not another one. An error that it ends in is told where it is used.
+check_same_target <- function(fit, target) {
+  kept <- fit$digest$data
+  if (is.null(kept)) return(invisible())
+  point <- matrix(kept[-1], 2, fit$d, byrow = TRUE, dimnames = list(NULL, fit$names))
+  value <- tryCatch(target_values(as_target(target)(point), 2)[1], error = function(e) NA)
+  if (is.na(value) || isTRUE(abs(value - kept[1]) <= 1e-6 * (1 + abs(kept[1])))) return(invisible())
+  stop_arg(c(
+    "{.arg target} must be given: what the call of the fit names is another log density here.",
+    x = "At a point of the fit it is {format_nats(value)}, and was {format_nats(kept[1])}."
+  ))
+}

@@ -84,8 +84,9 @@
 #' @return A `bijectr_fit` (of class `bijectr_target_fit`) with the fields of [fit_flow()]; `history` has the loss, and
 #'   `evaluation` is a list of `elbo` and its standard error `elbo_se`, `log_z` and `log_z_se`, `ess`, `pareto_k` and
 #'   the number of draws `n`, see [importance_sample()]; `evaluations` is the number of points at which the target was
-#'   evaluated, those of differences included. `resume(fit, steps = +1000)` trains it further, with the target
-#'   that its call names.
+#'   evaluated, those of differences included; `digest$data` is the value of the target at a point, and the point.
+#'   `resume(fit, steps = +1000)` trains it further, with the target that its call names; there, and in
+#'   [importance_sample()] and [check_flow()], another log density of that name is an error.
 #' @references Rezende, Mohamed (2015), *Variational inference with normalizing flows*, arXiv:1505.05770.
 #'
 #'   Zhang, Carpenter, Gelman, Vehtari (2022), *Pathfinder: parallel quasi-Newton variational inference*, Journal of
@@ -182,10 +183,10 @@ fit_log_density <- function(target, call, layers, base, coordinates, how, contro
   }
   if (inherits(layers, "bijectr_flow")) {
     if (!is.null(start)) stop_arg("{.arg start} is for layers: {.arg layers} is a flow, where the training starts.")
-    return(counted(train(flow, origin, control), target))
+    return(with_target(train(flow, origin, control), target))
   }
   if (is.null(start)) start <- if (is.null(layers) && options$anneal == 0) "normal" else "standard"
-  counted(if (start == "standard") {
+  with_target(if (start == "standard") {
     train(flow, origin, control)
   } else if (told) {
     train_from_normal(flow, target, origin, train, control)
@@ -194,9 +195,11 @@ fit_log_density <- function(target, call, layers, base, coordinates, how, contro
   }, target)
 }
 
-# With how often the log density was evaluated, `before` that in trainings before.
-counted <- function(fit, target, before = 0) {
+# With what is kept of the log density, and how often it was evaluated, `before` that in trainings before.
+with_target <- function(fit, target, before = 0) {
   force(fit)
+  warn_below_zero(fit, target)
+  fit["digest"] <- list(target_digest(fit, target))
   fit$evaluations <- before + evaluations_of(target)
   fit
 }
@@ -215,7 +218,7 @@ resume.bijectr_target_fit <- function(object, target = NULL, gradient = NULL, st
   if (!is.null(gradient)) gradient <- check_gradient(gradient)
   unevaluated <- is.null(object$evaluation) && object$options$evaluate > 0
   if (is.null(control) && !unevaluated) return(object)
-  target <- check_target(target %||% call_value(object, "data", parent.frame(), "target"))
+  target <- check_target(target %||% own_target(object, parent.frame()))
   rule <- gradient %||% object$options$gradient
   if (!is.null(model_of(target))) rule <- "model" else if (identical(rule, "model")) rule <- "differences"
   if (identical(rule, "function")) rule <- check_gradient(call_value(object, "gradient", parent.frame()))
@@ -224,11 +227,11 @@ resume.bijectr_target_fit <- function(object, target = NULL, gradient = NULL, st
   before <- object$evaluations %||% 0
   if (is.null(control)) {
     fit <- evaluated(object, function(fit) evaluate_target(fit, target, fit$options$evaluate))
-    return(counted(fit, target, before))
+    return(with_target(fit, target, before))
   }
   origin <- continued_origin(object)
   origin$options$gradient <- gradient_word(rule)
-  counted(fit_target(flow, target, resumed_state(object, control), control, progress, origin), target, before)
+  with_target(fit_target(flow, target, resumed_state(object, control), control, progress, origin), target, before)
 }
 
 # The log density as a function, of which `target` may be a model.

@@ -68,6 +68,7 @@ own_target.default <- function(object, envir) NULL
 own_target.bijectr_target_fit <- function(object, envir) {
   found <- call_value(object, "data", envir, "target")
   if (is.null(found)) return(NULL)
+  check_same_target(object, found)
   # a function that stands in the call itself has lost what was around it there
   written <- match_fit_call(object$call, envir)[["data"]]
   if (!is.call(written) || !identical(written[[1]], quote(`function`))) return(found)

@@ -149,15 +149,20 @@ refuse_criterion <- function(name) {
 
 #' @importFrom stats vcov confint anova sigma
 #' @export
-vcov.bijectr_fit <- function(object, ...) refuse_coefficients("Covariances of")
+vcov.bijectr_fit <- function(object, ...) refuse_coefficients(object, "Covariances of")
 
 #' @export
-confint.bijectr_fit <- function(object, ...) refuse_coefficients("Intervals of")
+confint.bijectr_fit <- function(object, ...) refuse_coefficients(object, "Intervals of")
 
-refuse_coefficients <- function(what) {
+refuse_coefficients <- function(fit, what) {
   stop_arg(c(
     "{what} the parameters of a flow mean nothing: many sets of them are the same distribution.",
-    i = "{.code predict(fit, newdata, interval = 0.9)} has intervals of the response, {.fn sample} draws it."
+    i = if (inherits(fit, "bijectr_target_fit")) {
+      "Of what the target is a density of {.fn summary} has standard deviations and quantiles, and
+       {.code cov(sample(fit, 1e4))} covariances."
+    } else {
+      "{.code predict(fit, newdata, interval = 0.9)} has intervals of the response, {.fn sample} draws it."
+    }
   ))
 }
 

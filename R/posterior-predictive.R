@@ -37,7 +37,7 @@ posterior_predictive <- function(fit, simulator, condition = NULL, n = 1000, obs
   if (condition_rows(fit, condition) != 1) stop_arg("{.arg condition} must be one row, the observation.")
   given <- if (is.null(observed)) condition %||% fit[["observed"]] else observed
   theta <- sample(fit, n, condition = condition)
-  data <- simulator(if (is.null(dim(theta))) matrix(theta) else theta)
+  data <- of_user(simulator(if (is.null(dim(theta))) matrix(theta) else theta), "The simulator")
   check_simulated_rows(data, n)
   failed <- sum(failed_rows(data))
   data <- blank_failed(data)

@@ -38,11 +38,11 @@ SIMULATOR_PIECES <- 64L
 simulate_data <- function(run) {
   theta <- this_round(run)$theta
   simulator <- run$problem$simulator
-  if (!has_future_plan()) return(set_round(run, data = simulator(theta)))
+  if (!has_future_plan()) return(set_round(run, data = of_user(simulator(theta), "The simulator")))
   n <- nrow(theta)
   piece <- sort(rep_len(seq_len(min(n, SIMULATOR_PIECES)), n))
   pieces <- lapply(split(seq_len(n), piece), function(i) theta[i, , drop = FALSE])
-  done <- in_futures(unname(pieces), simulator, seed = TRUE)
+  done <- of_user(in_futures(unname(pieces), simulator, seed = TRUE), "The simulator")
   set_round(run, data = bound_pieces(done, lengths(split(piece, piece))))
 }
 

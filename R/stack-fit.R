@@ -24,10 +24,9 @@ fit_stack <- function(data, condition, weights, rules, members, seconds, progres
   w <- problem$weights[folds$told]
   densities <- chosen_densities(found$members, w)
   weight <- stack_weights(densities, folds$part, w)
-  hopeless <- if (is.null(members$kinds)) hopeless_kinds(densities, weight, w, MEMBERS_ON_T)
-  if (length(hopeless)) {
-    left_out[hopeless] <- "far below the others on rows held out"
-    found$members[hopeless] <- NULL
+  if (is.null(members$kinds)) {
+    left_out <- c(left_out, unlikely_kinds(found$members, densities, weight, problem, folds))
+    found$members[names(left_out)] <- NULL
     weight <- stack_weights(densities[, names(found$members), drop = FALSE], folds$part, w)
   }
   fit <- new_stack(problem, found$members, weight, densities, list(
@@ -230,6 +229,18 @@ evaluate_stack <- function(fit, problem, found, folds) {
     fit_quantiles(fit, problem$data, problem$condition, problem$weights, problem$rows$train)
   })
   out
+}
+
+# Kinds that a stack is better without, named by them, with the reason.
+unlikely_kinds <- function(members, densities, weight, problem, folds) {
+  w <- problem$weights[folds$told]
+  hopeless <- hopeless_kinds(densities, weight, w, MEMBERS_ON_T)
+  members[hopeless] <- NULL
+  wild <- wild_kinds(members, densities[, names(members), drop = FALSE], problem, folds)
+  c(
+    stats::setNames(rep("far below the others on rows held out", length(hopeless)), hopeless),
+    stats::setNames(rep("draws that are far wider than rows held out", length(wild)), wild)
+  )
 }
 
 # There must be members.

@@ -69,6 +69,12 @@
 #'   more below the best kind on the rows held out, is left out, unless it was named: as a t distribution of fewer rows
 #'   than columns, whose draws would be seen and nothing else. One kind on a t distribution stays.
 #'
+#'   Flows whose draws spread further than rows that they have not seen are left out, too, again unless they were named:
+#'   where the mean square of draws of the stack about its median is more than 1.25 times, and two standard errors
+#'   above, that of rows held out, those that make it so, if this costs no more than 0.01 nats a row. Of a flow on t
+#'   distributions that is far out once in a hundred times densities say nothing, while means and standard deviations of
+#'   draws are made by it.
+#'
 #'   Behind a support with `curve = "log"` the members on t distributions have no mean, and means of draws do not
 #'   settle; behind one that was learned, straight beyond twice the largest value, they have, but it is
 #'   that of a few draws far out. Means of `predict(type = "response")` do without these members, and

@@ -16,11 +16,17 @@ target_with_gradient <- function(target, rule, d, names, parallel = FALSE) {
   model <- model_of(target)
   if (is.null(model) && identical(rule, "symbolic")) target <- symbolic_target(target, d, names)
   by_differences <- is.null(model) && identical(rule, "differences")
+  told <- character()
+  no_number <- NULL
   of_rows <- function(x, gradient) {
-    value <- target(x)
+    value <- withCallingHandlers(of_user(target(x), "The target"), warning = function(w) {
+      if (conditionMessage(w) %in% told) invokeRestart("muffleWarning") # once is enough
+      told <<- c(told, conditionMessage(w))
+    })
     out <- list(value = target_values(value, nrow(x)))
+    no_number <<- with_no_number(no_number, x, is.nan(out$value))
     if (gradient && !by_differences) {
-      slope <- if (is.function(rule)) rule(x) else attr(value, "gradient")
+      slope <- if (is.function(rule)) of_user(rule(x), "{.arg gradient}") else attr(value, "gradient")
       out$gradient <- gradient_values(slope, nrow(x), d)
     }
     out
@@ -55,6 +61,28 @@ with_two_rows <- function(of_rows) {
 
 # Points at which a function that target_with_gradient() has made was evaluated.
 evaluations_of <- function(target) environment(target)$count
+
+# Where a function is no number: the largest coordinates of such points, and the smallest of others beside them.
+with_no_number <- function(before, x, bad) {
+  if (!any(bad) || all(bad)) return(before)
+  list(
+    most = pmax(before$most %||% -Inf, apply(x[bad, , drop = FALSE], 2, max)),
+    least = pmin(before$least %||% Inf, apply(x[!bad, , drop = FALSE], 2, min))
+  )
+}
+
+# A scale that was left without its support shows where its logarithm is no number. Behind a support differences may
+# step over its end.
+warn_below_zero <- function(fit, target) {
+  seen <- environment(target)$no_number
+  if (is.null(seen) || !is.null(flow_supports(fit))) return(invisible())
+  below <- coordinate_labels(fit)[seen$most < 0 & seen$least >= 0]
+  if (!length(below)) return(invisible())
+  cli::cli_warn(c(
+    "The target is no number where {.val {below[1]}} is below 0: points there count as impossible.",
+    i = "{.code support = list({below[1]} = positive())} says so, and the fit has no draws there."
+  ), class = "bijectr_warning_support")
+}
 
 # ---- points side by side ---------------------------------------------------------------------------------------------
 

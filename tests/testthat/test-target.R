@@ -83,7 +83,33 @@ test_that("values alone are asked of the target alone, the same bit for bit", {
   # the evaluation of a fit
   rows <- NULL
   fit_flow(counted, layer_elementwise(scalar_affine()), d = 2, steps = 1, batch_size = 7, evaluate = 1234)
-  expect_identical(rows, c(35L, 35L, 1234L))
+  expect_identical(rows, c(35L, 35L, 1234L, 2L)) # and where the target is known again
+})
+
+test_that("an error of the user's function says whose it is", {
+  expect_error(fit_flow(function(x) stop("no such table"), d = 2), "The target ended in an error.*no such table",
+               class = "bijectr_error")
+  expect_error(
+    fit_flow(target, d = 2, gradient = function(x) stop("no slope")), "gradient. ended in an error.*no slope"
+  )
+})
+
+test_that("a fit knows another log density of the same name", {
+  density <- function(x) rowSums(dnorm(x, 1, log = TRUE))
+  set.seed(1)
+  fit <- fit_flow(density, d = 2, names = c("a", "b"))
+  expect_length(fit$digest$data, 3)
+  expect_identical(check_flow(fit)$verdict, "trust")
+  elsewhere <- local({
+    density <- function(x) rowSums(dnorm(x, 3, log = TRUE))
+    list(
+      importance = tryCatch(importance_sample(fit), error = conditionMessage),
+      resume = tryCatch(resume(fit, steps = +10), error = conditionMessage), given = importance_sample(fit, density)
+    )
+  })
+  expect_match(elsewhere$importance, "`target` must be given: what the call of the fit names is another")
+  expect_match(elsewhere$resume, "`target` must be given")
+  expect_s3_class(elsewhere$given, "bijectr_importance")
 })
 
 test_that("functions that lose the dimensions of one row see two", {

@@ -1,0 +1,58 @@
+# Moments that a target does not have, and what fits to log densities have instead of covariances of parameters.
+
+test_that("Hill's estimate is that of the outermost draws, weighted", {
+  set.seed(1)
+  x <- abs(rt(1e5, 2))
+  equal <- rep(1e-5, 1e5)
+  top <- sort(x, decreasing = TRUE)[1:2000]
+  expect_equal(weighted_tail(x, equal), mean(log(top / min(top))), tolerance = 1e-3)
+  expect_equal(weighted_tail(x, equal), 1 / 2, tolerance = 0.1)
+  # draws of another density, by weights
+  wide <- rcauchy(1e5)
+  w <- dt(wide, 3) / dcauchy(wide)
+  expect_equal(weighted_tail(abs(wide), w / sum(w)), weighted_tail(abs(rt(1e5, 3)), equal), tolerance = 0.15)
+  expect_identical(weighted_tail(x[1:100], rep(0.01, 100)), NA_real_)
+})
+
+test_that("a standard deviation that does not exist is told as such", {
+  set.seed(1)
+  cauchy <- function(x) rowSums(dcauchy(x, log = TRUE))
+  found <- check_flow(fit_flow(cauchy, d = 2, names = c("a", "b")))
+  expect_true(all(found$moments$tail > 0.5))
+  expect_true(any(grepl("^a: the standard deviation .* By its tails the target may have none", found$reasons)))
+  normal <- check_flow(fit_flow(function(x) rowSums(dnorm(x, log = TRUE)), d = 2))
+  expect_true(all(normal$moments$tail < 0.3))
+})
+
+test_that("covariances of parameters lead to those of the target", {
+  fit <- fit_flow(function(x) rowSums(dnorm(x, log = TRUE)), d = 2)
+  expect_error(vcov(fit), "cov(sample(fit, 1e4))", fixed = TRUE)
+  expect_error(confint(fit), "summary")
+})
+
+test_that("an error of the simulator says whose it is", {
+  prior <- list(sample = function(n) matrix(rnorm(n)), log_density = function(x) dnorm(x[, 1], log = TRUE))
+  broken <- function(theta) stop("no licence")
+  expect_error(fit_rounds(broken, prior, 1), "The simulator ended in an error.*no licence", class = "bijectr_error")
+  fit <- fit_flow(matrix(rnorm(60), 30), condition = matrix(rnorm(30)), members = 1, steps = 2)
+  expect_error(sbc(fit, simulator = broken, prior = prior), "The simulator ended in an error")
+})
+
+test_that("a scale without its support is told, and warnings of the target are not repeated", {
+  log_density <- function(p) dnorm(p[, "a"], log = TRUE) + 60 * log(p[, "s"]) - 6 * p[, "s"]
+  told <- character()
+  fit <- withCallingHandlers(fit_flow(log_density, names = c("a", "s")), warning = function(w) {
+    told <<- c(told, class(w)[1], conditionMessage(w))
+    invokeRestart("muffleWarning")
+  })
+  expect_identical(sum(told == "NaNs produced"), 1L)
+  expect_identical(sum(told == "bijectr_warning_support"), 1L)
+  expect_match(told, "\"s\" is below 0", all = FALSE)
+  expect_silent(fit_flow(log_density, names = c("a", "s"), support = list(s = positive())))
+  # no number elsewhere says nothing of a support
+  x <- matrix(c(-1, 1, 2, -2, -1, 1), 3)
+  seen <- with_no_number(NULL, x, c(TRUE, FALSE, FALSE))
+  expect_identical(seen, list(most = c(-1, -2), least = c(1, -1)))
+  expect_identical(with_no_number(seen, x, c(FALSE, FALSE, FALSE)), seen)
+  expect_identical(with_no_number(seen, 10 * x, c(TRUE, FALSE, FALSE))$most, c(-1, -2))
+})
