@@ -18,7 +18,7 @@ calibration_pairs <- function(theta, data, simulator, prior, simulations) {
   }
   for (name in c("simulator", "prior")) if (is.null(get(name))) stop_missing(name)
   if (!is.function(simulator)) stop_arg("{.arg simulator} must be a function, not {.obj_type_friendly {simulator}}.")
-  prior <- check_prior(prior)
+  prior <- check_prior(prior, density = FALSE)
   simulations <- check_count(simulations, "simulations", min = 10)
   theta <- prior$sample(simulations)
   data <- of_user(simulator(theta), "The simulator")

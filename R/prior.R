@@ -1,18 +1,19 @@
 # Priors of fits in rounds: list(sample, log_density, support, lower, upper), the last three as the user gave them;
 # where their density is, found or given; and draws of flows that are kept to that.
 
-check_prior <- function(prior) {
+check_prior <- function(prior, density = TRUE) {
   if (inherits(prior, "bijectr_flow")) {
     return(list(sample = function(n) sample(prior, n), log_density = function(theta) logdensity(prior, theta)))
   }
-  if (is.list(prior) && is.function(prior$sample) && is.function(prior$log_density)) {
+  if (is.list(prior) && is.function(prior$sample) && (is.function(prior$log_density) || !density)) {
     odd <- setdiff(names(prior), c("sample", "log_density", "support", "lower", "upper"))
     # other functions of a list that serves elsewhere too do no harm, a slip of the keyboard would
     near <- meant(odd, c("support", "lower", "upper"))
     if (!is.null(near)) stop_arg(c("{.arg prior} has an unknown entry {.field {odd[1]}}.", i = near))
     return(prior[intersect(c("sample", "log_density", "support", "lower", "upper"), names(prior))])
   }
-  stop_arg("{.arg prior} must be a flow, or a list of the functions {.field sample} and {.field log_density}.")
+  what <- if (density) "the functions {.field sample} and {.field log_density}" else "a function {.field sample}"
+  stop_arg(paste0("{.arg prior} must be a flow, or a list of ", what, "."))
 }
 
 prior_values <- function(prior, theta) {

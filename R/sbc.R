@@ -23,7 +23,8 @@
 #' @param theta Parameters, drawn from the prior, in the form that the fit takes: one row a simulation.
 #' @param data What was simulated from these, in the form of the conditions of the fit, one row each. Rows with missing
 #'   values are left out.
-#' @param simulator,prior Instead of `theta` and `data`: the simulator and the prior, as [fit_rounds()] takes them.
+#' @param simulator,prior Instead of `theta` and `data`: the simulator and the prior, as [fit_rounds()] takes them; of
+#'   the prior only `sample` is needed.
 #' @param simulations How many simulations to make of these.
 #' @param functions A function, or a named list of functions, of a matrix of parameters and the data of each row (as
 #'   `data` has them), that returns one number a row.
