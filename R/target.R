@@ -37,8 +37,10 @@ target_with_gradient <- function(target, rule, d, names, parallel = FALSE) {
   function(x, gradient = TRUE) {
     x <- name_columns(x, names)
     if (by_differences && gradient) {
-      count <<- count + nrow(x) * (2 * d + 1)
-      return(difference_gradient(function(x) evaluate_rows(both, x, FALSE, parallel)$value, x))
+      return(difference_gradient(function(x) {
+        count <<- count + nrow(x)
+        evaluate_rows(both, x, FALSE, parallel)$value
+      }, x))
     }
     if (identical(x, last$x)) return(last$out)
     single <- nrow(x) == 1 && !is.null(model)
@@ -127,10 +129,31 @@ difference_gradient <- function(target, x) {
   points[above] <- x + step
   points[below] <- x - step
   value <- target_values(target(points), nrow(points))
-  list(
-    value = value[seq_len(n)],
-    gradient = matrix((value[above[, 1]] - value[below[, 1]]) / (points[above] - points[below]), n, d)
-  )
+  slope <- matrix((value[above[, 1]] - value[below[, 1]]) / (points[above] - points[below]), n, d)
+  value <- value[seq_len(n)]
+  beyond <- which(!is.finite(slope) & is.finite(value), arr.ind = TRUE)
+  if (nrow(beyond)) slope[beyond] <- near_end_slopes(target, x, value, beyond)
+  list(value = value, gradient = slope)
+}
+
+# Of coordinates that are nearer to an end of the support than a step, as scales near 0: by steps in proportion to them,
+# and where one of these leads out, by the other one alone. `at` has the rows and columns of `x`.
+near_end_slopes <- function(target, x, value, at) {
+  k <- nrow(at)
+  middle <- x[at[, 1], , drop = FALSE]
+  moved <- function(by) {
+    middle[cbind(seq_len(k), at[, 2])] <- x[at] * (1 + by)
+    middle
+  }
+  points <- rbind(moved(6e-6), moved(-6e-6))
+  around <- target_values(target(points), 2 * k)
+  there <- points[cbind(seq_len(2 * k), at[, 2])]
+  # what leads out is put back in the middle
+  out <- which(!is.finite(around))
+  around[out] <- value[at[, 1]][(out - 1) %% k + 1]
+  there[out] <- x[at][(out - 1) %% k + 1]
+  up <- seq_len(k)
+  (around[up] - around[-up]) / (there[up] - there[-up])
 }
 
 # The log density of points on the base side of a flow that its map makes points of the target.

@@ -86,6 +86,19 @@ test_that("values alone are asked of the target alone, the same bit for bit", {
   expect_identical(rows, c(35L, 35L, 1234L, 2L)) # and where the target is known again
 })
 
+test_that("differences stay within the support of a scale near 0, and below an end above", {
+  log_density <- function(x) suppressWarnings(-3 * log(x[, 1]) + 2 * log(1 - x[, 2]) - x[, 1] * x[, 2])
+  by_hand <- function(x) cbind(-3 / x[, 1] - x[, 2], -2 / (1 - x[, 2]) - x[, 1])
+  x <- rbind(c(0.5, 0.5), c(2e-6, 0.2), c(1e-9, 1 - 1e-7), c(3, 1 - 1e-6))
+  at <- target_with_gradient(log_density, "differences", 2, NULL)(x)
+  expect_equal(at$gradient[1:2, ], by_hand(x)[1:2, ], tolerance = 1e-6)
+  expect_equal(at$gradient[3:4, 1], by_hand(x)[3:4, 1], tolerance = 1e-6)
+  expect_true(all(is.finite(at$gradient)))
+  expect_true(all(at$gradient[3:4, 2] < -1e4)) # only one side is there
+  # where there is no value there is no slope
+  expect_true(is.nan(target_with_gradient(log_density, "differences", 2, NULL)(rbind(c(-1, 0.5), x[1, ]))$gradient[1, 1]))
+})
+
 test_that("an error of the user's function says whose it is", {
   expect_error(fit_flow(function(x) stop("no such table"), d = 2), "The target ended in an error.*no such table",
                class = "bijectr_error")
