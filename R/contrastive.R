@@ -17,16 +17,17 @@ fit_contrastive <- function(fit, theta, data, log_prior, loss, control, progress
   control$batch_size <- check_atoms(loss$atoms, length(rows$train), control, default_batch)
   batch_size <- control$batch_size
   pairs <- list(theta = theta, condition = condition, log_prior = log_prior)
+  trained <- trained_as(flow, control)
   validate <- NULL
   if (length(rows$validation) > loss$atoms) {
     atoms <- with_seed(1, draw_atoms(length(rows$validation), loss$atoms))
     validate <- function(params) {
-      flow["params"] <- list(params)
-      contrastive_loss(flow, pairs, rows$validation, atoms, gradient = FALSE)$loss
+      trained["params"] <- list(params)
+      contrastive_loss(trained, pairs, rows$validation, atoms, gradient = FALSE)$loss
     }
   }
   # epochs as steps: batches are drawn independently of each other
-  objective <- contrastive_objective(flow, pairs, rows$train, batch_size, loss$atoms, validate)
+  objective <- contrastive_objective(trained, pairs, rows$train, batch_size, loss$atoms, validate)
   setup <- objective_setup(objective, control, data_steps(control, rows),
     validate_every = control$validate_every %||% max(1, length(rows$train) %/% batch_size),
     data = theta, condition = condition

@@ -11,6 +11,8 @@
 #' @param init `"identity"` starts the last layer at zero, where nothing moves; `"uniform"` draws all weights and biases
 #'   from \eqn{U(-1/\sqrt{n_{in}}, 1/\sqrt{n_{in}})}{U(-1/sqrt(n_in), 1/sqrt(n_in))}; a number draws all weights from
 #'   a normal distribution of that standard deviation, with biases of zero.
+#' @param precision As in [net_mlp()]; states and sums of the solver stay in double precision, so that tolerances below
+#'   1e-6 want a field that is, too.
 #' @section Parameters:
 #' `W1`, `b1`, `W2`, ... of the layers. Columns of `W1`: the coordinates, \eqn{t}, its features (sine and cosine of
 #' \eqn{k = 1}, then of 2, ...), the conditions.
@@ -21,14 +23,16 @@
 #' @examples
 #' field_mlp(c(32, 32), "softplus", frequencies = 2)
 #' @export
-field_mlp <- function(width = c(64, 64), activation = "tanh", frequencies = 0, init = c("identity", "uniform")) {
+field_mlp <- function(width = c(64, 64), activation = "tanh", frequencies = 0, init = c("identity", "uniform"),
+                      precision = c("double", "single")) {
   if (!is.numeric(width) || !length(width) || length(width) > 16) {
     stop_arg("{.arg width} must be 1 to 16 numbers, one a hidden layer, not {describe(width)}.")
   }
-  new_spec("field", "mlp",
+  field <- new_spec("field", "mlp",
     width = vapply(width, check_count, integer(1), name = "width"),
     activation = check_activation(activation, names(which(ACTIVATIONS)), "activation"),
     frequencies = check_count(frequencies, "frequencies", min = 0, max = 1000),
     init = check_net_init(init)
   )
+  with_precision(field, precision)
 }

@@ -12,14 +12,20 @@
 #'   scalar; `"uniform"` draws all weights and biases from \eqn{U(-1/\sqrt{n_{in}}, 1/\sqrt{n_{in}})}{U(-1/sqrt(n_in),
 #'   1/sqrt(n_in))}, as the hidden layers then are too. Or a number: all weights are normal draws of that standard
 #'   deviation, and biases are zero; 0.01 is bijx's.
+#' @param precision `"single"`: weights, inputs and hidden layers are numbers of 4 bytes, of some seven digits, which
+#'   takes half the time where products of matrices take it; what comes out, and all that is made of it, is in double
+#'   precision. A map and its inverse use the same net, so they are inverse to each other to all digits still.
+#'   [fit_control()] has it for a training alone.
 #' @return A net: an object of class `bijectr_net`, for the `net` of [layer_coupling()], [layer_autoregressive()] and
 #'   others. It is a plain list and prints as the call that makes it.
 #' @family nets
 #' @examples
 #' net_mlp(width = 32, depth = 2, activation = "tanh")
+#' net_mlp(width = 256, depth = 2, precision = "single")
 #' @export
-net_mlp <- function(width = 50, depth = length(width), activation = "relu", init = c("identity", "uniform")) {
-  perceptron(width, depth, activation, init)
+net_mlp <- function(width = 50, depth = length(width), activation = "relu", init = c("identity", "uniform"),
+                    precision = c("double", "single")) {
+  with_precision(perceptron(width, depth, activation, init), precision)
 }
 
 # `prefix`: of the names that the arguments have where the user gave them.

@@ -95,7 +95,7 @@ check_own_gradient <- function(target, rule, flow) {
 # `draw(flow, n, seed, step)` gives the base draws of a step; tests put fixed ones in its place.
 fit_target <- function(flow, target, state, control, progress, origin,
                        draw = function(flow, n, seed, step, threads) native_draw(flow, n, NULL, seed, threads)) {
-  objective <- target_objective(flow, target, origin, control, draw)
+  objective <- target_objective(trained_as(flow, control), target, origin, control, draw)
   evaluate <- function(fit) {
     n <- origin$options$evaluate
     if (n > 0) evaluate_target(fit, target, n)

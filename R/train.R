@@ -92,6 +92,7 @@ run_training <- function(flow, setup, state, control, progress, snapshot) {
   started <- Sys.time()
   elapsed <- function() as.double(Sys.time() - started, units = "secs")
   setup$frozen <- frozen_parameters(flow, control$freeze)
+  setup$flow <- trained_as(setup$flow %||% flow, control)
   run <- list(state = state, history = NULL, status = "paused", seconds = 0, condition = NULL)
   saved <- 0
   could_write <- TRUE
@@ -127,7 +128,7 @@ run_training <- function(flow, setup, state, control, progress, snapshot) {
 # One call of the core. An error of the core, too, leaves the state as it was.
 train_some <- function(flow, setup, run, seconds) {
   setup$seconds <- seconds
-  step <- tryCatch(native_train(setup$flow %||% flow, setup, run$state), error = identity)
+  step <- tryCatch(native_train(setup$flow, setup, run$state), error = identity)
   if (inherits(step, "condition")) return(ended_by(run, step))
   run$state <- step$state
   run$history <- c(run$history, list(shifted(step$history, setup$shift)))

@@ -11,6 +11,7 @@
 #define BJ_LANES 4
 #define BJ_ISA "avx2"
 #define BJ_CORE bj_core_avx2
+#define BJ_SINGLE_CORE bj_single_avx2
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #include "core/core.c"

@@ -11,6 +11,7 @@
 #define BJ_LANES 8
 #define BJ_ISA "avx512"
 #define BJ_CORE bj_core_avx512
+#define BJ_SINGLE_CORE bj_single_avx512
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx512vl,avx512bw,fma"))), apply_to = function)
 #include "core/core.c"

@@ -6,4 +6,5 @@
 #endif
 #define BJ_ISA "baseline"
 #define BJ_CORE bj_core_baseline
+#define BJ_SINGLE_CORE bj_single_baseline
 #include "core/core.c"

@@ -47,6 +47,8 @@ objects <- list(
   ), 2, base = base_mvnormal()),
   given = flow(layer_elementwise(scalar_affine()), 2, base = base_mixture(2, net = net_mlp(3)), d_condition = 1),
   embedded = flow(layer_autoregressive(scalar_affine(), net_embedding(net_mlp(4), 1, 2)), 2, d_condition = 1),
+  single = flow(layer_autoregressive(scalar_affine(), net_mlp(5, precision = "single")), 3),
+  halved = flow(layer_continuous(field_mlp(4, precision = "single"), solver_rk4()), 2),
   set = flow(layer_autoregressive(scalar_affine(), net_set(net_mlp(4), 1:2, count = 3)), 2, d_condition = 3),
   hosted = flow(list(
     layer_r(function(x, params) list(value = x * exp(params), logdet = 2 * params), params = 0.1),

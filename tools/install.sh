@@ -29,7 +29,9 @@ done
 find "$work/bijectr/src" \( -name '*.o' -o -name '*.so' -o -name '*.dll' \) -exec rm -f {} +
 if [ -n "${ONE:-}" ]; then
   for isa in baseline avx2 avx512; do
-    [ "$isa" = "$ONE" ] || printf '#include "core/core.h"\nconst bj_core bj_core_%s = {0};\n' $isa >"$work/bijectr/src/core-$isa.c"
+    [ "$isa" = "$ONE" ] && continue
+    printf '#include "core/core.h"\nconst bj_core bj_core_%s = {0};\n' $isa >"$work/bijectr/src/core-$isa.c"
+    printf '#include "core/single.h"\nconst bj_single bj_single_%s = {0};\n' $isa >"$work/bijectr/src/core-$isa-single.c"
   done
 fi
 rm -f "$lib/stamp"

@@ -16,7 +16,7 @@ all: $(SHLIB)
 
 END
   cd src
-  echo 'core-baseline.o core-avx2.o core-avx512.o: \'
+  echo 'core-baseline.o core-avx2.o core-avx512.o core-baseline-single.o core-avx2-single.o core-avx512-single.o: \'
   ls core/*.h core/*.c | sed -e 's/^/  /' -e '$!s/$/ \\/'
   echo
   ls ffi-*.c init.c | sed -e 's/c$/o/' | tr '\n' ' ' | sed -e 's/ $/: /'

@@ -2,6 +2,7 @@
  * core-baseline.c, core-avx2.c and core-avx512.c with BJ_LANES, BJ_ISA and BJ_CORE set. */
 #include "core.h"
 #include "num-simd.h"
+#include "single.h"
 
 #include "num-random.c"
 #include "num-gemm.c"
@@ -37,6 +38,7 @@
 #include "net-mlp-activation.c"
 #include "net-mlp-small.c"
 #include "net-mlp.c"
+#include "single-net.c"
 #include "net-fourier.c"
 #include "net-polynomial.c"
 #include "net-separate.c"
@@ -50,6 +52,7 @@
 #include "field-planar-rows.c"
 #include "field-planar.c"
 #include "field-mlp.c"
+#include "single-field.c"
 
 #include "solver-tsit5.c"
 #include "solver-rk4.c"

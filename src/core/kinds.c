@@ -190,12 +190,22 @@ static int ranks_ascend(const int *rank, int n) {
   return 1;
 }
 
+#ifdef BJ_SINGLE_CORE
+/* What a perceptron computes in; there are specs that say nothing. */
+static int wants_single(bj_build *build, const bj_spec *spec) {
+  return spec_has_string(spec, "precision") && spec_choice(build, spec, "precision", "double", "single", NULL) == 1;
+}
+#endif
+
 static bj_status net_build(bj_build *build, const bj_spec *spec, const bj_net_request *request, const char *where,
                            bj_net **out) {
   const char *const outer = build->family;
   bj_net *net = *out = build_alloc(build, sizeof(bj_net));
   if (!spec) return build->status;
   net->kind = build_enter(build, spec, "net", "net");
+#ifdef BJ_SINGLE_CORE
+  if (net->kind == &net_mlp && wants_single(build, spec)) net->kind = &net_single;
+#endif
   if (net->kind && request->in_rank && !net->kind->masks) {
     spec_error(build, "%s needs a net with autoregressive masks, which net_%s() has not", where, spec->kind);
   }
@@ -216,6 +226,9 @@ static bj_status field_build(bj_build *build, const bj_spec *spec, int d, int n_
   bj_field *field = *out = build_alloc(build, sizeof(bj_field));
   if (!spec) return build->status;
   field->kind = build_enter(build, spec, "field", "field");
+#ifdef BJ_SINGLE_CORE
+  if (field->kind == &field_mlp && wants_single(build, spec)) field->kind = &field_single;
+#endif
   field->d = d;
   field->n_condition = n_condition;
   field->n_node = n_node;

@@ -72,6 +72,7 @@ static const bj_spec *spec_part(bj_build *build, const bj_spec *spec, const char
 static const bj_spec *spec_parts(bj_build *build, const bj_spec *spec, const char *name, int min, int *n);
 static const bj_function *spec_function(bj_build *build, const bj_spec *spec, const char *name);
 static int spec_has_numbers(const bj_spec *spec, const char *name); /* whether they are numbers, not a choice */
+static int spec_has_string(const bj_spec *spec, const char *name);  /* whether it is a choice */
 static int spec_listed(const bj_spec *spec, const char *name);      /* whether it is a list, not one spec */
 
 /* ---- one call ---------------------------------------------------------------------------------------------------- */

@@ -187,6 +187,11 @@ static int spec_has_numbers(const bj_spec *spec, const char *name) {
   return entry && entry->type == BJ_ENTRY_NUMBERS && entry->n > 0;
 }
 
+static int spec_has_string(const bj_spec *spec, const char *name) {
+  const bj_entry *entry = entry_at(spec, name);
+  return entry && entry->type == BJ_ENTRY_STRING;
+}
+
 static int spec_listed(const bj_spec *spec, const char *name) {
   const bj_entry *entry = entry_at(spec, name);
   return entry && entry->type == BJ_ENTRY_SPECS;

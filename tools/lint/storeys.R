@@ -11,6 +11,7 @@ function() {
     list("^(protocol\\.h|spec\\.c)", up_to(protocol)),
     list("^scalar-", up_to(protocol, "scalar-")),
     list("^net-", up_to(protocol, "net-")),
+    list("^single", up_to(protocol, "net-", "field\\.h$", "single\\.h$", "num-|spec|field-mlp")),
     list("^field(-|\\.)", up_to(protocol, "field", "net-mlp-activation", "net-start")),
     list("^solve(r-|-|\\.)", up_to(protocol, "solve", "field\\.h$")),
     list("^layer-", up_to(protocol, "scalar-", "net-", "field\\.h$", "solve\\.h$", "layer-")),
@@ -20,7 +21,7 @@ function() {
     list("^loss(-|\\.)", up_to(protocol, "flow\\.h$", "loss\\.h$", "layer-chain\\.h$")),
     list("^train", up_to(training, "trainer\\.h$")),
     list("^(em|logits|near)\\.c", up_to(num)),
-    list("^kinds\\.c", up_to(training, "field\\.h$", "solve\\.h$")),
+    list("^kinds\\.c", up_to(training, "field\\.h$", "solve\\.h$", "single\\.h$")),
     list("^core\\.c", ".")
   )
   included <- function(file) {
@@ -37,8 +38,8 @@ function() {
     at <- included(file)
     above <- at[!grepl(row[[2]], at$name), ]
     # a .c file is included by core.c alone: two kinds share what stands in a header
-    body <- at[grepl("\\.c$", at$name) & basename(file) != "core.c", ]
-    c(wrong(file, above, "which stands above it or beside it"), wrong(file, body, "which only core.c does"))
+    body <- at[grepl("\\.c$", at$name) & !basename(file) %in% c("core.c", "single.c"), ]
+    c(wrong(file, above, "which stands above it or beside it"), wrong(file, body, "which only core.c and single.c do"))
   }))
   bad <- c(bad, unlist(lapply(project_files("^src/(ffi-.*|init|ffi)\\.[ch]$"), function(file) {
     at <- included(file)

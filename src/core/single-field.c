@@ -1,0 +1,150 @@
+/* mlp with `precision` "single": field-mlp.c in floats, see single.h. Value, trace and gradients of a call are those of
+ * floats; the states of the solver, its sums over stages and the gradients over calls are doubles.
+ *
+ * prep holds the parameters as floats. The node in double precision names and starts them.
+ */
+#include "field.h"
+#include "num-convert.h"
+#include "single.h"
+
+typedef struct {
+  bj_field *whole;
+  bj_single_node single;
+} single_field;
+
+typedef struct {
+  float *cache;
+  float *z, *condition, *probe, *times, *f, *trace, *square; /* a row: times, cotangents of trace and square */
+  float *gf, *gtrace, *gsquare, *gz, *gcondition;
+  float *work, *gweights;
+} single_field_rows;
+
+INLINE single_field_rows field_single_carve(const bj_field *field, carver *cache, carver *work) {
+  const single_field *self = field->self;
+  const long row = (long)field->group * BJ_BLOCK, rows = row * field->d, given = row * field->n_condition;
+  single_field_rows at;
+  at.cache = carve_single(cache, self->single.n_cache);
+  at.z = carve_single(work, rows);
+  at.condition = carve_single(work, given);
+  at.probe = carve_single(work, rows);
+  at.times = carve_single(work, row);
+  at.f = carve_single(work, rows);
+  at.trace = carve_single(work, rows);
+  at.square = carve_single(work, rows);
+  at.gf = carve_single(work, rows);
+  at.gtrace = carve_single(work, row);
+  at.gsquare = carve_single(work, row);
+  at.gz = carve_single(work, rows);
+  at.gcondition = carve_single(work, given);
+  at.work = carve_single(work, self->single.n_work);
+  at.gweights = carve_single(work, field->n_param);
+  return at;
+}
+
+#ifdef BJ_SINGLE_CORE
+
+/* n rows of each block to floats that stand close, and back; blocks of reals are `stride` apart. */
+static float *field_single_in(int nb, int n, const real *from, long stride, float *to) {
+  for (long b = 0; b < nb; b++) to_single((long)n * BJ_BLOCK, from + b * stride, to + b * n * BJ_BLOCK);
+  return to;
+}
+static void field_single_out(int nb, int n, const float *from, real *to, long stride) {
+  for (long b = 0; b < nb; b++) from_single((long)n * BJ_BLOCK, from + b * n * BJ_BLOCK, to + b * stride);
+}
+
+static bj_single_field_pass field_single_pass(const bj_field *field, const bj_field_pass *pass,
+                                              const single_field_rows *at) {
+  const int nb = pass->nb, d = field->d, n_condition = field->n_condition;
+  return (bj_single_field_pass){
+      .nb = nb,
+      .weights = (const float *)pass->prep,
+      .time = (float)pass->time,
+      .times = pass->times ? field_single_in(nb, 1, pass->times, BJ_BLOCK, at->times) : NULL,
+      .probe = pass->probe ? field_single_in(nb, d, pass->probe, (long)d * BJ_BLOCK, at->probe) : NULL,
+      .condition = n_condition > 0
+                       ? field_single_in(nb, n_condition, pass->condition, (long)n_condition * BJ_BLOCK, at->condition)
+                       : NULL,
+      .f = at->f,
+      .trace = pass->trace ? at->trace : NULL,
+      .square = pass->square ? at->square : NULL,
+      .cache = at->cache,
+      .work = at->work,
+  };
+}
+
+static void field_single_value(const bj_field *field, const bj_field_pass *pass) {
+  const single_field *self = field->self;
+  const single_field_rows at = CARVE(field_single_carve, field, pass);
+  bj_single_field_pass single = field_single_pass(field, pass, &at);
+  single.z = field_single_in(pass->nb, field->d, pass->z, pass->stride, at.z);
+  BJ_SINGLE_CORE.field_value(&self->single, &single);
+  field_single_out(pass->nb, field->d, at.f, pass->f, pass->stride);
+  for (long b = 0; b < pass->nb; b++) {
+    if (pass->trace) from_single(BJ_BLOCK, at.trace + b * (long)field->d * BJ_BLOCK, pass->trace + b * pass->stride);
+    if (pass->square) from_single(BJ_BLOCK, at.square + b * (long)field->d * BJ_BLOCK, pass->square + b * pass->stride);
+  }
+}
+
+static void field_single_vjp(const bj_field *field, const bj_field_pass *pass) {
+  const single_field *self = field->self;
+  const single_field_rows at = CARVE(field_single_carve, field, pass);
+  const int nb = pass->nb, n_condition = field->n_condition;
+  bj_single_field_pass single = field_single_pass(field, pass, &at);
+  memset(at.gweights, 0, sizeof(float) * (size_t)field->n_param);
+  single.gweights = at.gweights;
+  single.gz = at.gz;
+  single.gf = field_single_in(nb, field->d, pass->gf, pass->stride, at.gf);
+  single.gtrace = pass->trace ? field_single_in(nb, 1, pass->gtrace, BJ_BLOCK, at.gtrace) : NULL;
+  single.gsquare = pass->square ? field_single_in(nb, 1, pass->gsquare, BJ_BLOCK, at.gsquare) : NULL;
+  if (pass->gcondition) {
+    memset(at.gcondition, 0, sizeof(float) * (size_t)nb * (size_t)n_condition * BJ_BLOCK);
+    single.gcondition = at.gcondition;
+  }
+  BJ_SINGLE_CORE.field_vjp(&self->single, &single);
+  field_single_out(nb, field->d, at.gz, pass->gz, pass->stride);
+  if (pass->gcondition) add_single((long)nb * n_condition * BJ_BLOCK, at.gcondition, pass->gcondition);
+  add_single(field->n_param, at.gweights, pass->gtheta);
+}
+
+/* ---- parameters -------------------------------------------------------------------------------------------------- */
+
+static void field_single_prepare(const bj_field *field, const real *theta, real *prep) {
+  to_single(field->n_param, theta, (float *)prep);
+}
+
+static void field_single_describe(const bj_field *field, bj_describe *out) {
+  field_mlp.describe(((const single_field *)field->self)->whole, out);
+}
+
+static void field_single_init(const bj_field *field, real *theta, bj_rng *rng) {
+  field_mlp.init(((const single_field *)field->self)->whole, theta, rng);
+}
+
+/* ---- building ---------------------------------------------------------------------------------------------------- */
+
+static bj_status field_single_build(bj_field *field, const bj_spec *spec, bj_build *build) {
+  single_field *self = field->self = build_alloc(build, sizeof(single_field));
+  self->whole = build_alloc(build, sizeof(bj_field));
+  *self->whole = *field;
+  self->whole->kind = &field_mlp;
+  if (field_mlp.build(self->whole, spec, build) != BJ_OK) return build->status;
+  if (BJ_SINGLE_CORE.field_build(spec, field->d, field->n_condition, field->group, build->memory, build->error,
+                                 &self->single) != BJ_OK) {
+    return build->status = BJ_BAD_SPEC;
+  }
+  field->n_param = field->n_prep = self->whole->n_param;
+  MEASURE(field_single_carve, field);
+  return build->status;
+}
+
+static const bj_field_kind field_single = {
+    .name = "mlp",
+    .build = field_single_build,
+    .describe = field_single_describe,
+    .init = field_single_init,
+    .prepare = field_single_prepare,
+    .value = field_single_value,
+    .vjp = field_single_vjp,
+};
+
+#endif
