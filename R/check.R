@@ -12,12 +12,12 @@ user_call <- function() {
   if (any(ours)) frames[[which(ours)[1]]] else parent.frame()
 }
 
-# What a function of the user's gives; an error in it says whose it was.
-of_user <- function(expr, what) {
+# What a function of the user's gives; an error in it says whose it was. `warned(w)` sees its warnings.
+of_user <- function(expr, what, warned = function(w) NULL) {
   withCallingHandlers(expr, error = function(e) {
     if (inherits(e, "bijectr_error")) return()
     cli::cli_abort("{what} ended in an error.", parent = e, class = "bijectr_error", call = user_call())
-  })
+  }, warning = warned)
 }
 
 # Lists in lists without end, as no constructor makes them, end what goes through them by an error of R's own stack.

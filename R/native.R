@@ -58,6 +58,12 @@ native_draw <- function(flow, n, condition, seed, threads = thread_count()) {
   .Call(ffi_flow_draw, flow, n, condition, seed, threads, native_check_interrupt)
 }
 
+# A step of a loss of draws in one call, see ffi-flow.c: list(loss, shown, gradient). `weigh` is a function of points
+# and their log densities.
+native_step <- function(flow, z, n, draw_seed, weigh, draws, train, threads) {
+  .Call(ffi_flow_step, flow, z, n, draw_seed, weigh, draws, train, threads, native_check_interrupt)
+}
+
 native_draw_vjp <- function(flow, z, condition, grad_z) .Call(ffi_flow_draw_vjp, flow, z, condition, grad_z)
 
 # The raw parameters that the base's net gives rows of conditions, a row each; NULL for a base without a net.

@@ -92,10 +92,9 @@ check_own_gradient <- function(target, rule, flow) {
   ), class = "bijectr_warning_gradient")
 }
 
-# `draw(flow, n, seed, step)` gives the base draws of a step; tests put fixed ones in its place.
-fit_target <- function(flow, target, state, control, progress, origin,
-                       draw = function(flow, n, seed, step, threads) native_draw(flow, n, NULL, seed, threads)) {
-  objective <- target_objective(trained_as(flow, control), target, origin, control, draw)
+# `draws(step)` gives fixed base draws in the place of those by the seed of a step: tests put them there.
+fit_target <- function(flow, target, state, control, progress, origin, draws = function(step) NULL) {
+  objective <- target_objective(trained_as(flow, control), target, origin, control, draws)
   evaluate <- function(fit) {
     n <- origin$options$evaluate
     if (n > 0) evaluate_target(fit, target, n)
@@ -107,7 +106,7 @@ fit_target <- function(flow, target, state, control, progress, origin,
 # Smallest factor of an annealed target.
 ANNEAL_FROM <- 0.1
 
-target_objective <- function(flow, target, origin, control, draw) {
+target_objective <- function(flow, target, origin, control, draws) {
   n <- control$batch_size
   until <- origin$options$anneal * control$steps
   threads <- step_threads()
@@ -115,38 +114,33 @@ target_objective <- function(flow, target, origin, control, draw) {
     started <- proc.time()[[3]]
     flow["params"] <- list(params)
     beta <- if (step < until) ANNEAL_FROM + (1 - ANNEAL_FROM) * step / until else 1
-    z <- draw(flow, n, seed, step, threads$now())
-    out <- reverse_gradient(flow, z, target, origin$loss, beta, threads$now(), seed)
+    out <- reverse_gradient(flow, draws(step), target, origin$loss, beta, threads$now(), seed, n)
     threads$took(proc.time()[[3]] - started)
     out
   })
 }
 
 # A loss of the log weights beta log p(x) - log q(x), x = forward(z), and its gradient; with a seed the gradient is that
-# of a step of training, with the probes and the penalties of layers.
-reverse_gradient <- function(flow, z, target, loss, beta = 1, threads = thread_count(), seed = NULL) {
+# of a step of training, with the probes and the penalties of layers, and without `z` there are `n` draws by it.
+reverse_gradient <- function(flow, z, target, loss, beta = 1, threads = thread_count(), seed = NULL, n = nrow(z)) {
   rules <- log_weight_loss(loss)
-  out <- native_map(flow, z, NULL, FALSE, threads)
-  p <- target(out$value)
-  log_weight <- beta * p$value - out$log_density
-  share <- rules$share(log_weight)
-  if (loss$path) {
-    share <- rules$path_share(share)
-    score <- native_vjp(flow, out$value, NULL, TRUE, list(log_density = rep(1, nrow(z))), threads)$x
-    cotangents <- list(value = share * (score - beta * p$gradient))
-  } else {
-    cotangents <- list(value = -share * beta * p$gradient, log_density = share)
-  }
-  back <- native_vjp(flow, z, NULL, FALSE, cotangents, threads, seed)
-  list(
-    loss = rules$value(log_weight),
-    shown = rules$value(p$value - out$log_density),
-    gradient = if (isFALSE(flow$base$trainable) && is.null(flow$base$net)) {
-      back$params
+  weigh <- function(x, log_density) {
+    p <- target(x)
+    log_weight <- beta * p$value - log_density
+    share <- rules$share(log_weight)
+    out <- list(loss = rules$value(log_weight), shown = rules$value(p$value - log_density))
+    if (loss$path) {
+      share <- rules$path_share(share)
+      score <- native_vjp(flow, x, NULL, TRUE, list(log_density = rep(1, n)), threads)$x
+      out$value <- share * (score - beta * p$gradient)
     } else {
-      back$params + native_draw_vjp(flow, z, NULL, back$x)
+      out$value <- -share * beta * p$gradient
+      out$log_density <- share
     }
-  )
+    out
+  }
+  draws <- !isFALSE(flow$base$trainable) || !is.null(flow$base$net)
+  native_step(flow, z, n, seed, weigh, draws, seed, threads)
 }
 
 # Fields of a fit to a log density.

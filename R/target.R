@@ -17,14 +17,15 @@ target_with_gradient <- function(target, rule, d, names, parallel = FALSE) {
   if (is.null(model) && identical(rule, "symbolic")) target <- symbolic_target(target, d, names)
   by_differences <- is.null(model) && identical(rule, "differences")
   told <- character()
+  once <- function(w) {
+    if (conditionMessage(w) %in% told) invokeRestart("muffleWarning")
+    told <<- c(told, conditionMessage(w))
+  }
   no_number <- NULL
   of_rows <- function(x, gradient) {
-    value <- withCallingHandlers(of_user(target(x), "The target"), warning = function(w) {
-      if (conditionMessage(w) %in% told) invokeRestart("muffleWarning") # once is enough
-      told <<- c(told, conditionMessage(w))
-    })
+    value <- of_user(target(x), "The target", once)
     out <- list(value = target_values(value, nrow(x)))
-    no_number <<- with_no_number(no_number, x, is.nan(out$value))
+    if (anyNA(out$value)) no_number <<- with_no_number(no_number, x, is.nan(out$value))
     if (gradient && !by_differences) {
       slope <- if (is.function(rule)) of_user(rule(x), "{.arg gradient}") else attr(value, "gradient")
       out$gradient <- gradient_values(slope, nrow(x), d)

@@ -297,20 +297,88 @@ SEXP ffi_flow_draw(SEXP flow, SEXP n, SEXP condition, SEXP seed, SEXP threads, S
   return z;
 }
 
+static void add_draw_gradient(const ffi_built *built, const double *theta, SEXP z, SEXP condition, const double *grad_z,
+                              double *gradient) {
+  const bj_rows draws = ffi_rows(z, built->size.d, "z"), given = base_condition(built, condition, draws.n);
+  bj_error error = {""};
+  const bj_status status =
+      built->core->flow_draw_vjp(built->flow, theta, &draws, &given, grad_z, gradient, built->memory, &error);
+  if (built->hosted) ffi_go_on();
+  if (status != BJ_OK) ffi_raise(status, &error);
+}
+
+typedef struct {
+  SEXP weigh, x, log_density, value; /* value: a list that protects, as its element 0, what `weigh` gives */
+  bj_map_job *job;
+  int jumped;
+} step_call;
+
+static SEXP call_weigh(void *host) {
+  step_call *at = host;
+  const R_xlen_t n = Rf_xlength(at->log_density);
+  SEXP call = PROTECT(Rf_lang3(at->weigh, at->x, at->log_density)), value = PROTECT(Rf_eval(call, R_BaseEnv));
+  SET_VECTOR_ELT(at->value, 0, value);
+  at->job->cot_y = cotangent(value, "value", Rf_xlength(at->x));
+  at->job->cot_p = cotangent(value, "log_density", n);
+  UNPROTECT(2);
+  return value;
+}
+
+static bj_status weigh_step(void *host) {
+  step_call *at = host;
+  at->jumped = ffi_caught(call_weigh, at) == NULL;
+  return at->jumped ? BJ_STOPPED : BJ_OK;
+}
+
+/* One step of a loss of draws: `z`, or n of them by `seed`, go forward, `weigh(x, log_density)` says in R what they are
+ * worth, list(loss, shown, value, log_density), the last two the cotangents of what it was given (log_density may be
+ * NULL), and what these lead back to is the gradient of the parameters, with `draws` that of the base's too. Gives
+ * list(loss, shown, gradient). `train` is the seed of what layers draw in training, or NULL. */
+SEXP ffi_flow_step(SEXP flow, SEXP z, SEXP n, SEXP seed, SEXP weigh, SEXP draws, SEXP train, SEXP threads, SEXP poll) {
+  const char *names[] = {"loss", "shown", "gradient", ""};
+  ffi_arena arena;
+  const ffi_built built = ffi_build(flow, ffi_memory(&arena));
+  const double *theta = params_of(&built, flow);
+  const int d = built.size.d;
+  SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
+  SEXP from = PROTECT(z == R_NilValue ? ffi_flow_draw(flow, n, R_NilValue, seed, threads, poll) : z);
+  bj_map_job job = map_job(&built, from, R_NilValue);
+  const long rows = job.x.n;
+  SEXP x = PROTECT(Rf_allocMatrix(REALSXP, (int)rows, d)), log_density = PROTECT(Rf_allocVector(REALSXP, rows));
+  SEXP grad_z = PROTECT(Rf_allocVector(REALSXP, rows * d)), value = PROTECT(Rf_allocVector(VECSXP, 1));
+  step_call at = {weigh, x, log_density, value, &job, 0};
+  job.y = REAL(x);
+  job.log_density = REAL(log_density);
+  job.grad_param = new_vector(out, 2, built.size.n_param);
+  job.grad_x = REAL(grad_z);
+  job.train = train != R_NilValue;
+  job.seed = job.train ? (uint64_t)Rf_asReal(train) : 0;
+  job.cot_penalty = 1.0 / (double)rows;
+  job.weigh = weigh_step;
+  job.host = &at;
+  const bj_workers workers = ffi_workers(threads, poll, built.hosted);
+  const bj_memory *workspace = ffi_workspace(built.memory);
+  bj_error error = {""};
+  const bj_status status = built.core->flow_map(built.flow, theta, BJ_FORWARD, &job, workspace, &workers, &error);
+  ffi_workspace_end(workspace);
+  if (at.jumped) ffi_unwind();
+  ffi_finish(&workers, status, &error);
+  SET_VECTOR_ELT(out, 0, ffi_list_get(VECTOR_ELT(value, 0), "loss"));
+  SET_VECTOR_ELT(out, 1, ffi_list_get(VECTOR_ELT(value, 0), "shown"));
+  if (Rf_asLogical(draws)) add_draw_gradient(&built, theta, from, R_NilValue, REAL(grad_z), job.grad_param);
+  UNPROTECT(6);
+  return out;
+}
+
 /* The gradient of sum(grad_z * z) over draws z with respect to the parameters: only those of the base have one. */
 SEXP ffi_flow_draw_vjp(SEXP flow, SEXP z, SEXP condition, SEXP grad_z) {
   ffi_arena arena;
   const ffi_built built = ffi_build(flow, ffi_memory(&arena));
   const double *theta = params_of(&built, flow);
-  const bj_rows draws = ffi_rows(z, built.size.d, "z"), given = base_condition(&built, condition, draws.n);
-  ffi_check_length(grad_z, (R_xlen_t)draws.n * built.size.d, "grad_z");
+  ffi_check_length(grad_z, (R_xlen_t)ffi_rows(z, built.size.d, "z").n * built.size.d, "grad_z");
   SEXP gradient = PROTECT(Rf_allocVector(REALSXP, built.size.n_param));
   memset(REAL(gradient), 0, sizeof(double) * (size_t)built.size.n_param);
-  bj_error error = {""};
-  const bj_status status =
-      built.core->flow_draw_vjp(built.flow, theta, &draws, &given, REAL(grad_z), REAL(gradient), built.memory, &error);
-  if (built.hosted) ffi_go_on();
-  if (status != BJ_OK) ffi_raise(status, &error);
+  add_draw_gradient(&built, theta, z, condition, REAL(grad_z), REAL(gradient));
   UNPROTECT(1);
   return gradient;
 }

@@ -93,6 +93,7 @@ SEXP ffi_flow_map(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP want_val
 SEXP ffi_rows_without_density(SEXP flow, SEXP x, SEXP condition, SEXP weights, SEXP threads, SEXP poll);
 SEXP ffi_flow_vjp(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP cotangents, SEXP threads, SEXP seed, SEXP poll);
 SEXP ffi_flow_draw(SEXP flow, SEXP n, SEXP condition, SEXP seed, SEXP threads, SEXP poll);
+SEXP ffi_flow_step(SEXP flow, SEXP z, SEXP n, SEXP seed, SEXP weigh, SEXP draws, SEXP train, SEXP threads, SEXP poll);
 SEXP ffi_flow_draw_vjp(SEXP flow, SEXP z, SEXP condition, SEXP grad_z);
 SEXP ffi_flow_given(SEXP flow, SEXP condition);
 SEXP ffi_train_names(void);

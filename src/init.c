@@ -22,6 +22,7 @@ static const R_CallMethodDef call_entries[] = {
     ENTRY(ffi_flow_given, 2),
     ENTRY(ffi_flow_init, 3),
     ENTRY(ffi_flow_map, 7),
+    ENTRY(ffi_flow_step, 9),
     ENTRY(ffi_flow_vjp, 8),
     ENTRY(ffi_isa, 0),
     ENTRY(ffi_kinds, 0),

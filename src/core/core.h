@@ -151,6 +151,10 @@ typedef struct {
   uint64_t seed;
   double cot_penalty;
   double *penalty; /* n, only with `train` */
+  /* Where the cotangents are a function of what the map gives: called once all of this is there, it sets them. What
+   * layers draw in training they draw on the way there, too. NULL: they are given. */
+  bj_status (*weigh)(void *host);
+  void *host;
 } bj_map_job;
 
 typedef struct {

@@ -269,35 +269,48 @@ static void chunks_run(const bj_workers *workers, int threaded, int n_slot, void
 
 /* ---- maps of whole tables ---------------------------------------------------------------------------------------- */
 
+/* The two ways of a map with a gradient: both at once, or one after the other. */
+typedef enum { MAP_WHOLE, MAP_THERE, MAP_BACK } map_part;
+
 typedef struct {
   flow_params params;
   const bj_map_job *job;
   const bj_workers *workers;
+  const bj_memory *memory;
   flow_space *spaces;
+  int n_slot;
+  int parted; /* whether each space has buffers of its own */
+  map_part part;
+  int kept; /* whether these still hold the one chunk of their slot on the way back */
   chunk_range chunks;
 } map_call;
 
-static bj_status map_chunk(const map_call *call, flow_space *space, long first, int n) {
+static bj_status map_there(const map_call *call, flow_space *space, long first, int n, int nb) {
   const bj_map_job *job = call->job;
   const bj_flow *flow = call->params.flow;
-  const int nb = (n + BJ_BLOCK - 1) / BJ_BLOCK, d = flow->d, n_condition = flow->n_condition;
-  const uint64_t row = (uint64_t)first;
+  const int d = flow->d;
   const long ld = job->x.n;
   bj_status status = pack_rows(&job->x, d, NULL, first, n, nb, space->x);
-  if (status == BJ_OK) status = pack_rows(&job->condition, n_condition, NULL, first, n, nb, space->condition);
-  if (status == BJ_OK) status = chunk_run(&call->params, space, row, nb);
+  if (status == BJ_OK) status = pack_rows(&job->condition, flow->n_condition, NULL, first, n, nb, space->condition);
+  if (status == BJ_OK) status = chunk_run(&call->params, space, (uint64_t)first, nb);
   if (status != BJ_OK) return status;
   if (job->y) unpack_rows(space->y, d, n, job->y, ld, first);
   if (job->logdet) unpack_rows(space->sum, 1, n, job->logdet, ld, first);
   if (job->log_density) unpack_rows(space->log_density, 1, n, job->log_density, ld, first);
   if (job->penalty) unpack_rows(space->penalty, 1, n, job->penalty, ld, first);
-  if (!job->grad_param) return BJ_OK;
+  return BJ_OK;
+}
+
+static bj_status map_back(const map_call *call, flow_space *space, long first, int n, int nb) {
+  const bj_map_job *job = call->job;
+  const int d = call->params.flow->d, n_condition = call->params.flow->n_condition;
+  const long ld = job->x.n;
   pack_cotangent(job->cot_y, ld, d, first, n, nb, space->gy);
   pack_cotangent(job->cot_l, ld, 1, first, n, nb, space->gl);
   pack_cotangent(job->cot_p, ld, 1, first, n, nb, space->gp);
   memset(space->gcondition, 0, sizeof(real) * (size_t)nb * (size_t)n_condition * BJ_BLOCK);
   for (int i = 0; i < nb * BJ_BLOCK; i++) space->gpenalty[i] = i < n ? job->cot_penalty : 0;
-  status = chunk_vjp(&call->params, space, row, nb);
+  const bj_status status = chunk_vjp(&call->params, space, (uint64_t)first, nb);
   if (job->grad_x) unpack_rows(space->gx, d, n, job->grad_x, ld, first);
   if (job->grad_condition) unpack_rows(space->gcondition, n_condition, n, job->grad_condition, ld, first);
   return status;
@@ -306,13 +319,33 @@ static bj_status map_chunk(const map_call *call, flow_space *space, long first, 
 static void map_slot(void *arg, int slot) {
   const map_call *call = arg;
   const long n = call->job->x.n;
+  const int back = call->job->grad_param && call->part != MAP_THERE, there = call->part != MAP_BACK || !call->kept;
   flow_space *space = call->spaces + slot;
   for (long i = chunk_first(&call->chunks, slot); i < call->chunks.to; i += call->chunks.n_slot) {
     if (space->status == BJ_OK && workers_stopped(call->workers)) space->status = BJ_STOPPED;
     if (space->status != BJ_OK) return;
     const long first = i * CHUNK_SIZE, left = n - first;
-    space->status = map_chunk(call, space, first, (int)(left < CHUNK_SIZE ? left : CHUNK_SIZE));
+    const int rows = (int)(left < CHUNK_SIZE ? left : CHUNK_SIZE), nb = (rows + BJ_BLOCK - 1) / BJ_BLOCK;
+    if (there) space->status = map_there(call, space, first, rows, nb);
+    if (back && space->status == BJ_OK) space->status = map_back(call, space, first, rows, nb);
   }
+}
+
+/* A part of a map, all chunks. */
+static bj_status map_run(map_call *call, map_part part, bj_error *error) {
+  const int n_slot = call->n_slot, gradient = call->job->grad_param != NULL;
+  call->part = part;
+  call->chunks = (chunk_range){0, chunk_count(call->job->x.n), n_slot};
+  const int threaded = chunks_begin(call->workers, &call->chunks, map_slot, call);
+  if (threaded && !call->parted) spaces_part(call->spaces, n_slot, call->params.flow, gradient, call->memory);
+  call->parted |= threaded;
+  chunks_run(call->workers, threaded, n_slot, map_slot, call);
+  for (int s = 0; s < n_slot; s++) {
+    if (call->spaces[s].status == BJ_OK) continue;
+    *error = call->spaces[s].error;
+    return call->spaces[s].status;
+  }
+  return BJ_OK;
 }
 
 static bj_status flow_map(const bj_flow *flow, const real *theta, bj_direction direction, const bj_map_job *job,
@@ -320,25 +353,28 @@ static bj_status flow_map(const bj_flow *flow, const real *theta, bj_direction d
   real *prep = memory->alloc(memory->host, sizeof(real) * (size_t)(flow->n_prep + 1));
   const int n_slot = slot_count(flow, job->x.n), gradient = job->grad_param != NULL;
   const bj_run run = {job->train && gradient ? RUN_TRAIN : RUN_EVALUATE, direction, job->seed, 0, 0};
-  const bj_workers one = {.n_worker = 1};
-  flow_space *spaces = spaces_make(flow, n_slot, gradient, memory, &one);
-  map_call call = {{flow, theta, prep, run}, job, workers, spaces, {0, chunk_count(job->x.n), n_slot}};
+  const int kept = job->weigh && chunk_count(job->x.n) <= n_slot;
+  const bj_workers one = {.n_worker = kept ? 2 : 1}; /* whose spaces have buffers of their own, or do not */
+  map_call call = {
+      .params = {flow, theta, prep, run},
+      .job = job,
+      .workers = workers,
+      .memory = memory,
+      .spaces = spaces_make(flow, n_slot, gradient, memory, &one),
+      .n_slot = n_slot,
+      .parted = kept,
+      .kept = kept,
+  };
   for (int s = 0; s < n_slot; s++) {
-    spaces[s].status = BJ_OK;
-    if (gradient) space_clear_gradient(flow, spaces + s);
+    call.spaces[s].status = BJ_OK;
+    if (gradient) space_clear_gradient(flow, call.spaces + s);
   }
   flow_prepare(flow, &run, theta, prep);
-  const int threaded = chunks_begin(workers, &call.chunks, map_slot, &call);
-  if (threaded) spaces_part(spaces, n_slot, flow, gradient, memory);
-  chunks_run(workers, threaded, n_slot, map_slot, &call);
-  for (int s = 0; s < n_slot; s++) {
-    if (spaces[s].status == BJ_OK) continue;
-    *error = spaces[s].error;
-    return spaces[s].status;
-  }
-  if (gradient) {
-    spaces_reduce(&call.params, spaces, n_slot);
-    memcpy(job->grad_param, spaces[0].gtheta, sizeof(real) * (size_t)flow->n_param);
-  }
+  bj_status status = map_run(&call, job->weigh ? MAP_THERE : MAP_WHOLE, error);
+  if (status == BJ_OK && job->weigh) status = job->weigh(job->host);
+  if (status == BJ_OK && job->weigh) status = map_run(&call, MAP_BACK, error);
+  if (status != BJ_OK || !gradient) return status;
+  spaces_reduce(&call.params, call.spaces, n_slot);
+  memcpy(job->grad_param, call.spaces[0].gtheta, sizeof(real) * (size_t)flow->n_param);
   return BJ_OK;
 }

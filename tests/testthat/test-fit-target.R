@@ -195,7 +195,7 @@ expect_reference_run <- function(model, target, z, learning_rate, losses, params
   )
   origin <- list(loss = loss_reverse_kl(), options = list(anneal = 0, evaluate = 0))
   fit <- fit_target(model$flow, target, new_state(model$flow, control), control, FALSE, origin,
-    draw = function(flow, n, seed, step, threads) z[[step + 1]]
+    draws = function(step) z[[step + 1]]
   )
   expect_near(fit$history$train, losses, 1e-9, paste(id, "losses"))
   expect_near(fit$params, flat_values(model, params, NA), 1e-8, paste(id, "params"))

@@ -99,3 +99,45 @@ test_that("arguments of losses", {
   expect_error(fit_flow(function(x) -x^2, d = 1, loss = "elbo"), "`loss` must be a loss")
   expect_error(fit_flow(function(x) -x^2, d = 1, loss = loss_importance_weighted(7)), "multiple")
 })
+
+test_that("a step is there and back by hand, for few rows, whose way is kept, and many, on any number of threads", {
+  f <- flow(coupling_flow(scalar_affine(limit = 2), flow_layers = 2, nn_width = 9), 2)
+  set.seed(6)
+  f["params"] <- list(rnorm(length(f$params), sd = 0.3))
+  target <- target_with_gradient(function(x) -rowSums(x^4) - x[, 1] * x[, 2], "differences", 2, NULL)
+  for (n in c(5, 128, 129, 512, 513, 1300)) {
+    z <- native_draw(f, n, NULL, 7)
+    step <- reverse_gradient(f, z, target, loss_renyi(0.5), threads = 1)
+    there <- native_map(f, z, NULL, FALSE)
+    p <- target(there$value)
+    log_weight <- p$value - there$log_density
+    share <- log_weight_loss(loss_renyi(0.5))$share(log_weight)
+    by_hand <- native_vjp(f, z, NULL, FALSE, list(value = -share * p$gradient, log_density = share))
+    expect_identical(step$gradient, by_hand$params)
+    expect_identical(step$loss, log_weight_loss(loss_renyi(0.5))$value(log_weight))
+    expect_identical(reverse_gradient(f, z, target, loss_renyi(0.5), threads = 2), step)
+  }
+  # without draws of its own they are those of the seed
+  expect_identical(
+    reverse_gradient(f, NULL, target, loss_reverse_kl(), seed = 7, n = 200),
+    reverse_gradient(f, native_draw(f, 200, NULL, 7), target, loss_reverse_kl(), seed = 7)
+  )
+})
+
+test_that("what a log density raises within a step goes on from there, and the next step is as it was", {
+  f <- flow(coupling_flow(flow_layers = 2), 2)
+  z <- native_draw(f, 300, NULL, 1)
+  good <- function(x, gradient = TRUE) list(value = -rowSums(x^2), gradient = -2 * x)
+  before <- reverse_gradient(f, z, good, loss_reverse_kl())
+  expect_error(reverse_gradient(f, z, function(x) stop("no target"), loss_reverse_kl()), "no target")
+  expect_error(
+    reverse_gradient(f, z, function(x) list(value = good(x)$value, gradient = 1:3), loss_reverse_kl()), "value"
+  )
+  # maps within the step, which have no workspace of their own then
+  nested <- function(x) {
+    native_map(f, z, NULL, FALSE)
+    good(x)
+  }
+  expect_identical(reverse_gradient(f, z, nested, loss_reverse_kl()), before)
+  expect_identical(reverse_gradient(f, z, good, loss_reverse_kl()), before)
+})
