@@ -34,12 +34,15 @@ check_same_data <- function(fit, data, condition = NULL) {
   now
 }
 
-# What a fit keeps of its target: a point and the value there. NULL where that is no number.
+# What a fit keeps of its target: a point and the value there. NULL where that is no number, or not always the same.
 target_digest <- function(fit, target) {
-  flow <- as_flow(fit)
-  point <- native_map(flow, matrix(0, 1, flow$d), NULL, inverse = FALSE)$value
-  value <- guarded(target(point, FALSE)$value)
-  if (!inherits(value, "condition") && is.finite(value)) list(rows = 1L, data = c(value, point))
+  found <- guarded({
+    flow <- as_flow(fit)
+    point <- native_map(flow, matrix(0, 2, flow$d), NULL, inverse = FALSE)$value
+    value <- target(point, FALSE)$value
+    if (is.finite(value[1]) && identical(value[1], value[2])) list(rows = 1L, data = c(value[1], point[1, ]))
+  })
+  if (!inherits(found, "condition")) found
 }
 
 # That a function which was found by its name is not another one. An error that it ends in is told where it is used.

@@ -198,9 +198,11 @@ fit_log_density <- function(target, call, layers, base, coordinates, how, contro
 # With what is kept of the log density, and how often it was evaluated, `before` that in trainings before.
 with_target <- function(fit, target, before = 0) {
   force(fit)
-  warn_below_zero(fit, target)
   fit["digest"] <- list(target_digest(fit, target))
   fit$evaluations <- before + evaluations_of(target)
+  # where warnings are errors, the error carries the fit
+  told <- guarded(warn_below_zero(fit, target))
+  if (inherits(told, "error")) raise_ended(fit, told)
   fit
 }
 

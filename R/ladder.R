@@ -127,6 +127,10 @@ ended_ladder <- function(fit, condition) {
     return(fit)
   }
   if (fit$steps == 0 || inherits(condition, "bijectr_error_training")) stop(condition)
+  raise_ended(fit, condition)
+}
+
+raise_ended <- function(fit, condition) {
   cli::cli_abort(
     c("The fit ended in an error after {fit$steps} steps.",
       i = "The fit so far is in this condition: {.code tryCatch(..., error = identity)$fit} or

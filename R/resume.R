@@ -155,6 +155,7 @@ continued_control <- function(fit, epochs, steps, seconds, checkpoint, callback,
   check_flag(progress, "progress")
   own <- unclass(fit$control)
   own[c("seconds", "checkpoint", "callback")] <- list(NULL)
+  own$precision <- own$precision %||% "double" # of fits of before
   control <- tryCatch(do.call(fit_control, own, quote = TRUE), error = function(e) stop_damaged("control"))
   more <- function(n, done, name) {
     n <- check_count(n, name, null = TRUE)

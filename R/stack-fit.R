@@ -236,7 +236,8 @@ unlikely_kinds <- function(members, densities, weight, problem, folds) {
   w <- problem$weights[folds$told]
   hopeless <- hopeless_kinds(densities, weight, w, MEMBERS_ON_T)
   members[hopeless] <- NULL
-  wild <- wild_kinds(members, densities[, names(members), drop = FALSE], problem, folds)
+  wild <- guarded(wild_kinds(members, densities[, names(members), drop = FALSE], problem, folds))
+  if (inherits(wild, "condition")) wild <- character() # it is worth no member
   c(
     stats::setNames(rep("far below the others on rows held out", length(hopeless)), hopeless),
     stats::setNames(rep("draws that are far wider than rows held out", length(wild)), wild)

@@ -7,7 +7,8 @@ SPREAD_ROWS <- 400
 SPREAD_DRAWS <- 40 # a row
 SPREAD_MOST <- 1.25 # of the mean square of rows, beside twice its standard error
 SPREAD_NATS <- 0.01 # a row, what leaving out may cost
-SPREAD_BEYOND <- 1e100 # of draws that are no numbers
+SPREAD_NUMBERS <- 0.99 # share of draws that must be finite
+SPREAD_BEYOND <- 1e100 # of draws that are not
 
 # Kinds that are to be left out, of `members` named by them. `densities`: those of the rows held out, a column a kind.
 wild_kinds <- function(members, densities, problem, folds) {
@@ -27,8 +28,9 @@ wild_kinds <- function(members, densities, problem, folds) {
     wide <- colSums(of_kind) > limit
     worst <- apply(of_kind[, wide, drop = FALSE], 1, max, 0)
     missed <- vapply(flows, function(kind) {
-      if (worst[[kind]] == 0) return(TRUE)
-      without <- stack_density(densities[, setdiff(kept, kind), drop = FALSE], folds$part, w)
+      others <- setdiff(kept, kind)
+      if (worst[[kind]] == 0 || !length(setdiff(others, "beyond"))) return(TRUE)
+      without <- stack_density(densities[, others, drop = FALSE], folds$part, w)
       held_out_value(all$density, w) - held_out_value(without$density, w) > SPREAD_NATS
     }, NA)
     if (all(missed)) return(setdiff(colnames(densities), kept))
@@ -59,7 +61,7 @@ stack_spread <- function(members, weight, problem, folds) {
   w <- if (is.null(problem$weights)) rep(1, length(rows)) else problem$weights[rows]
   points <- rows_at(problem$data, rows)
   squares <- lapply(seq_len(problem$d), function(j) {
-    of_kind <- lapply(draws, function(draw) draw[, , j])
+    of_kind <- lapply(draws, function(draw) array(draw[, , j], dim(draw)[1:2]))
     mixed <- of_kind[[1]]
     for (k in seq_along(of_kind)) mixed[from == k] <- of_kind[[k]][from == k]
     middle <- row_medians(mixed)
@@ -69,7 +71,9 @@ stack_spread <- function(members, weight, problem, folds) {
     w <- w[use] / sum(w[use])
     seen <- drop(square(points[, j, drop = FALSE]))
     list(
-      drawn = vapply(of_kind, function(x) sum(w * rowMeans(square(x))), 0),
+      drawn = vapply(of_kind, function(x) {
+        if (mean(is.finite(x)) < SPREAD_NUMBERS) Inf else sum(w * rowMeans(square(x)))
+      }, 0),
       seen = sum(w * seen),
       error = sqrt(sum((w * (seen - sum(w * seen)))^2))
     )

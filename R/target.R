@@ -25,9 +25,9 @@ target_with_gradient <- function(target, rule, d, names, parallel = FALSE) {
   of_rows <- function(x, gradient) {
     value <- of_user(target(x), "The target", once)
     out <- list(value = target_values(value, nrow(x)))
-    if (anyNA(out$value)) no_number <<- with_no_number(no_number, x, is.nan(out$value))
+    if (anyNA(out$value)) no_number <<- with_no_number(no_number, x, is.nan(out$value) & is.finite(rowSums(x)))
     if (gradient && !by_differences) {
-      slope <- if (is.function(rule)) of_user(rule(x), "{.arg gradient}") else attr(value, "gradient")
+      slope <- if (is.function(rule)) of_user(rule(x), "`gradient`") else attr(value, "gradient")
       out$gradient <- gradient_values(slope, nrow(x), d)
     }
     out
@@ -79,11 +79,17 @@ with_no_number <- function(before, x, bad) {
 warn_below_zero <- function(fit, target) {
   seen <- environment(target)$no_number
   if (is.null(seen) || !is.null(flow_supports(fit))) return(invisible())
-  below <- coordinate_labels(fit)[seen$most < 0 & seen$least >= 0]
-  if (!length(below)) return(invisible())
+  below <- seen$most <= 0 & seen$least >= 0
+  if (!isTRUE(any(below))) return(invisible())
+  ends <- ifelse(below, "positive()", "real()")
+  if (!is.null(fit$names)) {
+    named <- vapply(fit$names, function(name) deparse1(as.name(name), backtick = TRUE), "")
+    ends <- paste(named, "=", ends)[below]
+  }
   cli::cli_warn(c(
-    "The target is no number where {.val {below[1]}} is below 0: points there count as impossible.",
-    i = "{.code support = list({below[1]} = positive())} says so, and the fit has no draws there."
+    "The target is no number where {.val {coordinate_labels(fit)[below][1]}} is below 0: points there count as
+     impossible.",
+    i = "{.code support = list({paste(ends, collapse = \", \")})} says so, and the fit has no draws there."
   ), class = "bijectr_warning_support")
 }
 

@@ -53,9 +53,8 @@ INLINE void add_single(long n, const float *from, real *to) {
   for (long i = even; i < n; i++) to[i] += from[i];
 }
 
-/* n floats of the memory of reals. */
-INLINE float *carve_single(carver *from, int64_t n) {
-  return (float *)carve(from, (n * (long)sizeof(float) + (long)sizeof(real) - 1) / (long)sizeof(real));
-}
+/* The reals that have room for n floats, and n floats of the memory of reals. */
+#define SINGLE_REALS(n) (((n) * (int64_t)sizeof(float) + (int64_t)sizeof(real) - 1) / (int64_t)sizeof(real))
+INLINE float *carve_single(carver *from, int64_t n) { return (float *)carve(from, SINGLE_REALS(n)); }
 
 #endif

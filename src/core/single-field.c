@@ -132,7 +132,11 @@ static bj_status field_single_build(bj_field *field, const bj_spec *spec, bj_bui
                                  &self->single) != BJ_OK) {
     return build->status = BJ_BAD_SPEC;
   }
-  field->n_param = field->n_prep = self->whole->n_param;
+  if (self->single.n_cache > SIZE_MOST || self->single.n_work > SIZE_MOST) {
+    return spec_error(build, "field_%s() is too large", spec->kind);
+  }
+  field->n_param = self->whole->n_param;
+  field->n_prep = SINGLE_REALS(field->n_param);
   MEASURE(field_single_carve, field);
   return build->status;
 }

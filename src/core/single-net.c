@@ -14,6 +14,7 @@
 typedef struct {
   bj_net *whole;
   bj_single_node single;
+  long n_weight;
   const real *offset;
   const int *in_rank, *out_rank; /* NULL: dense */
 } single_net;
@@ -32,7 +33,7 @@ INLINE single_net_rows net_single_carve(const bj_net *net, carver *cache, carver
   at.gx = carve_single(work, CHUNK_ROWS(net->n_in));
   at.gy = carve_single(work, CHUNK_ROWS(net->n_out));
   at.work = carve_single(work, self->single.n_work);
-  at.gweights = carve_single(work, net->n_prep);
+  at.gweights = carve_single(work, self->n_weight);
   return at;
 }
 
@@ -121,7 +122,7 @@ static void net_single_piece(long n, float *gweights, real *to) {
 static void net_single_weights(const bj_net *net, float *gweights, real *to) {
   const single_net *self = net->self;
   const mlp *whole = self->whole->self;
-  if (!self->in_rank) net_single_piece(net->n_prep, gweights, to);
+  if (!self->in_rank) net_single_piece(self->n_weight, gweights, to);
   for (int l = 0; self->in_rank && l < whole->n_linear; l++) {
     const mlp_linear *linear = whole->linear + l;
     for (int k = 0; k < linear->k; k++) {
@@ -170,9 +171,9 @@ static void net_single_prepare(const bj_net *net, const real *theta, real *prep)
   const single_net *self = net->self;
   if (self->in_rank) {
     net_prepare(self->whole, theta, prep);
-    to_single(net->n_prep, prep, (float *)prep);
+    to_single(self->n_weight, prep, (float *)prep);
   } else {
-    to_single(net->n_prep, theta, (float *)prep);
+    to_single(self->n_weight, theta, (float *)prep);
   }
 }
 
@@ -215,8 +216,12 @@ static bj_status net_single_build(bj_net *net, const bj_spec *spec, const bj_net
   if (BJ_SINGLE_CORE.net_build(spec, &single, build->memory, build->error, &self->single) != BJ_OK) {
     return build->status = BJ_BAD_SPEC;
   }
+  if (self->single.n_cache > SIZE_MOST || self->single.n_work > SIZE_MOST) {
+    return spec_error(build, "net_%s() is too large", spec->kind);
+  }
   net->n_param = self->whole->n_param;
-  net->n_prep = self->in_rank ? self->whole->n_prep : net->n_param;
+  self->n_weight = self->in_rank ? self->whole->n_prep : net->n_param;
+  net->n_prep = self->in_rank ? self->n_weight : SINGLE_REALS(self->n_weight); /* those of masked nets have gradients */
   MEASURE(net_single_carve, net);
   return build->status;
 }

@@ -49,6 +49,21 @@ test_that("a scale without its support is told, and warnings of the target are n
   expect_identical(sum(told == "bijectr_warning_support"), 1L)
   expect_match(told, "\"s\" is below 0", all = FALSE)
   expect_silent(fit_flow(log_density, names = c("a", "s"), support = list(s = positive())))
+  expect_error(fit_flow(log_density, names = c("a", "s"), support = list(real(), positive())), NA)
+  unnamed <- function(p) dnorm(p[, 1], log = TRUE) + 60 * log(p[, 2]) - 6 * p[, 2]
+  expect_warning(suppressWarnings(fit_flow(unnamed, d = 2), classes = "simpleWarning"), "list(real(), positive())",
+    fixed = TRUE
+  )
+  odd <- target_with_gradient(function(p) 60 * log(p[, 1]) - p[, 1], "differences", 1, "beta[2]")
+  suppressWarnings(odd(matrix(c(-1, 0, 2)), FALSE))
+  fit <- list(d = 1, names = "beta[2]", layers = layer_chain())
+  expect_warning(warn_below_zero(fit, odd), "`beta[2]` = positive()", fixed = TRUE)
+  # where warnings are errors, the error carries the fit
+  old <- options(warn = 2)
+  ended <- tryCatch(fit_flow(function(p) suppressWarnings(unnamed(p)), d = 2), error = identity)
+  options(old)
+  expect_s3_class(ended, "bijectr_error_training")
+  expect_s3_class(ended$fit, "bijectr_target_fit")
   # no number elsewhere says nothing of a support
   x <- matrix(c(-1, 1, 2, -2, -1, 1), 3)
   seen <- with_no_number(NULL, x, c(TRUE, FALSE, FALSE))

@@ -92,6 +92,11 @@ test_that("a training in single precision gives a fit in double precision", {
   expect_identical(coef(fit()), coef(fit(precision = "double")))
   # nor are the fits of before, whose control says nothing
   expect_identical(trained_as(as_flow(double), list()), as_flow(double))
+  layers <- coupling_flow(scalar_affine(limit = 2), flow_layers = 2, nn_width = 140)
+  before <- fit(precision = "double", keep_state = TRUE)
+  before$control$precision <- NULL
+  whole <- fit(precision = "double", keep_state = TRUE)
+  expect_identical(coef(resume(before, x, steps = +5)), coef(resume(whole, x, steps = +5)))
 })
 
 test_that("log densities are trained so, too, and it goes on as if it had not ended", {
@@ -132,6 +137,9 @@ test_that("nets and fields say so, keep it, and refuse other words", {
   f <- flow(layer_coupling(scalar_affine(), net), 3)
   again <- unserialize(serialize(f, NULL))
   expect_identical(logdensity(again, matrix(1, 2, 3)), logdensity(f, matrix(1, 2, 3)))
+  w <- 2^20
+  wide <- net_mlp(c(w, 1, w, 1, w, 1, w), activation = "tanh", precision = "single")
+  expect_error(flow(layer_coupling(scalar_affine(), wide), 2), "too large")
   broken <- f
   broken$layers$layers[[1]]$net$precision <- "half"
   expect_error(logdensity(broken, matrix(1, 2, 3)), "precision")

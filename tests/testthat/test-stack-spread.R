@@ -44,6 +44,27 @@ test_that("draws that are no numbers are wild", {
   expect_identical(wild_of(stack), "spline_t")
 })
 
+test_that("the last kind stays, whatever it draws, and one row held out is enough to look", {
+  set.seed(1)
+  stack <- stack_of_two(rnorm(100))
+  alone <- stack
+  alone$members <- alone$members["spline_t"]
+  alone$densities <- alone$densities[, "spline_t", drop = FALSE]
+  expect_identical(wild_of(alone), character())
+  alone$members$beyond <- alone$members$spline_t
+  alone$members$beyond$seeds <- NULL
+  alone$densities <- cbind(alone$densities, beyond = alone$densities[, 1])
+  expect_identical(wild_of(alone), character())
+  one <- stack_of_two(0.3)
+  expect_type(wild_of(one), "character")
+  # draws that are no numbers are seen where there are no others
+  broken <- stack
+  broken$members <- broken$members[c("spline_t", "normal")]
+  broken$members$spline_t$flows[[1]]$base <- base_student_t(1e-3)
+  broken$densities <- broken$densities[, c("spline_t", "normal")]
+  expect_identical(wild_of(broken), "spline_t")
+})
+
 test_that("only points are looked at, and only trained members", {
   set.seed(1)
   stack <- stack_of_two(rnorm(400))

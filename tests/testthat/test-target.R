@@ -104,7 +104,7 @@ test_that("an error of the user's function says whose it is", {
   expect_error(fit_flow(function(x) stop("no such table"), d = 2), "The target ended in an error.*no such table",
                class = "bijectr_error")
   expect_error(
-    fit_flow(target, d = 2, gradient = function(x) stop("no slope")), "gradient. ended in an error.*no slope"
+    fit_flow(target, d = 2, gradient = function(x) stop("no slope")), "`gradient` ended in an error.*no slope"
   )
 })
 
@@ -124,6 +124,11 @@ test_that("a fit knows another log density of the same name", {
   expect_match(elsewhere$importance, "`target` must be given: what the call of the fit names is another")
   expect_match(elsewhere$resume, "`target` must be given")
   expect_s3_class(elsewhere$given, "bijectr_importance")
+  # one that is never the same cannot be known again
+  noisy <- function(x) -rowSums(x^2) / 2 + 1e-4 * rnorm(nrow(x))
+  fit <- suppressWarnings(fit_flow(noisy, d = 2))
+  expect_null(fit$digest)
+  expect_s3_class(importance_sample(fit), "bijectr_importance")
 })
 
 test_that("functions that lose the dimensions of one row see two", {
