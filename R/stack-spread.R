@@ -4,6 +4,7 @@
 # so are left out, if the rows do not miss them.
 
 SPREAD_ROWS <- 400
+SPREAD_VALUES <- 4000 # rows times coordinates: draws of many coordinates take their time
 SPREAD_DRAWS <- 40 # a row
 SPREAD_MOST <- 1.25 # of the mean square of rows, beside twice its standard error
 SPREAD_NATS <- 0.01 # a row, what leaving out may cost
@@ -47,7 +48,7 @@ stack_density <- function(densities, part, w) {
 # conditions of rows: list(drawn, a row a kind and a column a coordinate, seen, its values for rows, error, the standard
 # errors of these). A row is beside draws of flows that have not seen it.
 stack_spread <- function(members, weight, problem, folds) {
-  at <- thin_rows(length(folds$told), SPREAD_ROWS)
+  at <- thin_rows(length(folds$told), max(20, min(SPREAD_ROWS, SPREAD_VALUES %/% problem$d)))
   rows <- folds$told[at]
   draws <- lapply(members, function(member) {
     out <- array(0, c(length(rows), SPREAD_DRAWS, problem$d))
