@@ -23,9 +23,9 @@
 #' @examples
 #' if (requireNamespace("posterior", quietly = TRUE)) {
 #'   set.seed(1)
-#'   x <- rnorm(20, 3)
+#'   x <- rnorm(100, 3)
 #'   posterior <- function(p) {
-#'     -20 * log(p[, 2]) - (colSums(outer(x, p[, 1], "-")^2)) / (2 * p[, 2]^2) - p[, 2]
+#'     -100 * log(p[, 2]) - (colSums(outer(x, p[, 1], "-")^2)) / (2 * p[, 2]^2) - p[, 2]
 #'   }
 #'   fit <- fit_flow(posterior, names = c("mu", "sigma"), support = list(sigma = positive()))
 #'   draws <- posterior::as_draws(fit, n = 1000, method = "resample")
