@@ -103,8 +103,7 @@ static void spaces_part(flow_space *spaces, int n, const bj_flow *flow, int grad
 
 /* Each of n spaces has a gradient of its own; a single thread works through them one after the other, and then they
  * share the buffers, which so stay in cache. */
-static flow_space *spaces_make(const bj_flow *flow, int n, int gradient, const bj_memory *memory,
-                               const bj_workers *workers) {
+static flow_space *spaces_make(const bj_flow *flow, int n, int gradient, const bj_memory *memory, int parted) {
   bj_build build = {.memory = memory};
   flow_space *spaces = build_alloc(&build, sizeof(flow_space) * (size_t)n);
   const long n_gradient = gradient ? flow->n_param + flow->n_prep : 0;
@@ -118,7 +117,7 @@ static flow_space *spaces_make(const bj_flow *flow, int n, int gradient, const b
     spaces[i].gtheta = carve(&from, n_gradient);
     spaces[i].gprep = spaces[i].gtheta + (gradient ? flow->n_param : 0);
   }
-  if (workers->n_worker > 1) spaces_part(spaces, n, flow, gradient, memory);
+  if (parted) spaces_part(spaces, n, flow, gradient, memory);
   return spaces;
 }
 
@@ -354,13 +353,12 @@ static bj_status flow_map(const bj_flow *flow, const real *theta, bj_direction d
   const int n_slot = slot_count(flow, job->x.n), gradient = job->grad_param != NULL;
   const bj_run run = {job->train && gradient ? RUN_TRAIN : RUN_EVALUATE, direction, job->seed, 0, 0};
   const int kept = job->weigh && chunk_count(job->x.n) <= n_slot;
-  const bj_workers one = {.n_worker = kept ? 2 : 1}; /* whose spaces have buffers of their own, or do not */
   map_call call = {
       .params = {flow, theta, prep, run},
       .job = job,
       .workers = workers,
       .memory = memory,
-      .spaces = spaces_make(flow, n_slot, gradient, memory, &one),
+      .spaces = spaces_make(flow, n_slot, gradient, memory, kept),
       .n_slot = n_slot,
       .parted = kept,
       .kept = kept,

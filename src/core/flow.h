@@ -55,9 +55,8 @@ INLINE int workers_stopped(const bj_workers *workers) { return workers->stop && 
 
 static void flow_prepare(const bj_flow *flow, const bj_run *run, const real *theta, real *prep);
 
-/* n spaces; with `gradient` they have the arrays of a gradient. */
-static flow_space *spaces_make(const bj_flow *flow, int n, int gradient, const bj_memory *memory,
-                               const bj_workers *workers);
+/* n spaces; with `gradient` they have the arrays of a gradient, and `parted` ones buffers of their own. */
+static flow_space *spaces_make(const bj_flow *flow, int n, int gradient, const bj_memory *memory, int parted);
 /* The gradient of slot 0 becomes the sum over slots, in a fixed order, and goes from prep back to theta. */
 static void spaces_reduce(const flow_params *params, flow_space *spaces, int n);
 static void space_clear_gradient(const bj_flow *flow, flow_space *space);

@@ -53,6 +53,14 @@ INLINE void add_single(long n, const float *from, real *to) {
   for (long i = even; i < n; i++) to[i] += from[i];
 }
 
+/* n rows of each block to floats, and back: fs and ts from one block to the next. */
+INLINE void rows_to_single(int nb, int n, const real *from, long fs, float *to, long ts) {
+  for (long b = 0; b < nb; b++) to_single((long)n * BJ_BLOCK, from + b * fs, to + b * ts);
+}
+INLINE void rows_from_single(int nb, int n, const float *from, long fs, real *to, long ts) {
+  for (long b = 0; b < nb; b++) from_single((long)n * BJ_BLOCK, from + b * fs, to + b * ts);
+}
+
 /* The reals that have room for n floats, and n floats of the memory of reals. */
 #define SINGLE_REALS(n) (((n) * (int64_t)sizeof(float) + (int64_t)sizeof(real) - 1) / (int64_t)sizeof(real))
 INLINE float *carve_single(carver *from, int64_t n) { return (float *)carve(from, SINGLE_REALS(n)); }

@@ -43,13 +43,10 @@ INLINE single_field_rows field_single_carve(const bj_field *field, carver *cache
 
 #ifdef BJ_SINGLE_CORE
 
-/* n rows of each block to floats that stand close, and back; blocks of reals are `stride` apart. */
+/* n rows of each block to floats that stand close. */
 static float *field_single_in(int nb, int n, const real *from, long stride, float *to) {
-  for (long b = 0; b < nb; b++) to_single((long)n * BJ_BLOCK, from + b * stride, to + b * n * BJ_BLOCK);
+  rows_to_single(nb, n, from, stride, to, (long)n * BJ_BLOCK);
   return to;
-}
-static void field_single_out(int nb, int n, const float *from, real *to, long stride) {
-  for (long b = 0; b < nb; b++) from_single((long)n * BJ_BLOCK, from + b * n * BJ_BLOCK, to + b * stride);
 }
 
 static bj_single_field_pass field_single_pass(const bj_field *field, const bj_field_pass *pass,
@@ -74,15 +71,14 @@ static bj_single_field_pass field_single_pass(const bj_field *field, const bj_fi
 
 static void field_single_value(const bj_field *field, const bj_field_pass *pass) {
   const single_field *self = field->self;
+  const long rows = (long)field->d * BJ_BLOCK; /* of floats, from block to block */
   const single_field_rows at = CARVE(field_single_carve, field, pass);
   bj_single_field_pass single = field_single_pass(field, pass, &at);
   single.z = field_single_in(pass->nb, field->d, pass->z, pass->stride, at.z);
   BJ_SINGLE_CORE.field_value(&self->single, &single);
-  field_single_out(pass->nb, field->d, at.f, pass->f, pass->stride);
-  for (long b = 0; b < pass->nb; b++) {
-    if (pass->trace) from_single(BJ_BLOCK, at.trace + b * (long)field->d * BJ_BLOCK, pass->trace + b * pass->stride);
-    if (pass->square) from_single(BJ_BLOCK, at.square + b * (long)field->d * BJ_BLOCK, pass->square + b * pass->stride);
-  }
+  rows_from_single(pass->nb, field->d, at.f, rows, pass->f, pass->stride);
+  if (pass->trace) rows_from_single(pass->nb, 1, at.trace, rows, pass->trace, pass->stride);
+  if (pass->square) rows_from_single(pass->nb, 1, at.square, rows, pass->square, pass->stride);
 }
 
 static void field_single_vjp(const bj_field *field, const bj_field_pass *pass) {
@@ -101,7 +97,7 @@ static void field_single_vjp(const bj_field *field, const bj_field_pass *pass) {
     single.gcondition = at.gcondition;
   }
   BJ_SINGLE_CORE.field_vjp(&self->single, &single);
-  field_single_out(nb, field->d, at.gz, pass->gz, pass->stride);
+  rows_from_single(nb, field->d, at.gz, (long)field->d * BJ_BLOCK, pass->gz, pass->stride);
   if (pass->gcondition) add_single((long)nb * n_condition * BJ_BLOCK, at.gcondition, pass->gcondition);
   add_single(field->n_param, at.gweights, pass->gtheta);
 }

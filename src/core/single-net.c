@@ -64,16 +64,12 @@ static void net_single_range(const int *ranks, int n, int rank, int *lo, int *hi
 
 /* Numbers lo..hi-1 of n a row: to floats, and back. */
 static void net_single_in(int nb, int n, int lo, int hi, const real *from, float *to) {
-  for (long b = 0; b < nb; b++) {
-    const long at = (b * n + lo) * BJ_BLOCK;
-    to_single((long)(hi - lo) * BJ_BLOCK, from + at, to + at);
-  }
+  const long at = (long)lo * BJ_BLOCK, stride = (long)n * BJ_BLOCK;
+  rows_to_single(nb, hi - lo, from + at, stride, to + at, stride);
 }
 static void net_single_out(int nb, int n, int lo, int hi, const float *from, real *to) {
-  for (long b = 0; b < nb; b++) {
-    const long at = (b * n + lo) * BJ_BLOCK;
-    from_single((long)(hi - lo) * BJ_BLOCK, from + at, to + at);
-  }
+  const long at = (long)lo * BJ_BLOCK, stride = (long)n * BJ_BLOCK;
+  rows_from_single(nb, hi - lo, from + at, stride, to + at, stride);
 }
 
 static void net_single_outputs(const bj_net *net, const bj_net_pass *pass, const float *y, int lo, int hi) {

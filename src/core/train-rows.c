@@ -171,7 +171,8 @@ static void rows_begin(trainer *t, const bj_memory *memory) {
   const int one_batch = setup->batch_size < setup->n && setup->n_validation <= setup->batch_size;
   t->prep = memory->alloc(memory->host, sizeof(real) * (size_t)(flow->n_prep + 1));
   t->params.prep = t->prep;
-  t->spaces = spaces_make(flow, slot_count(flow, one_batch ? setup->batch_size : most), 1, memory, t->workers);
+  t->spaces =
+      spaces_make(flow, slot_count(flow, one_batch ? setup->batch_size : most), 1, memory, t->workers->n_worker > 1);
   t->gradient = t->spaces[0].gtheta;
   if (setup->batch_size < setup->n) t->order = memory->alloc(memory->host, sizeof(int) * (size_t)setup->n);
   t->order_epoch = -1;
