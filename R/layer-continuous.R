@@ -6,8 +6,8 @@
 #' \eqn{t_1} to \eqn{t_0}; it is the inverse up to the solver's error.
 #'
 #' @section Trace:
-#' `"exact"` sums up the diagonal of the Jacobian: free for [field_planar()], as many passes as coordinates for
-#' [field_mlp()]. `"hutchinson"` takes \eqn{e^\top J e}{e' J e} with one random probe \eqn{e} a row and solve: one pass,
+#' `"exact"` sums up the diagonal of the Jacobian: free for [field_planar()], one product of matrices for [field_mlp()]
+#' with one or two hidden layers, as many passes as coordinates with more layers. `"hutchinson"` takes \eqn{e^\top J e}{e' J e} with one random probe \eqn{e} a row and solve: one pass,
 #' an unbiased estimate of the log density and of its gradient. Probes are drawn in training only (a validation draws
 #' the same ones every time); [logdensity()], [forward()] and [inverse()] take the exact trace whatever `trace` is, so
 #' that they are functions of the point. A matrix given as `probe` is used in every call: row \eqn{i} of the data takes
@@ -32,7 +32,9 @@
 #'
 #' @param field The vector field: [field_mlp()] or [field_planar()].
 #' @param solver The solver, see [solver_tsit5()].
-#' @param trace `"exact"` or `"hutchinson"`. `NULL` is exact for [field_planar()] and for up to three coordinates.
+#' @param trace `"exact"` or `"hutchinson"`. `NULL` is exact for up to three coordinates and where that takes no pass a
+#'   coordinate: for [field_planar()], and without `jacobian` for [field_mlp()] with one or two hidden layers; but
+#'   Hutchinson with a matrix as `probe`.
 #' @param probe Distribution of the probes: `"rademacher"` (\eqn{\pm 1}{+-1}) or `"gaussian"`; or a matrix with a row a
 #'   probe and a column a coordinate.
 #' @param gradient `"discrete"` or `"adjoint"`.
@@ -74,13 +76,15 @@ layer_continuous <- function(field = field_mlp(), solver = solver_tsit5(), trace
   )
 }
 
-# Traces are exact where that is cheap.
+# Traces are exact where that is cheap. |J|^2 of a perceptron takes a pass a coordinate, whatever its trace takes.
 #' @export
 resolve.bijectr_layer_continuous <- function(layer, d, d_condition) {
   if (!is.null(layer$probe_values) && !isTRUE(ncol(layer$probe_values) == d)) {
     stop_arg("{.arg probe} must have {d} column{?s}, one a coordinate, not {ncol(layer$probe_values) %||% \"none\"}.")
   }
-  cheap <- inherits(layer$field, "bijectr_field_planar") || d <= 3
+  field <- layer$field
+  form <- inherits(field, "bijectr_field_mlp") && length(field$width) <= 2 && layer$jacobian == 0
+  cheap <- is.null(layer$probe_values) && (inherits(field, "bijectr_field_planar") || form || d <= 3)
   layer$trace <- layer$trace %||% if (cheap) "exact" else "hutchinson"
   list(layer)
 }

@@ -4,13 +4,15 @@
 #   Rscript bench/posteriors.R DIR [names]
 #
 # DIR has a folder for each posterior with its data, data.json or data.json.gz, and moments.csv of the reference draws
-# (columns mean and sd, a row a parameter in the order below). Printed are, for each of three seeds, the verdict of
-# check_flow(), the largest error of a mean in reference standard deviations and of a standard deviation as a share, of
-# draws and of weighted draws, the steps of training, and seconds, those of the check too.
+# (columns mean and sd, a row a parameter in the order below). Printed are, for each of five seeds (SEEDS in the
+# environment), the verdict of check_flow(), the largest error of a mean in reference standard deviations and of a
+# standard deviation as a share, of draws and of weighted draws, the steps of training, and seconds, those of the check
+# too.
 suppressMessages(library(bijectr))
 options(bijectr.threads = 1L)
 given <- commandArgs(TRUE)
 if (!length(given)) stop("usage: Rscript bench/posteriors.R DIR [names]")
+seeds <- seq_len(as.integer(Sys.getenv("SEEDS", "5")))
 
 read_data <- function(name) {
   file <- Sys.glob(file.path(given[1], name, "data.json*"))[1]
@@ -114,7 +116,7 @@ for (name in chosen) {
   model <- models[[name]](read_data(name))
   truth <- utils::read.csv(file.path(given[1], name, "moments.csv"))
   density <- model$density
-  for (seed in 1:3) {
+  for (seed in seeds) {
     set.seed(seed)
     started <- proc.time()[[3]]
     fit <- suppressWarnings(fit_flow(density, names = model$names, support = model$support))

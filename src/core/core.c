@@ -52,6 +52,7 @@
 #include "field-planar-rows.c"
 #include "field-planar.c"
 #include "field-mlp.c"
+#include "field-mlp-form.c"
 #include "single-field.c"
 
 #include "solver-tsit5.c"

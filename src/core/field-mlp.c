@@ -6,39 +6,17 @@
  * J e, for a direction e of z, goes through the same weights: da_0 = (e, 0), dp_l = W_l da_{l-1},
  * da_l = act'(p_l) dp_l.
  * The trace is e'(J e) for a probe e, or the sum over the d unit vectors, one after another, so that memory does not
- * depend on d.
+ * depend on d: unless it is a form of slopes, see field-mlp-form.c.
  *   vjp of one direction, with g the cotangent of J e: gda = W' g, then for l = depth..1: gp_l += act''(p_l) dp_l gda,
  *   gdp = act'(p_l) gda, gW_l += gdp da_{l-1}', gda = W_l' gdp. The gp_l join the usual vjp of f. A direction is
  *   computed again in its vjp: only values, slopes and second derivatives of the units are kept.
  */
 #include <stdio.h>
 
-#include "field.h"
-#include "net-mlp-activation.h"
-#include "net-start.h"
+#include "field-mlp.h"
 #include "num-carve.h"
 #include "num-gemm.h"
 #include "num-rows.h"
-
-#define FIELD_MAX_DEPTH 16
-
-typedef struct {
-  int depth, frequencies;
-  net_start start;
-  int width[FIELD_MAX_DEPTH + 2]; /* of layer l = 0 (the input), 1..depth, and of the output */
-  int widest;
-  const activation *act;
-  long theta_w[FIELD_MAX_DEPTH + 1], theta_b[FIELD_MAX_DEPTH + 1]; /* of W_{l+1}; the last one's for l = depth */
-} field_net;
-
-/* [block][...][BJ_BLOCK], rows of layer l; slopes and what follows from l = 1 on */
-typedef struct {
-  real *a[FIELD_MAX_DEPTH + 1], *slope[FIELD_MAX_DEPTH + 1], *bend[FIELD_MAX_DEPTH + 1]; /* cache: a, act', act'' */
-  real *dp[FIELD_MAX_DEPTH + 1], *da[FIELD_MAX_DEPTH + 1]; /* work: a direction; da_0 has d rows */
-  real *gp[FIELD_MAX_DEPTH + 1];                           /* from the directions */
-  real *je;                                                /* J e; d rows */
-  real *g, *ga;                                            /* widest rows */
-} field_net_rows;
 
 static field_net_rows field_net_carve(const bj_field *field, carver *cache, carver *work) {
   const field_net *self = field->self;
@@ -57,9 +35,6 @@ static field_net_rows field_net_carve(const bj_field *field, carver *cache, carv
   to.ga = field_rows(field, work, self->widest);
   return to;
 }
-
-/* Distance of blocks of n rows. */
-INLINE long rows_stride(int n) { return (long)n * BJ_BLOCK; }
 
 /* ---- inputs ------------------------------------------------------------------------------------------------------ */
 
@@ -145,6 +120,10 @@ static void field_net_value(const bj_field *field, const bj_field_pass *pass) {
          at.a[l], rows_stride(k), to, l < depth ? rows_stride(m) : pass->stride);
     if (l < depth) self->act->apply_bend(to, at.slope[l + 1], at.bend[l + 1], pass->nb * rows_stride(m));
   }
+  if (field_form_takes(pass)) {
+    field_form_value(field, pass, &at);
+    return;
+  }
   for (int b = 0; b < pass->nb; b++) {
     if (pass->trace) memset(pass->trace + b * pass->stride, 0, sizeof(real) * BJ_BLOCK);
     if (pass->square) memset(pass->square + b * pass->stride, 0, sizeof(real) * BJ_BLOCK);
@@ -196,10 +175,14 @@ static void field_net_vjp(const bj_field *field, const bj_field_pass *pass) {
   const field_net_rows at = CARVE(field_net_carve, field, pass);
   const int d = field->d, depth = self->depth;
   const long wide = rows_stride(self->widest);
-  for (int l = 1; l <= depth; l++) {
-    memset(at.gp[l], 0, sizeof(real) * (size_t)pass->nb * (size_t)self->width[l] * BJ_BLOCK);
+  if (field_form_takes(pass)) {
+    field_form_vjp(field, pass, &at);
+  } else {
+    for (int l = 1; l <= depth; l++) {
+      memset(at.gp[l], 0, sizeof(real) * (size_t)pass->nb * (size_t)self->width[l] * BJ_BLOCK);
+    }
+    for (int i = 0; i < field_n_direction(field, pass); i++) field_net_direction_vjp(field, pass, &at, i);
   }
-  for (int i = 0; i < field_n_direction(field, pass); i++) field_net_direction_vjp(field, pass, &at, i);
   for (int l = depth; l >= 0; l--) {
     const int m = self->width[l + 1], k = self->width[l];
     const real *out = l == depth ? pass->gf : at.g;
@@ -266,6 +249,8 @@ static bj_status field_net_build(bj_field *field, const bj_spec *spec, bj_build 
     self->theta_b[l] = self->theta_w[l] + (long)self->width[l + 1] * self->width[l];
     field->n_param = self->theta_b[l] + self->width[l + 1];
   }
+  field->n_gfixed = field_form_size(self);
+  field->n_fixed = 2 * field->n_gfixed;
   MEASURE(field_net_carve, field);
   return build->status;
 }
@@ -275,6 +260,8 @@ static const bj_field_kind field_mlp = {
     .build = field_net_build,
     .describe = field_net_describe,
     .init = field_net_init,
+    .begin = field_form_begin,
+    .begin_vjp = field_form_begin_vjp,
     .value = field_net_value,
     .vjp = field_net_vjp,
 };

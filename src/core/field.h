@@ -23,11 +23,13 @@ typedef struct {
   real *trace;       /* tr J, or with a probe e' J e; NULL: not wanted */
   real *square;      /* |J|^2, the sum of the squares of its entries, or with a probe |J e|^2; NULL: not wanted */
   const real *probe; /* [block][d][BJ_BLOCK] or NULL */
+  const real *fixed; /* of begin(), or NULL */
   real *cache, *work;
   /* vjp only, strides as above */
   const real *gf, *gtrace, *gsquare; /* gtrace, gsquare: [block][BJ_BLOCK], NULL if trace, square are */
   real *gz;                          /* overwritten */
-  real *gtheta, *gprep, *gcondition; /* added to; gcondition may be NULL */
+  real_sum *gtheta, *gprep, *gfixed; /* added to; gfixed NULL if fixed is */
+  real *gcondition;                  /* added to; may be NULL */
 } bj_field_pass;
 
 typedef struct {
@@ -42,6 +44,12 @@ typedef struct {
   void (*prepare_nodes)(const bj_field *field, const real *theta, real *prep, int first, int n, const real *times);
   void (*prepare_nodes_vjp)(const bj_field *field, const real *theta, const real *prep, real *gprep, real *gtheta,
                             int first, int n, const real *times);
+  /* What depends on the parameters alone and is made anew for each solve with exact traces: n_fixed reals. Its vjp,
+   * when that of the solve ends, brings the gradient that calls have added to the n_gfixed of gfixed to gtheta. NULL:
+   * nothing. */
+  void (*begin)(const bj_field *field, const real *theta, const real *prep, real *fixed);
+  void (*begin_vjp)(const bj_field *field, const real *theta, const real *prep, const real *fixed,
+                    const real_sum *gfixed, real_sum *gtheta);
   void (*value)(const bj_field *field, const bj_field_pass *pass);
   void (*vjp)(const bj_field *field, const bj_field_pass *pass);
 } bj_field_kind;
@@ -53,6 +61,7 @@ struct bj_field {
   int group;  /* blocks that are best taken side by side: a pass has no more, and arrays have room for them */
   long n_param, n_prep;
   long n_cache, n_work; /* reals of a group */
+  long n_fixed, n_gfixed;
   void *self;
 };
 

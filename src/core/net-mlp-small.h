@@ -9,7 +9,7 @@ typedef struct {
   const real *w1, *b1, *w2, *b2; /* W1: [k][j], W2: [j][o] */
   const real *x, *gy;            /* [block][n_in or n_out][BJ_BLOCK] */
   real *y, *gx;
-  real *gw1, *gb1, *gw2;
+  real_sum *gw1, *gb1, *gw2;
 } small_net;
 
 typedef struct {

@@ -166,8 +166,8 @@ static void mlp_weight_grads(const bj_net *net, const bj_net_pass *pass) {
     const mlp_linear *linear = self->linear + l;
     const long gs = (long)linear->m * BJ_BLOCK, xs = (long)linear->k * BJ_BLOCK;
     const real *g = mlp_gradient(self, pass, &at, l), *x = l > 0 ? at.h[l - 1] : pass->x;
-    real *gw = self->masked ? pass->gprep + linear->prep_w : pass->gtheta + linear->theta_w;
-    real *gb = self->masked ? pass->gprep + linear->prep_b : pass->gtheta + linear->theta_b;
+    real_sum *gw = self->masked ? pass->gprep + linear->prep_w : pass->gtheta + linear->theta_w;
+    real_sum *gb = self->masked ? pass->gprep + linear->prep_b : pass->gtheta + linear->theta_b;
     gemm_weight_grad(linear->m, linear->k, pass->nb, g, gs, x, xs, gw, linear->m, NULL, linear->k_hi);
     gemm_bias_grad(linear->m, pass->nb, g, gs, gb);
   }

@@ -32,7 +32,7 @@
 
 /* The first n lanes. A function of its own: inlined, gcc takes the memory that it needs here as the home of the sum,
  * which then waits for its own store at every step of the loop before. */
-NOINLINE void add_lanes(real *to, vreal sum, int n) {
+NOINLINE void add_lanes(real_sum *to, vreal sum, int n) {
   real lane[BJ_LANES];
   vstore(lane, sum);
   for (int i = 0; i < n; i++) to[i] += lane[i];
@@ -40,7 +40,7 @@ NOINLINE void add_lanes(real *to, vreal sum, int n) {
 
 /* `high` columns of g, `wide` vectors of each, of which the last has `last` rows: g += sum over rows r of the blocks of
  * panel[r][.] x[.][r]. The panel is gy transposed, [block][r][wide vectors]. */
-INLINE void outer_tile(int high, int wide, int nb, const real *panel, const real *x, long xs, real *g, long ldg,
+INLINE void outer_tile(int high, int wide, int nb, const real *panel, const real *x, long xs, real_sum *g, long ldg,
                        int last) {
   vreal sum[OUTER_MAX_SUMS];
   UNROLL for (int i = 0; i < high * wide; i++) sum[i] = vset(0);
@@ -59,13 +59,11 @@ INLINE void outer_tile(int high, int wide, int nb, const real *panel, const real
     }
   }
   UNROLL for (int k = 0; k < high; k++) {
-    real *column = g + k * ldg;
-    UNROLL for (int j = 0; j < wide - 1; j++) {
-      vstore(column + j * BJ_LANES, vload(column + j * BJ_LANES) + sum[k * wide + j]);
-    }
+    real_sum *column = g + k * ldg;
+    UNROLL for (int j = 0; j < wide - 1; j++) vadd_to(column + j * BJ_LANES, sum[k * wide + j]);
     column += (wide - 1) * BJ_LANES;
     if (last == BJ_LANES) {
-      vstore(column, vload(column) + sum[k * wide + wide - 1]);
+      vadd_to(column, sum[k * wide + wide - 1]);
     } else {
       add_lanes(column, sum[k * wide + wide - 1], last);
     }
@@ -73,7 +71,7 @@ INLINE void outer_tile(int high, int wide, int nb, const real *panel, const real
 }
 
 /* Rows i..i+n-1 of g (at most wide vectors), k = from..to-1, for at most OUTER_BLOCKS blocks. */
-INLINE void outer_rows(int wide, int n, int nb, const real *gy, long gys, const real *x, long xs, real *g, long ldg,
+INLINE void outer_rows(int wide, int n, int nb, const real *gy, long gys, const real *x, long xs, real_sum *g, long ldg,
                        int from, int to) {
   vreal panel_vectors[OUTER_BLOCKS * BJ_BLOCK * OUTER_WIDE + 1];
   real *panel = (real *)panel_vectors;
@@ -95,7 +93,7 @@ INLINE void outer_rows(int wide, int n, int nb, const real *gy, long gys, const 
   }
   for (int k = from, high; k < to; k += high) {
     const real *xk = x + (long)k * BJ_BLOCK;
-    real *gk = g + k * ldg;
+    real_sum *gk = g + k * ldg;
     high = next_piece(to - k, OUTER_HIGH(wide));
     switch (high) {
 #define OUTER_CASE(n_column)                                                                        \
@@ -115,7 +113,7 @@ INLINE void outer_rows(int wide, int n, int nb, const real *gy, long gys, const 
   }
 }
 
-NOINLINE void outer_grad(int m, int kn, int nb, const real *gy, long gys, const real *x, long xs, real *g, long ldg,
+NOINLINE void outer_grad(int m, int kn, int nb, const real *gy, long gys, const real *x, long xs, real_sum *g, long ldg,
                          const int *k_lo, const int *k_hi) {
   for (int b = 0, k = 0, end; b < nb; k = end < kn ? end : 0, b += end < kn ? 0 : OUTER_BLOCKS) {
     int blocks = nb - b < OUTER_BLOCKS ? nb - b : OUTER_BLOCKS;
@@ -148,7 +146,7 @@ NOINLINE void outer_grad(int m, int kn, int nb, const real *gy, long gys, const 
 /* ---- the weight gradient as dot products ------------------------------------------------------------------------- */
 
 /* g(i, k) += sum over blocks and rows of a(i) b(k) for i < high, k < wide; g(i, k) is at g[i * rs + k * cs]. */
-INLINE void dot_tile(int high, int wide, int nb, const real *a, long as, const real *b, long bs, real *g, long rs,
+INLINE void dot_tile(int high, int wide, int nb, const real *a, long as, const real *b, long bs, real_sum *g, long rs,
                      long cs) {
   vreal sum[DOT_MAX_SUMS + BJ_LANES];
   int n = high * wide;
@@ -174,7 +172,7 @@ typedef struct {
   int nb;
   const real *a, *b; /* rows and columns of the tiles: gy and x, or x and gy if `swapped` */
   long as, bs;
-  real *g;
+  real_sum *g;
   long rs, cs;
   int swapped;
   int kn;
@@ -186,7 +184,7 @@ INLINE void dot_rows(const dot_job *job, int high, int i, int n) {
   const real *a = job->a + (long)i * BJ_BLOCK;
   for (int k = 0, wide; k < n; k += wide) {
     const real *b = job->b + (long)k * BJ_BLOCK;
-    real *g = job->g + i * job->rs + k * job->cs;
+    real_sum *g = job->g + i * job->rs + k * job->cs;
     wide = next_piece(n - k, DOT_WIDE(high));
     if (job->k_lo || job->k_hi) {
       int from, to, first = job->swapped ? i : k, count = job->swapped ? high : wide;
@@ -214,7 +212,7 @@ INLINE void dot_rows(const dot_job *job, int high, int i, int n) {
 }
 
 /* The smaller of m and kn gives the rows of the tiles, so that a single row or column has wide tiles. */
-NOINLINE void dot_grad(int m, int kn, int nb, const real *gy, long gys, const real *x, long xs, real *g, long ldg,
+NOINLINE void dot_grad(int m, int kn, int nb, const real *gy, long gys, const real *x, long xs, real_sum *g, long ldg,
                        const int *k_lo, const int *k_hi) {
   int swapped = kn < m, rows = swapped ? kn : m, columns = swapped ? m : kn;
   dot_job job = {nb, gy, x, gys, xs, g, 1, ldg, 0, kn, k_lo, k_hi};
@@ -253,8 +251,8 @@ INLINE int outer_is_faster(int m, int kn, int nb) {
 #endif
 }
 
-UNUSED static void gemm_weight_grad(int m, int kn, int nb, const real *gy, long gys, const real *x, long xs, real *g,
-                                    long ldg, const int *k_lo, const int *k_hi) {
+UNUSED static void gemm_weight_grad(int m, int kn, int nb, const real *gy, long gys, const real *x, long xs,
+                                    real_sum *g, long ldg, const int *k_lo, const int *k_hi) {
   if (outer_is_faster(m, kn, nb)) {
     outer_grad(m, kn, nb, gy, gys, x, xs, g, ldg, k_lo, k_hi);
   } else {
@@ -262,7 +260,7 @@ UNUSED static void gemm_weight_grad(int m, int kn, int nb, const real *gy, long 
   }
 }
 
-UNUSED static void gemm_bias_grad(int m, int nb, const real *gy, long gys, real *gb) {
+UNUSED static void gemm_bias_grad(int m, int nb, const real *gy, long gys, real_sum *gb) {
   for (int i = 0; i < m; i++, gy += BJ_BLOCK) {
     vreal sum[4];
     UNROLL for (int j = 0; j < 4; j++) sum[j] = vset(0);

@@ -34,10 +34,10 @@ static void gemm(gemm_mode mode, gemm_matrix a, int nb, const real *x, long xs, 
 
 /* g(i, k) += sum over blocks and rows of gy[b][i] x[b][k]; g(i, k) is at g[i + k * ldg] (column-major, like R).
  * k_lo, k_hi as above: entries that a tile skips are left as they are, others outside may be written. */
-static void gemm_weight_grad(int m, int kn, int nb, const real *gy, long gys, const real *x, long xs, real *g, long ldg,
-                             const int *k_lo, const int *k_hi);
+static void gemm_weight_grad(int m, int kn, int nb, const real *gy, long gys, const real *x, long xs, real_sum *g,
+                             long ldg, const int *k_lo, const int *k_hi);
 
 /* gb[i] += sum over blocks and rows of gy[b][i] */
-static void gemm_bias_grad(int m, int nb, const real *gy, long gys, real *gb);
+static void gemm_bias_grad(int m, int nb, const real *gy, long gys, real_sum *gb);
 
 #endif

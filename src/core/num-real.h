@@ -17,6 +17,13 @@
 #define BY_REAL(of_double, of_float) of_double
 #endif
 
+/* What gradients of parameters are summed up in: doubles in the copy of nets and fields whose reals are floats. */
+#ifdef BJ_SUM_DOUBLE
+typedef double real_sum;
+#else
+typedef real real_sum;
+#endif
+
 /* ---- bits -------------------------------------------------------------------------------------------------------- */
 
 typedef BY_REAL(int64_t, int32_t) real_int; /* as wide as a real */

@@ -168,6 +168,28 @@ INLINE real vsum(vreal v) {
 #endif
 }
 
+/* to[i] += lane i. */
+INLINE void vadd_to(real_sum *to, vreal v) {
+#ifndef BJ_SUM_DOUBLE
+  vstore(to, vload(to) + v);
+#elif BJ_LANES > 1 && (defined(__clang__) || __GNUC__ >= 9)
+  typedef float half __attribute__((vector_size(VECTOR_BYTES / 2)));
+  typedef double whole __attribute__((vector_size(VECTOR_BYTES)));
+  half parts[2];
+  memcpy(parts, &v, sizeof v);
+  UNROLL for (int i = 0; i < 2; i++) {
+    whole sum;
+    memcpy(&sum, to + i * (BJ_LANES / 2), sizeof sum);
+    sum += __builtin_convertvector(parts[i], whole);
+    memcpy(to + i * (BJ_LANES / 2), &sum, sizeof sum);
+  }
+#else
+  real lane[BJ_LANES];
+  vstore(lane, v);
+  for (int i = 0; i < BJ_LANES; i++) to[i] += lane[i];
+#endif
+}
+
 INLINE vreal vabs(vreal x) { return vfrombits(vbits(x) & REAL_INT_MAX); }
 INLINE vreal vcopysign(vreal magnitude, vreal sign) {
   return vfrombits((vbits(magnitude) & REAL_INT_MAX) | (vbits(sign) & REAL_INT_MIN));

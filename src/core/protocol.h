@@ -210,7 +210,7 @@ typedef struct {
   real *cache, *work;
   const real *gy;
   real *gx; /* overwritten; NULL: not wanted */
-  real *gtheta, *gprep;
+  real_sum *gtheta, *gprep;
 } bj_net_pass;
 
 /* What the parent layer asks of a net. */

@@ -16,7 +16,7 @@ typedef struct {
   float *cache;
   float *z, *condition, *probe, *times, *f, *trace, *square; /* a row: times, cotangents of trace and square */
   float *gf, *gtrace, *gsquare, *gz, *gcondition;
-  float *work, *gweights;
+  float *work;
 } single_field_rows;
 
 INLINE single_field_rows field_single_carve(const bj_field *field, carver *cache, carver *work) {
@@ -37,7 +37,6 @@ INLINE single_field_rows field_single_carve(const bj_field *field, carver *cache
   at.gz = carve_single(work, rows);
   at.gcondition = carve_single(work, given);
   at.work = carve_single(work, self->single.n_work);
-  at.gweights = carve_single(work, field->n_param);
   return at;
 }
 
@@ -64,9 +63,24 @@ static bj_single_field_pass field_single_pass(const bj_field *field, const bj_fi
       .f = at->f,
       .trace = pass->trace ? at->trace : NULL,
       .square = pass->square ? at->square : NULL,
+      .fixed = (const float *)pass->fixed,
+      .gfixed = pass->gfixed,
       .cache = at->cache,
       .work = at->work,
   };
+}
+
+static void field_single_begin(const bj_field *field, const real *theta, const real *prep, real *fixed) {
+  const single_field *self = field->self;
+  (void)theta;
+  BJ_SINGLE_CORE.field_begin(&self->single, (const float *)prep, (float *)fixed);
+}
+
+static void field_single_begin_vjp(const bj_field *field, const real *theta, const real *prep, const real *fixed,
+                                   const real_sum *gfixed, real_sum *gtheta) {
+  const single_field *self = field->self;
+  (void)theta;
+  BJ_SINGLE_CORE.field_begin_vjp(&self->single, (const float *)prep, (const float *)fixed, gfixed, gtheta);
 }
 
 static void field_single_value(const bj_field *field, const bj_field_pass *pass) {
@@ -86,8 +100,7 @@ static void field_single_vjp(const bj_field *field, const bj_field_pass *pass) {
   const single_field_rows at = CARVE(field_single_carve, field, pass);
   const int nb = pass->nb, n_condition = field->n_condition;
   bj_single_field_pass single = field_single_pass(field, pass, &at);
-  memset(at.gweights, 0, sizeof(float) * (size_t)field->n_param);
-  single.gweights = at.gweights;
+  single.gweights = pass->gtheta;
   single.gz = at.gz;
   single.gf = field_single_in(nb, field->d, pass->gf, pass->stride, at.gf);
   single.gtrace = pass->trace ? field_single_in(nb, 1, pass->gtrace, BJ_BLOCK, at.gtrace) : NULL;
@@ -99,7 +112,6 @@ static void field_single_vjp(const bj_field *field, const bj_field_pass *pass) {
   BJ_SINGLE_CORE.field_vjp(&self->single, &single);
   rows_from_single(nb, field->d, at.gz, (long)field->d * BJ_BLOCK, pass->gz, pass->stride);
   if (pass->gcondition) add_single((long)nb * n_condition * BJ_BLOCK, at.gcondition, pass->gcondition);
-  add_single(field->n_param, at.gweights, pass->gtheta);
 }
 
 /* ---- parameters -------------------------------------------------------------------------------------------------- */
@@ -133,6 +145,8 @@ static bj_status field_single_build(bj_field *field, const bj_spec *spec, bj_bui
   }
   field->n_param = self->whole->n_param;
   field->n_prep = SINGLE_REALS(field->n_param);
+  field->n_fixed = SINGLE_REALS(self->single.n_fixed);
+  field->n_gfixed = self->single.n_gfixed;
   MEASURE(field_single_carve, field);
   return build->status;
 }
@@ -143,6 +157,8 @@ static const bj_field_kind field_single = {
     .describe = field_single_describe,
     .init = field_single_init,
     .prepare = field_single_prepare,
+    .begin = field_single_begin,
+    .begin_vjp = field_single_begin_vjp,
     .value = field_single_value,
     .vjp = field_single_vjp,
 };

@@ -1,8 +1,8 @@
 /* mlp with `precision` "single": net-mlp.c in floats, see single.h.
  *
  *   y = double(mlp(single(theta), single(x))) + offset
- *   vjp: gx and the gradients of the weights are those of floats, summed up within a chunk of rows, which are converted
- *   and added in double from chunk to chunk.
+ *   vjp: gx and the gradients of the weights are those of floats, the latter summed up in floats within a tile of a
+ *   product, and in doubles beyond.
  *
  * The node in double precision beside it names, starts, masks and sorts the parameters. prep holds floats, [weights]; a
  * masked net's are sorted by that node and converted where they stand.
@@ -21,7 +21,7 @@ typedef struct {
 
 typedef struct {
   float *x, *cache;
-  float *y, *gx, *gy, *work, *gweights;
+  float *y, *gx, *gy, *work;
 } single_net_rows;
 
 INLINE single_net_rows net_single_carve(const bj_net *net, carver *cache, carver *work) {
@@ -33,13 +33,13 @@ INLINE single_net_rows net_single_carve(const bj_net *net, carver *cache, carver
   at.gx = carve_single(work, CHUNK_ROWS(net->n_in));
   at.gy = carve_single(work, CHUNK_ROWS(net->n_out));
   at.work = carve_single(work, self->single.n_work);
-  at.gweights = carve_single(work, self->n_weight);
   return at;
 }
 
 #ifdef BJ_SINGLE_CORE
 
-static bj_single_pass net_single_pass(const bj_net_pass *pass, const single_net_rows *at) {
+static bj_single_pass net_single_pass(const bj_net *net, const bj_net_pass *pass, const single_net_rows *at) {
+  const int masked = ((const single_net *)net->self)->in_rank != NULL;
   return (bj_single_pass){
       .nb = pass->nb,
       .weights = (const float *)pass->prep,
@@ -49,7 +49,7 @@ static bj_single_pass net_single_pass(const bj_net_pass *pass, const single_net_
       .work = at->work,
       .gy = at->gy,
       .gx = pass->gx ? at->gx : NULL,
-      .gweights = at->gweights,
+      .gweights = masked ? pass->gprep : pass->gtheta,
   };
 }
 
@@ -88,7 +88,7 @@ static void net_single_outputs(const bj_net *net, const bj_net_pass *pass, const
 static void net_single_forward(const bj_net *net, const bj_net_pass *pass) {
   const single_net *self = net->self;
   const single_net_rows at = CARVE(net_single_carve, net, pass);
-  const bj_single_pass single = net_single_pass(pass, &at);
+  const bj_single_pass single = net_single_pass(net, pass, &at);
   net_single_in(pass->nb, net->n_in, 0, net->n_in, pass->x, at.x);
   BJ_SINGLE_CORE.net_run(&self->single, BJ_SINGLE_FORWARD, 0, &single);
   net_single_outputs(net, pass, at.y, 0, net->n_out);
@@ -97,7 +97,7 @@ static void net_single_forward(const bj_net *net, const bj_net_pass *pass) {
 static void net_single_forward_rank(const bj_net *net, const bj_net_pass *pass, int rank) {
   const single_net *self = net->self;
   const single_net_rows at = CARVE(net_single_carve, net, pass);
-  const bj_single_pass single = net_single_pass(pass, &at);
+  const bj_single_pass single = net_single_pass(net, pass, &at);
   int lo, hi;
   net_single_range(self->in_rank, net->n_in, rank, &lo, &hi);
   net_single_in(pass->nb, net->n_in, lo, hi, pass->x, at.x);
@@ -106,44 +106,19 @@ static void net_single_forward_rank(const bj_net *net, const bj_net_pass *pass, 
   net_single_outputs(net, pass, at.y, lo, hi);
 }
 
-/* The gradients of the weights within a chunk: sets them to 0, or adds them to those of doubles (`to`). Of a masked net
- * only what a mask keeps: beside it there is nothing that anybody reads. */
-static void net_single_piece(long n, float *gweights, real *to) {
-  if (to) {
-    add_single(n, gweights, to);
-  } else {
-    memset(gweights, 0, sizeof(float) * (size_t)n);
-  }
-}
-static void net_single_weights(const bj_net *net, float *gweights, real *to) {
-  const single_net *self = net->self;
-  const mlp *whole = self->whole->self;
-  if (!self->in_rank) net_single_piece(self->n_weight, gweights, to);
-  for (int l = 0; self->in_rank && l < whole->n_linear; l++) {
-    const mlp_linear *linear = whole->linear + l;
-    for (int k = 0; k < linear->k; k++) {
-      const long at = linear->prep_w + (long)k * linear->m + linear->m_lo[k];
-      net_single_piece(linear->m - linear->m_lo[k], gweights + at, to ? to + at : NULL);
-    }
-    net_single_piece(linear->m, gweights + linear->prep_b, to ? to + linear->prep_b : NULL);
-  }
-}
-
 static void net_single_vjp(const bj_net *net, const bj_net_pass *pass) {
   const single_net *self = net->self;
   const single_net_rows at = CARVE(net_single_carve, net, pass);
-  const bj_single_pass single = net_single_pass(pass, &at);
-  net_single_weights(net, at.gweights, NULL);
+  const bj_single_pass single = net_single_pass(net, pass, &at);
   net_single_in(pass->nb, net->n_out, 0, net->n_out, pass->gy, at.gy);
   BJ_SINGLE_CORE.net_run(&self->single, BJ_SINGLE_VJP, 0, &single);
   if (pass->gx) net_single_out(pass->nb, net->n_in, 0, net->n_in, at.gx, pass->gx);
-  net_single_weights(net, at.gweights, self->in_rank ? pass->gprep : pass->gtheta);
 }
 
 static void net_single_vjp_rank(const bj_net *net, const bj_net_pass *pass, int rank) {
   const single_net *self = net->self;
   const single_net_rows at = CARVE(net_single_carve, net, pass);
-  const bj_single_pass single = net_single_pass(pass, &at);
+  const bj_single_pass single = net_single_pass(net, pass, &at);
   int lo, hi;
   net_single_range(self->out_rank, net->n_out, rank + 1, &lo, &hi);
   net_single_in(pass->nb, net->n_out, lo, hi, pass->gy, at.gy);
@@ -155,10 +130,8 @@ static void net_single_vjp_rank(const bj_net *net, const bj_net_pass *pass, int 
 static void net_single_vjp_finish(const bj_net *net, const bj_net_pass *pass) {
   const single_net *self = net->self;
   const single_net_rows at = CARVE(net_single_carve, net, pass);
-  const bj_single_pass single = net_single_pass(pass, &at);
-  net_single_weights(net, at.gweights, NULL);
+  const bj_single_pass single = net_single_pass(net, pass, &at);
   BJ_SINGLE_CORE.net_run(&self->single, BJ_SINGLE_VJP_FINISH, 0, &single);
-  net_single_weights(net, at.gweights, self->in_rank ? pass->gprep : pass->gtheta);
 }
 
 /* ---- parameters -------------------------------------------------------------------------------------------------- */

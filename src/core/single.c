@@ -4,6 +4,7 @@
 #ifndef BJ_SINGLE
 #define BJ_SINGLE
 #endif
+#define BJ_SUM_DOUBLE
 #include "single.h"
 #include "num-simd.h"
 
@@ -16,6 +17,7 @@
 #include "net-mlp-small.c"
 #include "net-mlp.c"
 #include "field-mlp.c"
+#include "field-mlp-form.c"
 
 static bj_status single_net_build(const bj_spec *spec, const bj_single_request *request, const bj_memory *memory,
                                   bj_error *error, bj_single_node *out) {
@@ -82,8 +84,21 @@ static bj_status single_field_build(const bj_spec *spec, int d, int n_condition,
   field->n_condition = n_condition;
   field->group = group;
   const bj_status status = field_mlp.build(field, spec, &build);
-  *out = (bj_single_node){.node = field, .n_cache = field->n_cache, .n_work = field->n_work};
+  *out = (bj_single_node){.node = field,
+                          .n_cache = field->n_cache,
+                          .n_work = field->n_work,
+                          .n_fixed = field->n_fixed,
+                          .n_gfixed = field->n_gfixed};
   return status;
+}
+
+static void single_field_begin(const bj_single_node *node, const float *weights, float *fixed) {
+  field_mlp.begin(node->node, weights, NULL, fixed);
+}
+
+static void single_field_begin_vjp(const bj_single_node *node, const float *weights, const float *fixed,
+                                   const double *gfixed, double *gweights) {
+  field_mlp.begin_vjp(node->node, weights, NULL, fixed, gfixed, gweights);
 }
 
 static bj_field_pass single_field_pass(const bj_field *field, const bj_single_field_pass *at) {
@@ -99,6 +114,7 @@ static bj_field_pass single_field_pass(const bj_field *field, const bj_single_fi
       .trace = at->trace,
       .square = at->square,
       .probe = at->probe,
+      .fixed = at->fixed,
       .cache = at->cache,
       .work = at->work,
       .gf = at->gf,
@@ -106,6 +122,7 @@ static bj_field_pass single_field_pass(const bj_field *field, const bj_single_fi
       .gsquare = at->gsquare,
       .gz = at->gz,
       .gtheta = at->gweights,
+      .gfixed = at->gfixed,
       .gcondition = at->gcondition,
   };
 }
@@ -124,6 +141,8 @@ const bj_single BJ_SINGLE_CORE = {
     .net_build = single_net_build,
     .net_run = single_net_run,
     .field_build = single_field_build,
+    .field_begin = single_field_begin,
+    .field_begin_vjp = single_field_begin_vjp,
     .field_value = single_field_value,
     .field_vjp = single_field_vjp,
 };

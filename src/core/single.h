@@ -12,8 +12,9 @@
 #include "core.h"
 
 typedef struct {
-  const void *node;     /* a bj_net or a bj_field of the copy */
-  long n_cache, n_work; /* floats */
+  const void *node;       /* a bj_net or a bj_field of the copy */
+  long n_cache, n_work;   /* floats */
+  long n_fixed, n_gfixed; /* of a field: floats, doubles */
 } bj_single_node;
 
 typedef struct {
@@ -28,7 +29,8 @@ typedef struct {
   const float *x;
   float *y, *cache, *work;
   const float *gy;
-  float *gx, *gweights; /* as of bj_net_pass; gweights as weights, added to */
+  float *gx;        /* as of bj_net_pass */
+  double *gweights; /* as weights, added to */
 } bj_single_pass;
 
 typedef struct {
@@ -36,11 +38,12 @@ typedef struct {
   const float *weights;
   float time;
   const float *times; /* or NULL */
-  const float *condition, *z, *probe;
+  const float *condition, *z, *probe, *fixed;
   float *f, *trace, *square; /* blocks d rows apart, as those of z */
   float *cache, *work;
   const float *gf, *gtrace, *gsquare;
-  float *gz, *gweights, *gcondition;
+  float *gz, *gcondition;
+  double *gweights, *gfixed;
 } bj_single_field_pass;
 
 /* What net_run() runs: a function of the table of kinds. */
@@ -58,6 +61,9 @@ typedef struct {
   void (*net_run)(const bj_single_node *net, bj_single_call call, int rank, const bj_single_pass *pass);
   bj_status (*field_build)(const bj_spec *spec, int d, int n_condition, int group, const bj_memory *memory,
                            bj_error *error, bj_single_node *out);
+  void (*field_begin)(const bj_single_node *field, const float *weights, float *fixed);
+  void (*field_begin_vjp)(const bj_single_node *field, const float *weights, const float *fixed, const double *gfixed,
+                          double *gweights);
   void (*field_value)(const bj_single_node *field, const bj_single_field_pass *pass);
   void (*field_vjp)(const bj_single_node *field, const bj_single_field_pass *pass);
 } bj_single;

@@ -116,6 +116,7 @@ static int solve_adaptive(const solve *s) {
 static bj_status solve_forward(const solve *s, const real *z) {
   memset(s->state, 0, sizeof(real) * (size_t)(s->nb * solve_stride(s)));
   solve_put(s, z, s->state);
+  if (solve_begins(s)) s->plan->field->kind->begin(s->plan->field, s->theta, s->prep, s->fixed);
   if (!s->plan->adaptive) {
     solve_even(s);
     return BJ_OK;

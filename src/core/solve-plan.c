@@ -59,6 +59,7 @@ static void solve_carve(solve *s, carver *cache, carver *work) {
   s->kept = solve_rows(s, cache, (long)plan->n_kept * d);
   s->taken = solve_rows(s, cache, plan->adaptive ? 2L * plan->n_step : 0);
   s->n_taken = solve_rows(s, cache, plan->adaptive);
+  s->fixed = carve(cache, field->n_fixed);
   s->tape_state = solve_rows(s, cache, taped * q);
   s->tape_cache = carve(cache, taped * field->n_cache);
   s->state = solve_rows(s, work, q);
@@ -77,6 +78,7 @@ static void solve_carve(solve *s, carver *cache, carver *work) {
   s->gsquare = solve_rows(s, work, 1);
   s->probes = solve_rows(s, work, d);
   s->segment = solve_rows(s, work, (long)plan->every * d);
+  s->gfixed = carve(work, field->n_gfixed);
   s->field_cache = carve(work, stages * field->n_cache);
   s->field_work = carve(work, field->n_work);
 }

@@ -74,6 +74,7 @@ static void solve_evaluate_vjp(const solve *s, const real *z, real *k, int node,
   field.gz = gz;
   field.gtheta = s->gtheta;
   field.gprep = s->gprep;
+  field.gfixed = field.fixed ? s->gfixed : NULL;
   field.gcondition = s->gcondition;
   plan->field->kind->vjp(plan->field, &field);
 }
@@ -180,14 +181,16 @@ static void solve_step_adjoint(const solve *s, int step) {
 
 static void solve_vjp(const solve *s, const real *result, const real *gz, real *gstart) {
   const solve_plan *plan = s->plan;
+  const bj_field *field = plan->field;
   const int n_step = plan->adaptive ? (int)*s->n_taken : plan->n_step;
+  if (solve_begins(s)) memset(s->gfixed, 0, sizeof(real_sum) * (size_t)field->n_gfixed);
   solve_put(s, gz, s->lambda);
   if (plan->adjoint) solve_put(s, result, s->state);
   for (int step = n_step - 1; step >= 0; step--) {
     if (plan->n_kept > 0) {
       const int first = step / plan->every * plan->every;
       if (step == n_step - 1 || step == first + plan->every - 1) solve_segment(s, first, step);
-      solve_put(s, solve_nth(s, s->segment, step - first, plan->field->d), s->state);
+      solve_put(s, solve_nth(s, s->segment, step - first, field->d), s->state);
     }
     if (!solve_recall_step(s, step)) continue;
     if (plan->adjoint) {
@@ -197,4 +200,5 @@ static void solve_vjp(const solve *s, const real *result, const real *gz, real *
     }
   }
   solve_get(s, s->lambda, gstart);
+  if (solve_begins(s)) field->kind->begin_vjp(field, s->theta, s->prep, s->fixed, s->gfixed, s->gtheta);
 }

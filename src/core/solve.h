@@ -78,6 +78,7 @@ typedef struct {
   /* cache: states at the beginning of kept steps; time and length of the steps of each row, and how many they were;
    * the tape */
   real *kept, *taken, *n_taken, *tape_state, *tape_cache;
+  real *fixed, *gfixed; /* of the field, in cache and in work */
   /* work; states have q rows */
   real *state, *next, *stage, *k[SOLVER_MAX_STAGES + 1];
   real *t, *h, *times;                       /* 1 row */

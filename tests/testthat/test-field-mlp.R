@@ -12,6 +12,7 @@ test_that("perceptrons as fields pass the battery", {
   for (d in c(1, 3)) {
     expect_layer_ok(layer_continuous(field_mlp(c(5, 4), frequencies = 2), fine), d = d, d_condition = 2, spread = 0.2)
   }
+  expect_layer_ok(layer_continuous(field_mlp(c(4, 5, 3)), fine), d = 2, spread = 0.2)
 })
 
 test_that("the field is its formula", {
@@ -34,6 +35,27 @@ test_that("the field is its formula", {
       (field(x[i, ] + step, condition[i]) - field(x[i, ] - step, condition[i]))[j] / (2 * h)
     }, 1))
     expect_equal(out$logdet[i], trace, tolerance = 1e-7)
+  }
+})
+
+test_that("exact traces are those of the Jacobian, as a form of slopes or direction by direction", {
+  set.seed(2)
+  x <- matrix(rnorm(5 * 4), 5)
+  for (width in list(7, c(6, 9), c(6, 9, 5))) {
+    f <- flow(layer_continuous(field_mlp(width), solver_euler(step = 1), "exact"), 4)
+    params(f) <- rnorm(length(coef(f)))
+    p <- params(f)$layers[[1]]$field
+    trace <- apply(x, 1, function(z) {
+      a <- c(z, 0)
+      jacobian <- diag(5)[, 1:4]
+      for (l in seq_along(width)) {
+        w <- p[[paste0("W", l)]]
+        a <- tanh(drop(w %*% a) + p[[paste0("b", l)]])
+        jacobian <- (1 - a^2) * w %*% jacobian
+      }
+      sum(diag(p[[paste0("W", length(width) + 1)]] %*% jacobian))
+    })
+    expect_equal(forward(f, x)$logdet, trace, tolerance = 1e-12)
   }
 })
 

@@ -7,7 +7,10 @@ test_that("a continuous flow passes the battery, both ways round", {
 test_that("the trace is exact where that is cheap", {
   trace <- function(layers, d) flow(layers, d)$layers$layers[[1]]$trace
   expect_identical(trace(continuous_flow(), 3), "exact")
-  expect_identical(trace(continuous_flow(), 4), "hutchinson")
+  expect_identical(trace(continuous_flow(), 4), "exact")
+  expect_identical(trace(continuous_flow(field_mlp(c(8, 8, 8))), 4), "hutchinson")
+  expect_identical(trace(continuous_flow(jacobian = 0.1), 4), "hutchinson")
+  expect_identical(trace(continuous_flow(probe = diag(4)), 4), "hutchinson")
   expect_identical(trace(continuous_flow(field_planar(2)), 30), "exact")
   expect_identical(trace(continuous_flow(trace = "exact"), 9), "exact")
 })
