@@ -120,6 +120,7 @@
 
 #include "kinds.c"
 #include "rows.c"
+#include "ranges.c"
 #include "flow.c"
 #include "flow-draw.c"
 

@@ -212,16 +212,26 @@ static bj_status chunk_vjp(const flow_params *params, flow_space *space, uint64_
   return status;
 }
 
-/* The gradient of slot 0 becomes the sum over slots, in a fixed order, and goes from prep back to theta. */
-static void spaces_reduce(const flow_params *params, flow_space *spaces, int n) {
-  const long size = params->flow->n_param + params->flow->n_prep;
-  for (int s = 1; s < n; s++) {
-    real *to = spaces[0].gtheta;
-    const real *from = spaces[s].gtheta;
-    long i = 0;
-    for (; i + BJ_LANES <= size; i += BJ_LANES) vstore(to + i, vload(to + i) + vload(from + i));
-    for (; i < size; i++) to[i] += from[i];
+typedef struct {
+  flow_space *spaces;
+  int n;
+} slot_sums;
+
+static void slots_add(void *arg, long first, long end) {
+  const slot_sums *sums = arg;
+  for (int s = 1; s < sums->n; s++) {
+    real *to = sums->spaces[0].gtheta;
+    const real *from = sums->spaces[s].gtheta;
+    long i = first;
+    for (; i + BJ_LANES <= end; i += BJ_LANES) vstore(to + i, vload(to + i) + vload(from + i));
+    for (; i < end; i++) to[i] += from[i];
   }
+}
+
+static void spaces_reduce(const flow_params *params, flow_space *spaces, int n, const bj_workers *workers,
+                          int threaded) {
+  slot_sums sums = {spaces, n};
+  ranges_run(workers, threaded, params->flow->n_param + params->flow->n_prep, slots_add, &sums);
   flow_prepare_vjp(params->flow, &params->run, params->theta, params->prep, spaces[0].gprep, spaces[0].gtheta);
 }
 
@@ -229,10 +239,9 @@ static void space_clear_gradient(const bj_flow *flow, flow_space *space) {
   memset(space->gtheta, 0, sizeof(real) * (size_t)(flow->n_param + flow->n_prep));
 }
 
-/* Clearing and adding up the gradients of large nets costs more than a better balance of the threads gains. */
 static int slot_count(const bj_flow *flow, long n_row) {
   const long chunks = chunk_count(n_row);
-  const int most = flow->n_param + flow->n_prep > 50000 ? 2 : FLOW_SLOTS;
+  const int most = flow->n_param + flow->n_prep > LONG_VECTOR ? 2 : FLOW_SLOTS;
   return chunks < 1 ? 1 : chunks < most ? (int)chunks : most;
 }
 
@@ -372,7 +381,7 @@ static bj_status flow_map(const bj_flow *flow, const real *theta, bj_direction d
   if (status == BJ_OK && job->weigh) status = job->weigh(job->host);
   if (status == BJ_OK && job->weigh) status = map_run(&call, MAP_BACK, error);
   if (status != BJ_OK || !gradient) return status;
-  spaces_reduce(&call.params, call.spaces, n_slot);
+  spaces_reduce(&call.params, call.spaces, n_slot, workers, call.parted);
   memcpy(job->grad_param, call.spaces[0].gtheta, sizeof(real) * (size_t)flow->n_param);
   return BJ_OK;
 }

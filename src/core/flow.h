@@ -58,7 +58,8 @@ static void flow_prepare(const bj_flow *flow, const bj_run *run, const real *the
 /* n spaces; with `gradient` they have the arrays of a gradient, and `parted` ones buffers of their own. */
 static flow_space *spaces_make(const bj_flow *flow, int n, int gradient, const bj_memory *memory, int parted);
 /* The gradient of slot 0 becomes the sum over slots, in a fixed order, and goes from prep back to theta. */
-static void spaces_reduce(const flow_params *params, flow_space *spaces, int n);
+static void spaces_reduce(const flow_params *params, flow_space *spaces, int n, const bj_workers *workers,
+                          int threaded);
 static void space_clear_gradient(const bj_flow *flow, flow_space *space);
 static int slot_count(const bj_flow *flow, long n_row);
 
@@ -82,9 +83,22 @@ typedef struct {
 
 INLINE long chunk_count(long n_row) { return (n_row + CHUNK_SIZE - 1) / CHUNK_SIZE; }
 static long chunk_first(const chunk_range *chunks, int slot);
-/* Runs the first chunk, which tells how long the rest will take, then whether threads pay for that; the rest. */
+/* Runs the first chunk, which tells how long the rest will take, then whether threads pay for that; the rest, n_slot
+ * tasks. */
 static int chunks_begin(const bj_workers *workers, chunk_range *chunks, void (*task)(void *arg, int slot), void *arg);
 static void chunks_run(const bj_workers *workers, int threaded, int n_slot, void (*task)(void *arg, int slot),
+                       void *arg);
+
+/* ---- ranges.c ---------------------------------------------------------------------------------------------------- */
+
+/* Numbers from which on a vector is cut into ranges, and gradients into few slots: clearing and adding these up takes
+ * longer than a better balance of the threads gains. */
+#define LONG_VECTOR 50000
+#define RANGE_SIZE 8192L /* a few such vectors are in the second-level cache; whole vectors of any kind */
+
+static int ranges_count(long n);
+/* A task for numbers first .. end - 1 of each range of n; range i begins with number i * RANGE_SIZE. */
+static void ranges_run(const bj_workers *workers, int threaded, long n, void (*task)(void *arg, long first, long end),
                        void *arg);
 
 #endif

@@ -41,11 +41,11 @@ static void adam_run(const bj_optimizer *optimizer, const optimizer_step *s, int
       .keep_max = keep_max,
   };
   real *m = s->moment, *v = m + s->n, *w = keep_max ? v + s->n : v;
-  long i = 0;
-  for (; i + BJ_LANES <= s->n; i += BJ_LANES) adam_lanes(&c, s->gradient + i, s->theta + i, m + i, v + i, w + i);
-  if (i < s->n) {
+  long i = s->first;
+  for (; i + BJ_LANES <= s->end; i += BJ_LANES) adam_lanes(&c, s->gradient + i, s->theta + i, m + i, v + i, w + i);
+  if (i < s->end) {
     /* the tail goes through buffers, so that every parameter sees the same arithmetic */
-    const size_t bytes = sizeof(real) * (size_t)(s->n - i);
+    const size_t bytes = sizeof(real) * (size_t)(s->end - i);
     real tail[5][BJ_LANES] = {{0}};
     real *const from[4] = {s->theta + i, m + i, v + i, w + i};
     memcpy(tail[4], s->gradient + i, bytes);

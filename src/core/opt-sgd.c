@@ -9,7 +9,7 @@ typedef struct {
 
 static void sgd_step(const bj_optimizer *optimizer, const optimizer_step *s) {
   const sgd *o = optimizer->self;
-  for (long i = 0; i < s->n; i++) {
+  for (long i = s->first; i < s->end; i++) {
     const real g = s->gradient[i] + o->weight_decay * s->theta[i];
     const real b = s->moment[i] = o->momentum * s->moment[i] + g;
     s->theta[i] -= s->rate * (o->nesterov ? g + o->momentum * b : b);

@@ -11,9 +11,10 @@
 
 typedef struct bj_optimizer bj_optimizer;
 
-/* t counts steps from 1 since the moments were zero. Each moment is n reals, one after the other in `moment`. */
+/* Parameters first .. end - 1 of n. t counts steps from 1 since the moments were zero. Each moment is n reals, one after
+ * the other in `moment`. */
 typedef struct {
-  long n;
+  long n, first, end;
   real rate, t;
   real *theta, *moment;
   const real *gradient;

@@ -86,11 +86,6 @@ static void rows_slot(void *arg, int slot) {
   if (space->status == BJ_OK && workers_stopped(t->workers)) space->status = BJ_STOPPED;
 }
 
-static void run_serially(void *host, int n_task, void (*task)(void *arg, int index), void *arg) {
-  (void)host;
-  for (int i = 0; i < n_task; i++) task(arg, i);
-}
-
 /* Threads cost a microsecond when all cores are free and a time slice when they are not. So a call begins with a few
  * steps on one thread; if they are long, a few on several; and goes on with what was faster. The numbers are the same
  * either way. */
@@ -125,7 +120,7 @@ static bj_status rows_loss(trainer *t, const real *theta, const int *rows, long 
   t->n_slot = slot_count(t->params.flow, n);
   const double begun = workers->clock();
   flow_prepare(t->params.flow, &t->params.run, theta, t->prep);
-  (t->threaded ? workers->run : run_serially)(workers->host, t->n_slot, rows_slot, t);
+  chunks_run(workers, t->threaded, t->n_slot, rows_slot, t);
   *loss = *weight = 0;
   for (int s = 0; s < t->n_slot; s++) {
     const bj_status status = t->spaces[s].status;
@@ -139,7 +134,7 @@ static bj_status rows_loss(trainer *t, const real *theta, const int *rows, long 
   }
   if (*weight > 0) *loss /= *weight;
   if (!training) return BJ_OK;
-  spaces_reduce(&t->params, t->spaces, t->n_slot);
+  spaces_reduce(&t->params, t->spaces, t->n_slot, workers, t->threaded);
   if (workers->n_worker > 1) rows_choose_threads(t, workers->clock() - begun);
   return BJ_OK;
 }

@@ -24,6 +24,44 @@ static double sum_of_squares(const real *x, long n) {
   return total;
 }
 
+static void norm_range(void *arg, long first, long end) {
+  const trainer *t = arg;
+  t->squares[first / RANGE_SIZE] = sum_of_squares(t->gradient + first, end - first);
+}
+
+static double gradient_norm(trainer *t) {
+  const long n = t->params.flow->n_param;
+  double sum = 0;
+  ranges_run(t->workers, t->threaded, n, norm_range, t);
+  for (int i = 0; i < ranges_count(n); i++) sum += t->squares[i];
+  return sqrt(sum);
+}
+
+/* A step of the optimiser along `scale` times the gradient. */
+typedef struct {
+  trainer *t;
+  optimizer_step step;
+  double scale;
+} train_update;
+
+static void update_range(void *arg, long first, long end) {
+  const train_update *update = arg;
+  const trainer *t = update->t;
+  for (long i = first; i < end; i++) t->gradient[i] *= update->scale;
+  optimizer_step step = update->step;
+  step.first = first;
+  step.end = end;
+  t->optimizer->kind->step(t->optimizer, &step);
+}
+
+/* A short memory at first, so that the average forgets the initial values. */
+static void average_range(void *arg, long first, long end) {
+  const trainer *t = arg;
+  const bj_train_state *state = t->state;
+  const double keep = fmin(t->setup->ema, (1 + state->step) / (10 + state->step));
+  for (long i = first; i < end; i++) state->average[i] = keep * state->average[i] + (1 - keep) * state->theta[i];
+}
+
 /* The loss, the one to show, its weight, the rows that it took, and in t->gradient the gradient of weight * loss. */
 static bj_status train_loss(trainer *t, double *loss, double *shown, double *weight, long *n, bj_error *error) {
   const bj_objective *objective = t->setup->objective;
@@ -51,29 +89,25 @@ static bj_status train_step(trainer *t, int *good, bj_error *error) {
   if (status != BJ_OK) return status;
   real *gradient = t->gradient;
   for (long i = 0; i < setup->n_frozen; i++) gradient[setup->frozen[i]] = 0;
-  const double norm = weight > 0 ? sqrt(sum_of_squares(gradient, n_param)) / weight : 0;
+  const double norm = weight > 0 ? gradient_norm(t) / weight : 0;
   *good = isfinite(loss) && isfinite(norm);
   if (!*good) return BJ_OK;
   if (weight > 0) {
-    const double scale = (setup->clip > 0 && norm >= setup->clip ? setup->clip / norm : 1) / weight;
-    for (long i = 0; i < n_param; i++) gradient[i] *= scale;
-    const optimizer_step step = {
-        .n = n_param,
-        .rate = schedule_rate(t->schedule, state->step) * state->rate_factor,
-        .t = ++state->moment_step,
-        .theta = state->theta,
-        .moment = state->moment,
-        .gradient = gradient,
+    train_update update = {
+        .t = t,
+        .step = {.n = n_param,
+                 .rate = schedule_rate(t->schedule, state->step) * state->rate_factor,
+                 .t = ++state->moment_step,
+                 .theta = state->theta,
+                 .moment = state->moment,
+                 .gradient = gradient},
+        .scale = (setup->clip > 0 && norm >= setup->clip ? setup->clip / norm : 1) / weight,
     };
-    t->optimizer->kind->step(t->optimizer, &step);
+    ranges_run(t->workers, t->threaded, n_param, update_range, &update);
     for (long i = 0; i < setup->n_frozen; i++)
       state->theta[setup->frozen[i]] = t->kept[i]; /* weight decay moves them */
   }
-  /* a short memory at first, so that the average forgets the initial values */
-  const double keep = fmin(setup->ema, (1 + state->step) / (10 + state->step));
-  for (long i = 0; i < n_param && setup->ema > 0; i++) {
-    state->average[i] = keep * state->average[i] + (1 - keep) * state->theta[i];
-  }
+  if (setup->ema > 0) ranges_run(t->workers, t->threaded, n_param, average_range, t);
   /* to the bit, which the sum above is not on all processors */
   for (long i = 0; i < setup->n_frozen && setup->ema > 0; i++) state->average[setup->frozen[i]] = t->kept[i];
   state->step++;
@@ -203,6 +237,7 @@ static bj_status train_build(trainer *t, const bj_memory *memory, bj_error *erro
   if (status != BJ_OK) return status;
   t->optimizer = optimizer;
   t->schedule = schedule;
+  t->squares = build_alloc(&build, sizeof(double) * (size_t)ranges_count(t->params.flow->n_param));
   if (setup->n_frozen > 0) {
     t->kept = build_alloc(&build, sizeof(real) * (size_t)setup->n_frozen);
     for (long i = 0; i < setup->n_frozen; i++) t->kept[i] = t->state->theta[setup->frozen[i]];

@@ -14,8 +14,9 @@ typedef struct {
   const bj_loss *loss; /* NULL with an objective */
   const bj_workers *workers;
   real *prep;
-  real *gradient; /* n_param: of the last step's loss */
-  real *kept;     /* n_frozen: the parameters that stay as they are */
+  real *gradient;  /* n_param: of the last step's loss */
+  double *squares; /* sums of those of its ranges */
+  real *kept;      /* n_frozen: the parameters that stay as they are */
   flow_space *spaces;
   int *order; /* rows of this epoch */
   double order_epoch;

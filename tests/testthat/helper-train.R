@@ -9,16 +9,16 @@ textbook_steps <- function(textbook, theta, gradient, steps, rate) {
 trained <- function(optimizer, f, x, steps = 12, rate = 0.02, clip = NULL) {
   control <- fit_control(optimizer,
     learning_rate = rate, schedule = schedule_constant(), steps = steps, batch_size = nrow(x), validation = 0,
-    clip = clip
+    clip = clip, precision = "double"
   )
   unname(coef(fit_flow(x, f, standardize = "none", control = control)))
 }
 
-# A flow, data, and the gradient of its loss.
-optimizer_problem <- function() {
+# A flow, data, and the gradient of its loss. With a net of one unit it has 19 parameters: whole vectors and a tail for
+# every instruction set.
+optimizer_problem <- function(width = 1) {
   set.seed(1)
-  # 19 parameters: whole vectors and a tail for every instruction set
-  masked <- layer_autoregressive(net = net_mlp(1, init = "uniform"))
+  masked <- layer_autoregressive(net = net_mlp(width, init = "uniform"))
   f <- flow(layer_chain(masked, layer_elementwise(scalar_affine())), d = 3)
   x <- matrix(rnorm(60, 1), 20)
   gradient <- function(theta) {
@@ -28,11 +28,10 @@ optimizer_problem <- function() {
   list(f = f, x = x, gradient = gradient)
 }
 
-expect_optimizer_ok <- function(optimizer, textbook) {
-  at <- optimizer_problem()
+expect_optimizer_ok <- function(optimizer, textbook, steps = 12, at = optimizer_problem()) {
   testthat::expect_identical(length(coef(at$f)) %% 4L != 0L, TRUE)
-  testthat::expect_equal(trained(optimizer, at$f, at$x),
-    textbook_steps(textbook, at$f$params, at$gradient, steps = 12, rate = 0.02),
+  testthat::expect_equal(trained(optimizer, at$f, at$x, steps),
+    textbook_steps(textbook, at$f$params, at$gradient, steps = steps, rate = 0.02),
     tolerance = 1e-10
   )
 }

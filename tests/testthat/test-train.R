@@ -216,3 +216,30 @@ test_that("progress is shown on request and leaves nothing behind", {
   expect_silent(fit_with(steps = 5))
   expect_s3_class(suppressMessages(fit_flow(faithful, layers(), steps = 5, progress = TRUE)), "bijectr_fit")
 })
+
+test_that("long vectors of parameters are stepped along range by range, on any number of threads", {
+  at <- optimizer_problem(5001)
+  expect_gt(length(coef(at$f)), 50000)
+  adam <- function() {
+    m <- v <- 0
+    function(g, theta, t) {
+      m <<- 0.9 * m + 0.1 * g
+      v <<- 0.999 * v + 0.001 * g^2
+      m / (1 - 0.9^t) / (sqrt(v / (1 - 0.999^t)) + 1e-8)
+    }
+  }
+  descent <- function() function(g, theta, t) g
+  expect_optimizer_ok(opt_adam(), adam, steps = 3, at = at)
+  expect_optimizer_ok(opt_sgd(), descent, steps = 2, at = at)
+  norm <- sqrt(sum(at$gradient(at$f$params)^2))
+  moved <- trained(opt_sgd(), at$f, at$x, steps = 1, rate = 1e-3, clip = norm / 2) - at$f$params
+  expect_equal(sqrt(sum(moved^2)) / 1e-3, norm / 2, tolerance = 1e-6)
+  x <- matrix(rnorm(1200), 400)
+  with_threads <- function(threads) {
+    withr::local_options(bijectr.threads = threads)
+    set.seed(1)
+    settings <- fit_control(steps = 6, batch_size = 300, ema = 0.9, clip = 1, validation = 0, keep_best = FALSE)
+    coef(fit_flow(x, at$f, standardize = "none", control = settings))
+  }
+  expect_identical(with_threads(1), with_threads(2))
+})
