@@ -1,5 +1,5 @@
-/* The exact trace of field_mlp() with one or two hidden layers: a form of their slopes, which takes one product whatever
- * d is.
+/* The exact trace of field_mlp() with one or two hidden layers: a form of their slopes, which takes one product
+ * whatever d is.
  *
  *   depth 1: tr J = T act'(p_1),              T_0j = Q_0j = sum_k W2_kj W1_jk
  *   depth 2: tr J = act'(p_2)' T act'(p_1),   T_ij = W2_ij Q_ij, Q_ij = sum_k W3_ki W1_jk

@@ -29,7 +29,7 @@ typedef struct {
 /* Distance of blocks of n rows. */
 INLINE long rows_stride(int n) { return (long)n * BJ_BLOCK; }
 
-/* ---- the exact trace as a form of slopes: field-mlp-form.c -------------------------------------------------------- */
+/* ---- the exact trace as a form of slopes: field-mlp-form.c ------------------------------------------------------- */
 
 /* Of nets with few layers: the numbers of T. */
 static long field_form_size(const field_net *self);

@@ -11,8 +11,8 @@
 
 typedef struct bj_optimizer bj_optimizer;
 
-/* Parameters first .. end - 1 of n. t counts steps from 1 since the moments were zero. Each moment is n reals, one after
- * the other in `moment`. */
+/* Parameters first .. end - 1 of n. t counts steps from 1 since the moments were zero. Each moment is n reals, one
+ * after the other in `moment`. */
 typedef struct {
   long n, first, end;
   real rate, t;

@@ -17,7 +17,7 @@ function() {
     list("^layer-", up_to(protocol, "scalar-", "net-", "field\\.h$", "solve\\.h$", "layer-")),
     list("^base-", up_to(protocol, "net-", "base-")),
     list("^(optimizer\\.h|opt-|schedule)", up_to(protocol, "optimizer\\.h$", "opt-")),
-    list("^(flow|rows)", up_to(protocol, "flow\\.h$")),
+    list("^(flow|rows|ranges)", up_to(protocol, "flow\\.h$")),
     list("^loss(-|\\.)", up_to(protocol, "flow\\.h$", "loss\\.h$", "layer-chain\\.h$")),
     list("^train", up_to(training, "trainer\\.h$")),
     list("^(em|logits|near)\\.c", up_to(num)),
