@@ -1,7 +1,8 @@
 #' Multilayer perceptron as a vector field
 #'
-#' The field of FFJORD: \eqn{f(t, z, c)} is a perceptron of the state, the time and the conditions. Its trace is summed
-#' up exactly over the coordinates, or estimated with probes, see [layer_continuous()].
+#' The field of FFJORD: \eqn{f(t, z, c)} is a perceptron of the state, the time and the conditions. Its trace is
+#' exact, one product of matrices with one or two hidden layers and else summed up over the coordinates, or estimated
+#' with probes, see [layer_continuous()].
 #'
 #' @param width Numbers of hidden units, one a hidden layer.
 #' @param activation A smooth activation: `"tanh"`, `"softplus"`, `"elu"`, `"silu"` (or `"swish"`), `"sin"` or

@@ -7,11 +7,12 @@
 #'
 #' @section Trace:
 #' `"exact"` sums up the diagonal of the Jacobian: free for [field_planar()], one product of matrices for [field_mlp()]
-#' with one or two hidden layers, as many passes as coordinates with more layers. `"hutchinson"` takes \eqn{e^\top J e}{e' J e} with one random probe \eqn{e} a row and solve: one pass,
-#' an unbiased estimate of the log density and of its gradient. Probes are drawn in training only (a validation draws
-#' the same ones every time); [logdensity()], [forward()] and [inverse()] take the exact trace whatever `trace` is, so
-#' that they are functions of the point. A matrix given as `probe` is used in every call: row \eqn{i} of the data takes
-#' its row \eqn{(i - 1) \bmod n + 1}{(i - 1) mod n + 1}; in a fit, \eqn{i} counts the rows of batch after batch.
+#' with one or two hidden layers, as many passes as coordinates with more layers. `"hutchinson"` takes
+#' \eqn{e^\top J e}{e' J e} with one random probe \eqn{e} a row and solve: one pass, an unbiased estimate of the log
+#' density and of its gradient. Probes are drawn in training only (a validation draws the same ones every time);
+#' [logdensity()], [forward()] and [inverse()] take the exact trace whatever `trace` is, so that they are functions of
+#' the point. A matrix given as `probe` is used in every call: row \eqn{i} of the data takes its row
+#' \eqn{(i - 1) \bmod n + 1}{(i - 1) mod n + 1}; in a fit, \eqn{i} counts the rows of batch after batch.
 #'
 #' @section Gradients:
 #' `"discrete"` differentiates the steps that the solver took: the gradient is that of the computed loss, up to the

@@ -84,7 +84,7 @@ other_modes <- function(flow, target, log_z) {
     root <- matrix(parts$root[, , starts$from[i]], d)
     top <- climb_to_mode(through, starts$z[i, ], root, known)
     if (is.null(top)) next
-    best <- suppressWarnings(path_to_mode(through, top, z, root))
+    best <- suppressWarnings(path_to_mode(through, top, z, root))$best
     share <- exp(best$elbo + d * (log(2 * pi) + 1) / 2 - log_z)
     if (!is.finite(share) || share < MODE_LEAST || known(best$loc)) next
     found <- c(found, list(list(loc = best$loc, root = best$root, share = share)))

@@ -3,7 +3,8 @@
 #
 #   mode and curvature   BFGS to the mode, in coordinates that are whitened anew by the curvature where it has come to;
 #                        of all places on the way the normal distribution of largest ELBO counts (Zhang, Carpenter,
-#                        Gelman, Vehtari 2022): the mode itself may be far from the mass
+#                        Gelman, Vehtari 2022): the mode itself may be far from the mass. Where no way ends in a
+#                        mode that is as good, chains look for the mass (chain-start.R)
 #   the best normal      at the maximum of the ELBO  E g = 0  and  E -grad g = (L L')^-1  (Opper, Archambeau 2009). In
 #                        whitened coordinates, with r = L' g + z and Stein's lemma,
 #                        b = E r,  A = I - E z r',  m <- m + L A^-1 b,  L L' <- L A^-1 L'
@@ -18,7 +19,13 @@
 normal_start <- function(target, d) {
   z <- antithetic_draws(START_DRAWS, d)
   best <- list(loc = numeric(d), root = diag(d), elbo = normal_elbo(target, numeric(d), diag(d), z))
-  for (start in start_points(target, d)) best <- better_normal(best, path_to_mode(target, start, z))
+  starts <- start_points(target, d)
+  paths <- lapply(starts, function(start) path_to_mode(target, start, z))
+  for (path in paths) best <- better_normal(best, path$best)
+  # where nothing has a finite ELBO chains would wander off to where an improper density has one
+  if (best$elbo > -Inf && !any(vapply(paths, `[[`, 0, "mode") > best$elbo - NORMAL_WORSE)) {
+    for (start in starts) best <- better_normal(best, mass_beside(target, start, z))
+  }
   if (best$elbo == -Inf) return(NULL)
   best_normal(target, best)
 }
@@ -27,15 +34,23 @@ START_DRAWS <- 200
 START_TRIES <- 64 # draws of the standard normal among which paths start
 START_PATHS <- 2
 
-better_normal <- function(a, b) if (b$elbo > a$elbo) b else a
+better_normal <- function(a, b) if (!is.null(b) && b$elbo > a$elbo) b else a
+
+# The best normal distribution where chains from a point have come to.
+mass_beside <- function(target, start, z) {
+  best <- NULL
+  for (at in chain_places(target, start)) {
+    at$elbo <- normal_elbo(target, at$loc, at$root, z)
+    best <- better_normal(best %||% at, at)
+  }
+  best
+}
 
 # n draws of which the second half is the first mirrored.
 antithetic_draws <- function(n, d) {
   half <- matrix(stats::rnorm(ceiling(n / 2) * d), ncol = d)
   rbind(half, -half)
 }
-
-normal_points <- function(loc, root, z) z %*% t(root) + rep(loc, each = nrow(z))
 
 # Up to a constant of d.
 normal_elbo <- function(target, loc, root, z) {
@@ -57,25 +72,28 @@ start_points <- function(target, d) {
 PATH_ROUNDS <- 30
 PATH_STEPS <- 20 # of BFGS a round
 PATH_FAR <- 1e10
+NORMAL_WORSE <- 2 # nats by which a mode may be worse than the best normal distribution on the way to it
 
-# The best normal distribution on the way from a point to the mode that is found from there, in coordinates of `root` at
-# first.
+# On the way from a point to the mode that is found from there: list(best, mode), the best normal distribution, and the
+# ELBO of that at the mode (-Inf where it was not reached). Coordinates are those of `root` at first.
 path_to_mode <- function(target, start, z, root = diag(length(start))) {
   at <- list(loc = start, root = root, elbo = -Inf)
   best <- at
   worse <- 0
+  mode <- -Inf
   for (round in seq_len(PATH_ROUNDS)) {
     loc <- climb(target, at$loc, at$root, PATH_STEPS)$loc
     if (is.null(loc) || max(abs(loc)) > PATH_FAR) break
-    root <- curvature_root(target, loc, at$root)
-    if (is.null(root)) break
-    at <- list(loc = loc, root = root, elbo = normal_elbo(target, loc, root, z))
+    curvature <- curvature_at(target, loc, at$root)
+    if (is.null(curvature)) break
+    at <- list(loc = loc, root = curvature$root, elbo = normal_elbo(target, loc, curvature$root, z))
     worse <- if (at$elbo > best$elbo + 0.01) 0 else worse + 1
     best <- better_normal(best, at)
-    slope <- target(matrix(loc, 1))$gradient %*% root
-    if (max(abs(slope)) < 1e-3 && round > 1 || worse >= 4) break
+    level <- max(abs(target(matrix(loc, 1))$gradient %*% at$root)) < 1e-3
+    mode <- if (level && curvature$down) at$elbo else -Inf
+    if (level && round > 1 || worse >= 4) break
   }
-  best
+  list(best = best, mode = mode)
 }
 
 # list(loc, converged) after some steps of BFGS up from a point, in coordinates of `root`; NULL where they lead
@@ -90,25 +108,6 @@ climb <- function(target, loc, root, steps, near = FALSE) {
   }, silent = TRUE)
   if (inherits(found, "try-error") || !all(is.finite(at(found$par)))) return(NULL)
   list(loc = drop(at(found$par)), converged = found$convergence == 0)
-}
-
-# The root of the inverse of minus the Hessian at a point, from differences of the gradient in coordinates of `root`;
-# directions in which the density curves upwards are given the width of their curvature downwards.
-curvature_root <- function(target, loc, root, step = 1e-3) {
-  d <- length(loc)
-  moves <- rbind(diag(step, d), diag(-step, d))
-  slope <- target(normal_points(loc, root, moves))$gradient %*% root
-  hessian <- (slope[seq_len(d), , drop = FALSE] - slope[d + seq_len(d), , drop = FALSE]) / (2 * step)
-  if (!all(is.finite(hessian))) return(NULL)
-  parts <- eigen(-(hessian + t(hessian)) / 2, symmetric = TRUE)
-  size <- pmax(abs(parts$values), 1e-12 * max(abs(parts$values)), 1e-12)
-  lower_root(root %*% parts$vectors %*% diag(1 / sqrt(size), d))
-}
-
-# Lower triangular, with the same product with its transpose.
-lower_root <- function(m) {
-  r <- t(qr.R(qr(t(m))))
-  r * rep(sign(diag(r)), each = nrow(r))
 }
 
 NORMAL_STEPS <- 40

@@ -74,6 +74,23 @@ models <- list(
       parameters = function(p) cbind(p[, 1:3], p[, 4] * (1 - p[, 3]))
     )
   },
+  "low_dim_gauss_mix-low_dim_gauss_mix" = function(d) {
+    list(
+      names = c("mu1", "apart", "s1", "s2", "share"),
+      support = list(apart = positive(), s1 = positive(), s2 = positive(), share = bounded(0, 1)),
+      density = function(p) {
+        mu2 <- p[, 1] + p[, 2]
+        out <- 4 * log(p[, 5]) + 4 * log1p(-p[, 5]) - (p[, 1]^2 + mu2^2 + p[, 3]^2 + p[, 4]^2) / 8
+        for (y in d$y) {
+          one <- log(p[, 5]) + dnorm(y, p[, 1], p[, 3], log = TRUE)
+          two <- log1p(-p[, 5]) + dnorm(y, mu2, p[, 4], log = TRUE)
+          out <- out + pmax(one, two) + log1p(exp(-abs(one - two)))
+        }
+        out
+      },
+      parameters = function(p) cbind(p[, 1], p[, 1] + p[, 2], p[, 3:5])
+    )
+  },
   "eight_schools-eight_schools_noncentered" = function(d) {
     list(
       names = c(paste0("e", 1:8), "mu", "tau"), support = list(tau = positive()),

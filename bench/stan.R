@@ -5,9 +5,9 @@
 #
 # DIR has a folder for each posterior with its data, data.json or data.json.gz, and moments.csv of the reference draws
 # (columns parameter, mean, sd). Compiled models are kept in CACHE. Printed are seconds of 4 chains of 2000 iterations
-# without compilation, and for each of five seeds (SEEDS in the environment) seconds of the fit, those of its check, the
-# verdict, and the largest errors of means, in reference standard deviations, and of standard deviations, of draws and
-# of resampled draws: the latter are meant where the verdict says so.
+# without compilation (left out with CHAINS=0 in the environment), and for each of five seeds (SEEDS in the environment)
+# seconds of the fit, those of its check, the verdict, and the largest errors of means, in reference standard deviations,
+# and of standard deviations, of draws and of resampled draws: the latter are meant where the verdict says so.
 suppressMessages({
   library(rstan)
   library(bijectr)
@@ -178,16 +178,7 @@ posteriors <- list(
 
 renamed <- list("arK-arK" = c("alpha", paste0("beta[", 1:5, "]"), "sigma"))
 
-compiled <- function(name) {
-  file <- file.path(given[2], paste0(name, ".rds"))
-  if (!file.exists(file)) saveRDS(stan_model(model_code = code[[name]], model_name = name), file)
-  readRDS(file)
-}
-
-errors <- function(draws, truth) {
-  x <- unclass(draws)[, match(truth$parameter, colnames(draws)), drop = FALSE]
-  c(mean = max(abs(colMeans(x) - truth$mean) / truth$sd), sd = max(abs(apply(x, 2, sd) / truth$sd - 1)))
-}
+source("bench/lib/stan.R") # from the root of the sources
 
 dir.create(given[2], showWarnings = FALSE)
 names <- if (length(given) > 2) given[-(1:2)] else names(posteriors)
@@ -198,10 +189,13 @@ for (name in names) {
   read <- jsonlite::fromJSON(gzfile(Sys.glob(file.path(given[1], name, "data.json*"))[1]))
   truth <- read.csv(file.path(given[1], name, "moments.csv"))
   posed <- posteriors[[name]](read)
-  model <- compiled(posed$model)
-  chains <- system.time(suppressWarnings(
-    sampling(model, data = posed$data, chains = 4, iter = 2000, refresh = 0, seed = 1, cores = 1)
-  ))[["elapsed"]]
+  model <- compiled(posed$model, code, given[2])
+  chains <- NA
+  if (Sys.getenv("CHAINS") != "0") {
+    chains <- system.time(suppressWarnings(
+      sampling(model, data = posed$data, chains = 4, iter = 2000, refresh = 0, seed = 1, cores = 1)
+    ))[["elapsed"]]
+  }
   posterior <- suppressMessages(sampling(model, data = posed$data, chains = 0))
   for (seed in seeds) {
     set.seed(seed)

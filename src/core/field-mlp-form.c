@@ -64,10 +64,6 @@ static void field_form_begin_vjp(const bj_field *field, const real *theta, const
   }
 }
 
-static int field_form_takes(const bj_field_pass *pass) {
-  return pass->fixed && pass->trace && !pass->probe && !pass->square;
-}
-
 /* T act'(p_1), the first rows of blocks of `widest` rows. */
 static void form_product(const bj_field *field, const bj_field_pass *pass, const field_net_rows *at, real *to) {
   const field_net *self = field->self;

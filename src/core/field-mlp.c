@@ -120,7 +120,7 @@ static void field_net_value(const bj_field *field, const bj_field_pass *pass) {
          at.a[l], rows_stride(k), to, l < depth ? rows_stride(m) : pass->stride);
     if (l < depth) self->act->apply_bend(to, at.slope[l + 1], at.bend[l + 1], pass->nb * rows_stride(m));
   }
-  if (field_form_takes(pass)) {
+  if (pass->fixed) {
     field_form_value(field, pass, &at);
     return;
   }
@@ -175,7 +175,7 @@ static void field_net_vjp(const bj_field *field, const bj_field_pass *pass) {
   const field_net_rows at = CARVE(field_net_carve, field, pass);
   const int d = field->d, depth = self->depth;
   const long wide = rows_stride(self->widest);
-  if (field_form_takes(pass)) {
+  if (pass->fixed) {
     field_form_vjp(field, pass, &at);
   } else {
     for (int l = 1; l <= depth; l++) {

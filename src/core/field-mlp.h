@@ -21,7 +21,7 @@ typedef struct {
 typedef struct {
   real *a[FIELD_MAX_DEPTH + 1], *slope[FIELD_MAX_DEPTH + 1], *bend[FIELD_MAX_DEPTH + 1]; /* cache: a, act', act'' */
   real *dp[FIELD_MAX_DEPTH + 1], *da[FIELD_MAX_DEPTH + 1]; /* work: a direction; da_0 has d rows */
-  real *gp[FIELD_MAX_DEPTH + 1];                           /* from the directions */
+  real *gp[FIELD_MAX_DEPTH + 1];                           /* from the trace: of directions, or of the form */
   real *je;                                                /* J e; d rows */
   real *g, *ga;                                            /* widest rows */
 } field_net_rows;
@@ -39,8 +39,7 @@ static void field_form_begin(const bj_field *field, const real *theta, const rea
 static void field_form_begin_vjp(const bj_field *field, const real *theta, const real *prep, const real *fixed,
                                  const real_sum *gfixed, real_sum *gtheta);
 
-/* Whether a pass can have its trace so; then that, and on the way back all of gp, once a, slope and bend are there. */
-static int field_form_takes(const bj_field_pass *pass);
+/* Of a pass with `fixed` the trace, and on the way back all of gp, once a, slope and bend are there. */
 static void field_form_value(const bj_field *field, const bj_field_pass *pass, const field_net_rows *at);
 static void field_form_vjp(const bj_field *field, const bj_field_pass *pass, const field_net_rows *at);
 

@@ -23,7 +23,7 @@ typedef struct {
   real *trace;       /* tr J, or with a probe e' J e; NULL: not wanted */
   real *square;      /* |J|^2, the sum of the squares of its entries, or with a probe |J e|^2; NULL: not wanted */
   const real *probe; /* [block][d][BJ_BLOCK] or NULL */
-  const real *fixed; /* of begin(), or NULL */
+  const real *fixed; /* of begin(), or NULL; never with probes or squares */
   real *cache, *work;
   /* vjp only, strides as above */
   const real *gf, *gtrace, *gsquare; /* gtrace, gsquare: [block][BJ_BLOCK], NULL if trace, square are */
@@ -44,9 +44,9 @@ typedef struct {
   void (*prepare_nodes)(const bj_field *field, const real *theta, real *prep, int first, int n, const real *times);
   void (*prepare_nodes_vjp)(const bj_field *field, const real *theta, const real *prep, real *gprep, real *gtheta,
                             int first, int n, const real *times);
-  /* What depends on the parameters alone and is made anew for each solve with exact traces: n_fixed reals. Its vjp,
-   * when that of the solve ends, brings the gradient that calls have added to the n_gfixed of gfixed to gtheta. NULL:
-   * nothing. */
+  /* What depends on the parameters alone and is made anew for each solve with exact traces and no squares: n_fixed
+   * reals, 0 where there is nothing. Its vjp, when that of the solve ends, brings the gradient that calls have added to
+   * the n_gfixed of gfixed to gtheta. */
   void (*begin)(const bj_field *field, const real *theta, const real *prep, real *fixed);
   void (*begin_vjp)(const bj_field *field, const real *theta, const real *prep, const real *fixed,
                     const real_sum *gfixed, real_sum *gtheta);

@@ -82,7 +82,7 @@ static bj_status flow_draw(const bj_flow *flow, const real *theta, const bj_draw
   draw_spaces_make(call.spaces, n_slot, flow, memory);
   base_prepare(flow->base, theta, prep);
   const int threaded = chunks_begin(workers, &call.chunks, draw_slot, &call);
-  chunks_run(workers, threaded, n_slot, draw_slot, &call);
+  tasks_run(workers, threaded, n_slot, draw_slot, &call);
   for (int s = 0; s < n_slot; s++) {
     if (call.status[s] != BJ_OK) return call.status[s];
   }

@@ -241,7 +241,7 @@ static void space_clear_gradient(const bj_flow *flow, flow_space *space) {
 
 static int slot_count(const bj_flow *flow, long n_row) {
   const long chunks = chunk_count(n_row);
-  const int most = flow->n_param + flow->n_prep > LONG_VECTOR ? 2 : FLOW_SLOTS;
+  const int most = flow->n_param + flow->n_prep >= LONG_VECTOR ? 2 : FLOW_SLOTS;
   return chunks < 1 ? 1 : chunks < most ? (int)chunks : most;
 }
 
@@ -266,12 +266,11 @@ static int chunks_begin(const bj_workers *workers, chunk_range *chunks, void (*t
   return (workers->clock() - begun) * (double)(n_chunk - 1) > THREADS_PAY;
 }
 
-static void chunks_run(const bj_workers *workers, int threaded, int n_slot, void (*task)(void *arg, int slot),
-                       void *arg) {
+static void tasks_run(const bj_workers *workers, int threaded, int n, void (*task)(void *arg, int index), void *arg) {
   if (threaded) {
-    workers->run(workers->host, n_slot, task, arg);
+    workers->run(workers->host, n, task, arg);
   } else {
-    for (int s = 0; s < n_slot; s++) task(arg, s);
+    for (int i = 0; i < n; i++) task(arg, i);
   }
 }
 
@@ -287,7 +286,8 @@ typedef struct {
   const bj_memory *memory;
   flow_space *spaces;
   int n_slot;
-  int parted; /* whether each space has buffers of its own */
+  int parted;   /* whether each space has buffers of its own */
+  int threaded; /* whether the last part ran on threads */
   map_part part;
   int kept; /* whether these still hold the one chunk of their slot on the way back */
   chunk_range chunks;
@@ -344,10 +344,10 @@ static bj_status map_run(map_call *call, map_part part, bj_error *error) {
   const int n_slot = call->n_slot, gradient = call->job->grad_param != NULL;
   call->part = part;
   call->chunks = (chunk_range){0, chunk_count(call->job->x.n), n_slot};
-  const int threaded = chunks_begin(call->workers, &call->chunks, map_slot, call);
-  if (threaded && !call->parted) spaces_part(call->spaces, n_slot, call->params.flow, gradient, call->memory);
-  call->parted |= threaded;
-  chunks_run(call->workers, threaded, n_slot, map_slot, call);
+  call->threaded = chunks_begin(call->workers, &call->chunks, map_slot, call);
+  if (call->threaded && !call->parted) spaces_part(call->spaces, n_slot, call->params.flow, gradient, call->memory);
+  call->parted |= call->threaded;
+  tasks_run(call->workers, call->threaded, n_slot, map_slot, call);
   for (int s = 0; s < n_slot; s++) {
     if (call->spaces[s].status == BJ_OK) continue;
     *error = call->spaces[s].error;
@@ -360,7 +360,7 @@ static bj_status flow_map(const bj_flow *flow, const real *theta, bj_direction d
                           const bj_memory *memory, const bj_workers *workers, bj_error *error) {
   real *prep = memory->alloc(memory->host, sizeof(real) * (size_t)(flow->n_prep + 1));
   const int n_slot = slot_count(flow, job->x.n), gradient = job->grad_param != NULL;
-  const bj_run run = {job->train && gradient ? RUN_TRAIN : RUN_EVALUATE, direction, job->seed, 0, 0};
+  const bj_run run = {job->train && gradient ? RUN_TRAIN : RUN_EVALUATE, direction, job->seed, 0, 0, NULL};
   const int kept = job->weigh && chunk_count(job->x.n) <= n_slot;
   map_call call = {
       .params = {flow, theta, prep, run},
@@ -381,7 +381,7 @@ static bj_status flow_map(const bj_flow *flow, const real *theta, bj_direction d
   if (status == BJ_OK && job->weigh) status = job->weigh(job->host);
   if (status == BJ_OK && job->weigh) status = map_run(&call, MAP_BACK, error);
   if (status != BJ_OK || !gradient) return status;
-  spaces_reduce(&call.params, call.spaces, n_slot, workers, call.parted);
+  spaces_reduce(&call.params, call.spaces, n_slot, workers, call.threaded);
   memcpy(job->grad_param, call.spaces[0].gtheta, sizeof(real) * (size_t)flow->n_param);
   return BJ_OK;
 }

@@ -53,6 +53,7 @@ INLINE int workers_stopped(const bj_workers *workers) { return workers->stop && 
 
 /* ---- flow.c ------------------------------------------------------------------------------------------------------ */
 
+/* A run with workers prepares on them where that pays. */
 static void flow_prepare(const bj_flow *flow, const bj_run *run, const real *theta, real *prep);
 
 /* n spaces; with `gradient` they have the arrays of a gradient, and `parted` ones buffers of their own. */
@@ -83,11 +84,10 @@ typedef struct {
 
 INLINE long chunk_count(long n_row) { return (n_row + CHUNK_SIZE - 1) / CHUNK_SIZE; }
 static long chunk_first(const chunk_range *chunks, int slot);
-/* Runs the first chunk, which tells how long the rest will take, then whether threads pay for that; the rest, n_slot
- * tasks. */
+/* Runs the first chunk; returns whether threads pay for the rest. */
 static int chunks_begin(const bj_workers *workers, chunk_range *chunks, void (*task)(void *arg, int slot), void *arg);
-static void chunks_run(const bj_workers *workers, int threaded, int n_slot, void (*task)(void *arg, int slot),
-                       void *arg);
+/* n tasks, on threads or one after the other. */
+static void tasks_run(const bj_workers *workers, int threaded, int n, void (*task)(void *arg, int index), void *arg);
 
 /* ---- ranges.c ---------------------------------------------------------------------------------------------------- */
 

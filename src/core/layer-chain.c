@@ -97,20 +97,46 @@ static void layer_chain_init(const bj_layer *layer, real *theta, bj_rng *rng) {
   for (int i = 0; i < self->n; i++) layer_init(self->layers[i], theta + self->theta_at[i], rng);
 }
 
-static void layer_chain_prepare(const bj_layer *layer, const bj_run *run, const real *theta, real *prep) {
-  const layer_list *self = layer->self;
-  for (int i = 0; i < self->n; i++) {
-    layer_prepare(self->layers[i], run, theta + self->theta_at[i], prep + self->prep_at[i]);
+/* A preparation, or with gtheta its vjp. */
+typedef struct {
+  const layer_list *list;
+  bj_run run;
+  const real *theta;
+  real *prep, *gprep, *gtheta;
+} chain_preparation;
+
+static void layer_chain_prepare_one(void *arg, int i) {
+  const chain_preparation *at = arg;
+  const long theta = at->list->theta_at[i], prep = at->list->prep_at[i];
+  const bj_layer *layer = at->list->layers[i];
+  if (at->gtheta) {
+    layer_prepare_vjp(layer, &at->run, at->theta + theta, at->prep + prep, at->gprep + prep, at->gtheta + theta);
+  } else {
+    layer_prepare(layer, &at->run, at->theta + theta, at->prep + prep);
   }
+}
+
+static void layer_chain_prepare_all(const bj_layer *layer, chain_preparation *all) {
+  const bj_workers *workers = all->run.workers;
+  const int n = layer_chain_size(layer);
+  all->list = layer->self;
+  if (workers && n > 1) {
+    all->run.workers = NULL; /* members are prepared by one each */
+    workers->run(workers->host, n, layer_chain_prepare_one, all);
+    return;
+  }
+  for (int i = 0; i < n; i++) layer_chain_prepare_one(all, i);
+}
+
+static void layer_chain_prepare(const bj_layer *layer, const bj_run *run, const real *theta, real *prep) {
+  chain_preparation all = {.run = *run, .theta = theta, .prep = prep};
+  layer_chain_prepare_all(layer, &all);
 }
 
 static void layer_chain_prepare_vjp(const bj_layer *layer, const bj_run *run, const real *theta, const real *prep,
                                     real *gprep, real *gtheta) {
-  const layer_list *self = layer->self;
-  for (int i = 0; i < self->n; i++) {
-    layer_prepare_vjp(self->layers[i], run, theta + self->theta_at[i], prep + self->prep_at[i],
-                      gprep + self->prep_at[i], gtheta + self->theta_at[i]);
-  }
+  chain_preparation all = {.run = *run, .theta = theta, .prep = (real *)prep, .gprep = gprep, .gtheta = gtheta};
+  layer_chain_prepare_all(layer, &all);
 }
 
 static bj_status layer_chain_build(bj_layer *layer, const bj_spec *spec, bj_build *build) {

@@ -261,6 +261,7 @@ static bj_status default_root(const bj_layer *layer, bj_pass *block, const defau
 static bj_run default_run(const bj_run *run) {
   bj_run forward = *run;
   forward.direction = BJ_FORWARD;
+  forward.workers = NULL; /* this is one of them */
   return forward;
 }
 

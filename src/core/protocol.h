@@ -83,9 +83,10 @@ typedef enum { RUN_EVALUATE, RUN_VALIDATE, RUN_TRAIN } bj_purpose;
 
 typedef struct {
   bj_purpose purpose;
-  bj_direction direction; /* in which the layer will be called */
-  uint64_t seed, step;    /* of what layers draw; step counts the steps of a training */
-  int velocity;           /* only velocities of layers will be asked for, no maps */
+  bj_direction direction;    /* in which the layer will be called */
+  uint64_t seed, step;       /* of what layers draw; step counts the steps of a training */
+  int velocity;              /* only velocities of layers will be asked for, no maps */
+  const bj_workers *workers; /* who prepare long vectors of parameters side by side, or NULL */
 } bj_run;
 
 /* ---- names of parameters ----------------------------------------------------------------------------------------- */

@@ -23,6 +23,6 @@ static void ranges_run(const bj_workers *workers, int threaded, long n, void (*t
   if (count == 1) {
     task(arg, 0, n);
   } else {
-    chunks_run(workers, threaded, count, ranges_one, &all);
+    tasks_run(workers, threaded, count, ranges_one, &all);
   }
 }

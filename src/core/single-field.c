@@ -1,5 +1,5 @@
 /* mlp with `precision` "single": field-mlp.c in floats, see single.h. Value, trace and gradients of a call are those of
- * floats; the states of the solver, its sums over stages and the gradients over calls are doubles.
+ * floats; the states of the solver, its sums over stages and those of the gradients of weights are doubles.
  *
  * prep holds the parameters as floats. The node in double precision names and starts them.
  */

@@ -1,8 +1,11 @@
 /* One step of a solve: the field at a state, the stages, and their sum. */
 #include "solve.h"
 
-/* Whether the field has something that it keeps for this solve. */
-static int solve_begins(const solve *s) { return s->plan->field->n_fixed > 0 && s->want_trace && !s->probe; }
+static int solve_wants_square(const solve *s) { return s->want_penalty && s->plan->jacobian > 0; }
+
+static int solve_begins(const solve *s) {
+  return s->plan->field->n_fixed > 0 && s->want_trace && !s->probe && !solve_wants_square(s);
+}
 
 static bj_field_pass solve_field_pass(const solve *s, const real *z, real *k, int node, real c, real *cache) {
   const int d = s->plan->field->d;
@@ -16,7 +19,7 @@ static bj_field_pass solve_field_pass(const solve *s, const real *z, real *k, in
       .z = z,
       .f = k,
       .trace = s->want_trace ? k + (long)d * BJ_BLOCK : NULL,
-      .square = s->want_penalty && s->plan->jacobian > 0 ? k + (long)(d + 1) * BJ_BLOCK : NULL,
+      .square = solve_wants_square(s) ? k + (long)(d + 1) * BJ_BLOCK : NULL,
       .probe = s->probe,
       .fixed = solve_begins(s) ? s->fixed : NULL,
       .cache = cache,

@@ -134,6 +134,9 @@ INLINE void solve_fill(const solve *s, real *row, real value) {
 
 /* ---- steps: solve-step.c ----------------------------------------------------------------------------------------- */
 
+/* Whether the field keeps something for this solve, as begin() of field.h says. */
+static int solve_begins(const solve *s);
+
 /* The field at state `z`, time t + c h; `cache` keeps what the vjp needs. node < 0: every row has its own time. */
 static bj_field_pass solve_field_pass(const solve *s, const real *z, real *k, int node, real c, real *cache);
 

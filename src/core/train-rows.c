@@ -114,13 +114,14 @@ static bj_status rows_loss(trainer *t, const real *theta, const int *rows, long 
       .seed = training ? setup->seed : stream_seed(setup->seed, STREAM_VALIDATE, 0),
       .step = training ? (uint64_t)t->state->step : 0,
       .velocity = t->loss->velocity,
+      .workers = t->threaded && t->params.flow->n_param >= LONG_VECTOR ? workers : NULL,
   };
   t->rows = rows;
   t->n_row = n;
   t->n_slot = slot_count(t->params.flow, n);
   const double begun = workers->clock();
   flow_prepare(t->params.flow, &t->params.run, theta, t->prep);
-  chunks_run(workers, t->threaded, t->n_slot, rows_slot, t);
+  tasks_run(workers, t->threaded, t->n_slot, rows_slot, t);
   *loss = *weight = 0;
   for (int s = 0; s < t->n_slot; s++) {
     const bj_status status = t->spaces[s].status;

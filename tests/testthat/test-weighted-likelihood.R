@@ -83,13 +83,13 @@ test_that("what ends a rung of the ladder leaves what was reached before", {
     }
   }
   set.seed(1)
-  error <- tryCatch(fit_flow(spoiled(3, function() stop("lost")), d = 10), error = identity)
+  error <- tryCatch(fit_flow(spoiled(2, function() stop("lost")), d = 10), error = identity)
   expect_s3_class(error, "bijectr_error_training")
   expect_match(conditionMessage(error$parent), "lost")
   expect_gt(error$fit$steps, 0)
   expect_length(sample(error$fit, 5), 50)
   set.seed(1)
-  expect_warning(fit <- fit_flow(spoiled(3, rlang::interrupt), d = 10), class = "bijectr_warning_interrupted")
+  expect_warning(fit <- fit_flow(spoiled(2, rlang::interrupt), d = 10), class = "bijectr_warning_interrupted")
   expect_identical(fit$status, "interrupted")
   expect_identical(fit$params, error$fit$params)
   # before any flow, the error is the user's own
