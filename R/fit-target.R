@@ -8,11 +8,11 @@
 #' @details
 #' **From the simplest model to richer ones.** With the default layers, the fit first finds the mode by quasi-Newton
 #' steps, in coordinates that are whitened anew as it goes, and of all normal distributions with the curvature at a
-#' place on the way the one of largest ELBO (Zhang et al. 2022). Where the mode is not as good, as in hierarchical models,
-#' which are densest where a scale is 0, eight short chains of Hamiltonian Monte Carlo look for where the mass is, some
-#' 20,000 evaluations. Then the normal distribution of largest ELBO near it,
-#' by natural gradients (Opper, Archambeau 2009). Where that leaves less than 0.01 nats to gain, by importance weights,
-#' it is the fit: an affine layer, of no `steps`. Else a flow that starts there is trained.
+#' place on the way the one of largest ELBO (Zhang et al. 2022). Where the mode is not as good, as in hierarchical
+#' models, which are densest where a scale is 0, eight short chains of Hamiltonian Monte Carlo look for where the mass
+#' is, some 20,000 evaluations. Then the normal distribution of largest ELBO near it, by natural gradients (Opper,
+#' Archambeau 2009). Where that leaves less than 0.01 nats to gain, by importance weights, it is the fit: an affine
+#' layer, of no `steps`. Else a flow that starts there is trained.
 #'
 #' First by maximum likelihood of draws that are weighted towards the target, 300 steps of 512, from 20,000 draws of the
 #' fit so far and of wider ones; up to three times, while that gains and draws of the flow cannot be trusted as they
