@@ -24,7 +24,7 @@ chain_places <- function(target, start) {
   d <- length(start)
   root <- curvature_at(target, start, diag(d))$root %||% diag(d)
   apart <- 0.1 * matrix(stats::rnorm(CHAIN_COUNT * d), CHAIN_COUNT)
-  at <- chain_points(target, rep(start, each = CHAIN_COUNT) + apart %*% t(root))
+  at <- chain_points(target, normal_points(start, root, apart))
   if (all(at$value == -Inf)) return(NULL)
   e <- 0.1
   points <- array(0, c(CHAIN_COUNT, d, CHAIN_ROUNDS * CHAIN_MOVES))

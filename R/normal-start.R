@@ -24,7 +24,10 @@ normal_start <- function(target, d) {
   for (path in paths) best <- better_normal(best, path$best)
   # where nothing has a finite ELBO chains would wander off to where an improper density has one
   if (best$elbo > -Inf && !any(vapply(paths, `[[`, 0, "mode") > best$elbo - NORMAL_WORSE)) {
-    for (start in starts) best <- better_normal(best, mass_beside(target, start, z))
+    for (at in unlist(lapply(starts, chain_places, target = target), recursive = FALSE)) {
+      at$elbo <- normal_elbo(target, at$loc, at$root, z)
+      best <- better_normal(best, at)
+    }
   }
   if (best$elbo == -Inf) return(NULL)
   best_normal(target, best)
@@ -34,17 +37,7 @@ START_DRAWS <- 200
 START_TRIES <- 64 # draws of the standard normal among which paths start
 START_PATHS <- 2
 
-better_normal <- function(a, b) if (!is.null(b) && b$elbo > a$elbo) b else a
-
-# The best normal distribution where chains from a point have come to.
-mass_beside <- function(target, start, z) {
-  best <- NULL
-  for (at in chain_places(target, start)) {
-    at$elbo <- normal_elbo(target, at$loc, at$root, z)
-    best <- better_normal(best %||% at, at)
-  }
-  best
-}
+better_normal <- function(a, b) if (b$elbo > a$elbo) b else a
 
 # n draws of which the second half is the first mirrored.
 antithetic_draws <- function(n, d) {

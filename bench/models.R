@@ -8,16 +8,10 @@
 # (SEEDS in the environment) seconds of the fit, the verdict, and the largest errors of means, in standard deviations of
 # the long run, and of standard deviations, of draws and of resampled draws: the latter are meant where the verdict says
 # so.
-suppressMessages({
-  library(rstan)
-  library(bijectr)
-})
-options(bijectr.threads = 1L)
-if (dir.exists("/usr/include/boost")) rstan_options(boost_lib = "/usr/include")
+source("bench/lib/stan.R") # from the root of the sources
 given <- commandArgs(TRUE)
 if (!length(given)) stop("usage: Rscript bench/models.R CACHE [names]")
 seeds <- seq_len(as.integer(Sys.getenv("SEEDS", "3")))
-source("bench/lib/stan.R") # from the root of the sources
 
 code <- list(
   trend = "

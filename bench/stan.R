@@ -8,12 +8,7 @@
 # without compilation (left out with CHAINS=0 in the environment), and for each of five seeds (SEEDS in the environment)
 # seconds of the fit, those of its check, the verdict, and the largest errors of means, in reference standard deviations,
 # and of standard deviations, of draws and of resampled draws: the latter are meant where the verdict says so.
-suppressMessages({
-  library(rstan)
-  library(bijectr)
-})
-options(bijectr.threads = 1L)
-if (dir.exists("/usr/include/boost")) rstan_options(boost_lib = "/usr/include")
+source("bench/lib/stan.R") # from the root of the sources
 given <- commandArgs(TRUE)
 if (length(given) < 2) stop("usage: Rscript bench/stan.R DIR CACHE [names]")
 seeds <- seq_len(as.integer(Sys.getenv("SEEDS", "5")))
@@ -177,8 +172,6 @@ posteriors <- list(
 )
 
 renamed <- list("arK-arK" = c("alpha", paste0("beta[", 1:5, "]"), "sigma"))
-
-source("bench/lib/stan.R") # from the root of the sources
 
 dir.create(given[2], showWarnings = FALSE)
 names <- if (length(given) > 2) given[-(1:2)] else names(posteriors)

@@ -1,4 +1,10 @@
 # What the benchmarks of models in Stan share.
+suppressMessages({
+  library(rstan)
+  library(bijectr)
+})
+options(bijectr.threads = 1L)
+if (dir.exists("/usr/include/boost")) rstan_options(boost_lib = "/usr/include")
 
 # The model of that name among `code`, compiled once for all runs that have `cache`, a folder.
 compiled <- function(name, code, cache) {

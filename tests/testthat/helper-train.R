@@ -6,6 +6,15 @@ textbook_steps <- function(textbook, theta, gradient, steps, rate) {
   theta
 }
 
+textbook_adam <- function() {
+  m <- v <- 0
+  function(g, theta, t) {
+    m <<- 0.9 * m + 0.1 * g
+    v <<- 0.999 * v + 0.001 * g^2
+    m / (1 - 0.9^t) / (sqrt(v / (1 - 0.999^t)) + 1e-8)
+  }
+}
+
 trained <- function(optimizer, f, x, steps = 12, rate = 0.02, clip = NULL) {
   control <- fit_control(optimizer,
     learning_rate = rate, schedule = schedule_constant(), steps = steps, batch_size = nrow(x), validation = 0,

@@ -48,8 +48,7 @@ test_that("chains find the mass of a hierarchical model, whose mode is where its
 
 test_that("chains have the moments of a normal distribution, from afar", {
   set.seed(1)
-  root <- matrix(c(2, 1, 0, 0, 0.5, 0.1, 0, 0, 0.05), 3, byrow = FALSE)
-  root[upper.tri(root)] <- 0
+  root <- matrix(c(2, 1, 0, 0, 0.5, 0.1, 0, 0, 0.05), 3)
   precision <- solve(root %*% t(root))
   target <- function(x, gradient = TRUE) {
     from <- x - rep(c(3, -2, 1), each = nrow(x))

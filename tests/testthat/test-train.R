@@ -220,16 +220,8 @@ test_that("progress is shown on request and leaves nothing behind", {
 test_that("long vectors of parameters are stepped along range by range, on any number of threads", {
   at <- optimizer_problem(5001)
   expect_gt(length(coef(at$f)), 50000)
-  adam <- function() {
-    m <- v <- 0
-    function(g, theta, t) {
-      m <<- 0.9 * m + 0.1 * g
-      v <<- 0.999 * v + 0.001 * g^2
-      m / (1 - 0.9^t) / (sqrt(v / (1 - 0.999^t)) + 1e-8)
-    }
-  }
   descent <- function() function(g, theta, t) g
-  expect_optimizer_ok(opt_adam(), adam, steps = 3, at = at)
+  expect_optimizer_ok(opt_adam(), textbook_adam, steps = 3, at = at)
   expect_optimizer_ok(opt_sgd(), descent, steps = 2, at = at)
   norm <- sqrt(sum(at$gradient(at$f$params)^2))
   moved <- trained(opt_sgd(), at$f, at$x, steps = 1, rate = 1e-3, clip = norm / 2) - at$f$params
