@@ -107,7 +107,7 @@
 #' fit <- fit_flow(banana, d = 2, steps = 100, gradient = "symbolic")
 #' fit # the true log Z is log(2 pi) = 1.838; more steps come closer
 #' sample(fit, 3)
-#' check_flow(fit)
+#' check_flow(fit, draws = 5000)
 #'
 #' # a regression as it stands, nothing centred: columns of very different scale, and nearly dependent
 #' x <- cbind(1, cars$speed)
@@ -117,7 +117,6 @@
 #' }
 #' fit <- fit_flow(posterior, names = c("a", "b", "sigma"), support = list(sigma = positive()))
 #' summary(sample(fit, 1000))
-#' check_flow(fit)
 #'
 #' gamma <- function(x) 2 * log(x[, "rate"]) - 3 * x[, "rate"]
 #' fit_flow(gamma, names = "rate", support = positive(), steps = 100)

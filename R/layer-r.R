@@ -43,7 +43,7 @@
 #'   params = log(0.5)
 #' )
 #' check_layer(bend, d = 2)
-#' fit <- fit_flow(faithful$eruptions, layers = list(bend), steps = 50, progress = FALSE)
+#' fit <- fit_flow(faithful$eruptions, layers = list(bend), steps = 20, progress = FALSE)
 #' params(fit)$layers
 #' qflow(c(0.1, 0.5, 0.9), fit)
 #'
