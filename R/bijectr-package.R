@@ -31,6 +31,7 @@
 #'   off.
 #'
 #' `vignette("bijectr")` is the start, `vignette("tables")` goes from a data frame to a distribution,
+#' `vignette("inference")` from a log density, a Stan model or a simulator to a posterior and its checks, and
 #' `vignette("which")` says which flow when and answers questions. The scripts of all vignettes are in
 #' `system.file("doc", package = "bijectr")`, and run there.
 #'

@@ -63,8 +63,9 @@ calibration_subject <- function(fit, pairs) {
   subject$data <- repeat_given(pairs$data %||% pairs$theta, subject$rows)
   subject$notes <- c(subject$row_notes, if (rounds_of(fit) > 1) {
     paste(
-      "A fit in rounds is trained on simulations near its observation, and asked of others here: where the rounds",
-      "after the first are many, this says little of it."
+      "This fit is not for data from all of the prior: its rounds after the first were simulated near its observation.",
+      "Whatever the verdict, it says little of the posterior there; a fit of one round, fit_rounds(rounds = 1), is one",
+      "for all data."
     )
   })
   subject$description <- format_coordinates(fit)

@@ -25,7 +25,10 @@ chain_places <- function(target, start) {
   root <- curvature_at(target, start, diag(d))$root %||% diag(d)
   apart <- 0.1 * matrix(stats::rnorm(CHAIN_COUNT * d), CHAIN_COUNT)
   at <- chain_points(target, normal_points(start, root, apart))
-  if (all(at$value == -Inf)) return(NULL)
+  alive <- which(at$value > -Inf)
+  if (!length(alive)) return(NULL)
+  # where the density is 0 nothing says where to go
+  at <- at_rows(at, rep_len(alive, CHAIN_COUNT))
   e <- 0.1
   points <- array(0, c(CHAIN_COUNT, d, CHAIN_ROUNDS * CHAIN_MOVES))
   n <- 0
@@ -56,24 +59,32 @@ chain_points <- function(target, y) {
   list(y = y, value = out$value, gradient = out$gradient)
 }
 
-# One move of all chains: list(at, accepted), the mean acceptance.
+at_rows <- function(at, i) {
+  list(y = at$y[i, , drop = FALSE], value = at$value[i], gradient = at$gradient[i, , drop = FALSE])
+}
+
+# One move of all chains: list(at, accepted), the mean acceptance. A way whose energy is that far off is not gone on
+# with: a target need not be made for where it leads.
+CHAIN_LOST <- 1000
+
 chain_move <- function(target, at, root, e, steps) {
   n <- nrow(at$y)
   p <- matrix(stats::rnorm(length(at$y)), n)
   energy <- function(at, p) at$value - rowSums(p^2) / 2
   before <- energy(at, p)
   to <- at
+  lost <- rep(FALSE, n)
   for (step in seq_len(steps)) {
     p <- p + e / 2 * to$gradient %*% root
     y <- to$y + e * p %*% t(root)
-    lost <- !is.finite(rowSums(y))
+    lost <- lost | !(rowSums(abs(y)) < POINT_FAR)
     y[lost, ] <- at$y[lost, ]
     to <- chain_points(target, y)
-    to$value[lost] <- -Inf
     p <- p + e / 2 * to$gradient %*% root
+    lost <- lost | !(energy(to, p) > before - CHAIN_LOST)
+    lost[is.na(lost)] <- TRUE
   }
-  chance <- pmin(1, exp(energy(to, p) - before))
-  chance[is.na(chance)] <- 0
+  chance <- ifelse(lost, 0, pmin(1, exp(energy(to, p) - before)))
   taken <- stats::runif(n) < chance
   at$y[taken, ] <- to$y[taken, ]
   at$gradient[taken, ] <- to$gradient[taken, ]

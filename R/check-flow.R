@@ -48,8 +48,9 @@
 #'   in up to ten coordinates a fifth of them lie about the draws that are furthest from others, so that a ridge which
 #'   bends is followed beyond the ends of the flow; and modes that no draw comes near are looked for by climbing from
 #'   points further out. `"trust"` is said where means and standard deviations of the draws are right to 4 per cent (of
-#'   a standard deviation, and surely to 10);
-#'   `"resample"` where they are not, but weighted draws, see [importance_sample()], can stand for the target; and
+#'   a standard deviation, and surely to 10), and the tails of the flow are no lighter than the target's, Pareto's k-hat
+#'   of the weights of its draws 1/2 or less, or more than 90 per cent of them effective; `"resample"` where this is not
+#'   so, but weighted draws, see [importance_sample()], can stand for the target; and
 #'   `"do not trust"` where Pareto's k-hat of the weights is above `min(1 - 1 / log10(draws), 0.7)` (Vehtari et al.
 #'   2024), the draws tell as much as fewer than 400 of the target, the target has mass where the flow does not draw, or
 #'   another mode was found. Looking from some points does not find each mode: nothing does; in two coordinates one that

@@ -51,15 +51,20 @@ PLACE_OF_LOG_SCALE <- 1.233
 noticed_text <- function(x) {
   one <- x$uniformity[1, ]
   z <- stats::qnorm(x$level * CHECK_SHARES[["main"]] / (4 + 4 * length(x$labels)), lower.tail = FALSE)
-  paste("Nothing that was looked at speaks against the fit.", noticed_errors(x$tolerance + z * one$error, "rows"))
+  errors <- noticed_errors(x$tolerance + z * one$error, one$error, "rows")
+  paste("Nothing that was looked at speaks against the fit.", errors)
 }
 
-# `effect`: the smallest mean of a polynomial that is noticed.
-noticed_errors <- function(effect, rows) {
+# `effect`: the smallest mean of a polynomial that is told from 0, with standard error `error`. What is said would be
+# seen four times in five. `apart`: by how much larger errors of a spread must be, where it is not polynomials that are
+# looked at.
+noticed_errors <- function(effect, error, rows, apart = 1) {
+  effect <- effect + stats::qnorm(0.8) * error
   if (effect >= 1) return(paste("So few", rows, "would notice large errors only."))
   paste0(
-    "Seen would have been shifts of ", format(signif(effect / PLACE_OF_SHIFT, 1)), " standard deviations and spreads ",
-    "off by ", format(signif(100 * expm1(effect / PLACE_OF_LOG_SCALE), 1)), " %, or more; not less."
+    "Seen would mostly have been shifts of ", format(signif(effect / PLACE_OF_SHIFT, 2)), " standard deviations and ",
+    "spreads off by ", format(signif(100 * expm1(apart * effect / PLACE_OF_LOG_SCALE), 2)), " %, or more; less not ",
+    "always."
   )
 }
 

@@ -9,7 +9,7 @@ TARGET_WRONG <- 0.1
 UNBOUNDED <- 100
 
 check_target_fit <- function(fit, target, draws) {
-  judge_fit(fit, target_with_gradient(target, "differences", fit$d, fit$names), draws)
+  judge_fit(fit, target_with_gradient(target, "differences", fit$d, fit$names, ends = support_limits(fit)), draws)
 }
 
 # `target(x, gradient)` as training has it; `modes`: whether others are looked for.
@@ -18,12 +18,15 @@ judge_fit <- function(fit, target, draws, modes = TRUE) {
   evidence <- target_evidence(fit, target, draws)
   modes <- if (modes) other_modes(fit, target, evidence$log_z[["estimate"]])
   modes <- data.frame(share = vapply(modes, `[[`, 0, "share"))
-  off <- moments_off(evidence$moments)
+  off <- c(moments_off(evidence$moments), light_tails(evidence))
   doubts <- target_doubts(evidence, modes, rule, length(off) > 0)
   verdict <- if (length(doubts)) "do not trust" else if (length(off)) "resample" else "trust"
   structure(c(
     list(verdict = verdict, reasons = c(doubts, off)), evidence,
-    list(modes = modes, draws = draws, k_most = rule$k_most, description = format_coordinates(fit))
+    list(
+      modes = modes, draws = draws, k_most = rule$k_most, description = format_coordinates(fit),
+      learned = !is.null(fit$likelihood)
+    )
   ), class = "bijectr_target_check")
 }
 
@@ -120,13 +123,37 @@ moments_off <- function(moments) {
   )
 }
 
+# Weights p / q without a variance: what draws of the flow have too little of is where few are, also of those that go
+# further out. Where nearly all draws are effective it is next to nothing.
+LIGHT_TAILS <- 1 / 2
+LIGHT_MATTERS <- 0.9
+
+light_tails <- function(evidence) {
+  k <- evidence$pareto_k[["flow"]]
+  if (isTRUE(k <= LIGHT_TAILS) || evidence$ess[["flow"]] > LIGHT_MATTERS) return()
+  sprintf("Pareto's k-hat of the weights of draws is %s, above 1/2: the tails of the flow are lighter than the target's.",
+    format(round(k, 2))
+  )
+}
+
+# Coordinates whose draws are infinite, or all the same to the precision of numbers.
+no_spread <- function(moments) {
+  numbers <- is.finite(moments$mean) & is.finite(moments$sd_off) & is.finite(moments$mean_off)
+  moments$what[!(numbers & moments$sd > 1e3 * .Machine$double.eps * abs(moments$mean))]
+}
+
 # `off`: whether draws have to be weighted, those of the flow alone.
 target_doubts <- function(evidence, modes, rule, off) {
   k <- evidence$pareto_k[["wide"]]
   own <- evidence$pareto_k[["flow"]]
   z <- evidence$log_z
   beyond <- z[["estimate"]] - z[["narrow"]]
+  numb <- no_spread(evidence$moments)
   c(
+    if (length(numb)) {
+      sprintf("%s: draws have no finite mean and standard deviation that numbers of this size could show; the target may
+        not be a proper density.", numb[1])
+    },
     if (is.na(k) || k > rule$k_most) {
       sprintf("Pareto's k-hat of the weights is %s, above %s: they have no mean that so few draws could show.",
         format(round(k, 2)), format(round(rule$k_most, 2))
@@ -178,6 +205,10 @@ format.bijectr_target_check <- function(x, ...) {
   c(
     strwrap(paste0("<check of a fit to a log density> ", x$description, "; ", draws, " draws"), width = width),
     paste0("verdict: ", x$verdict), listed(said[[x$verdict]]), unlist(lapply(x$reasons, listed)),
+    listed(if (isTRUE(x$learned)) {
+      "The target is the posterior by the likelihood as it was learned: how well that was, check_flow(fit$likelihood,
+       data, condition = theta) says of new simulations. Its errors add up over the rows of `observed`."
+    }),
     listed(if (x$verdict == "do not trust") {
       "What may help: ?check_flow, in its section on fits to a log density."
     } else {

@@ -173,7 +173,8 @@ call_value <- function(fit, name, envir, given = name, data = NULL) {
   tryCatch(if (rows) found_rows(value, data, envir) else eval(value, data, envir), error = function(e) {
     stop_arg(c(
       "{.arg {given}} must be given: what the call of the fit names, {.code {deparse1(value)}}, cannot be found here.",
-      x = "{conditionMessage(e)}"
+      x = "{conditionMessage(e)}",
+      i = "A fit does not keep what it was made from: a function that makes fits returns that beside them."
     ))
   })
 }

@@ -24,6 +24,12 @@
 #'   Of TMB the coordinates are the entries of `par`, those of one vector numbered, `beta[2]`. `support`, `lower` and
 #'   `upper` can be given.
 #'
+#' @section Log Z: The density is that which the model gives, with the constants that it keeps. In Stan `y ~ normal(m,
+#'   s)` drops constants, and a parameter with a limit has a prior that is not normalized: \eqn{\log Z}{log Z} is then
+#'   off by a constant, the same for all data but not for all models. Evidence, as for Bayes factors, needs `target +=
+#'   normal_lpdf(y | m, s)` for likelihood and priors, and of a prior with a limit the logarithm of what is beyond it,
+#'   `- normal_lccdf(0 | m, s)`; brms writes models so. Moments, quantiles and the verdict do not depend on constants.
+#'
 #' A point at which Stan rejects, or `fn` is not a number, has density 0. An integral that does not converge, as of flat
 #' priors that the data leave improper, shows in the evaluation and in the verdict; it cannot be known beforehand.
 #'

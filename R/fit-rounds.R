@@ -64,7 +64,8 @@
 #'   [bounded()] or [real()] (by name where `sample(n)` has column names), or `lower` and `upper` ends, as those of
 #'   [fit_flow()]. Or an (unconditional) flow.
 #' @param observed The observation: a numeric vector, one number a column of what the simulator returns. For `method =
-#'   "likelihood"` also a matrix, one row for each of several observations, independent given the parameters.
+#'   "likelihood"` also a matrix, one row for each of several observations, independent given the parameters: their log
+#'   likelihoods are added up, and so are the errors of the learned one, which must be smaller the more there are.
 #' @param rounds Number of rounds; by default as many as `simulations` has numbers, 2 for one.
 #' @param simulations Number of simulations of each round, at least 10: one number for all, or one a round.
 #' @param layers,base,standardize See [fit_flow()]: of the flow of parameters given data, or, for `method =

@@ -10,9 +10,9 @@
 #' steps, in coordinates that are whitened anew as it goes, and of all normal distributions with the curvature at a
 #' place on the way the one of largest ELBO (Zhang et al. 2022). Where the mode is not as good, as in hierarchical
 #' models, which are densest where a scale is 0, eight short chains of Hamiltonian Monte Carlo look for where the mass
-#' is, some 20,000 evaluations. Then the normal distribution of largest ELBO near it, by natural gradients (Opper,
-#' Archambeau 2009). Where that leaves less than 0.01 nats to gain, by importance weights, it is the fit: an affine
-#' layer, of no `steps`. Else a flow that starts there is trained.
+#' is, at some 20,000 points with gradients. Then the normal distribution of largest ELBO near it, by natural gradients
+#' (Opper, Archambeau 2009). Where that leaves less than 0.01 nats to gain, by importance weights, it is the fit: an
+#' affine layer, of no `steps`. Else a flow that starts there is trained.
 #'
 #' First by maximum likelihood of draws that are weighted towards the target, 300 steps of 512, from 20,000 draws of the
 #' fit so far and of wider ones; up to three times, while that gains and draws of the flow cannot be trusted as they
@@ -48,7 +48,8 @@
 #' for what else to compare with.
 #'
 #' @param data The log density: a function of a matrix with one row a point and one column a coordinate that returns one
-#'   number a row. It need not be normalized.
+#'   number a row. It need not be normalized. With `names`, its columns are `x[, "sigma"]` (`drop = FALSE` keeps a
+#'   matrix of one); a function `f` of one point is `function(x) apply(x, 1, f)` of many.
 #' @param layers A layer, a list of layers, or a flow or fit where training is to start. `NULL` takes the layers
 #'   described below.
 #' @param ... Passed on to [fit_control()]: `steps`, `learning_rate`, `batch_size` (draws a step), `clip`, .... By
@@ -61,8 +62,11 @@
 #' @param support,lower,upper Where the target has its mass, as a named list such as `list(sigma = positive(), rho =
 #'   bounded(-1, 1))`, see [supports], or as ends of intervals: the fixed layer that is put behind `layers`.
 #' @param gradient The derivatives of the log density: `"differences"`, central differences from one call of the target
-#'   with \eqn{(2 d + 1) n} rows a step; `"symbolic"`, from [stats::deriv()], for targets that are a formula in
-#'   `x[, 1]`, `x[, 2]`, ...; or a function that returns a matrix of the shape of its argument.
+#'   with \eqn{(2 d + 1) n} rows a step, which stay within the supports; `"symbolic"`, for targets that are a formula in
+#'   `x[, 1]`, `x[, 2]`, ...; or a function that returns a matrix of the shape of its argument. A formula of `+`, `-`,
+#'   `*`, `/`, `^`, `exp`, `expm1`, `log`, `log1p`, `sqrt`, `abs`, `sin`, `cos`, `tan`, `atan`, `sinh`, `cosh`, `tanh`,
+#'   `plogis`, `pnorm`, `dnorm` (with its arguments), `pmin` and `pmax` is compiled, and no R code runs in training:
+#'   names in it are numbers, taken when the fit is made. Of others [stats::deriv()] makes the gradient.
 #' @param loss One of [loss_reverse_kl()], [loss_stick_the_landing()], [loss_renyi()], [loss_importance_weighted()].
 #' @param anneal Share of the steps during which the target is flattened: its log density is multiplied by a number that
 #'   rises linearly from 0.1 to 1. It helps against modes that are missed. The losses in `history` are those of the
@@ -78,17 +82,18 @@
 #' @param control Training settings, see [fit_control()].
 #' @param progress Show a progress bar.
 #' @section Comparing models: `fit$evaluation$log_z` estimates the logarithm of the integral of the target, for a
-#'   likelihood times a prior, both with their constants, that of the evidence (marginal likelihood). The difference
-#'   between two models of the same data is the logarithm of their Bayes factor, its standard error
-#'   `sqrt(a$evaluation$log_z_se^2 + b$evaluation$log_z_se^2)`, where [check_flow()] does not say `"do not trust"` of
-#'   either. Its own estimate, `check_flow(fit)$log_z`, is by fewer draws and by ones that go further out, between a
-#'   lower and an upper bound.
+#'   likelihood times a prior, both with their constants (of a model in Stan see [fit_flow_model]), that of the evidence
+#'   (marginal likelihood). The difference between two models of the same data is the logarithm of their Bayes factor,
+#'   its standard error `sqrt(a$evaluation$log_z_se^2 + b$evaluation$log_z_se^2)`, where [check_flow()] does not say
+#'   `"do not trust"` of either. Its own estimate, `check_flow(fit)$log_z`, is by fewer draws and by ones that go
+#'   further out, between a lower and an upper bound.
 #' @return A `bijectr_fit` (of class `bijectr_target_fit`) with the fields of [fit_flow()]; `history` has the loss, and
 #'   `evaluation` is a list of `elbo` and its standard error `elbo_se`, `log_z` and `log_z_se`, `ess`, `pareto_k` and
 #'   the number of draws `n`, see [importance_sample()]; `evaluations` is the number of points at which the target was
 #'   evaluated, those of differences included; `digest$data` is the value of the target at a point, and the point.
 #'   `resume(fit, steps = +1000)` trains it further, with the target that its call names; there, and in
-#'   [importance_sample()] and [check_flow()], another log density of that name is an error.
+#'   [importance_sample()] and [check_flow()], another log density of that name is an error. The fit does not keep the
+#'   target, nor data in it: a function that makes fits returns it beside them, and after [readRDS()] it must be there.
 #' @references Rezende, Mohamed (2015), *Variational inference with normalizing flows*, arXiv:1505.05770.
 #'
 #'   Zhang, Carpenter, Gelman, Vehtari (2022), *Pathfinder: parallel quasi-Newton variational inference*, Journal of
@@ -176,7 +181,7 @@ fit_log_density <- function(target, call, layers, base, coordinates, how, contro
   steered <- vapply(flow$layers$layers, function(layer) isTRUE(bare(layer)$steer > 0), NA)
   if (any(steered)) stop_arg("{.arg steer} of {.fn layer_continuous} is for fits to data.")
   check_own_gradient(target, how$gradient, flow)
-  target <- target_with_gradient(target, how$gradient, flow$d, flow$names, parallel)
+  target <- target_with_gradient(target, how$gradient, flow$d, flow$names, parallel, support_limits(flow))
   origin <- list(call = call, loss = loss, options = options)
   train <- function(flow, origin, control) {
     check_target_start(flow, target, control$batch_size)
@@ -226,7 +231,7 @@ resume.bijectr_target_fit <- function(object, target = NULL, gradient = NULL, st
   if (!is.null(model_of(target))) rule <- "model" else if (identical(rule, "model")) rule <- "differences"
   if (identical(rule, "function")) rule <- check_gradient(call_value(object, "gradient", parent.frame()))
   flow <- as_flow(object)
-  target <- target_with_gradient(target, rule, flow$d, flow$names)
+  target <- target_with_gradient(target, rule, flow$d, flow$names, ends = support_limits(flow))
   before <- object$evaluations %||% 0
   if (is.null(control)) {
     fit <- evaluated(object, function(fit) evaluate_target(fit, target, fit$options$evaluate))

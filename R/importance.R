@@ -206,10 +206,19 @@ print_evaluation <- function(e) {
 #' @param x What `importance_sample()` returns.
 #' @param row.names,optional Not used.
 #' @return `as.data.frame()`: the draws, with their normalized log weights in a column `.log_weight`.
+#'   `posterior::as_draws()`: these as a `draws_df` of package posterior, to which they are weighted draws:
+#'   `posterior::resample_draws()` makes them draws without weights.
 #' @export
 as.data.frame.bijectr_importance <- function(x, row.names = NULL, optional = FALSE, ...) {
   check_unused(...)
   out <- as.data.frame(x$draws)
   out$.log_weight <- x$log_weights
   out
+}
+
+#' @rdname importance_sample
+#' @exportS3Method posterior::as_draws
+as_draws.bijectr_importance <- function(x, ...) {
+  check_unused(...)
+  posterior::as_draws_df(as.data.frame(x))
 }

@@ -20,23 +20,19 @@ loss_label <- function(loss) UseMethod("loss_label")
 
 #' @exportS3Method
 loss_label.default <- function(loss) {
-  if (is.null(log_weight_loss(loss))) "Loss: mean negative log density (nats)" else "Bound of log Z (nats)"
+  if (is_draw_loss(loss)) "Bound of log Z (nats)" else "Loss: mean negative log density (nats)"
 }
 
-# ---- losses of log weights: methods in R -----------------------------------------------------------------------------
+# ---- losses of draws, of log weights: in the core --------------------------------------------------------------------
 
-# A loss of log weights w, as list(value, share, path_share); NULL: it is none. value(w): the loss. share(w): minus its
-# derivative with respect to w, which sums to 1 where the loss is a bound of log Z. path_share(share): the factor of the
-# path gradient instead, for kinds whose `path` can be TRUE; the score at fixed draws enters w also through the shares,
-# and by reparameterization that becomes, for share s of order alpha, alpha s + (1 - alpha) s^2.
-log_weight_loss <- function(loss) UseMethod("log_weight_loss")
-
-#' @exportS3Method
-log_weight_loss.default <- function(loss) NULL
+is_draw_loss <- function(loss) {
+  kinds <- native_kinds()
+  isTRUE(loss$kind %in% kinds[kinds[, "family"] == "draw_loss", "name"])
+}
 
 check_target_loss <- function(loss, batch_size) {
   check_family(loss, "loss", "loss")
-  if (is.null(log_weight_loss(loss))) {
+  if (!is_draw_loss(loss)) {
     stop_arg("{.arg loss} must be one for log densities, not {.fn loss_{loss$kind}}, which is for data.")
   }
   if (batch_size %% (loss$draws %||% 1L) != 0) {

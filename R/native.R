@@ -58,11 +58,16 @@ native_draw <- function(flow, n, condition, seed, threads = thread_count()) {
   .Call(ffi_flow_draw, flow, n, condition, seed, threads, native_check_interrupt)
 }
 
-# A step of a loss of draws in one call, see ffi-flow.c: list(loss, shown, gradient). `weigh` is a function of points
-# and their log densities.
-native_step <- function(flow, z, n, draw_seed, weigh, draws, train, threads) {
-  .Call(ffi_flow_step, flow, z, n, draw_seed, weigh, draws, train, threads, native_check_interrupt)
+# A step of a loss of draws, see draw_setup(): list(loss, shown, gradient). Without base draws `z` they are those of
+# `seed`; with one it is a step of training, where layers draw from it, too.
+native_draw_step <- function(flow, draws, z = NULL, beta = 1, seed = NULL, threads = thread_count()) {
+  step <- .Call(ffi_draw_step, flow, draws, z, beta, seed, threads, native_check_interrupt)
+  if (!is.null(step$condition)) stop(step$condition)
+  step[c("loss", "shown", "gradient")]
 }
+
+# list(value, gradient) of a program (program.R) at the rows of a matrix.
+native_program <- function(program, x) .Call(ffi_program, program, x)
 
 native_draw_vjp <- function(flow, z, condition, grad_z) .Call(ffi_flow_draw_vjp, flow, z, condition, grad_z)
 

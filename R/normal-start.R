@@ -24,7 +24,9 @@ normal_start <- function(target, d) {
   for (path in paths) best <- better_normal(best, path$best)
   # where nothing has a finite ELBO chains would wander off to where an improper density has one
   if (best$elbo > -Inf && !any(vapply(paths, `[[`, 0, "mode") > best$elbo - NORMAL_WORSE)) {
-    for (at in unlist(lapply(starts, chain_places, target = target), recursive = FALSE)) {
+    # an error of the target that far from the ways up is no error of the fit
+    places <- lapply(starts, function(start) tryCatch(chain_places(target, start), error = function(e) NULL))
+    for (at in unlist(places, recursive = FALSE)) {
       at$elbo <- normal_elbo(target, at$loc, at$root, z)
       best <- better_normal(best, at)
     }
@@ -48,7 +50,7 @@ antithetic_draws <- function(n, d) {
 # Up to a constant of d.
 normal_elbo <- function(target, loc, root, z) {
   value <- target(normal_points(loc, root, z), gradient = FALSE)$value
-  value[is.na(value)] <- -Inf
+  value[is.na(value) | value == Inf] <- -Inf
   mean(value) + sum(log(diag(root)))
 }
 
@@ -64,7 +66,6 @@ start_points <- function(target, d) {
 
 PATH_ROUNDS <- 30
 PATH_STEPS <- 20 # of BFGS a round
-PATH_FAR <- 1e10
 NORMAL_WORSE <- 2 # nats by which a mode may be worse than the best normal distribution on the way to it
 
 # On the way from a point to the mode that is found from there: list(best, mode), the best normal distribution, and the
@@ -76,13 +77,13 @@ path_to_mode <- function(target, start, z, root = diag(length(start))) {
   mode <- -Inf
   for (round in seq_len(PATH_ROUNDS)) {
     loc <- climb(target, at$loc, at$root, PATH_STEPS)$loc
-    if (is.null(loc) || max(abs(loc)) > PATH_FAR) break
+    if (is.null(loc) || max(abs(loc)) > POINT_FAR) break
     curvature <- curvature_at(target, loc, at$root)
     if (is.null(curvature)) break
     at <- list(loc = loc, root = curvature$root, elbo = normal_elbo(target, loc, curvature$root, z))
     worse <- if (at$elbo > best$elbo + 0.01) 0 else worse + 1
     best <- better_normal(best, at)
-    level <- max(abs(target(matrix(loc, 1))$gradient %*% at$root)) < 1e-3
+    level <- isTRUE(max(abs(target(matrix(loc, 1))$gradient %*% at$root)) < 1e-3)
     mode <- if (level && curvature$down) at$elbo else -Inf
     if (level && round > 1 || worse >= 4) break
   }

@@ -1,5 +1,5 @@
-# Losses that R computes: those of a log density that the user wrote, and contrastive ones. The core's trainer asks for
-# them step by step; all that it does for losses of data, it does for them.
+# Losses that R computes: contrastive ones. The core's trainer asks for them step by step; all that it does for losses
+# of data, it does for them.
 
 # list(step, validate) for the core. `step(params, step, seed)` gives list(loss, shown, gradient): the loss that the
 # gradient belongs to, and the one that goes into the history; its draws are a function of `seed`. `validate(params)`
@@ -20,7 +20,7 @@ new_objective <- function(step, validate = NULL) {
   )
 }
 
-# Parameters that a solver cannot follow are bad ones, as in losses of data.
+# Parameters that a solver cannot follow are bad ones, as in losses of data and of draws.
 is_unsolved <- function(value) {
   inherits(value, "bijectr_error_core") && value$status %in% c("no_root", "too_many_steps")
 }

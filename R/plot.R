@@ -175,12 +175,12 @@ make_picture.bijectr_fit <- function(x, type = "density", ..., envir) {
   )
 }
 
-# Losses of log weights are shown as what they are the negative of: bounds of log Z, which rise.
+# Losses of draws are shown as what they are the negative of: bounds of log Z, which rise.
 loss_picture <- function(fit, main = NULL, xlab = NULL, ylab = NULL, xlim = NULL, ylim = NULL, col = NULL, ...) {
   check_unused(...)
   check_fit(fit)
   history <- fit$history
-  sign <- if (is.null(log_weight_loss(fit$loss))) 1 else -1 # bounds of log Z
+  sign <- if (is_draw_loss(fit$loss)) -1 else 1 # bounds of log Z
   shown <- sign * c(history$train, history$validation)
   shown <- shown[is.finite(shown)]
   if (!length(shown)) stop_arg("This fit has no history of losses.")

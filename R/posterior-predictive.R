@@ -4,8 +4,9 @@
 #' observation looks like one of these.
 #'
 #' @inheritParams sbc
-#' @param fit A fit of parameters given data, as `fit_flow(theta, condition = data)` or [fit_rounds()] makes it; or a
-#'   flow without conditions, of the parameters.
+#' @param fit A fit of parameters given data, as [fit_rounds()], which keeps draws within the prior, or `fit_flow(theta,
+#'   condition = data)` make it; or a flow of the parameters without conditions, as fits to a log density or a model
+#'   are: then with `observed`.
 #' @param simulator A function of a matrix of parameters, one row each, or of a data frame of them for a fit to one,
 #'   that returns data with a row for each, a matrix or a data frame.
 #' @param condition The observation that the parameters are drawn given, one row; by default that of a fit in rounds.

@@ -10,8 +10,7 @@ format.bijectr_sbc <- function(x, ...) {
     calibration_head(x, "simulation-based calibration"),
     paste0("  ", format(c("", tests$what[order])), "  ", format(c("p", vapply(tests$p[order], format_p, ""))), "  ",
       c("adjusted", vapply(tests$p_adjusted[order], format_p, ""))),
-    if (left > 0) paste0("  and ", left, " more, with larger p"),
-    calibration_notes(x)
+    if (left > 0) paste0("  and ", left, " more, with larger p")
   )
 }
 
@@ -34,8 +33,7 @@ format.bijectr_coverage <- function(x, ...) {
     calibration_head(x, "expected coverage", of[[x$method]]),
     paste0("  level     ", paste(format(round(shown$level, 2), nsmall = 2), collapse = "  ")),
     paste0("  coverage  ", paste(format(round(shown$coverage, 2), nsmall = 2), collapse = "  ")),
-    paste0("  area ", format(signif(x$area, 2)), ", p ", format_p(x$p)),
-    calibration_notes(x)
+    paste0("  area ", format(signif(x$area, 2)), ", p ", format_p(x$p))
   )
 }
 
@@ -49,12 +47,14 @@ calibration_head <- function(x, title, how = NULL) {
     strwrap(paste0("<", title, "> ", if (!is.null(how)) paste0(how, "; "), x$description, "; ",
       count_text(x$rows$n), " simulations", used[[x$rows$used]], ", ", count_text(x$draws), " draws of each"
     ), width = getOption("width")),
+    calibration_notes(x), # without them the verdict may mislead
     paste("verdict:", x$verdict),
     if (length(x$reasons)) {
       unlist(lapply(x$reasons, listed))
     } else {
       z <- stats::qnorm(x$level / (2 * nrow(x$tests)), lower.tail = FALSE)
-      listed(paste("Ranks are uniform as far as can be seen.", noticed_errors(z / sqrt(x$rows$n), "simulations")))
+      error <- 1 / sqrt(x$rows$n)
+      listed(paste("Ranks are uniform as far as can be seen.", noticed_errors(z * error, error, "simulations", 1.4)))
     }
   )
 }

@@ -18,8 +18,9 @@
 #'   adjusted by Holm's method, and `"not calibrated"` is said of a true posterior with a probability of `level` or
 #'   less. No deviation is forgiven, as [check_flow()] forgives small ones: with enough simulations each fit fails.
 #'   `print()` says which errors would have been seen.
-#' @param fit A fit of parameters given data, as `fit_flow(theta, condition = data)` and [fit_rounds()] make it; or a
-#'   function of one row of `data` and a number of draws that returns a matrix with one row a draw.
+#' @param fit A fit of parameters given data for data from all of the prior, as `fit_rounds(rounds = 1)`, which knows
+#'   the prior's support, and `fit_flow(theta, condition = data)` make it; or a function of one row of `data` and a
+#'   number of draws that returns a matrix with one row a draw.
 #' @param theta Parameters, drawn from the prior, in the form that the fit takes: one row a simulation.
 #' @param data What was simulated from these, in the form of the conditions of the fit, one row each. Rows with missing
 #'   values are left out.

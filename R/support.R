@@ -230,6 +230,12 @@ flow_supports.default <- function(flow) {
   })
 }
 
+# list(lower, upper), numbers of all coordinates; NULL: none has ends.
+support_limits <- function(flow) {
+  supports <- flow_supports(flow)
+  if (!is.null(supports)) list(lower = vapply(supports, `[[`, 0, "lower"), upper = vapply(supports, `[[`, 0, "upper"))
+}
+
 # Of columns in blocks, `line` those whose columns have densities.
 supports_of_blocks <- function(fit, line) {
   out <- rep(list(whole_line()), fit$d)

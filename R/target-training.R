@@ -79,7 +79,7 @@ check_own_gradient <- function(target, rule, flow) {
   own <- target_with_gradient(target, rule, flow$d, flow$names)(x)
   if (!all(is.finite(own$value), is.finite(own$gradient))) return(invisible())
   values <- function(x) target_values(target(name_columns(x, flow$names)), nrow(x))
-  found <- difference_gradient(values, x)$gradient
+  found <- difference_gradient(values, x, support_limits(flow))$gradient
   noise <- 1e-9 * abs(own$value) # of differences of large numbers
   # solvers of differential equations are exact to a per cent
   off <- abs(own$gradient - found) - pmax(0.02 * pmax(abs(own$gradient), abs(found)), 1e-3) - noise
@@ -92,55 +92,31 @@ check_own_gradient <- function(target, rule, flow) {
   ), class = "bijectr_warning_gradient")
 }
 
-# `draws(step)` gives fixed base draws in the place of those by the seed of a step: tests put them there.
-fit_target <- function(flow, target, state, control, progress, origin, draws = function(step) NULL) {
-  objective <- target_objective(trained_as(flow, control), target, origin, control, draws)
+fit_target <- function(flow, target, state, control, progress, origin) {
   evaluate <- function(fit) {
     n <- origin$options$evaluate
     if (n > 0) evaluate_target(fit, target, n)
   }
-  setup <- objective_setup(objective, control, control$steps)
-  finish_fit(flow, setup, state, control, progress, origin, evaluate, class = "bijectr_target_fit")
+  draws <- draw_setup(target, origin$loss, control$batch_size)
+  draws$anneal_steps <- origin$options$anneal * control$steps
+  setup <- train_setup(control, control$steps,
+    max_step = control$steps, max_epoch = 0, validate_every = 0, draws = draws
+  )
+  fit <- finish_fit(flow, setup, state, control, progress, origin, evaluate, class = "bijectr_target_fit")
+  if (!is.null(draws$program)) add_evaluations(target, (fit$steps - state$counters[["step"]]) * draws$n)
+  fit
 }
 
 # Smallest factor of an annealed target.
 ANNEAL_FROM <- 0.1
 
-target_objective <- function(flow, target, origin, control, draws) {
-  n <- control$batch_size
-  until <- origin$options$anneal * control$steps
-  threads <- step_threads()
-  new_objective(function(params, step, seed) {
-    started <- proc.time()[[3]]
-    flow["params"] <- list(params)
-    beta <- if (step < until) ANNEAL_FROM + (1 - ANNEAL_FROM) * step / until else 1
-    out <- reverse_gradient(flow, draws(step), target, origin$loss, beta, threads$now(), seed, n)
-    threads$took(proc.time()[[3]] - started)
-    out
-  })
-}
-
-# A loss of the log weights beta log p(x) - log q(x), x = forward(z), and its gradient; with a seed the gradient is that
-# of a step of training, with the probes and the penalties of layers, and without `z` there are `n` draws by it.
-reverse_gradient <- function(flow, z, target, loss, beta = 1, threads = thread_count(), seed = NULL, n = nrow(z)) {
-  rules <- log_weight_loss(loss)
-  weigh <- function(x, log_density) {
-    p <- target(x)
-    log_weight <- beta * p$value - log_density
-    share <- rules$share(log_weight)
-    out <- list(loss = rules$value(log_weight), shown = rules$value(p$value - log_density))
-    if (loss$path) {
-      share <- rules$path_share(share)
-      score <- native_vjp(flow, x, NULL, TRUE, list(log_density = rep(1, n)), threads)$x
-      out$value <- share * (score - beta * p$gradient)
-    } else {
-      out$value <- -share * beta * p$gradient
-      out$log_density <- share
-    }
-    out
-  }
-  draws <- !isFALSE(flow$base$trainable) || !is.null(flow$base$net)
-  native_step(flow, z, n, seed, weigh, draws, seed, threads)
+# What the core needs to know of a loss of n draws a step, of the log weights beta log p(x) - log q(x): `target` gives
+# list(value, gradient) of points, and does not raise what ends it.
+draw_setup <- function(target, loss, n) {
+  list(
+    target = function(x) guarded(target(x)), program = program_of(target), loss = loss, n = n,
+    anneal_from = ANNEAL_FROM, anneal_steps = 0
+  )
 }
 
 # Fields of a fit to a log density.

@@ -11,10 +11,12 @@ check_gradient <- function(gradient) {
 gradient_word <- function(rule) if (is.function(rule)) "function" else rule
 
 # `rule` comes from check_gradient(); `target` returns n values. A model has a gradient of its own, whatever the rule.
-target_with_gradient <- function(target, rule, d, names, parallel = FALSE) {
+# `ends`, list(lower, upper) of supports, or NULL: differences stay between them.
+target_with_gradient <- function(target, rule, d, names, parallel = FALSE, ends = NULL) {
   force(target)
   model <- model_of(target)
   if (is.null(model) && identical(rule, "symbolic")) target <- symbolic_target(target, d, names)
+  program <- attr(target, "program")
   by_differences <- is.null(model) && identical(rule, "differences")
   told <- character()
   once <- function(w) {
@@ -41,7 +43,7 @@ target_with_gradient <- function(target, rule, d, names, parallel = FALSE) {
       return(difference_gradient(function(x) {
         count <<- count + nrow(x)
         evaluate_rows(both, x, FALSE, parallel)$value
-      }, x))
+      }, x, ends))
     }
     if (identical(x, last$x)) return(last$out)
     single <- nrow(x) == 1 && !is.null(model)
@@ -64,6 +66,14 @@ with_two_rows <- function(of_rows) {
 
 # Points at which a function that target_with_gradient() has made was evaluated.
 evaluations_of <- function(target) environment(target)$count
+
+# The program that such a function is to the core, which evaluates it without R and says how often; NULL: it is none.
+program_of <- function(target) environment(target)$program
+
+add_evaluations <- function(target, n) {
+  place <- environment(target)
+  place$count <- place$count + n
+}
 
 # Where a function is no number: the largest coordinates of such points, and the smallest of others beside them.
 with_no_number <- function(before, x, bad) {
@@ -124,11 +134,13 @@ evaluate_rows <- function(both, x, gradient, parallel) {
 # ---- differences -----------------------------------------------------------------------------------------------------
 
 # Central differences: x and its 2 d neighbours are one matrix, so the target is called once. The step is that of the
-# smallest error in double precision, and the distance that is divided by is the one between the rounded points.
-difference_gradient <- function(target, x) {
+# smallest error in double precision, and the distance that is divided by is the one between the rounded points. To the
+# end of a support it is in proportion.
+difference_gradient <- function(target, x, ends = NULL) {
   n <- nrow(x)
   d <- ncol(x)
-  step <- 6e-6 * pmax(1, abs(x))
+  room <- if (is.null(ends)) Inf else pmin(x - rep(ends$lower, each = n), rep(ends$upper, each = n) - x)
+  step <- 6e-6 * pmax(0, pmin(pmax(1, abs(x)), room))
   points <- x[rep(seq_len(n), 2 * d + 1), , drop = FALSE]
   moved <- cbind(rep(seq_len(n), d), rep(seq_len(d), each = n))
   above <- cbind(n + seq_len(n * d), moved[, 2])
@@ -137,14 +149,15 @@ difference_gradient <- function(target, x) {
   points[below] <- x - step
   value <- target_values(target(points), nrow(points))
   slope <- matrix((value[above[, 1]] - value[below[, 1]]) / (points[above] - points[below]), n, d)
+  slope[which(points[above] == points[below])] <- 0 # next to an end, to the precision of numbers
   value <- value[seq_len(n)]
   beyond <- which(!is.finite(slope) & is.finite(value), arr.ind = TRUE)
   if (nrow(beyond)) slope[beyond] <- near_end_slopes(target, x, value, beyond)
   list(value = value, gradient = slope)
 }
 
-# Of coordinates that are nearer to an end of the support than a step, as scales near 0: by steps in proportion to them,
-# and where one of these leads out, by the other one alone. `at` has the rows and columns of `x`.
+# Of coordinates that are nearer to an end that nobody told of than a step, as scales near 0: by steps in proportion to
+# them, and where one of these leads out, by the other one alone. `at` has the rows and columns of `x`.
 near_end_slopes <- function(target, x, value, at) {
   k <- nrow(at)
   middle <- x[at[, 1], , drop = FALSE]
@@ -193,8 +206,9 @@ gradient_values <- function(value, n, d) {
 
 # ---- symbolic gradients ----------------------------------------------------------------------------------------------
 
-# stats::deriv() differentiates expressions of names, so x[, 1] or x[, "slope"] is replaced by a name first. What the
-# target's body defines before its last expression is put in its place.
+# The core evaluates what is a program to it (program.R), and stats::deriv() differentiates what else it can. Both want
+# expressions of names, so x[, 1] or x[, "slope"] is replaced by a name first. What the target's body defines before its
+# last expression is put in its place.
 symbolic_target <- function(target, d, names) {
   if (is.primitive(target) || length(formals(target)) < 1) stop_symbolic("it must be a function of one argument")
   symbols <- paste0(".x", seq_len(d))
@@ -204,8 +218,16 @@ symbolic_target <- function(target, d, names) {
   if (x %in% all.names(expression)) {
     stop_symbolic(paste0("it may use `", x, "` only as `", x, "[, j]` with a number or a name as `j`"))
   }
-  both <- tryCatch(stats::deriv(expression, symbols), error = function(e) stop_symbolic(conditionMessage(e)))
   outside <- environment(target)
+  program <- compile_program(expression, symbols, outside)
+  if (!is.null(program)) {
+    evaluate <- function(x) {
+      out <- native_program(program, x)
+      structure(out$value, gradient = out$gradient)
+    }
+    return(structure(evaluate, program = program))
+  }
+  both <- tryCatch(stats::deriv(expression, symbols), error = function(e) stop_symbolic(conditionMessage(e)))
   function(x) {
     columns <- stats::setNames(lapply(seq_len(d), function(j) x[, j]), symbols)
     value <- eval(both, columns, outside)

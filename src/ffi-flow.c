@@ -37,7 +37,7 @@ static int all_finite(SEXP x) {
   return sum == 0;
 }
 
-static const double *params_of(const ffi_built *built, SEXP flow) {
+const double *ffi_params(const ffi_built *built, SEXP flow) {
   SEXP params = ffi_list_get(flow, "params");
   ffi_check_length(params, built->size.n_param, "params");
   return REAL(params);
@@ -108,7 +108,7 @@ SEXP ffi_flow_describe(SEXP flow) {
   const char *names[] = {"n", "paths", "dims", ""};
   ffi_arena arena;
   const ffi_built built = ffi_build(flow, ffi_memory(&arena));
-  params_of(&built, flow);
+  ffi_params(&built, flow);
   slots count = {NULL, NULL, 0};
   built.core->flow_describe(built.flow, visit_slot, &count);
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
@@ -178,7 +178,7 @@ SEXP ffi_flow_map(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP want_val
   const char *names[] = {"value", "logdet", "log_density", ""};
   ffi_arena arena;
   const ffi_built built = ffi_build(flow, ffi_memory(&arena));
-  const double *theta = params_of(&built, flow);
+  const double *theta = ffi_params(&built, flow);
   bj_map_job job = map_job(&built, x, condition);
   const int value = Rf_asLogical(want_value);
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
@@ -205,7 +205,7 @@ static bj_rows slice_of(const bj_rows *rows, int columns, long first, long n, co
 SEXP ffi_rows_without_density(SEXP flow, SEXP x, SEXP condition, SEXP weights, SEXP threads, SEXP poll) {
   ffi_arena arena;
   const ffi_built built = ffi_build(flow, ffi_memory(&arena));
-  const double *theta = params_of(&built, flow);
+  const double *theta = ffi_params(&built, flow);
   const int d = built.size.d, n_condition = built.size.n_condition;
   const bj_map_job whole = map_job(&built, x, condition);
   const long n = whole.x.n;
@@ -249,7 +249,7 @@ SEXP ffi_flow_vjp(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP cotangen
   const char *names[] = {"value", "logdet", "log_density", "params", "x", "condition", "penalty", ""};
   ffi_arena arena;
   const ffi_built built = ffi_build(flow, ffi_memory(&arena));
-  const double *theta = params_of(&built, flow);
+  const double *theta = ffi_params(&built, flow);
   const int d = built.size.d, n_condition = built.size.n_condition;
   bj_map_job job = map_job(&built, x, condition);
   const long n = job.x.n;
@@ -286,7 +286,7 @@ static bj_rows base_condition(const ffi_built *built, SEXP condition, long n) {
 SEXP ffi_flow_draw(SEXP flow, SEXP n, SEXP condition, SEXP seed, SEXP threads, SEXP poll) {
   ffi_arena arena;
   const ffi_built built = ffi_build(flow, ffi_memory(&arena));
-  const double *theta = params_of(&built, flow);
+  const double *theta = ffi_params(&built, flow);
   const bj_workers workers = ffi_workers(threads, poll, built.hosted);
   const int rows = Rf_asInteger(n);
   SEXP z = PROTECT(Rf_allocMatrix(REALSXP, rows, built.size.d));
@@ -297,88 +297,20 @@ SEXP ffi_flow_draw(SEXP flow, SEXP n, SEXP condition, SEXP seed, SEXP threads, S
   return z;
 }
 
-static void add_draw_gradient(const ffi_built *built, const double *theta, SEXP z, SEXP condition, const double *grad_z,
-                              double *gradient) {
-  const bj_rows draws = ffi_rows(z, built->size.d, "z"), given = base_condition(built, condition, draws.n);
-  bj_error error = {""};
-  const bj_status status =
-      built->core->flow_draw_vjp(built->flow, theta, &draws, &given, grad_z, gradient, built->memory, &error);
-  if (built->hosted) ffi_go_on();
-  if (status != BJ_OK) ffi_raise(status, &error);
-}
-
-typedef struct {
-  SEXP weigh, x, log_density, value; /* value: a list that protects, as its element 0, what `weigh` gives */
-  bj_map_job *job;
-  int jumped;
-} step_call;
-
-static SEXP call_weigh(void *host) {
-  step_call *at = host;
-  const R_xlen_t n = Rf_xlength(at->log_density);
-  SEXP call = PROTECT(Rf_lang3(at->weigh, at->x, at->log_density)), value = PROTECT(Rf_eval(call, R_BaseEnv));
-  SET_VECTOR_ELT(at->value, 0, value);
-  at->job->cot_y = cotangent(value, "value", Rf_xlength(at->x));
-  at->job->cot_p = cotangent(value, "log_density", n);
-  UNPROTECT(2);
-  return value;
-}
-
-static bj_status weigh_step(void *host) {
-  step_call *at = host;
-  at->jumped = ffi_caught(call_weigh, at) == NULL;
-  return at->jumped ? BJ_STOPPED : BJ_OK;
-}
-
-/* One step of a loss of draws: `z`, or n of them by `seed`, go forward, `weigh(x, log_density)` says in R what they are
- * worth, list(loss, shown, value, log_density), the last two the cotangents of what it was given (log_density may be
- * NULL), and what these lead back to is the gradient of the parameters, with `draws` that of the base's too. Gives
- * list(loss, shown, gradient). `train` is the seed of what layers draw in training, or NULL. */
-SEXP ffi_flow_step(SEXP flow, SEXP z, SEXP n, SEXP seed, SEXP weigh, SEXP draws, SEXP train, SEXP threads, SEXP poll) {
-  const char *names[] = {"loss", "shown", "gradient", ""};
-  ffi_arena arena;
-  const ffi_built built = ffi_build(flow, ffi_memory(&arena));
-  const double *theta = params_of(&built, flow);
-  const int d = built.size.d;
-  SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
-  SEXP from = PROTECT(z == R_NilValue ? ffi_flow_draw(flow, n, R_NilValue, seed, threads, poll) : z);
-  bj_map_job job = map_job(&built, from, R_NilValue);
-  const long rows = job.x.n;
-  SEXP x = PROTECT(Rf_allocMatrix(REALSXP, (int)rows, d)), log_density = PROTECT(Rf_allocVector(REALSXP, rows));
-  SEXP grad_z = PROTECT(Rf_allocVector(REALSXP, rows * d)), value = PROTECT(Rf_allocVector(VECSXP, 1));
-  step_call at = {weigh, x, log_density, value, &job, 0};
-  job.y = REAL(x);
-  job.log_density = REAL(log_density);
-  job.grad_param = new_vector(out, 2, built.size.n_param);
-  job.grad_x = REAL(grad_z);
-  job.train = train != R_NilValue;
-  job.seed = job.train ? (uint64_t)Rf_asReal(train) : 0;
-  job.cot_penalty = 1.0 / (double)rows;
-  job.weigh = weigh_step;
-  job.host = &at;
-  const bj_workers workers = ffi_workers(threads, poll, built.hosted);
-  const bj_memory *workspace = ffi_workspace(built.memory);
-  bj_error error = {""};
-  const bj_status status = built.core->flow_map(built.flow, theta, BJ_FORWARD, &job, workspace, &workers, &error);
-  ffi_workspace_end(workspace);
-  if (at.jumped) ffi_unwind();
-  ffi_finish(&workers, status, &error);
-  SET_VECTOR_ELT(out, 0, ffi_list_get(VECTOR_ELT(value, 0), "loss"));
-  SET_VECTOR_ELT(out, 1, ffi_list_get(VECTOR_ELT(value, 0), "shown"));
-  if (Rf_asLogical(draws)) add_draw_gradient(&built, theta, from, R_NilValue, REAL(grad_z), job.grad_param);
-  UNPROTECT(6);
-  return out;
-}
-
 /* The gradient of sum(grad_z * z) over draws z with respect to the parameters: only those of the base have one. */
 SEXP ffi_flow_draw_vjp(SEXP flow, SEXP z, SEXP condition, SEXP grad_z) {
   ffi_arena arena;
   const ffi_built built = ffi_build(flow, ffi_memory(&arena));
-  const double *theta = params_of(&built, flow);
-  ffi_check_length(grad_z, (R_xlen_t)ffi_rows(z, built.size.d, "z").n * built.size.d, "grad_z");
+  const double *theta = ffi_params(&built, flow);
+  const bj_rows draws = ffi_rows(z, built.size.d, "z"), given = base_condition(&built, condition, draws.n);
+  ffi_check_length(grad_z, (R_xlen_t)draws.n * built.size.d, "grad_z");
   SEXP gradient = PROTECT(Rf_allocVector(REALSXP, built.size.n_param));
   memset(REAL(gradient), 0, sizeof(double) * (size_t)built.size.n_param);
-  add_draw_gradient(&built, theta, z, condition, REAL(grad_z), REAL(gradient));
+  bj_error error = {""};
+  const bj_status status =
+      built.core->flow_draw_vjp(built.flow, theta, &draws, &given, REAL(grad_z), REAL(gradient), built.memory, &error);
+  if (built.hosted) ffi_go_on();
+  if (status != BJ_OK) ffi_raise(status, &error);
   UNPROTECT(1);
   return gradient;
 }
@@ -387,7 +319,7 @@ SEXP ffi_flow_draw_vjp(SEXP flow, SEXP z, SEXP condition, SEXP grad_z) {
 SEXP ffi_flow_given(SEXP flow, SEXP condition) {
   ffi_arena arena;
   const ffi_built built = ffi_build(flow, ffi_memory(&arena));
-  const double *theta = params_of(&built, flow);
+  const double *theta = ffi_params(&built, flow);
   if (built.size.n_given == 0) return R_NilValue;
   const bj_rows rows = ffi_rows(condition, built.size.n_condition, "condition");
   SEXP given = PROTECT(Rf_allocMatrix(REALSXP, (int)rows.n, built.size.n_given));

@@ -124,6 +124,12 @@ bj_spec ffi_spec(SEXP list, const bj_memory *memory, int *hosted) {
   return spec;
 }
 
+const bj_spec *ffi_spec_at(SEXP list, const char *name, const bj_memory *memory) {
+  bj_spec *spec = memory->alloc(memory->host, sizeof(bj_spec));
+  *spec = ffi_spec(ffi_list_get(list, name), memory, NULL);
+  return spec;
+}
+
 /* Lists of specs may stand between two specs. */
 static void check_depth(SEXP x, int depth) {
   if (TYPEOF(x) != VECSXP) return;

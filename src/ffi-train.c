@@ -84,12 +84,6 @@ static double need_count(SEXP list, const char *name, double least, double most)
   return count;
 }
 
-static const bj_spec *need_spec(SEXP list, const char *name, const bj_memory *memory) {
-  bj_spec *spec = memory->alloc(memory->host, sizeof(bj_spec));
-  *spec = ffi_spec(ffi_list_get(list, name), memory, NULL);
-  return spec;
-}
-
 /* Numbers from 0 of rows or parameters, of which there are `n_all`. */
 static const int *need_places(SEXP list, const char *name, long n_all, long *n) {
   SEXP value = ffi_list_get(list, name);
@@ -106,7 +100,7 @@ static const int *need_places(SEXP list, const char *name, long n_all, long *n) 
 static void read_rows(SEXP list, const ffi_built *built, bj_train_setup *setup) {
   const int d = built->size.d;
   SEXP weight = ffi_list_get(list, "weight");
-  setup->loss = need_spec(list, "loss", built->memory);
+  setup->loss = ffi_spec_at(list, "loss", built->memory);
   setup->data = ffi_rows(ffi_list_get(list, "data"), d, "data");
   if (built->size.n_condition > 0) {
     setup->condition = ffi_rows(ffi_list_get(list, "condition"), built->size.n_condition, "condition");
@@ -125,16 +119,18 @@ static void read_rows(SEXP list, const ffi_built *built, bj_train_setup *setup) 
   if (setup->noise > 0) setup->noise_root = need_numbers(list, "settings of a training", "noise_root", (R_xlen_t)d * d);
 }
 
-static bj_train_setup read_setup(SEXP list, const ffi_built *built, const bj_objective *objective) {
+static bj_train_setup read_setup(SEXP list, const ffi_built *built, const bj_objective *objective,
+                                 const bj_draw_setup *draws) {
   bj_train_setup setup = {
       .objective = objective,
+      .draws = draws,
       .max_step = (long)need_count(list, "max_step", 0, INT_MAX),
       .max_epoch = (long)need_count(list, "max_epoch", 0, INT_MAX),
       .validate_every = (long)need_count(list, "validate_every", 0, INT_MAX),
       .patience = (long)need_count(list, "patience", 0, 1.0 + INT_MAX),
       .record_every = (long)need_count(list, "record_every", 1, INT_MAX),
-      .optimizer = need_spec(list, "optimizer", built->memory),
-      .schedule = need_spec(list, "schedule", built->memory),
+      .optimizer = ffi_spec_at(list, "optimizer", built->memory),
+      .schedule = ffi_spec_at(list, "schedule", built->memory),
       .learning_rate = need_number(list, "learning_rate", 0, DBL_MAX),
       .schedule_steps = need_number(list, "schedule_steps", 0, DBL_MAX),
       .clip = need_number(list, "clip", 0, DBL_MAX),
@@ -147,7 +143,12 @@ static bj_train_setup read_setup(SEXP list, const ffi_built *built, const bj_obj
     setup.frozen = need_places(list, "frozen", built->size.n_param, &setup.n_frozen);
   }
   if (setup.max_step == 0 && setup.max_epoch == 0) ffi_fail("a training needs a number of steps or epochs");
-  if (!objective) read_rows(list, built, &setup);
+  if (draws) {
+    SEXP of = ffi_list_get(list, "draws");
+    setup.anneal_from = need_number(of, "anneal_from", 0, 1);
+    setup.anneal_steps = need_number(of, "anneal_steps", 0, INT_MAX);
+  }
+  if (!objective && !draws) read_rows(list, built, &setup);
   return setup;
 }
 
@@ -174,7 +175,7 @@ static void check_counters(SEXP counters, const bj_train_state *state, const bj_
     if (!(counts[i] >= 0 && counts[i] <= 0x1p50 && counts[i] == floor(counts[i])))
       ffi_fail("a counter in the state of a training is %g", counts[i]);
   }
-  if (state->position > 0 && (setup->objective || state->position >= (double)setup->n)) {
+  if (state->position > 0 && state->position >= (double)setup->n) {
     ffi_fail("the state of this training is beyond the rows of an epoch: these are not its data");
   }
   if (!(state->rate_factor >= 0 && state->rate_factor <= 1)) ffi_fail("`rate_factor` must be between 0 and 1");
@@ -220,13 +221,6 @@ static SEXP copy_of(const real *theta, long n) {
   return out;
 }
 
-/* Keeps a condition, and says so. */
-static int ended(r_objective *objective, SEXP value) {
-  if (!Rf_inherits(value, "condition")) return 0;
-  SET_VECTOR_ELT(objective->keep, 0, value);
-  return 1;
-}
-
 static bj_status objective_step(void *host, const real *theta, double step, uint64_t seed, real *gradient, double *loss,
                                 double *shown) {
   r_objective *objective = host;
@@ -235,7 +229,7 @@ static bj_status objective_step(void *host, const real *theta, double step, uint
   SEXP at = PROTECT(Rf_ScalarReal(step)), from = PROTECT(Rf_ScalarReal((double)seed));
   SEXP call = PROTECT(Rf_lang4(objective->step, params, at, from));
   SEXP value = PROTECT(Rf_eval(call, R_BaseEnv));
-  const int stopped = ended(objective, value);
+  const int stopped = ffi_ended(objective->keep, value);
   if (!stopped) {
     const double *from_r = need_numbers(value, "value of an objective", "gradient", n);
     for (long i = 0; i < n; i++) gradient[i] = from_r[i];
@@ -251,7 +245,7 @@ static bj_status objective_validate(void *host, const real *theta, double *loss)
   SEXP params = PROTECT(copy_of(theta, objective->n_param));
   SEXP call = PROTECT(Rf_lang2(objective->validate, params));
   SEXP value = PROTECT(Rf_eval(call, R_BaseEnv));
-  const int stopped = ended(objective, value);
+  const int stopped = ffi_ended(objective->keep, value);
   if (!stopped) *loss = Rf_asReal(value);
   UNPROTECT(3);
   return stopped ? BJ_STOPPED : BJ_OK;
@@ -286,21 +280,27 @@ SEXP ffi_train(SEXP flow, SEXP setup_list, SEXP state_list, SEXP threads, SEXP p
   ffi_arena arena;
   const ffi_built built = ffi_build(flow, ffi_memory(&arena));
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names)), keep = PROTECT(Rf_allocVector(VECSXP, 1));
-  SEXP list = ffi_list_get(setup_list, "objective");
+  SEXP list = ffi_list_get(setup_list, "objective"), draws_list = ffi_list_get(setup_list, "draws");
+  const int has_draws = draws_list != R_NilValue;
   r_objective objective = {0};
   bj_objective losses = {objective_step, NULL, &objective};
+  bj_draw_setup draws = {0};
+  ffi_target target;
+  if (has_draws) draws = ffi_draw_setup(draws_list, &built, keep, &target);
   if (list != R_NilValue) {
     objective = read_objective(list, &built, keep);
     if (objective.validate != R_NilValue) losses.validate = objective_validate;
   }
-  const bj_train_setup setup = read_setup(setup_list, &built, list != R_NilValue ? &losses : NULL);
+  const bj_train_setup setup =
+      read_setup(setup_list, &built, list != R_NilValue ? &losses : NULL, has_draws ? &draws : NULL);
   SET_VECTOR_ELT(out, 0, Rf_duplicate(state_list));
   bj_train_state state = read_state(VECTOR_ELT(out, 0), &built, &setup);
   bj_train_outcome outcome;
   bj_error error = {""};
   const bj_workers workers = ffi_workers(threads, poll, built.hosted);
-  /* An objective is R code, which may not come back. */
-  const bj_memory *workspace = setup.objective ? built.memory : ffi_workspace(built.memory);
+  /* R code may not come back. */
+  const int in_r = setup.objective || (setup.draws && !draws.target.program);
+  const bj_memory *workspace = in_r ? built.memory : ffi_workspace(built.memory);
   const int keeps = built.hosted && !setup.objective; /* an objective keeps its own */
   if (keeps) ffi_keep_condition(keep);
   const bj_status status = built.core->train(built.flow, &setup, &state, workspace, &workers, &outcome, &error);

@@ -10,6 +10,8 @@
 
 /* ffi-spec.c: R's plain lists to specs. Adds to `hosted` how many functions of R there are in them; NULL: not asked. */
 bj_spec ffi_spec(SEXP list, const bj_memory *memory, int *hosted);
+/* That of a field of a list, in memory that outlives the call. */
+const bj_spec *ffi_spec_at(SEXP list, const char *name, const bj_memory *memory);
 /* A list is a spec if it has a `kind`, and this is it; NULL: it is none. Other lists hold specs. */
 const char *ffi_kind(SEXP x);
 void ffi_spec_check(SEXP list);                 /* without making one: has a kind, and is not nested too deep */
@@ -67,10 +69,22 @@ typedef struct {
   int hosted; /* whether R evaluates parts of it: then on this thread alone */
 } ffi_built;
 ffi_built ffi_build(SEXP flow, const bj_memory *memory);
+const double *ffi_params(const ffi_built *built, SEXP flow);
 /* Conditions of the core and of R's functions go on from here. */
 void ffi_map(const ffi_built *built, const double *theta, bj_direction direction, const bj_map_job *job,
              const bj_workers *workers);
 void ffi_draw(const ffi_built *built, const double *theta, const bj_draw_job *job, const bj_workers *workers);
+
+/* ffi-draws.c. A target in R gives list(value, gradient) for a matrix, or gives back, and does not raise, what ends it:
+ * that goes into the list `keep`. */
+typedef struct {
+  SEXP evaluate, keep;
+  int d;
+} ffi_target;
+/* A list(target, program, loss, n); `host` is filled. */
+bj_draw_setup ffi_draw_setup(SEXP list, const ffi_built *built, SEXP keep, ffi_target *host);
+/* Whether a value is a condition, which is then kept. */
+int ffi_ended(SEXP keep, SEXP value);
 
 /* ffi-table.c */
 bj_rows ffi_rows(SEXP x, int columns, const char *what);
@@ -93,7 +107,8 @@ SEXP ffi_flow_map(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP want_val
 SEXP ffi_rows_without_density(SEXP flow, SEXP x, SEXP condition, SEXP weights, SEXP threads, SEXP poll);
 SEXP ffi_flow_vjp(SEXP flow, SEXP inverse, SEXP x, SEXP condition, SEXP cotangents, SEXP threads, SEXP seed, SEXP poll);
 SEXP ffi_flow_draw(SEXP flow, SEXP n, SEXP condition, SEXP seed, SEXP threads, SEXP poll);
-SEXP ffi_flow_step(SEXP flow, SEXP z, SEXP n, SEXP seed, SEXP weigh, SEXP draws, SEXP train, SEXP threads, SEXP poll);
+SEXP ffi_draw_step(SEXP flow, SEXP draws, SEXP z, SEXP beta, SEXP seed, SEXP threads, SEXP poll);
+SEXP ffi_program(SEXP program, SEXP x);
 SEXP ffi_flow_draw_vjp(SEXP flow, SEXP z, SEXP condition, SEXP grad_z);
 SEXP ffi_flow_given(SEXP flow, SEXP condition);
 SEXP ffi_train_names(void);

@@ -118,11 +118,19 @@
 #include "loss-flow_matching.c"
 #include "loss-interval_likelihood.c"
 
+#include "draw_loss-common.c"
+#include "draw_loss-reverse_kl.c"
+#include "draw_loss-renyi.c"
+#include "draw_loss-importance_weighted.c"
+
+#include "program.c"
+
 #include "kinds.c"
 #include "rows.c"
 #include "ranges.c"
 #include "flow.c"
 #include "flow-draw.c"
+#include "draws.c"
 
 #include "train-rows.c"
 #include "train.c"
@@ -144,6 +152,8 @@ const bj_core BJ_CORE = {
     .flow_draw = flow_draw,
     .flow_draw_vjp = flow_draw_vjp,
     .flow_given = flow_given,
+    .draw_step = draw_step,
+    .program_evaluate = program_evaluate,
     .optimizer_moments = optimizer_moments,
     .train = train,
     .normal_mixture = normal_mixture,

@@ -151,10 +151,6 @@ typedef struct {
   uint64_t seed;
   double cot_penalty;
   double *penalty; /* n, only with `train` */
-  /* Where the cotangents are a function of what the map gives: called once all of this is there, it sets them. What
-   * layers draw in training they draw on the way there, too. NULL: they are given. */
-  bj_status (*weigh)(void *host);
-  void *host;
 } bj_map_job;
 
 typedef struct {
@@ -163,6 +159,33 @@ typedef struct {
   uint64_t seed;
   double *z; /* n x d draws from the base; row i is a function of (seed, i) and of its conditions */
 } bj_draw_job;
+
+/* ---- losses of draws --------------------------------------------------------------------------------------------- */
+
+/* A log density p that flows are trained against. */
+typedef struct {
+  const bj_spec *program; /* which the core evaluates (program.c); NULL: the host does */
+  /* Values at n points, a matrix n x d, and the gradient by them, n x d. */
+  bj_status (*evaluate)(void *host, long n, const double *x, double *value, double *gradient);
+  void *host;
+} bj_target;
+
+/* A loss of the log weights beta log p(x) - log q(x) of n draws x of the flow q. */
+typedef struct {
+  const bj_spec *loss; /* of the family draw_loss */
+  bj_target target;
+  long n;
+} bj_draw_setup;
+
+/* A step of it. Layers do what they do in training where `train` is not 0, and their mean penalty is part of the loss
+ * that the gradient is of. */
+typedef struct {
+  const double *z; /* n x d draws from the base; NULL: they are those of `seed` */
+  uint64_t seed;
+  int train;
+  double beta;
+  double loss, shown; /* to be filled: the loss, and what it is with beta = 1 */
+} bj_draw_step;
 
 /* ---- training ---------------------------------------------------------------------------------------------------- */
 
@@ -191,8 +214,13 @@ typedef struct {
   void *host;
 } bj_objective;
 
+/* The source of the loss is one of three: an objective, draws, or the rows below. */
 typedef struct {
-  const bj_objective *objective; /* NULL: `loss` over the rows below, which an objective does without */
+  const bj_objective *objective; /* NULL: another one */
+  const bj_draw_setup *draws;    /* NULL: another one */
+  /* beta of a loss of draws rises along a line from this at step 0 to 1 at step anneal_steps (0: it is 1) */
+  double anneal_from, anneal_steps;
+
   const bj_spec *loss;
   bj_rows data, condition; /* d and n_condition columns */
   bj_rows ends;            /* of losses of intervals: three columns, see loss-interval_likelihood.c; else none */
@@ -205,7 +233,7 @@ typedef struct {
   const double *noise_root; /* d x d lower triangle, column-major: noise is amplitude * root * N(0, I) */
 
   long max_step, max_epoch; /* 0: no bound */
-  long validate_every;      /* in steps; 0: once an epoch (with an objective: at the end) */
+  long validate_every;      /* in steps; 0: once an epoch (without rows: at the end) */
   long patience;            /* this many validations in a row without a gain end it; 0: never */
   long record_every;        /* steps pooled into one training loss of the history */
   const bj_spec *optimizer, *schedule;
@@ -330,6 +358,13 @@ typedef struct bj_core {
   /* What the base's net gives the rows of a table: n x n_given raw parameters. */
   bj_status (*flow_given)(const bj_flow *flow, const real *theta, const bj_rows *condition, double *given,
                           const bj_memory *memory);
+
+  /* gradient: n_param, overwritten. */
+  bj_status (*draw_step)(const bj_flow *flow, const real *theta, const bj_draw_setup *setup, bj_draw_step *step,
+                         real *gradient, const bj_memory *memory, const bj_workers *workers, bj_error *error);
+  /* Values of a program at n points, a matrix n x d, and the gradient by them, n x d, where it is not NULL. */
+  bj_status (*program_evaluate)(const bj_spec *program, int d, long n, const double *x, double *value, double *gradient,
+                                const bj_memory *memory, bj_error *error);
 
   /* Moments a parameter that an optimiser keeps. */
   bj_status (*optimizer_moments)(const bj_spec *optimizer, const bj_memory *memory, int *n_moment, bj_error *error);

@@ -2,11 +2,6 @@
 #include "flow.h"
 #include "num-carve.h"
 
-/* What a base needs for a chunk of draws. */
-typedef struct {
-  real *x, *gx, *condition, *cache, *work;
-} draw_space;
-
 static void draw_carve(draw_space *space, const bj_flow *flow, carver *from) {
   const bj_base *base = flow->base;
   space->x = carve_rows(from, base->d);
@@ -43,17 +38,8 @@ static bj_status draw_begin(const flow_params *params, const draw_space *space, 
 
 INLINE int draw_rows(long n, long first) { return (int)(n - first < CHUNK_SIZE ? n - first : CHUNK_SIZE); }
 
-typedef struct {
-  flow_params params;
-  const bj_draw_job *job;
-  const bj_workers *workers;
-  draw_space spaces[FLOW_SLOTS];
-  bj_status status[FLOW_SLOTS];
-  chunk_range chunks;
-} draw_call;
-
 static void draw_slot(void *arg, int slot) {
-  draw_call *call = arg;
+  flow_draw_call *call = arg;
   const bj_draw_job *job = call->job;
   const bj_base *base = call->params.flow->base;
   const draw_space *space = call->spaces + slot;
@@ -70,56 +56,80 @@ static void draw_slot(void *arg, int slot) {
   }
 }
 
-static bj_status flow_draw(const bj_flow *flow, const real *theta, const bj_draw_job *job, const bj_memory *memory,
-                           const bj_workers *workers) {
-  real *prep = memory->alloc(memory->host, sizeof(real) * (size_t)(flow->n_prep + 1));
-  const int n_slot = slot_count(flow, job->n);
-  draw_call call = {.params = {.flow = flow, .theta = theta, .prep = prep},
-                    .job = job,
-                    .workers = workers,
-                    .status = {BJ_OK},
-                    .chunks = {0, chunk_count(job->n), n_slot}};
-  draw_spaces_make(call.spaces, n_slot, flow, memory);
-  base_prepare(flow->base, theta, prep);
-  const int threaded = chunks_begin(workers, &call.chunks, draw_slot, &call);
-  tasks_run(workers, threaded, n_slot, draw_slot, &call);
-  for (int s = 0; s < n_slot; s++) {
-    if (call.status[s] != BJ_OK) return call.status[s];
+static void draw_make(flow_draw_call *call, const bj_flow *flow, const bj_draw_job *job, const bj_memory *memory,
+                      const bj_workers *workers) {
+  const long n_prep = flow->base->n_prep;
+  real *prep = carve_block(memory, 2 * n_prep);
+  *call = (flow_draw_call){
+      .params = {.flow = flow, .prep = prep},
+      .prep = prep,
+      .gprep = prep + n_prep,
+      .job = job,
+      .workers = workers,
+      .n_slot = slot_count(flow, job->n),
+  };
+  draw_spaces_make(call->spaces, call->n_slot, flow, memory);
+}
+
+static bj_status draw_run(flow_draw_call *call, const real *theta) {
+  call->params.theta = theta;
+  call->chunks = (chunk_range){0, chunk_count(call->job->n), call->n_slot};
+  for (int s = 0; s < call->n_slot; s++) call->status[s] = BJ_OK;
+  base_prepare(call->params.flow->base, theta, call->prep);
+  if (!call->chosen) call->threaded = chunks_begin(call->workers, &call->chunks, draw_slot, call);
+  tasks_run(call->workers, call->threaded, call->n_slot, draw_slot, call);
+  for (int s = 0; s < call->n_slot; s++) {
+    if (call->status[s] != BJ_OK) return call->status[s];
   }
   return BJ_OK;
 }
 
-/* The gradient of a loss over draws z with respect to the base's parameters. Small beside the rest of a step: it runs
- * on one thread. */
-static bj_status flow_draw_vjp(const bj_flow *flow, const real *theta, const bj_rows *z, const bj_rows *condition,
-                               const double *grad_z, real *grad_param, const bj_memory *memory, bj_error *error) {
+static bj_status flow_draw(const bj_flow *flow, const real *theta, const bj_draw_job *job, const bj_memory *memory,
+                           const bj_workers *workers) {
+  flow_draw_call call;
+  draw_make(&call, flow, job, memory, workers);
+  return draw_run(&call, theta);
+}
+
+static bj_status draw_check(const bj_flow *flow, bj_build *build) {
   const bj_base *base = flow->base;
+  if (base->n_param == 0 || base->kind->draw_vjp) return build->status;
+  return spec_error(build, "the parameters of base_%s() cannot be trained against a log density", base->kind->name);
+}
+
+static bj_status draw_back(flow_draw_call *call, const real *theta, const bj_rows *z, const double *grad_z,
+                           real *grad_param) {
+  const bj_base *base = call->params.flow->base;
+  const draw_space *space = call->spaces;
+  const long n = call->job->n;
   if (base->n_param == 0) return BJ_OK;
-  if (!base->kind->draw_vjp) {
-    bj_build build = {.memory = memory, .error = error};
-    return spec_error(&build, "the parameters of base_%s() cannot be trained against a log density", base->kind->name);
-  }
-  const long n = z->n, n_prep = base->n_prep;
-  real *prep = carve_block(memory, 2 * n_prep), *gprep = prep + n_prep;
-  const flow_params params = {.flow = flow, .theta = theta, .prep = prep};
-  draw_space space;
-  draw_spaces_make(&space, 1, flow, memory);
-  memset(gprep, 0, sizeof(real) * (size_t)n_prep);
-  base_prepare(base, theta, prep);
+  call->params.theta = theta;
+  memset(call->gprep, 0, sizeof(real) * (size_t)base->n_prep);
+  base_prepare(base, theta, call->prep);
   for (long first = 0; first < n; first += CHUNK_SIZE) {
     const int here = draw_rows(n, first);
     bj_base_pass pass;
-    bj_status status = draw_begin(&params, &space, condition, first, here, &pass);
-    if (status == BJ_OK) status = pack_rows(z, base->d, NULL, first, here, pass.nb, space.x);
+    bj_status status = draw_begin(&call->params, space, &call->job->condition, first, here, &pass);
+    if (status == BJ_OK) status = pack_rows(z, base->d, NULL, first, here, pass.nb, space->x);
     if (status != BJ_OK) return status;
-    pack_cotangent(grad_z, n, base->d, first, here, pass.nb, space.gx);
+    pack_cotangent(grad_z, n, base->d, first, here, pass.nb, space->gx);
     pass.gtheta = grad_param;
-    pass.gprep = gprep;
+    pass.gprep = call->gprep;
     base_given(base, &pass);
     base->kind->draw_vjp(base, &pass);
   }
-  base_prepare_vjp(base, theta, prep, gprep, grad_param);
+  base_prepare_vjp(base, theta, call->prep, call->gprep, grad_param);
   return BJ_OK;
+}
+
+static bj_status flow_draw_vjp(const bj_flow *flow, const real *theta, const bj_rows *z, const bj_rows *condition,
+                               const double *grad_z, real *grad_param, const bj_memory *memory, bj_error *error) {
+  bj_build build = {.memory = memory, .error = error};
+  const bj_draw_job job = {.n = z->n, .condition = *condition};
+  flow_draw_call call;
+  if (draw_check(flow, &build) != BJ_OK) return build.status;
+  draw_make(&call, flow, &job, memory, NULL);
+  return draw_back(&call, theta, z, grad_z, grad_param);
 }
 
 static bj_status flow_given(const bj_flow *flow, const real *theta, const bj_rows *condition, double *given,

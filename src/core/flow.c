@@ -276,40 +276,23 @@ static void tasks_run(const bj_workers *workers, int threaded, int n, void (*tas
 
 /* ---- maps of whole tables ---------------------------------------------------------------------------------------- */
 
-/* The two ways of a map with a gradient: both at once, or one after the other. */
-typedef enum { MAP_WHOLE, MAP_THERE, MAP_BACK } map_part;
-
-typedef struct {
-  flow_params params;
-  const bj_map_job *job;
-  const bj_workers *workers;
-  const bj_memory *memory;
-  flow_space *spaces;
-  int n_slot;
-  int parted;   /* whether each space has buffers of its own */
-  int threaded; /* whether the last part ran on threads */
-  map_part part;
-  int kept; /* whether these still hold the one chunk of their slot on the way back */
-  chunk_range chunks;
-} map_call;
-
-static bj_status map_there(const map_call *call, flow_space *space, long first, int n, int nb) {
+static bj_status chunk_there(const flow_map_call *call, flow_space *space, long first, int n, int nb) {
   const bj_map_job *job = call->job;
   const bj_flow *flow = call->params.flow;
-  const int d = flow->d;
+  const int again = call->part == MAP_BACK; /* the host has these already */
   const long ld = job->x.n;
-  bj_status status = pack_rows(&job->x, d, NULL, first, n, nb, space->x);
+  bj_status status = pack_rows(&job->x, flow->d, NULL, first, n, nb, space->x);
   if (status == BJ_OK) status = pack_rows(&job->condition, flow->n_condition, NULL, first, n, nb, space->condition);
   if (status == BJ_OK) status = chunk_run(&call->params, space, (uint64_t)first, nb);
-  if (status != BJ_OK) return status;
-  if (job->y) unpack_rows(space->y, d, n, job->y, ld, first);
+  if (status != BJ_OK || again) return status;
+  if (job->y) unpack_rows(space->y, flow->d, n, job->y, ld, first);
   if (job->logdet) unpack_rows(space->sum, 1, n, job->logdet, ld, first);
   if (job->log_density) unpack_rows(space->log_density, 1, n, job->log_density, ld, first);
   if (job->penalty) unpack_rows(space->penalty, 1, n, job->penalty, ld, first);
   return BJ_OK;
 }
 
-static bj_status map_back(const map_call *call, flow_space *space, long first, int n, int nb) {
+static bj_status chunk_back(const flow_map_call *call, flow_space *space, long first, int n, int nb) {
   const bj_map_job *job = call->job;
   const int d = call->params.flow->d, n_condition = call->params.flow->n_condition;
   const long ld = job->x.n;
@@ -325,7 +308,7 @@ static bj_status map_back(const map_call *call, flow_space *space, long first, i
 }
 
 static void map_slot(void *arg, int slot) {
-  const map_call *call = arg;
+  const flow_map_call *call = arg;
   const long n = call->job->x.n;
   const int back = call->job->grad_param && call->part != MAP_THERE, there = call->part != MAP_BACK || !call->kept;
   flow_space *space = call->spaces + slot;
@@ -334,17 +317,49 @@ static void map_slot(void *arg, int slot) {
     if (space->status != BJ_OK) return;
     const long first = i * CHUNK_SIZE, left = n - first;
     const int rows = (int)(left < CHUNK_SIZE ? left : CHUNK_SIZE), nb = (rows + BJ_BLOCK - 1) / BJ_BLOCK;
-    if (there) space->status = map_there(call, space, first, rows, nb);
-    if (back && space->status == BJ_OK) space->status = map_back(call, space, first, rows, nb);
+    if (there) space->status = chunk_there(call, space, first, rows, nb);
+    if (back && space->status == BJ_OK) space->status = chunk_back(call, space, first, rows, nb);
   }
 }
 
-/* A part of a map, all chunks. */
-static bj_status map_run(map_call *call, map_part part, bj_error *error) {
+static void map_make(flow_map_call *call, const bj_flow *flow, bj_direction direction, const bj_map_job *job,
+                     int two_parts, const bj_memory *memory, const bj_workers *workers) {
+  const int n_slot = slot_count(flow, job->x.n), gradient = job->grad_param != NULL;
+  const int kept = two_parts && chunk_count(job->x.n) <= n_slot;
+  real *prep = memory->alloc(memory->host, sizeof(real) * (size_t)(flow->n_prep + 1));
+  *call = (flow_map_call){
+      .params = {.flow = flow, .prep = prep},
+      .prep = prep,
+      .direction = direction,
+      .job = job,
+      .workers = workers,
+      .memory = memory,
+      .spaces = spaces_make(flow, n_slot, gradient, memory, kept),
+      .n_slot = n_slot,
+      .parted = kept,
+      .kept = kept,
+  };
+}
+
+static void map_begin(flow_map_call *call, const real *theta) {
+  const bj_map_job *job = call->job;
+  const bj_flow *flow = call->params.flow;
+  call->params.theta = theta;
+  call->params.run = (bj_run){.purpose = job->train && job->grad_param ? RUN_TRAIN : RUN_EVALUATE,
+                              .direction = call->direction,
+                              .seed = job->seed};
+  for (int s = 0; s < call->n_slot; s++) {
+    call->spaces[s].status = BJ_OK;
+    if (job->grad_param) space_clear_gradient(flow, call->spaces + s);
+  }
+  flow_prepare(flow, &call->params.run, theta, call->prep);
+}
+
+static bj_status map_run(flow_map_call *call, map_part part, bj_error *error) {
   const int n_slot = call->n_slot, gradient = call->job->grad_param != NULL;
   call->part = part;
   call->chunks = (chunk_range){0, chunk_count(call->job->x.n), n_slot};
-  call->threaded = chunks_begin(call->workers, &call->chunks, map_slot, call);
+  if (!call->chosen) call->threaded = chunks_begin(call->workers, &call->chunks, map_slot, call);
   if (call->threaded && !call->parted) spaces_part(call->spaces, n_slot, call->params.flow, gradient, call->memory);
   call->parted |= call->threaded;
   tasks_run(call->workers, call->threaded, n_slot, map_slot, call);
@@ -356,32 +371,19 @@ static bj_status map_run(map_call *call, map_part part, bj_error *error) {
   return BJ_OK;
 }
 
+static void map_end(flow_map_call *call) {
+  const bj_map_job *job = call->job;
+  if (!job->grad_param) return;
+  spaces_reduce(&call->params, call->spaces, call->n_slot, call->workers, call->threaded);
+  memcpy(job->grad_param, call->spaces[0].gtheta, sizeof(real) * (size_t)call->params.flow->n_param);
+}
+
 static bj_status flow_map(const bj_flow *flow, const real *theta, bj_direction direction, const bj_map_job *job,
                           const bj_memory *memory, const bj_workers *workers, bj_error *error) {
-  real *prep = memory->alloc(memory->host, sizeof(real) * (size_t)(flow->n_prep + 1));
-  const int n_slot = slot_count(flow, job->x.n), gradient = job->grad_param != NULL;
-  const bj_run run = {job->train && gradient ? RUN_TRAIN : RUN_EVALUATE, direction, job->seed, 0, 0, NULL};
-  const int kept = job->weigh && chunk_count(job->x.n) <= n_slot;
-  map_call call = {
-      .params = {flow, theta, prep, run},
-      .job = job,
-      .workers = workers,
-      .memory = memory,
-      .spaces = spaces_make(flow, n_slot, gradient, memory, kept),
-      .n_slot = n_slot,
-      .parted = kept,
-      .kept = kept,
-  };
-  for (int s = 0; s < n_slot; s++) {
-    call.spaces[s].status = BJ_OK;
-    if (gradient) space_clear_gradient(flow, call.spaces + s);
-  }
-  flow_prepare(flow, &run, theta, prep);
-  bj_status status = map_run(&call, job->weigh ? MAP_THERE : MAP_WHOLE, error);
-  if (status == BJ_OK && job->weigh) status = job->weigh(job->host);
-  if (status == BJ_OK && job->weigh) status = map_run(&call, MAP_BACK, error);
-  if (status != BJ_OK || !gradient) return status;
-  spaces_reduce(&call.params, call.spaces, n_slot, workers, call.threaded);
-  memcpy(job->grad_param, call.spaces[0].gtheta, sizeof(real) * (size_t)flow->n_param);
-  return BJ_OK;
+  flow_map_call call;
+  map_make(&call, flow, direction, job, 0, memory, workers);
+  map_begin(&call, theta);
+  const bj_status status = map_run(&call, MAP_WHOLE, error);
+  if (status == BJ_OK) map_end(&call);
+  return status;
 }

@@ -89,6 +89,66 @@ static int chunks_begin(const bj_workers *workers, chunk_range *chunks, void (*t
 /* n tasks, on threads or one after the other. */
 static void tasks_run(const bj_workers *workers, int threaded, int n, void (*task)(void *arg, int index), void *arg);
 
+/* ---- maps of whole tables ---------------------------------------------------------------------------------------- */
+
+/* A map with a gradient goes there and back at once, or there, and back when the host has set the cotangents. */
+typedef enum { MAP_WHOLE, MAP_THERE, MAP_BACK } map_part;
+
+/* A map, made once, that can be run again at other parameters: the job is read anew at every run. */
+typedef struct {
+  flow_params params;
+  real *prep;
+  bj_direction direction;
+  const bj_map_job *job;
+  const bj_workers *workers;
+  const bj_memory *memory;
+  flow_space *spaces;
+  int n_slot;
+  int parted;   /* whether each space has buffers of its own */
+  int threaded; /* whether a part runs, or the last one ran, on threads */
+  int chosen;   /* whether `threaded` is set from outside; else the first chunk tells */
+  map_part part;
+  int kept; /* whether these still hold the one chunk of their slot on the way back */
+  chunk_range chunks;
+} flow_map_call;
+
+static void map_make(flow_map_call *call, const bj_flow *flow, bj_direction direction, const bj_map_job *job,
+                     int two_parts, const bj_memory *memory, const bj_workers *workers);
+static void map_begin(flow_map_call *call, const real *theta);
+/* A part of a map, all chunks. */
+static bj_status map_run(flow_map_call *call, map_part part, bj_error *error);
+/* The gradient of the parameters, where the job wants it. */
+static void map_end(flow_map_call *call);
+
+/* ---- flow-draw.c ------------------------------------------------------------------------------------------------- */
+
+/* What a base needs for a chunk of draws. */
+typedef struct {
+  real *x, *gx, *condition, *cache, *work;
+} draw_space;
+
+/* Draws from the base, made once, that can be drawn again at other parameters, as a map. */
+typedef struct {
+  flow_params params;
+  real *prep, *gprep;
+  const bj_draw_job *job;
+  const bj_workers *workers;
+  draw_space spaces[FLOW_SLOTS];
+  bj_status status[FLOW_SLOTS];
+  int n_slot, threaded, chosen;
+  chunk_range chunks;
+} flow_draw_call;
+
+static void draw_make(flow_draw_call *call, const bj_flow *flow, const bj_draw_job *job, const bj_memory *memory,
+                      const bj_workers *workers);
+static bj_status draw_run(flow_draw_call *call, const real *theta);
+/* Adds to grad_param the gradient of sum(grad_z * z) over the draws z, a matrix, by the parameters of the base. Small
+ * beside the rest of a step: it runs on one thread. */
+static bj_status draw_back(flow_draw_call *call, const real *theta, const bj_rows *z, const double *grad_z,
+                           real *grad_param);
+/* Fails where the parameters of the base have no such gradient. */
+static bj_status draw_check(const bj_flow *flow, bj_build *build);
+
 /* ---- ranges.c ---------------------------------------------------------------------------------------------------- */
 
 /* Numbers from which on a vector is cut into ranges, and gradients into few slots: clearing and adding these up takes

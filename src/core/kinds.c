@@ -1,4 +1,5 @@
 /* The tables of kinds: one row each. Everything else reaches a kind through its row. */
+#include "draw_loss.h"
 #include "loss.h"
 #include "optimizer.h"
 #include "protocol.h"
@@ -99,6 +100,11 @@ static const bj_loss_kind *const loss_kinds[] = {
     &loss_flow_matching,
     &loss_interval_likelihood,
 };
+static const bj_draw_loss_kind *const draw_loss_kinds[] = {
+    &draw_loss_reverse_kl,
+    &draw_loss_renyi,
+    &draw_loss_importance_weighted,
+};
 /* clang-format on */
 
 /* What tests compare the other kinds with: found as they are, and on no list. */
@@ -123,6 +129,7 @@ static const struct {
     TABLE(opt),
     TABLE(schedule),
     TABLE(loss),
+    TABLE(draw_loss),
     ROWS(scalar, scalar_oracle, 0),
     ROWS(layer, layer_oracle, 0),
 };
@@ -303,6 +310,15 @@ static bj_status loss_build(bj_build *build, const bj_spec *spec, const bj_flow 
   loss->kind = build_enter(build, spec, "loss", "loss of data");
   const int reads = loss->kind && loss->kind->build;
   return build_leave(build, outer, reads ? loss->kind->build(loss, spec, flow, build) : build->status);
+}
+
+static bj_status draw_loss_build(bj_build *build, const bj_spec *spec, bj_draw_loss **out) {
+  const char *const outer = build->family;
+  bj_draw_loss *loss = *out = build_alloc(build, sizeof(bj_draw_loss));
+  loss->kind = build_enter(build, spec, "draw_loss", "loss of draws");
+  if (loss->kind) loss->path = spec_bool(build, spec, "path");
+  const int reads = loss->kind && loss->kind->build;
+  return build_leave(build, outer, reads ? loss->kind->build(loss, spec, build) : build->status);
 }
 
 static bj_status optimizer_moments(const bj_spec *spec, const bj_memory *memory, int *n_moment, bj_error *error) {

@@ -42,9 +42,9 @@ static inline uint64_t stream_seed(uint64_t seed, bj_stream stream, int layer) {
 /* Streams of rng_start(). */
 enum { RNG_INITIAL = 0, RNG_SHUFFLE = 1 };
 
-/* The seed that an objective of the host gets for a step: another one for every step and, so that the same draws do not
- * fail again, after every rollback. Steps have 31 bits. */
-static inline uint64_t objective_seed(uint64_t seed, double step, double n_failure) {
+/* The seed of a step of an objective of the host, or of draws: another one for every step and, so that the same draws
+ * do not fail again, after every rollback. Steps have 31 bits. */
+static inline uint64_t step_seed(uint64_t seed, double step, double n_failure) {
   return seed + (uint64_t)step + ((uint64_t)n_failure << 31);
 }
 

@@ -86,20 +86,17 @@ static void rows_slot(void *arg, int slot) {
   if (space->status == BJ_OK && workers_stopped(t->workers)) space->status = BJ_STOPPED;
 }
 
-/* Threads cost a microsecond when all cores are free and a time slice when they are not. So a call begins with a few
- * steps on one thread; if they are long, a few on several; and goes on with what was faster. The numbers are the same
- * either way. */
-static void rows_choose_threads(trainer *t, double seconds) {
+static void trial_took(thread_trial *trial, double seconds) {
   const double long_step = 2e-4, enough = 5e-3;
-  const int most = 3, on = t->threaded;
-  if (t->trial_steps[1] < 0) return; /* chosen */
-  t->trial_seconds[on] += seconds;
-  t->trial_steps[on]++;
-  if (t->trial_steps[on] < most && t->trial_seconds[on] < enough) return;
-  const double each[2] = {t->trial_seconds[0] / t->trial_steps[0],
-                          t->trial_steps[1] > 0 ? t->trial_seconds[1] / t->trial_steps[1] : 0};
-  t->threaded = !on ? each[0] > long_step : each[1] < each[0];
-  if (on || !t->threaded) t->trial_steps[1] = -1;
+  const int most = 3, on = trial->on;
+  if (trial->steps[1] < 0) return; /* chosen */
+  trial->seconds[on] += seconds;
+  trial->steps[on]++;
+  if (trial->steps[on] < most && trial->seconds[on] < enough) return;
+  const double each[2] = {trial->seconds[0] / trial->steps[0],
+                          trial->steps[1] > 0 ? trial->seconds[1] / trial->steps[1] : 0};
+  trial->on = !on ? each[0] > long_step : each[1] < each[0];
+  if (on || !trial->on) trial->steps[1] = -1;
 }
 
 static bj_status rows_loss(trainer *t, const real *theta, const int *rows, long n, bj_purpose purpose, double *loss,
@@ -114,14 +111,14 @@ static bj_status rows_loss(trainer *t, const real *theta, const int *rows, long 
       .seed = training ? setup->seed : stream_seed(setup->seed, STREAM_VALIDATE, 0),
       .step = training ? (uint64_t)t->state->step : 0,
       .velocity = t->loss->velocity,
-      .workers = t->threaded && t->params.flow->n_param >= LONG_VECTOR ? workers : NULL,
+      .workers = t->trial.on && t->params.flow->n_param >= LONG_VECTOR ? workers : NULL,
   };
   t->rows = rows;
   t->n_row = n;
   t->n_slot = slot_count(t->params.flow, n);
   const double begun = workers->clock();
   flow_prepare(t->params.flow, &t->params.run, theta, t->prep);
-  tasks_run(workers, t->threaded, t->n_slot, rows_slot, t);
+  tasks_run(workers, t->trial.on, t->n_slot, rows_slot, t);
   *loss = *weight = 0;
   for (int s = 0; s < t->n_slot; s++) {
     const bj_status status = t->spaces[s].status;
@@ -135,8 +132,8 @@ static bj_status rows_loss(trainer *t, const real *theta, const int *rows, long 
   }
   if (*weight > 0) *loss /= *weight;
   if (!training) return BJ_OK;
-  spaces_reduce(&t->params, t->spaces, t->n_slot, workers, t->threaded);
-  if (workers->n_worker > 1) rows_choose_threads(t, workers->clock() - begun);
+  spaces_reduce(&t->params, t->spaces, t->n_slot, workers, t->trial.on);
+  if (workers->n_worker > 1) trial_took(&t->trial, workers->clock() - begun);
   return BJ_OK;
 }
 

@@ -1,5 +1,5 @@
 /* Training: an optimiser's steps along the gradient of a loss, over rows of data (train-rows.c) or of the host's own
- * (bj_objective), with validation, patience, averaging, clipping, rollback and a history.
+ * (bj_objective), or of draws (draws.c), with validation, patience, averaging, clipping, rollback and a history.
  *
  * One call advances the state by as many steps as fit into setup->seconds. Nothing depends on where calls are cut, nor
  * on where the host stops one: the order of rows in an epoch is a function of (seed, epoch), a step or a validation
@@ -7,6 +7,8 @@
  */
 #include "num-streams.h"
 #include "trainer.h"
+
+static int train_has_rows(const bj_train_setup *setup) { return !setup->objective && !setup->draws; }
 
 /* ---- one step ---------------------------------------------------------------------------------------------------- */
 
@@ -32,7 +34,7 @@ static void norm_range(void *arg, long first, long end) {
 static double gradient_norm(trainer *t) {
   const long n = t->params.flow->n_param;
   double sum = 0;
-  ranges_run(t->workers, t->threaded, n, norm_range, t);
+  ranges_run(t->workers, t->trial.on, n, norm_range, t);
   for (int i = 0; i < ranges_count(n); i++) sum += t->squares[i];
   return sqrt(sum);
 }
@@ -62,14 +64,33 @@ static void average_range(void *arg, long first, long end) {
   for (long i = first; i < end; i++) state->average[i] = keep * state->average[i] + (1 - keep) * state->theta[i];
 }
 
+/* The loss of a step of draws, as above; what a solver cannot follow is a bad step, but for the first. */
+static bj_status draws_loss(trainer *t, uint64_t seed, double *loss, double *shown, bj_error *error) {
+  const bj_train_setup *setup = t->setup;
+  const double step = t->state->step, begun = t->workers->clock(), from = setup->anneal_from;
+  bj_draw_step at = {.seed = seed, .train = 1, .beta = 1};
+  if (step < setup->anneal_steps) at.beta = from + (1 - from) * step / setup->anneal_steps;
+  draws_choose_threads(t->draws, t->trial.on);
+  bj_status status = draws_step(t->draws, t->state->theta, &at, error);
+  /* a net that the host evaluates, and that failed, has told nobody */
+  if (status == BJ_OK && workers_stopped(t->workers)) status = BJ_STOPPED;
+  const int unsolved = status == BJ_NO_ROOT || status == BJ_TOO_MANY_STEPS;
+  *loss = unsolved ? NAN : at.loss;
+  *shown = unsolved ? NAN : at.shown;
+  if (unsolved && step > 0) return BJ_OK;
+  if (status == BJ_OK && t->workers->n_worker > 1) trial_took(&t->trial, t->workers->clock() - begun);
+  return status;
+}
+
 /* The loss, the one to show, its weight, the rows that it took, and in t->gradient the gradient of weight * loss. */
 static bj_status train_loss(trainer *t, double *loss, double *shown, double *weight, long *n, bj_error *error) {
   const bj_objective *objective = t->setup->objective;
   const bj_train_state *state = t->state;
-  if (objective) {
-    const uint64_t seed = objective_seed(t->setup->seed, state->step, state->n_failure);
+  if (!train_has_rows(t->setup)) {
+    const uint64_t seed = step_seed(t->setup->seed, state->step, state->n_failure);
     *weight = 1;
     *n = 0;
+    if (t->draws) return draws_loss(t, seed, loss, shown, error);
     return objective->step(objective->host, state->theta, state->step, seed, t->gradient, loss, shown);
   }
   const int *rows = rows_batch(t, n);
@@ -103,11 +124,11 @@ static bj_status train_step(trainer *t, int *good, bj_error *error) {
                  .gradient = gradient},
         .scale = (setup->clip > 0 && norm >= setup->clip ? setup->clip / norm : 1) / weight,
     };
-    ranges_run(t->workers, t->threaded, n_param, update_range, &update);
+    ranges_run(t->workers, t->trial.on, n_param, update_range, &update);
     for (long i = 0; i < setup->n_frozen; i++)
       state->theta[setup->frozen[i]] = t->kept[i]; /* weight decay moves them */
   }
-  if (setup->ema > 0) ranges_run(t->workers, t->threaded, n_param, average_range, t);
+  if (setup->ema > 0) ranges_run(t->workers, t->trial.on, n_param, average_range, t);
   /* to the bit, which the sum above is not on all processors */
   for (long i = 0; i < setup->n_frozen && setup->ema > 0; i++) state->average[setup->frozen[i]] = t->kept[i];
   state->step++;
@@ -148,8 +169,8 @@ static void train_roll_back(trainer *t) {
   train_copy_safe(t, 1);
   state->rate_factor *= 0.5;
   state->n_failure++;
-  if (t->setup->objective) return; /* its next seed is another one */
-  state->position = 0;             /* the next epoch begins: the same batch in the same order could fail again */
+  if (!train_has_rows(t->setup)) return; /* the next seed is another one */
+  state->position = 0;                   /* the next epoch begins: the same batch in the same order could fail again */
   state->epoch++;
 }
 
@@ -166,7 +187,7 @@ static void train_record(trainer *t, double validation) {
 }
 
 static int train_has_validation(const bj_train_setup *setup) {
-  return setup->objective ? setup->objective->validate != NULL : setup->n_validation > 0;
+  return setup->objective ? setup->objective->validate != NULL : !setup->draws && setup->n_validation > 0;
 }
 
 /* The validation loss of what would be returned if training ended now, which becomes the best if it is. */
@@ -197,7 +218,7 @@ static bj_status train_validate(trainer *t, double *loss, bj_error *error) {
 /* Whether the numbers of one step coincide with a boundary. */
 static int train_due(const bj_train_setup *setup, const bj_train_state *state) {
   if (setup->validate_every > 0) return fmod(state->step, (double)setup->validate_every) == 0;
-  return !setup->objective && state->position == 0;
+  return train_has_rows(setup) && state->position == 0;
 }
 
 static int train_over(const bj_train_setup *setup, const bj_train_state *state) {
@@ -242,9 +263,10 @@ static bj_status train_build(trainer *t, const bj_memory *memory, bj_error *erro
     t->kept = build_alloc(&build, sizeof(real) * (size_t)setup->n_frozen);
     for (long i = 0; i < setup->n_frozen; i++) t->kept[i] = t->state->theta[setup->frozen[i]];
   }
-  if (setup->objective) {
+  if (!train_has_rows(setup)) {
     t->gradient = build_alloc(&build, sizeof(real) * (size_t)t->params.flow->n_param);
-    return BJ_OK;
+    if (setup->draws) t->draws = draws_make(&build, t->params.flow, setup->draws, t->gradient, t->workers);
+    return build.status;
   }
   status = loss_build(&build, setup->loss, t->params.flow, &loss);
   if (status != BJ_OK) return status;

@@ -2,8 +2,18 @@
 #ifndef BJ_TRAINER_H
 #define BJ_TRAINER_H
 
+#include "draws.h"
 #include "loss.h"
 #include "optimizer.h"
+
+/* Threads cost a microsecond when all cores are free and a time slice when they are not. So a call begins with a few
+ * steps on one thread; if they are long, a few on several; and goes on with what was faster. The numbers are the same
+ * either way. */
+typedef struct {
+  int on;            /* whether the next step is to run on several threads */
+  double seconds[2]; /* of the trial steps on one thread, on several */
+  int steps[2];      /* of these; the last is -1 when it is chosen */
+} thread_trial;
 
 typedef struct {
   flow_params params;
@@ -11,7 +21,8 @@ typedef struct {
   bj_train_state *state;
   const bj_optimizer *optimizer;
   const bj_schedule *schedule;
-  const bj_loss *loss; /* NULL with an objective */
+  const bj_loss *loss; /* NULL without rows */
+  draws *draws;        /* NULL without draws */
   const bj_workers *workers;
   real *prep;
   real *gradient;  /* n_param: of the last step's loss */
@@ -24,10 +35,11 @@ typedef struct {
   const int *rows;
   long n_row;
   int n_slot;
-  int threaded;
-  double trial_seconds[2]; /* of the trial steps on one thread, on several */
-  int trial_steps[2];
+  thread_trial trial;
 } trainer;
+
+/* A step took this long. */
+static void trial_took(thread_trial *trial, double seconds);
 
 /* Memory for the loss of rows. */
 static void rows_begin(trainer *t, const bj_memory *memory);

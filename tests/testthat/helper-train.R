@@ -53,3 +53,27 @@ recorded_rates <- function(schedule, steps = 40) {
   fit$history$rate
 }
 half_cosine <- function(from, to, t) to + (from - to) * (1 + cos(pi * t)) / 2
+
+# A step of a loss of draws by the core: list(loss, shown, gradient). `target` gives list(value, gradient).
+reverse_gradient <- function(flow, z, target, loss, ..., n = nrow(z)) {
+  native_draw_step(flow, draw_setup(target, loss, n), z, ...)
+}
+
+# Losses of draws of log weights w, as in the references of ?loss_reverse_kl, with minus their derivatives.
+loss_by_hand <- function(loss, w) {
+  k <- if (loss$kind == "importance_weighted") loss$draws else length(w)
+  order <- switch(loss$kind, reverse_kl = 0, importance_weighted = 1, renyi = 1 - loss$alpha)
+  groups <- split(w, rep(seq_len(length(w) / k), each = k))
+  list(
+    value = mean(vapply(groups, function(w) if (order == 0) -mean(w) else -log(mean(exp(order * w))) / order, 0)),
+    share = unlist(lapply(groups, function(w) exp(order * w) / sum(exp(order * w))), use.names = FALSE) / length(groups)
+  )
+}
+
+# The loss of log weights w, which a target makes such that they are these.
+expect_draw_loss_ok <- function(loss, w, value) {
+  f <- flow(layer_elementwise(scalar_affine()), 1)
+  z <- matrix(seq_along(w) / 10)
+  target <- function(x) list(value = w + native_map(f, x, NULL, TRUE)$log_density, gradient = 0 * x)
+  testthat::expect_equal(reverse_gradient(f, z, target, loss)$loss, value, tolerance = 1e-12)
+}

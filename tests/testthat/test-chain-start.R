@@ -77,3 +77,64 @@ test_that("chains that cannot move give nothing, and points without a density ar
   expect_lt(abs(mean(places[1, ]) - sqrt(2 / pi)), 0.25)
   expect_true(all(places[1, ] > 0))
 })
+
+test_that("chains that begin where there is no density begin where another one does", {
+  half <- function(x, gradient = TRUE) {
+    value <- -rowSums(x^2) / 2
+    slope <- -x
+    value[x[, 1] < 0] <- slope[x[, 1] < 0, ] <- NaN
+    list(value = value, gradient = slope)
+  }
+  for (seed in 1:3) {
+    set.seed(seed)
+    places <- chain_places(half, c(0.05, 0)) # half of the chains begin below 0
+    sd <- mean(vapply(places[c(FALSE, TRUE)], function(at) at$root[1, 1], 0))
+    expect_lt(abs(sd / sqrt(1 - 2 / pi) - 1), 0.35)
+  }
+})
+
+test_that("chains ask for no point beyond where anything is looked for, nor far below where they come from", {
+  far <- 0
+  improper <- function(x, gradient = TRUE) {
+    far <<- max(far, abs(x))
+    list(value = x[, 1], gradient = matrix(1, nrow(x), 1))
+  }
+  set.seed(1)
+  chain_places(improper, 0)
+  expect_lt(far, 2 * POINT_FAR)
+  steep <- function(x, gradient = TRUE) {
+    far <<- max(far, abs(x))
+    list(value = -exp(abs(x[, 1])), gradient = cbind(-sign(x[, 1]) * exp(abs(x[, 1]))))
+  }
+  far <- 0
+  chain_places(steep, 1)
+  expect_lt(far, 1e4)
+})
+
+test_that("improper densities are not trusted", {
+  for (seed in 1:2) {
+    set.seed(seed)
+    fits <- list(
+      fit_flow(function(x) x[, 1], d = 1, steps = 50), fit_flow(function(x) -x[, 1]^2 / 2 + x[, 2], d = 2, steps = 50),
+      fit_flow(function(x) 0 * x[, 1], names = "s", support = positive(), steps = 50)
+    ) |> suppressWarnings()
+    targets <- list(function(x) x[, 1], function(x) -x[, 1]^2 / 2 + x[, 2], function(x) 0 * x[, 1])
+    for (i in 1:3) {
+      expect_identical(check_flow(fits[[i]], target = targets[[i]], draws = 5000)$verdict, "do not trust", info = i)
+    }
+  }
+})
+
+test_that("an error of the target far from its mass does not end the fit", {
+  set.seed(3)
+  y <- rnorm(4)
+  target <- function(x) {
+    if (any(abs(x[, 6]) > 30)) stop("no matrix")
+    theta <- x[, 1:4, drop = FALSE]
+    tau <- x[, 6]
+    -rowSums(((theta - x[, 5]) / exp(tau))^2) / 2 - 4 * tau - rowSums((theta - rep(y, each = nrow(x)))^2) / 2 -
+      x[, 5]^2 / 50 + tau - log1p(exp(2 * tau))
+  }
+  set.seed(1)
+  expect_s3_class(fit_flow(target, d = 6, steps = 5, evaluate = 0), "bijectr_target_fit")
+})

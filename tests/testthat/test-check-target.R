@@ -71,3 +71,17 @@ test_that("a scale without its support is told, and warnings of the target are n
   expect_identical(with_no_number(seen, x, c(FALSE, FALSE, FALSE)), seen)
   expect_identical(with_no_number(seen, 10 * x, c(TRUE, FALSE, FALSE))$most, c(-1, -2))
 })
+
+test_that("draws with tails that are too light are to be weighted, unless next to nothing is missing", {
+  of <- function(k, ess) light_tails(list(pareto_k = c(flow = k), ess = c(flow = ess)))
+  expect_null(of(0.4, 0.5))
+  expect_null(of(0.6, 0.95))
+  expect_match(of(0.6, 0.5), "0.6, above 1/2")
+  expect_match(of(NA_real_, 0.5), "NA")
+  # a t distribution by its best normal
+  set.seed(1)
+  fit <- fit_flow(function(x) rowSums(dt(x, 4, log = TRUE)), layer_elementwise(scalar_affine()), d = 3, steps = 300)
+  check <- check_flow(fit, target = function(x) rowSums(dt(x, 4, log = TRUE)))
+  expect_gt(check$pareto_k[["flow"]], 0.5)
+  expect_true(check$verdict != "trust")
+})

@@ -164,6 +164,14 @@ test_that("mistakes are told before training", {
   expect_error(fit_flow(gaussian, flow(small(), 3), d = 2), "flow of 3")
 })
 
+test_that("a gradient that is no number at the mode, and a density that is infinite, are told or passed", {
+  set.seed(1)
+  fit <- fit_flow(function(x) -sqrt(x[, 1]^2), d = 1, gradient = "symbolic", steps = 50)
+  expect_lt(abs(fit$evaluation$log_z - log(2)), 0.05)
+  infinite <- function(x) ifelse(x[, 1] > 3, Inf, ifelse(x[, 1] < -3, -Inf, -x[, 1]^2 / 2))
+  expect_error(fit_flow(infinite, d = 1, steps = 50), "target is -?Inf at", class = "bijectr_error_argument")
+})
+
 test_that("training can start from a flow or a fit", {
   set.seed(1)
   first <- fit_flow(gaussian, small(), names = c("a", "b"), steps = 300, learning_rate = 2e-2)
@@ -188,18 +196,41 @@ test_that("methods", {
 
 # ---- reference vectors -----------------------------------------------------------------------------------------------
 
-# The losses and parameters of a reference run, whose base draws take the place of ours.
+# The losses and parameters of a reference run of Adam, step by step on its base draws.
 expect_reference_run <- function(model, target, z, learning_rate, losses, params, id) {
-  control <- fit_control(opt_adam(), learning_rate, schedule_constant(),
-    steps = length(losses), batch_size = nrow(z[[1]])
-  )
-  origin <- list(loss = loss_reverse_kl(), options = list(anneal = 0, evaluate = 0))
-  fit <- fit_target(model$flow, target, new_state(model$flow, control), control, FALSE, origin,
-    draws = function(step) z[[step + 1]]
-  )
-  expect_near(fit$history$train, losses, 1e-9, paste(id, "losses"))
-  expect_near(fit$params, flat_values(model, params, NA), 1e-8, paste(id, "params"))
+  flow <- model$flow
+  found <- numeric()
+  flow["params"] <- list(textbook_steps(textbook_adam, flow$params, function(theta) {
+    flow["params"] <- list(theta)
+    at <- reverse_gradient(flow, z[[length(found) + 1]], target, loss_reverse_kl())
+    found <<- c(found, at$loss)
+    at$gradient
+  }, length(losses), learning_rate))
+  expect_near(found, losses, 1e-9, paste(id, "losses"))
+  expect_near(flow$params, flat_values(model, params, NA), 1e-8, paste(id, "params"))
 }
+
+test_that("a fit makes the steps of Adam on the draws of its seeds", {
+  f <- flow(coupling_flow(scalar_affine(limit = 2), flow_layers = 2, nn_width = 9), 2)
+  for (gradient in c("differences", "symbolic")) {
+    target <- target_with_gradient(function(x) -x[, 1]^4 - x[, 2]^2, gradient, 2, NULL)
+    for (anneal in c(0, 0.5)) {
+      control <- fit_control(opt_adam(), 1e-2, schedule_constant(), steps = 20, batch_size = 50)
+      origin <- list(loss = loss_renyi(0.5), options = list(anneal = anneal, evaluate = 0))
+      state <- new_state(f, control)
+      fit <- fit_target(f, target, state, control, FALSE, origin)
+      step <- 0
+      by_hand <- textbook_steps(textbook_adam, f$params, function(theta) {
+        f["params"] <- list(theta)
+        beta <- if (step < 20 * anneal) 0.1 + 0.9 * step / (20 * anneal) else 1
+        at <- reverse_gradient(f, NULL, target, loss_renyi(0.5), beta = beta, seed = state$seed + step, n = 50)
+        step <<- step + 1
+        at$gradient
+      }, 20, 1e-2)
+      expect_equal(fit$params, by_hand, tolerance = 1e-10)
+    }
+  }
+})
 
 test_that("reference runs of reverse KL", {
   skip_if_not_installed("jsonlite")

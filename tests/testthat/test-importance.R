@@ -144,3 +144,14 @@ test_that("an infinite density of the target is told, whatever that of the flow 
   endless <- function(x) rep(Inf, nrow(x))
   expect_error(importance_sample(f, endless, n = 10), "The target is Inf at", class = "bijectr_error_argument")
 })
+
+test_that("draws with weights are those of posterior", {
+  skip_if_not_installed("posterior")
+  set.seed(1)
+  fit <- fit_flow(function(x) -x[, 1]^2 / 2, names = "a", steps = 5, evaluate = 0)
+  weighted <- importance_sample(fit, function(x) -(x[, 1] - 1)^2 / 2, n = 4000)
+  draws <- posterior::as_draws(weighted)
+  expect_s3_class(draws, "draws_df")
+  expect_equal(sum(stats::weights(draws)), 1)
+  expect_equal(sum(stats::weights(draws) * draws$a), 1, tolerance = 0.1)
+})

@@ -152,3 +152,19 @@ test_that("functions that lose the dimensions of one row see two", {
   fit <- fit_flow(two, d = 2)
   expect_equal(fit$evaluation$log_z, log(4 * pi), tolerance = 0.01)
 })
+
+test_that("differences stay within the supports that were told", {
+  outside <- 0
+  beta <- function(x) {
+    outside <<- outside + sum(x[, 1] < 0 | x[, 1] > 1) # the ends themselves are what draws may round to
+    dbeta(x[, 1], 0.3, 0.3, log = TRUE) + dnorm(x[, 2], log = TRUE)
+  }
+  set.seed(1)
+  fit <- fit_flow(beta, names = c("p", "x"), support = list(p = bounded(0, 1)), steps = 30, start = "standard")
+  check_flow(fit, target = beta, draws = 1000)
+  expect_identical(outside, 0)
+  x <- cbind(c(1e-9, 1e-3, 0.5, 1 - 1e-9), 0.3)
+  at <- difference_gradient(beta, x, support_limits(fit))
+  exact <- cbind(-0.7 / x[, 1] + 0.7 / (1 - x[, 1]), -0.3)
+  expect_equal(at$gradient, exact, tolerance = 1e-6)
+})

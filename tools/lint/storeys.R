@@ -18,10 +18,13 @@ function() {
     list("^base-", up_to(protocol, "net-", "base-")),
     list("^(optimizer\\.h|opt-|schedule)", up_to(protocol, "optimizer\\.h$", "opt-")),
     list("^(flow|rows|ranges)", up_to(protocol, "flow\\.h$")),
+    list("^draw_loss(-|\\.)", up_to(protocol, "draw_loss\\.h$")),
+    list("^program\\.", up_to(protocol, "program\\.h$")),
+    list("^draws\\.", up_to(protocol, "flow\\.h$", "draw_loss\\.h$", "program\\.h$", "draws\\.h$")),
     list("^loss(-|\\.)", up_to(protocol, "flow\\.h$", "loss\\.h$", "layer-chain\\.h$")),
-    list("^train", up_to(training, "trainer\\.h$")),
+    list("^train", up_to(training, "draws\\.h$", "trainer\\.h$")),
     list("^(em|logits|near)\\.c", up_to(num)),
-    list("^kinds\\.c", up_to(training, "field\\.h$", "solve\\.h$", "single\\.h$")),
+    list("^kinds\\.c", up_to(training, "draw_loss\\.h$", "field\\.h$", "solve\\.h$", "single\\.h$")),
     list("^core\\.c", ".")
   )
   included <- function(file) {

@@ -58,9 +58,4 @@ loss_reverse_kl <- function(path = FALSE) new_spec("loss", "reverse_kl", path = 
 loss_stick_the_landing <- function() new_spec("loss", "reverse_kl", path = TRUE)
 
 #' @exportS3Method
-log_weight_loss.bijectr_loss_reverse_kl <- function(loss) {
-  list(value = function(w) -mean(w), share = function(w) rep(1 / length(w), length(w)), path_share = identity)
-}
-
-#' @exportS3Method
 loss_label.bijectr_loss_reverse_kl <- function(loss) "ELBO (nats)"
