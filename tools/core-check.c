@@ -81,6 +81,7 @@ static double case_uniform(double low, double high) {
 
 #include "core-check-flow.c"
 #include "core-check-continuous.c"
+#include "core-check-draws.c"
 #include "core-check-gemm.c"
 #include "core-check-default.c"
 #include "core-check-specs.c"
@@ -663,7 +664,7 @@ static const struct {
     {"normal", check_normal},   {"rng", check_rng},
     {"gemm", check_gemm},       {"flow", check_flow},
     {"specs", check_specs},     {"continuous", check_continuous},
-    {"default", check_default},
+    {"default", check_default}, {"draws", check_draws},
 };
 
 int main(int n_argument, char **arguments) {
