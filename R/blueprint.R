@@ -149,6 +149,7 @@ take_coordinates <- function(flow, x, name, gaps = FALSE) {
 take_points <- function(x, d, names, codecs, name, each = "", gaps = FALSE, largest = LARGEST) {
   x <- open_data(x, name)
   if (gaps) x <- blanks_to_numbers(x)
+  as_row <- d > 1 && is.atomic(x) && is.null(dim(x))
   if (d == 1) {
     x <- if (has_levels(x) && is_levels(codecs[[1]])) list2DF(stats::setNames(list(x), names)) else as_column(x, names)
   }
@@ -162,6 +163,9 @@ take_points <- function(x, d, names, codecs, name, each = "", gaps = FALSE, larg
       x <- matrix(x, 1, dimnames = if (!is.null(names(x))) list(NULL, names(x)))
     }
     x <- pick_columns(as_table(x, name, names), names, name)
+  }
+  if (as_row && n_columns(x) != d) {
+    stop_arg("{.arg {name}} must have {d} columns{each}, or be {d} numbers for one row, not {length(x)} number{?s}.")
   }
   if (n_columns(x) != d) stop_arg("{.arg {name}} must have {d} column{?s}{each}, not {n_columns(x)}.")
   if (!is.list(x) && !is.null(codecs)) stop_bare(x, codecs, name)

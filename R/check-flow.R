@@ -134,6 +134,9 @@ check_flow <- function(fit, data, condition = NULL, weights = NULL, draws = 2000
            {.fn posterior_predictive}."
     ))
   }
+  if (!inherits(fit, "bijectr_flow") && !is_gaps_fit(fit)) {
+    stop_arg("{.arg fit} must be a flow or a fit, not {.obj_type_friendly {fit}}.")
+  }
   check_given("data")
   tolerance <- check_number(tolerance, "tolerance", min = 0, below = 1)
   level <- check_number(level, "level", above = 0, below = 1)

@@ -60,6 +60,8 @@ stop_unusable <- function(x, name) {
     "A table holds counts: give the observations that were counted."
   } else if (inherits(x, "Surv")) {
     "Censored times are one coordinate, and stand alone."
+  } else if (inherits(x, "stanmodel")) {
+    "A Stan model has no data: {.code rstan::sampling({name}, data = , chains = 0)} gives it some, without sampling."
   } else {
     "Turn it into a matrix, a data frame or a vector first."
   }

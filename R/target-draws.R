@@ -41,7 +41,13 @@ as_draws.bijectr_target_fit <- function(x, n = 4000, method = "flow", target = N
   n <- check_count(n, "n")
   method <- check_choice(method, c("flow", "resample", "imh"), "method")
   of_model <- identical(x$options$gradient, "model")
-  if (of_model || method != "flow" || !is.null(target)) target <- find_target(x, target, parent.frame())
+  if (of_model || method != "flow" || !is.null(target)) {
+    envir <- parent.frame()
+    target <- tryCatch(find_target(x, target, envir), bijectr_error_argument = function(e) {
+      e$body <- c(e$body, i = "sample(fit) draws what the flow is of, and needs no target.")
+      stop(e)
+    })
+  }
   drawn <- switch(method,
     flow = sample(x, n),
     resample = resampled(x, target, n),

@@ -292,3 +292,8 @@ test_that("clouds speak at low levels too, as far as permutations tell", {
   expect_match(check_flow(normal_flow(3), x, draws = 2000, level = 1e-4)$notes, "do not speak", all = FALSE)
   expect_gt(check_flow(normal_flow(3), x, draws = 2000, level = 0.004)$energy$p, 0.1)
 })
+
+test_that("what is no fit is told", {
+  expect_error(check_flow(3), "`fit` must be a flow or a fit, not a number", class = "bijectr_error_argument")
+  expect_error(check_flow(lm(dist ~ speed, cars)), "`fit` must be a flow or a fit")
+})

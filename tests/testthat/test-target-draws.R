@@ -91,3 +91,16 @@ test_that("targets are evaluated by workers with the same bits", {
   object <- list(par = c(a = 1), fn = function(par) par^2, gr = function(par) 2 * par)
   expect_error(fit_flow(object, parallel = TRUE), "forks", class = "bijectr_error_argument")
 })
+
+test_that("a model that is not here any more is told, with what can be had without it", {
+  skip_if_not_installed("posterior")
+  make <- function() {
+    model <- list(par = c(mu = 0), fn = function(p) sum(p^2) / 2, gr = function(p) p)
+    fit_flow(model, steps = 5, evaluate = 0)
+  }
+  fit <- make()
+  expect_error(posterior::as_draws(fit), "cannot be found here.*returns that beside.*sample\\(fit\\) draws",
+    class = "bijectr_error_argument"
+  )
+  expect_identical(dim(sample(fit, 3)), c(3L, 1L))
+})
