@@ -5,7 +5,7 @@ export R_LIBS := $(CURDIR)/.lib
 export ONE
 
 .PHONY: demo test check document lint format sanitize valgrind gctorture bench vignettes figures logo spelling \
-  links site check-extending core-check float alone fuzz clean
+  links site check-extending core-check core-check-arm float alone fuzz clean
 
 demo: # fit a flow to the faithful data; writes demo-density.png
 	@sh tools/install-deps.sh demo
@@ -83,6 +83,9 @@ alone: # whether every file of the core includes what it uses
 
 core-check: # the core without R
 	@bash tools/core-check.sh
+
+core-check-arm: # the same for Arm, under an emulator
+	@bash tools/core-check-arm.sh
 
 clean:
 	rm -rf .lib .lib-* .check doc demo-density.png

@@ -131,7 +131,8 @@ LIGHT_MATTERS <- 0.9
 light_tails <- function(evidence) {
   k <- evidence$pareto_k[["flow"]]
   if (isTRUE(k <= LIGHT_TAILS) || evidence$ess[["flow"]] > LIGHT_MATTERS) return()
-  sprintf("Pareto's k-hat of the weights of draws is %s, above 1/2: the tails of the flow are lighter than the target's.",
+  sprintf(
+    "Pareto's k-hat of the weights of draws is %s, above 1/2: the tails of the flow are lighter than the target's.",
     format(round(k, 2))
   )
 }
