@@ -211,14 +211,14 @@ gradient_values <- function(value, n, d) {
 # last expression is put in its place.
 symbolic_target <- function(target, d, names) {
   if (is.primitive(target) || length(formals(target)) < 1) stop_symbolic("it must be a function of one argument")
-  symbols <- paste0(".x", seq_len(d))
+  symbols <- paste0(".bijectr column ", seq_len(d)) # which no user has
   x <- names(formals(target))[1]
   expression <- inline_body(body(target))
   expression <- replace_columns(expression, x, symbols, names)
   if (x %in% all.names(expression)) {
     stop_symbolic(paste0("it may use `", x, "` only as `", x, "[, j]` with a number or a name as `j`"))
   }
-  outside <- environment(target)
+  outside <- with_defaults(target)
   program <- compile_program(expression, symbols, outside)
   if (!is.null(program)) {
     evaluate <- function(x) {
@@ -236,6 +236,16 @@ symbolic_target <- function(target, d, names) {
   }
 }
 
+# Where names in the body of a function are looked up: its further arguments have their defaults.
+with_defaults <- function(target) {
+  place <- new.env(parent = environment(target))
+  for (name in names(formals(target))[-1]) {
+    value <- formals(target)[[name]]
+    if (!is_empty_argument(value)) eval(call("delayedAssign", name, value, place, place))
+  }
+  place
+}
+
 stop_symbolic <- function(why) {
   stop_arg(c(
     "The target has no symbolic gradient: {why}.",
@@ -251,15 +261,18 @@ inline_body <- function(body) {
     if (is.call(e)) e[-1] <- lapply(e[-1], function(part) if (is_empty_argument(part)) part else put_in(part))
     if (is.call(e) && identical(e[[1]], quote(`(`))) e[[2]] else e
   }
-  last <- body
   lines <- if (is.call(body) && identical(body[[1]], quote(`{`))) as.list(body)[-1] else list(body)
-  for (line in lines) {
+  last <- NULL
+  for (k in seq_along(lines)) {
+    line <- lines[[k]]
     assigns <- is.call(line) && as.character(line[[1]])[1] %in% c("<-", "=") && is.name(line[[2]])
-    if (assigns) {
+    if (assigns && !(is.call(line[[3]]) && identical(line[[3]][[1]], quote(`function`)))) {
       known[[as.character(line[[2]])]] <- put_in(line[[3]])
       last <- line[[2]]
+    } else if (k < length(lines) || assigns) {
+      stop_symbolic(paste0("`", deparse1(line, width.cutoff = 40L), "` is no formula under a name"))
     } else {
-      last <- line
+      last <- if (is.call(line) && identical(line[[1]], quote(return)) && length(line) == 2) line[[2]] else line
     }
   }
   put_in(last)

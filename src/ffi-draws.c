@@ -3,23 +3,38 @@
 
 #include <string.h>
 
+typedef struct {
+  const ffi_target *target;
+  long n;
+  const double *x;
+  double *value, *gradient;
+} target_call;
+
 /* Points are a new matrix every time: R code may keep it. */
-static bj_status target_evaluate(void *host, long n, const double *x, double *value, double *gradient) {
-  const ffi_target *target = host;
-  const R_xlen_t size = (R_xlen_t)n * target->d;
-  SEXP points = PROTECT(Rf_allocMatrix(REALSXP, (int)n, target->d));
-  memcpy(REAL(points), x, sizeof(double) * (size_t)size);
+static SEXP call_target(void *host) {
+  const target_call *at = host;
+  const ffi_target *target = at->target;
+  const R_xlen_t size = (R_xlen_t)at->n * target->d;
+  SEXP points = PROTECT(Rf_allocMatrix(REALSXP, (int)at->n, target->d));
+  memcpy(REAL(points), at->x, sizeof(double) * (size_t)size);
   SEXP call = PROTECT(Rf_lang2(target->evaluate, points)), out = PROTECT(Rf_eval(call, R_BaseEnv));
-  const int ended = ffi_ended(target->keep, out);
-  if (!ended) {
+  if (!ffi_ended(target->keep, out)) {
     SEXP values = ffi_list_get(out, "value"), slopes = ffi_list_get(out, "gradient");
-    ffi_check_length(values, n, "value");
+    ffi_check_length(values, at->n, "value");
     ffi_check_length(slopes, size, "gradient");
-    memcpy(value, REAL(values), sizeof(double) * (size_t)n);
-    memcpy(gradient, REAL(slopes), sizeof(double) * (size_t)size);
+    memcpy(at->value, REAL(values), sizeof(double) * (size_t)at->n);
+    memcpy(at->gradient, REAL(slopes), sizeof(double) * (size_t)size);
   }
   UNPROTECT(3);
-  return ended ? BJ_STOPPED : BJ_OK;
+  return out;
+}
+
+static bj_status target_evaluate(void *host, long n, const double *x, double *value, double *gradient) {
+  ffi_target *target = host;
+  target_call at = {target, n, x, value, gradient};
+  SEXP out = ffi_caught(call_target, &at);
+  target->jumped = out == NULL;
+  return target->jumped || Rf_inherits(out, "condition") ? BJ_STOPPED : BJ_OK;
 }
 
 int ffi_ended(SEXP keep, SEXP value) {
@@ -30,7 +45,7 @@ int ffi_ended(SEXP keep, SEXP value) {
 
 bj_draw_setup ffi_draw_setup(SEXP list, const ffi_built *built, SEXP keep, ffi_target *host) {
   SEXP program = ffi_list_get(list, "program"), evaluate = ffi_list_get(list, "target");
-  *host = (ffi_target){evaluate, keep, built->size.d};
+  *host = (ffi_target){evaluate, keep, built->size.d, 0};
   bj_draw_setup setup = {
       .loss = ffi_spec_at(list, "loss", built->memory),
       .n = (long)ffi_whole(list, "n", 1, 1e8),
@@ -60,9 +75,9 @@ SEXP ffi_draw_step(SEXP flow, SEXP draws, SEXP z, SEXP beta, SEXP seed, SEXP thr
   SEXP gradient = PROTECT(Rf_allocVector(REALSXP, built.size.n_param));
   const bj_workers workers = ffi_workers(threads, poll, built.hosted);
   bj_error error = {""};
-  /* memory of R, since R code may not come back */
   const bj_status status =
       built.core->draw_step(built.flow, theta, &setup, &step, REAL(gradient), built.memory, &workers, &error);
+  if (host.jumped) ffi_unwind();
   SET_VECTOR_ELT(out, 3, VECTOR_ELT(keep, 0));
   if (VECTOR_ELT(keep, 0) == R_NilValue) ffi_finish(&workers, status, &error);
   SET_VECTOR_ELT(out, 0, Rf_ScalarReal(step.loss));

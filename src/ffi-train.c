@@ -285,7 +285,7 @@ SEXP ffi_train(SEXP flow, SEXP setup_list, SEXP state_list, SEXP threads, SEXP p
   r_objective objective = {0};
   bj_objective losses = {objective_step, NULL, &objective};
   bj_draw_setup draws = {0};
-  ffi_target target;
+  ffi_target target = {0};
   if (has_draws) draws = ffi_draw_setup(draws_list, &built, keep, &target);
   if (list != R_NilValue) {
     objective = read_objective(list, &built, keep);
@@ -306,6 +306,7 @@ SEXP ffi_train(SEXP flow, SEXP setup_list, SEXP state_list, SEXP threads, SEXP p
   const bj_status status = built.core->train(built.flow, &setup, &state, workspace, &workers, &outcome, &error);
   if (keeps) ffi_keep_condition(NULL);
   ffi_workspace_end(workspace);
+  if (target.jumped) ffi_unwind();
   ffi_finish(&workers, status, &error);
   double *counters = REAL(ffi_list_get(VECTOR_ELT(out, 0), "counters"));
   for (int i = 0; i < N_COUNTER; i++) counters[i] = *counter_of(&state, i);

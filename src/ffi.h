@@ -76,10 +76,10 @@ void ffi_map(const ffi_built *built, const double *theta, bj_direction direction
 void ffi_draw(const ffi_built *built, const double *theta, const bj_draw_job *job, const bj_workers *workers);
 
 /* ffi-draws.c. A target in R gives list(value, gradient) for a matrix, or gives back, and does not raise, what ends it:
- * that goes into the list `keep`. */
+ * that goes into the list `keep`. Where it jumped all the same, ffi_unwind() goes on when the core has returned. */
 typedef struct {
   SEXP evaluate, keep;
-  int d;
+  int d, jumped;
 } ffi_target;
 /* A list(target, program, loss, n); `host` is filled. */
 bj_draw_setup ffi_draw_setup(SEXP list, const ffi_built *built, SEXP keep, ffi_target *host);

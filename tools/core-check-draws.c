@@ -6,6 +6,8 @@ static double at_multiply(double a, double b) { return a * b; }
 static double at_divide(double a, double b) { return a / b; }
 static double at_negate(double a, double b) { return (void)b, -a; }
 static double at_power(double a, double b) { return (void)b, a * a * a; }
+static double at_normal_log(double a, double b) { return -a / b * a / b / 2 - log(b) - 0.91893853320467274178; }
+static double at_normal(double a, double b) { return exp(at_normal_log(a, b)); }
 static double at_plogis(double a, double b) { return (void)b, 1 / (1 + exp(-a)); }
 static double at_pnorm(double a, double b) { return (void)b, 0.5 * erfc(-a / sqrt(2)); }
 static double at_dnorm(double a, double b) { return (void)b, exp(-a * a / 2) / sqrt(2 * 3.14159265358979323846); }
@@ -35,6 +37,7 @@ static const struct {
     REFERENCE(expm1),  REFERENCE(log),      REFERENCE(log1p),    REFERENCE(sqrt),   {"abs", NULL},
     REFERENCE(sin),    REFERENCE(cos),      REFERENCE(tan),      REFERENCE(atan),   REFERENCE(sinh),
     REFERENCE(cosh),   REFERENCE(tanh),     REFERENCE(plogis),   REFERENCE(pnorm),  REFERENCE(dnorm),
+    REFERENCE(normal), REFERENCE(normal_log),
 };
 #define N_REFERENCE ((int)(sizeof program_references / sizeof *program_references))
 

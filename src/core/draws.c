@@ -36,6 +36,7 @@ static draws *draws_make(bj_build *build, const bj_flow *flow, const bj_draw_set
   s->setup = setup;
   s->d = d;
   size_product(build, n, d);
+  if (flow->n_condition > 0) spec_error(build, "a flow with conditions cannot be trained against a log density");
   draw_check(flow, build);
   draw_loss_build(build, setup->loss, &s->loss);
   if (setup->target.program) s->program = program_build(build, setup->target.program, d);

@@ -97,7 +97,14 @@ INLINE vreal power_of(vreal a, double k) {
   return k < 0 ? 1.0 / out : out;
 }
 
-INLINE vreal normal_density(vreal a) { return normal_kernel(vabs(a)) * (real)0.39894228040143267794; }
+/* Beyond 40 it is 0, and the kernel would overflow on the way. */
+INLINE vreal normal_density(vreal a) { return normal_kernel(vmin(vset(40), vabs(a))) * (real)0.39894228040143267794; }
+/* Of a deviation from the mean; with an sd of 0 all is at the mean, and with one below there is none. */
+INLINE vreal log_density_about(vreal deviation, vreal sd) {
+  const vreal z = deviation / sd, away = vselect(veq(deviation, vset(0)), vset(INFINITY), vset(-INFINITY));
+  const vreal value = (real)-0.5 * z * z - vlog(sd) - LOG_SQRT_2PI;
+  return vselect(veq(sd, vset(0)), away + 0.0 * deviation, value);
+}
 INLINE vreal sign_of(vreal a) { return vselect(veq(a, vset(0)), a, vcopysign(vset(1), a)); }
 INLINE vreal one_where(vint which) { return vselect(which, vset(1), vset(0)); }
 
@@ -106,12 +113,14 @@ BINARY(subtract, a - b, vset(1), vset(-1))
 BINARY(multiply, a *b, b, a)
 BINARY(divide, a / b, 1.0 / b, -v / b)
 BINARY(pow, pow_of(a, b), b *pow_of(a, b - 1.0), v *vlog(a))
-BINARY(larger, vselect(vlt(a, b), b, a), one_where(~vlt(a, b)), one_where(vlt(a, b)))
-BINARY(smaller, vselect(vlt(b, a), b, a), one_where(~vlt(b, a)), one_where(vlt(b, a)))
+BINARY(larger, vselect(vlt(a, b), b, vselect(vle(b, a), a, a + b)), one_where(~vlt(a, b)), one_where(vlt(a, b)))
+BINARY(smaller, vselect(vlt(b, a), b, vselect(vle(a, b), a, a + b)), one_where(~vlt(b, a)), one_where(vlt(b, a)))
+BINARY(normal_log, log_density_about(a, b), -a / (b * b), (a / b * (a / b) - 1.0) / b)
+BINARY(normal, vexp(log_density_about(a, b)), -v *a / (b * b), v *(a / b * (a / b) - 1.0) / b)
 UNARY(negate, -a, vset(-1))
 UNARY(power, power_of(a, node->number), (real)node->number *power_of(a, node->number - 1))
 UNARY(exp, vexp(a), v)
-UNARY(expm1, vexpm1(a), v + 1.0)
+UNARY(expm1, vexpm1(a), vexp(a))
 UNARY(log, vlog(a), 1.0 / a)
 UNARY(log1p, vlog1p(a), 1.0 / (1.0 + a))
 UNARY(sqrt, vsqrt(a), 0.5 / v)
@@ -141,6 +150,8 @@ static const program_function program_functions[] = {
     ROW(pow, 2),
     ROW(larger, 2),
     ROW(smaller, 2),
+    ROW(normal_log, 2),
+    ROW(normal, 2),
     ROW(negate, 1),
     ROW(exp, 1),
     ROW(expm1, 1),

@@ -81,6 +81,15 @@ test_that("parameters of the base are trained through the draws", {
   expect_error(reverse_gradient(f, matrix(0, 5, 1), target, loss_reverse_kl()), "base_categorical.*cannot be")
 })
 
+test_that("a flow with conditions has no such step", {
+  f <- new_flow(layer_chain(coupling_flow(flow_layers = 1)), 2, base_normal(), 2L, NULL)
+  f["params"] <- list(native_init(f, 1))
+  target <- function(x) list(value = -rowSums(x^2), gradient = -2 * x)
+  expect_error(reverse_gradient(f, NULL, target, loss_reverse_kl(), seed = 1, n = 64), "flow with conditions",
+    class = "bijectr_error_core"
+  )
+})
+
 test_that("arguments of losses", {
   expect_error(fit_flow(function(x) -x^2, d = 1, loss = loss_maximum_likelihood()), "for data")
   expect_error(fit_flow(function(x) -x^2, d = 1, loss = "elbo"), "`loss` must be a loss")

@@ -410,3 +410,24 @@ test_that("an interrupted fit in rounds says how it goes on", {
   expect_match(said, "layers = fit")
   expect_error(resume(fit), "layers = fit", class = "bijectr_error_argument")
 })
+
+test_that("a target that calls flows with R code of their own does not cost the fit", {
+  calls <- 0
+  bad <- layer_r(forward = function(x, params) {
+    calls <<- calls + 1
+    if (calls > 60) stop("the layer ended")
+    list(value = x + params, logdet = numeric(nrow(x)))
+  }, params = c(0.1, 0.1))
+  own <- flow(layer_r(forward = function(x, params) list(value = x, logdet = numeric(nrow(x)))), 2)
+  target <- function(x) {
+    logdensity(own, x)
+    -rowSums(x^2) / 2
+  }
+  ended <- tryCatch(
+    suppressMessages(fit_flow(target, bad, d = 2, steps = 400, batch_size = 20, evaluate = 0, gradient = function(x) -x)),
+    error = identity
+  )
+  expect_s3_class(ended, "bijectr_error_training")
+  expect_match(conditionMessage(ended$parent), "the layer ended")
+  expect_gt(ended$fit$steps, 0)
+})

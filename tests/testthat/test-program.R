@@ -39,7 +39,8 @@ test_that("every function is R's, with its derivative", {
   for (target in list(
     function(x) tanh(x[, 1]) * plogis(x[, 2]), function(x) abs(x[, 1]) + x[, 2], function(x) pmax(x[, 1], x[, 2]),
     function(x) pmin(x[, 1], 0.3) * x[, 2], function(x) dnorm(x[, 1], 2, 3) * dnorm(x[, 2], sd = 2),
-    function(x) dnorm(x[, 1], x[, 2], exp(x[, 2]), log = TRUE), function(x) dnorm(x[, 1] + x[, 2], log = TRUE)
+    function(x) dnorm(x[, 1], x[, 2], exp(x[, 2]), log = TRUE), function(x) dnorm(x[, 1] + x[, 2], log = TRUE),
+    function(x) dnorm(x[, 1], x[, 2], exp(x[, 2])), function(x) x[, 1]^0 * x[, 2]^1
   )) {
     expect_program_ok(target, y, exact = FALSE)
   }
@@ -81,7 +82,9 @@ test_that("the ends of domains are R's", {
     function(x) 1 / x[, 1],
     function(x) log1p(x[, 1]), function(x) x[, 1]^65, function(x) abs(x[, 1]),
     function(x) pmax(x[, 1], 0),
-    function(x) plogis(x[, 1])
+    function(x) plogis(x[, 1]), function(x) pmax(-5, log(x[, 1])), function(x) pmin(log(x[, 1]), 2),
+    function(x) dnorm(0.5, 0, x[, 1], log = TRUE), function(x) dnorm(0.5, 0, x[, 1]), function(x) dnorm(x[, 1] * 1e150),
+    function(x) dnorm(0, 0, x[, 1], log = TRUE), function(x) x[, 1]^0
   )) {
     value <- suppressWarnings(target(x))
     found <- native_program(compiled(target, 1), x)$value
@@ -103,6 +106,49 @@ test_that("what is no program is left to R", {
   }
   exp <- function(x) x # not R's
   expect_null(compiled(function(x) exp(x[, 1]), 1))
+})
+
+test_that("names mean what they mean in the function", {
+  s <- 10
+  x <- matrix(c(0.3, -1.2, 0.5, 2), 2)
+  expect_symbolic <- function(target) {
+    at <- target_with_gradient(target, "symbolic", 2, NULL)(x)
+    expect_equal(at$value, target(x), tolerance = 1e-14)
+  }
+  expect_symbolic(function(x, s = 2) dnorm(x[, 1], 0, s, log = TRUE) + x[, 2])
+  expect_symbolic(function(x, s = 2, v = s^2) -x[, 1]^2 / v + x[, 2])
+  expect_symbolic(function(x) {
+    a <- x[, 1] / s
+    a <- a^2
+    return(-a - x[, 2]^2)
+  })
+  refused <- list(
+    function(x) {
+      lp <- -x[, 1]^2
+      for (i in 1:3) lp <- lp - (x[, 2] - i)^2
+      lp
+    },
+    function(x) {
+      k <- c(1, 2)
+      k[1] <- 4
+      -k[1] * x[, 1]^2
+    },
+    function(x) {
+      s <<- s + 1
+      -x[, 1]^2 / s
+    },
+    function(x) {
+      if (s > 2) return(x[, 1])
+      x[, 2]
+    },
+    function(x) {
+      exp <- function(z) z
+      -exp(x[, 1])
+    }
+  )
+  for (target in refused) {
+    expect_error(target_with_gradient(target, "symbolic", 2, NULL), "no symbolic gradient: .* is no formula under a name")
+  }
 })
 
 test_that("a program is checked before it runs", {
