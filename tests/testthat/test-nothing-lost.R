@@ -423,8 +423,9 @@ test_that("a target that calls flows with R code of their own does not cost the 
     logdensity(own, x)
     -rowSums(x^2) / 2
   }
+  control <- fit_control(steps = 400, batch_size = 20)
   ended <- tryCatch(
-    suppressMessages(fit_flow(target, bad, d = 2, steps = 400, batch_size = 20, evaluate = 0, gradient = function(x) -x)),
+    suppressMessages(fit_flow(target, bad, d = 2, evaluate = 0, gradient = function(x) -x, control = control)),
     error = identity
   )
   expect_s3_class(ended, "bijectr_error_training")

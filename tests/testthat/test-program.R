@@ -147,7 +147,7 @@ test_that("names mean what they mean in the function", {
     }
   )
   for (target in refused) {
-    expect_error(target_with_gradient(target, "symbolic", 2, NULL), "no symbolic gradient: .* is no formula under a name")
+    expect_error(target_with_gradient(target, "symbolic", 2, NULL), "no symbolic gradient: .* is no formula")
   }
 })
 
