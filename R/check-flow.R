@@ -52,9 +52,10 @@
 #'   of the weights of its draws 1/2 or less, or more than 90 per cent of them effective; `"resample"` where this is not
 #'   so, but weighted draws, see [importance_sample()], can stand for the target; and
 #'   `"do not trust"` where Pareto's k-hat of the weights is above `min(1 - 1 / log10(draws), 0.7)` (Vehtari et al.
-#'   2024), the draws tell as much as fewer than 400 of the target, the target has mass where the flow does not draw, or
-#'   another mode was found. Looking from some points does not find each mode: nothing does; in two coordinates one that
-#'   is a third as wide is found 100 standard deviations away, in ten only where it lies near an axis, or is wider.
+#'   2024), the draws tell as much as fewer than 400 of the target, the target has mass where the flow does not draw,
+#'   weighted draws are off by more than 8 per cent of a standard deviation, too, as those that go further out find it,
+#'   or another mode was found. Looking from some points does not find each mode: nothing does; in two coordinates one
+#'   that is a third as wide is found 100 standard deviations away, in ten only where it lies near an axis, or is wider.
 #'
 #'   Where the verdict is `"do not trust"`: other parameters, such as effects in units of their standard deviation for a
 #'   hierarchical model (non-centered), logarithms of positive ones, or `support`; nothing told but these, so that the

@@ -5,6 +5,7 @@
 
 TARGET_OFF <- c(mean = 0.04, sd = 0.04)
 TARGET_WRONG <- 0.1
+WEIGHTED_WRONG <- 0.08
 # Bounds of log Z that are so far apart, in nats, speak of a target whose integral is infinite.
 UNBOUNDED <- 100
 
@@ -58,6 +59,7 @@ target_evidence <- function(fit, target, n) {
     pareto_k = c(flow = own$pareto_k, wide = all$pareto_k),
     acceptance = expected_acceptance(log_own[at$own]),
     moments = compared_moments(at$value, shares, v / sum(v), coordinate_labels(fit)),
+    weighted = weighted_moments(at$value, shares, own_shares(log_own, at$own)),
     lost = mean(log_own[at$own] == -Inf)
   )
 }
@@ -89,6 +91,35 @@ compared_moments <- function(x, w, v, labels) {
     )
   })
   do.call(rbind, rows)
+}
+
+# The shares of the flow's own draws when they are weighted, as importance_sample() does it; those of others are 0.
+own_shares <- function(log_own, own) {
+  shares <- numeric(length(own))
+  if (any(log_own[own] > -Inf)) shares[own] <- exp_shares(smooth_weights(log_own[own]))
+  shares
+}
+
+# Whether the flow's own draws, weighted, have the mean and the standard deviation of a coordinate that draws further
+# out find (`w`, weights of all): by so much they are off, beyond three standard errors; 0 where this is chance.
+weighted_moments <- function(x, w, u) {
+  off <- apply(x, 2, function(value) {
+    value[w + u == 0] <- 0
+    mean_w <- sum(w * value)
+    mean_u <- sum(u * value)
+    square_w <- (value - mean_w)^2
+    square_u <- (value - mean_u)^2
+    var_w <- sum(w * square_w)
+    var_u <- sum(u * square_u)
+    off <- c((mean_u - mean_w) / sqrt(var_w), sqrt(var_u / var_w) - 1)
+    ratio_u <- if (var_u > 0) square_u / var_u else square_u
+    error <- c(
+      sqrt(sum((u * (value - mean_u) - w * (value - mean_w))^2) / var_w),
+      sqrt(sum((u * (ratio_u - 1) - w * (square_w / var_w - 1))^2)) / 2
+    )
+    ifelse(abs(off) > 3 * error, off, 0)
+  })
+  stats::setNames(apply(abs(off), 1, max), c("mean", "sd"))
 }
 
 # The shape of the tail of weighted values, Hill's estimate: a density that falls like the power -(1 + 1 / shape). With
@@ -163,6 +194,12 @@ target_doubts <- function(evidence, modes, rule, off) {
     if (off && isTRUE(own > rule$k_most)) {
       sprintf("Draws would have to be weighted, but Pareto's k-hat of their weights is %s, above %s.",
         format(round(own, 2)), format(round(rule$k_most, 2))
+      )
+    },
+    if (off && isTRUE(max(evidence$weighted) > WEIGHTED_WRONG)) {
+      sprintf("Weighted draws of the flow are off, too: %s, as draws that go further out find it.",
+        paste(c("a mean by", "a standard deviation by"), signif(c(1, 100) * evidence$weighted, 2),
+          c("standard deviations", "%"))[which.max(evidence$weighted)]
       )
     },
     if (evidence$ess[["wide"]] * rule$n < 400) {

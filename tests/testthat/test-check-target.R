@@ -85,3 +85,25 @@ test_that("draws with tails that are too light are to be weighted, unless next t
   expect_gt(check$pareto_k[["flow"]], 0.5)
   expect_true(check$verdict != "trust")
 })
+
+test_that("weighted draws that are off themselves are told from chance", {
+  set.seed(1)
+  n <- 20000
+  x <- cbind(rnorm(n), rnorm(n))
+  own <- seq_len(n) <= n / 2
+  w <- rep(1 / n, n)
+  of <- function(log_own) weighted_moments(x, w, own_shares(log_own, own))
+  expect_identical(of(numeric(n)), c(mean = 0, sd = 0)) # a difference by chance
+  found <- of(ifelse(x[, 1] > 1.5, -Inf, 0)) # what is beyond is never drawn
+  expect_gt(found[["mean"]], 0.1)
+  expect_gt(found[["sd"]], 0.1)
+  expect_identical(of(rep(-Inf, n)) > 0.5, c(mean = FALSE, sd = TRUE))
+  doubts <- target_doubts(
+    list(
+      moments = data.frame(what = "a", mean = 0, sd = 1, sd_off = 0, mean_off = 0), weighted = found,
+      pareto_k = c(flow = 0.1, wide = 0.1), ess = c(flow = 1, wide = 1),
+      log_z = c(lower = 0, estimate = 0, upper = 0, error = 1, narrow = 0, narrow_error = 1)
+    ), data.frame(share = numeric()), list(n = n, k_most = 0.7), TRUE
+  )
+  expect_match(doubts, "Weighted draws of the flow are off, too: a (mean|standard deviation) by 0?.")
+})
