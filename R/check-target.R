@@ -112,7 +112,7 @@ weighted_moments <- function(x, w, u) {
     var_w <- sum(w * square_w)
     var_u <- sum(u * square_u)
     off <- c((mean_u - mean_w) / sqrt(var_w), sqrt(var_u / var_w) - 1)
-    ratio_u <- if (var_u > 0) square_u / var_u else square_u
+    ratio_u <- if (isTRUE(var_u > 0)) square_u / var_u else square_u
     error <- c(
       sqrt(sum((u * (value - mean_u) - w * (value - mean_w))^2) / var_w),
       sqrt(sum((u * (ratio_u - 1) - w * (square_w / var_w - 1))^2)) / 2
