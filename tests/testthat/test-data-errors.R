@@ -121,7 +121,10 @@ test_that("points that do not fit the flow", {
     "Column waiting of `newdata` must be numeric, not "
   )
   expect_argument_error(logdensity(fit, matrix(1, 1, 3)), "`newdata` must have 2 columns, one a coordinate, not 3.")
-  expect_argument_error(logdensity(fit, 1:3), "`newdata` must have 2 columns, one a coordinate, not 1.")
+  expect_argument_error(
+    logdensity(fit, 1:3),
+    "`newdata` must have 2 columns, one a coordinate, or be 2 numbers for one row, not 3 numbers."
+  )
   expect_argument_error(
     logdensity(fit, with_value(c(NA, Inf), row = 3:4)),
     "`newdata` has a value that cannot be used: row 4, column waiting is Inf."
