@@ -77,20 +77,29 @@ expected_acceptance <- function(log_w) {
 compared_moments <- function(x, w, v, labels) {
   rows <- lapply(seq_len(ncol(x)), function(j) {
     value <- ifelse(w + v > 0, x[, j], 0) # draws without a weight may be infinite
-    mean_w <- sum(w * value)
-    mean_v <- sum(v * value)
-    square_w <- (value - mean_w)^2
-    square_v <- (value - mean_v)^2
-    var_w <- sum(w * square_w)
-    var_v <- sum(v * square_v)
-    ratio_error <- sqrt(sum((v * (square_v / var_v - 1) - w * (square_w / var_w - 1))^2)) / 2
+    at <- moments_apart(value, w, v)
     data.frame(
-      what = labels[j], mean = mean_w, sd = sqrt(var_w), mean_off = (mean_v - mean_w) / sqrt(var_w),
-      mean_error = sqrt(sum((v * (value - mean_v) - w * (value - mean_w))^2)) / sqrt(var_w),
-      sd_off = sqrt(var_v / var_w) - 1, sd_error = ratio_error, tail = weighted_tail(abs(value - mean_w), w)
+      what = labels[j], at[c("mean", "sd", "mean_off", "mean_error", "sd_off", "sd_error")],
+      tail = weighted_tail(abs(value - at$mean), w)
     )
   })
   do.call(rbind, rows)
+}
+
+# Mean and standard deviation of values by weights w, and how far those by weights v of the same values are from them.
+moments_apart <- function(value, w, v) {
+  mean_w <- sum(w * value)
+  mean_v <- sum(v * value)
+  square_w <- (value - mean_w)^2
+  square_v <- (value - mean_v)^2
+  var_w <- sum(w * square_w)
+  var_v <- sum(v * square_v)
+  list(
+    mean = mean_w, sd = sqrt(var_w), mean_off = (mean_v - mean_w) / sqrt(var_w),
+    mean_error = sqrt(sum((v * (value - mean_v) - w * (value - mean_w))^2)) / sqrt(var_w),
+    sd_off = sqrt(var_v / var_w) - 1,
+    sd_error = sqrt(sum((v * (square_v / var_v - 1) - w * (square_w / var_w - 1))^2)) / 2
+  )
 }
 
 # The shares of the flow's own draws when they are weighted, as importance_sample() does it; those of others are 0.
@@ -105,19 +114,10 @@ own_shares <- function(log_own, own) {
 weighted_moments <- function(x, w, u) {
   off <- apply(x, 2, function(value) {
     value[w + u == 0] <- 0
-    mean_w <- sum(w * value)
-    mean_u <- sum(u * value)
-    square_w <- (value - mean_w)^2
-    square_u <- (value - mean_u)^2
-    var_w <- sum(w * square_w)
-    var_u <- sum(u * square_u)
-    off <- c((mean_u - mean_w) / sqrt(var_w), sqrt(var_u / var_w) - 1)
-    ratio_u <- if (isTRUE(var_u > 0)) square_u / var_u else square_u
-    error <- c(
-      sqrt(sum((u * (value - mean_u) - w * (value - mean_w))^2) / var_w),
-      sqrt(sum((u * (ratio_u - 1) - w * (square_w / var_w - 1))^2)) / 2
-    )
-    ifelse(abs(off) > 3 * error, off, 0)
+    at <- moments_apart(value, w, u)
+    # where all weight is on one value there is no error, and that is no chance
+    chance <- c(isTRUE(abs(at$mean_off) <= 3 * at$mean_error), isTRUE(abs(at$sd_off) <= 3 * at$sd_error))
+    ifelse(chance, 0, c(at$mean_off, at$sd_off))
   })
   stats::setNames(apply(abs(off), 1, max), c("mean", "sd"))
 }
