@@ -136,8 +136,10 @@ make_control <- function(control, default, given) {
   unknown <- setdiff(names(given), names(formals(fit_control)))
   if (is.null(names(given)) || length(unknown)) {
     known <- c(names(formals(fit_control)), FIT_ARGUMENTS)
+    elsewhere <- intersect(unknown, known)
     stop_arg(c("Unknown argument{?s} {.arg {unknown}} of {.fn fit_flow}.",
-      i = meant(unknown, known, "Did you mean {.arg {near}}?"),
+      i = if (length(elsewhere)) "{cli::qty(elsewhere)}{.arg {elsewhere}} {?is/are} for other kinds of what is fitted.",
+      i = meant(setdiff(unknown, known), known, "Did you mean {.arg {near}}?"),
       i = "Beside its own arguments it takes those of {.fn fit_control}."
     ))
   }

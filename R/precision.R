@@ -25,8 +25,7 @@ trained_as <- function(flow, control) {
 in_single <- function(x, all, exact = FALSE) {
   if (!is.list(x)) return(x)
   if (inherits(x, "bijectr_layer_continuous")) {
-    tolerance <- min(Inf, x$solver$rtol, x$solver$atol)
-    exact <- tolerance < SINGLE_TOLERANCE
+    exact <- (x$solver$training %||% min(Inf, x$solver$rtol, x$solver$atol)) < SINGLE_TOLERANCE
   }
   parts <- vapply(x, is.list, NA)
   x[parts] <- lapply(x[parts], in_single, all = all, exact = exact)

@@ -16,7 +16,8 @@ workloads <- list(
   "planar, adjoint" = list(layer_continuous(field_planar(), tsit5, gradient = "adjoint"), 2, 500),
   "mlp 64-64, exact" = list(layer_continuous(field_mlp(), solver_tsit5(step = 0.1)), 2, 500),
   "mlp 64-64, d = 8, hutchinson" = list(layer_continuous(field_mlp(), solver_tsit5(step = 0.1)), 8, 500),
-  "mlp 64-64, adaptive 1e-5" = list(layer_continuous(field_mlp(), solver_tsit5(rtol = 1e-5)), 2, 500)
+  "mlp 64-64, adaptive 1e-5" = list(layer_continuous(field_mlp(), solver_tsit5(rtol = 1e-5)), 2, 500),
+  "mlp 64-64, by default" = list(layer_continuous(), 2, 500)
 )
 matching <- list("mlp 64-64, flow matching" = list(layer_continuous(field_mlp()), 2, 500))
 

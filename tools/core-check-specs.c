@@ -45,7 +45,7 @@ static const char *const entry_names[] = {
     "penalty",      "gradient",
     "nfe",          "embed",
     "size",         "dim",
-    "count",
+    "count",        "training",
 };
 static const char *const entry_strings[] = {"tanh", "relu",  "identity", "uniform", "small", "exp",      "softplus",
                                             "free", "scale", "variance", "exact",   "",      "discrete", "monomial"};

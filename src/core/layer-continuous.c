@@ -6,8 +6,9 @@
  * an equation is solved, and what its gradients are, stands in solve.h.
  *
  * In training: probes for the trace (Hutchinson 1990), penalties, the integrals of kinetic |f|^2 and jacobian |J e|^2
- * along the way (Finlay et al. 2020, "How to train your neural ODE", arXiv:2002.02798), and a random shift of the end
- * (Ghosh et al. 2020, "STEER", arXiv:2006.10711). A loss may ask for f alone, at states and times of its own.
+ * along the way (Finlay et al. 2020, "How to train your neural ODE", arXiv:2002.02798), a random shift of the end
+ * (Ghosh et al. 2020, "STEER", arXiv:2006.10711), and a tolerance of its own. A loss may ask for f alone, at states
+ * and times of its own.
  */
 #include <stdio.h>
 
@@ -76,11 +77,14 @@ static solve continuous_solve(const bj_layer *layer, const bj_pass *pass, int fi
   const int left = pass->nb - first, group = self->field->group, inverse = direction == BJ_INVERSE;
   const long row = (long)first * BJ_BLOCK, condition = row * layer->n_condition;
   const continuous_parts prep = continuous_prep_of(layer, pass->prep);
+  const real training = pass->run->purpose == RUN_EVALUATE ? 0 : self->plan.training;
   solve s = {
       .plan = &self->plan,
       .nb = left < group ? left : group,
       .start = prep.end[inverse],
       .end = prep.end[1 - inverse],
+      .rtol = training > 0 ? training : self->plan.rtol,
+      .atol = training > 0 ? training : self->plan.atol,
       .half = inverse,
       .theta = pass->theta,
       .prep = prep.field,

@@ -41,7 +41,7 @@ static vreal solve_error(const solve *s, int b, int r) {
     vreal error = vset(0);
     for (int j = 0; j <= solver->n_stage; j++) error += solver->error[j] * vload(s->k[j] + at);
     const vreal largest = vmax(vabs(vload(s->state + at)), vabs(vload(s->next + at)));
-    error = h * error / (plan->atol + plan->rtol * largest);
+    error = h * error / (s->atol + s->rtol * largest);
     sum += error * error;
   }
   return vsqrt(sum * (real)(1.0 / rows));

@@ -33,6 +33,7 @@ static bj_status solve_plan_steps(solve_plan *plan, const bj_spec *spec, real le
   if (plan->adaptive) {
     plan->rtol = spec_real(build, spec, "rtol", 0, INFINITY);
     plan->atol = spec_real(build, spec, "atol", 0, INFINITY);
+    if (spec_given(build, spec, "training")) plan->training = spec_real(build, spec, "training", 0, INFINITY);
     plan->n_step = spec_count(build, spec, "max_steps", 1, SOLVE_MAX_STEPS);
     plan->first = step < length ? step : length;
     if (!(plan->atol > 0)) return spec_error(build, "`atol` must be above 0");

@@ -46,6 +46,7 @@ typedef struct {
   int adaptive;
   int n_step;             /* steps of one length; adaptive: attempts at most */
   real first, rtol, atol; /* adaptive: length of the first attempt, tolerances */
+  real training;          /* both tolerances in training; 0: those above */
   int n_state;            /* q */
   int every, n_kept;      /* states kept for the vjp: one in every so many steps */
   int tape;               /* states and caches of all stages are kept */
@@ -69,6 +70,7 @@ typedef struct {
   const solve_plan *plan;
   int nb; /* up to the field's `group` blocks */
   real start, end;
+  real rtol, atol;          /* adaptive: of this solve */
   int half;                 /* of the nodes: those of this solve, the other half being those of the way back */
   const real *theta, *prep; /* the field's */
   const real *node_time;    /* both halves */

@@ -190,6 +190,10 @@ test_that("other arguments of fit_flow()", {
     fit_flow(faithful, stepz = 3),
     "Unknown argument `stepz` of `fit_flow()`.", "Beside its own arguments it takes those of `fit_control()`."
   )
+  expect_argument_error(
+    fit_flow(faithful, start = 3, stepz = 3), "Unknown arguments `start` and `stepz`",
+    "`start` is for other kinds of what is fitted."
+  )
   expect_argument_error(fit_flow(faithful, 5), "`layers` must be a layer, not ")
   expect_argument_error(fit_flow(faithful, steps = "a"), "`steps` must be one whole number, not \"a\".")
   expect_argument_error(fit_flow(faithful, steps = 1.5), "`steps` must be one whole number, not 1.5.")

@@ -54,6 +54,42 @@ test_that("adaptive steps pass the battery, and too many are an error", {
   expect_error(forward(f, cbind(1, 2)), "max_steps")
 })
 
+test_that("steps are by default those of an accuracy, a lower one while training", {
+  at <- function(solver, size = 4) {
+    f <- flow(layer_continuous(field_mlp(16, init = "uniform"), solver), 2)
+    params(f) <- size * sin(seq_along(coef(f)))
+    f
+  }
+  set.seed(4)
+  x <- matrix(rnorm(200), 100)
+  exact <- logdensity(at(solver_tsit5(rtol = 1e-12)), x)
+  off <- function(solver) max(abs(logdensity(at(solver), x) - exact))
+  expect_lt(off(solver_tsit5()), 1e-7)
+  expect_gt(off(solver_tsit5(step = 0.1)), 1e-5)
+  f <- at(solver_tsit5(), 1)
+  expect_lt(max(abs(inverse(f, forward(f, x)$value)$value - x)), 1e-8)
+
+  control <- fit_control(steps = 1, batch_size = 50, learning_rate = 1e-3, validation = 0.5)
+  records <- function(solver) {
+    set.seed(5)
+    layer <- layer_continuous(field_mlp(16, init = "uniform"), solver)
+    fit <- fit_flow(x, layer, standardize = "none", progress = FALSE, control = control)
+    c(fit$history$train, fit$history$validation)
+  }
+  expect_identical(records(solver_tsit5(training = 1e-2)), records(solver_tsit5(rtol = 1e-2, step = 0.2)))
+  expect_false(any(records(solver_tsit5(training = 1e-2)) == records(solver_tsit5())))
+  expect_identical(records(solver_tsit5(rtol = 1e-6)), records(solver_tsit5(rtol = 1e-9, training = 1e-6)))
+})
+
+test_that("a field in single precision is not followed into its rounding", {
+  f <- flow(layer_continuous(field_mlp(16, init = "uniform", precision = "single")), 2)
+  solver <- f$layers$layers[[1]]$solver
+  expect_identical(c(solver$rtol, solver$atol, solver$training), c(1e-6, 1e-6, 1e-4))
+  set.seed(6)
+  x <- matrix(rnorm(100), 50)
+  expect_equal(inverse(f, forward(f, x)$value)$value, x, tolerance = 1e-4)
+})
+
 test_that("agrees with deSolve", {
   skip_if_not_installed("deSolve")
   set.seed(3)
@@ -78,6 +114,8 @@ test_that("arguments are checked", {
   expect_error(solver_tsit5(step = 0), "step", class = "bijectr_error_argument")
   expect_error(solver_tsit5(rtol = -1), "rtol", class = "bijectr_error_argument")
   expect_error(solver_tsit5(rtol = 0), "atol", class = "bijectr_error_argument")
+  expect_error(solver_tsit5(training = -1), "training", class = "bijectr_error_argument")
+  expect_error(solver_tsit5(step = 0.1, training = 1e-3), "rtol", class = "bijectr_error_argument")
   expect_error(solver_tsit5(rtol = 1e-6, max_steps = 0), "max_steps", class = "bijectr_error_argument")
   expect_error(layer_continuous(solver = "tsit5"), "solver", class = "bijectr_error_argument")
   expect_error(flow(layer_continuous(solver = solver_tsit5(step = 1e-9)), 2), "too short")
