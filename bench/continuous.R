@@ -1,12 +1,11 @@
-# Time of a training step of continuous flows through fit_flow(): loss, gradient and Adam, one thread, for every
-# instruction set of this machine.
+# Time of a training step of continuous flows through fit_flow(): loss, gradient and Adam, for every instruction set of
+# this machine, by default on one thread and in double precision (bench/lib/step-time.R).
 #
 # The planar field of the tutorial: 20 units, gates 1-40-40-40-1, Tsit5 with 20 steps, 500 rows in two coordinates. A
 # prototype written by hand takes 4.2 ms with AVX-512 and about 6.0 ms with AVX2 where the probe of multiply-adds gives
 # 39 GF/s and an exp takes 1.9 ns (solver 4.5 ms, gates 1.5 ms with AVX-512); the tutorial's own program takes 1350 ms,
 # the best batched JAX 17 ms in single and 33 ms in double precision. Times are minima.
 suppressMessages(library(bijectr))
-options(bijectr.threads = 1L)
 source("bench/lib/step-time.R") # from the root of the sources
 
 tsit5 <- solver_tsit5(step = 0.05)

@@ -93,7 +93,37 @@ code <- list(
     data { int<lower=0> n; int<lower=0> k; matrix[n, k] x; int y[n]; }
     parameters { real alpha; vector[k] beta; real<lower=0> phi; }
     model { alpha ~ normal(0, 3); beta ~ normal(0, 1); phi ~ cauchy(0, 5);
-      y ~ neg_binomial_2_log(alpha + x * beta, phi); }"
+      y ~ neg_binomial_2_log(alpha + x * beta, phi); }",
+  items = "
+    data { int<lower=0> n; int<lower=0> k; int y[n, k]; }
+    parameters { vector[n] ability; vector[k] difficulty; vector<lower=0>[k] slope; real mu; real<lower=0> tau; }
+    model {
+      ability ~ normal(0, 1); mu ~ normal(0, 2); tau ~ normal(0, 2);
+      difficulty ~ normal(mu, tau); slope ~ lognormal(0, 0.5);
+      for (j in 1:k) y[, j] ~ bernoulli_logit(slope[j] * (ability - difficulty[j]));
+    }",
+  volatility = "
+    data { int<lower=0> n; vector[n] y; }
+    parameters { real mu; real<lower=-1, upper=1> phi; real<lower=0> sigma; vector[n] z; }
+    model {
+      vector[n] h;
+      phi ~ uniform(-1, 1); sigma ~ cauchy(0, 1); mu ~ cauchy(0, 5); z ~ normal(0, 1);
+      h = z * sigma;
+      h[1] = h[1] / sqrt(1 - square(phi)) + mu;
+      for (t in 2:n) h[t] = h[t] + mu + phi * (h[t - 1] - mu);
+      y ~ normal(0, exp(h / 2));
+    }",
+  wells = "
+    data { int<lower=0> n; int<lower=0> k; matrix[n, k] x; int y[n]; }
+    parameters { real alpha; vector[k] beta; }
+    model { y ~ bernoulli_logit(alpha + x * beta); }",
+  growth = "
+    data { int<lower=0> n; vector[n] age; vector[n] y; }
+    parameters { real alpha; real beta; real<lower=0.5, upper=1> lambda; real<lower=0> tau; }
+    model {
+      alpha ~ normal(0, 1000); beta ~ normal(0, 1000); tau ~ gamma(0.0001, 0.0001);
+      for (i in 1:n) y[i] ~ normal(alpha - beta * pow(lambda, age[i]), 1 / sqrt(tau));
+    }"
 )
 
 data <- list(
@@ -141,6 +171,24 @@ data <- list(
   negative_binomial = function() {
     x <- matrix(rnorm(150 * 6), 150)
     list(n = 150, k = 6, x = x, y = rnbinom(150, mu = exp(1 + x %*% c(0.5, -0.3, 0, 0.2, 0, 0.1)), size = 2))
+  },
+  items = function() {
+    eta <- outer(rnorm(60), rnorm(15), "-")
+    list(n = 60, k = 15, y = matrix(rbinom(900, 1, plogis(eta %*% diag(exp(0.3 * rnorm(15))))), 60))
+  },
+  volatility = function() {
+    h <- as.numeric(arima.sim(list(ar = 0.9), 60, sd = 0.3)) - 1
+    list(n = 60, y = rnorm(60, 0, exp(h / 2)))
+  },
+  wells = function() {
+    far <- rexp(3000, 2)
+    arsenic <- exp(0.3 + 0.6 * rnorm(3000))
+    x <- cbind(far, log(arsenic), far * log(arsenic), rbinom(3000, 1, 0.4))
+    list(n = 3000, k = 4, x = x, y = rbinom(3000, 1, plogis(0.4 + x %*% c(-0.9, 0.9, 0.1, -0.1))))
+  },
+  growth = function() {
+    age <- c(1, 1.5, 2.5, 4, 5, 5, 7, 8, 8.5, 9, 9.5, 10, 12, 13, 14.5, 15.5, 16.5, 17, 22.5, 29, 31.5)
+    list(n = 21, age = age, y = 2.65 - 0.97 * 0.87^age + 0.1 * rnorm(21))
   }
 )
 

@@ -1,5 +1,5 @@
-# Time of a training step through fit_flow(): loss, gradient and Adam, one thread, for every instruction set of this
-# machine. `Rscript bench/steps.R C2 E64` times these only.
+# Time of a training step through fit_flow(): loss, gradient and Adam, for every instruction set of this machine, by
+# default on one thread and in double precision (bench/lib/step-time.R). `Rscript bench/steps.R C2 E64` times these only.
 #
 # Absolute times say as much about the machine (and about its other users) as about the package. So two probes of the
 # processor run next to each workload: the rate of fused multiply-adds, and vexp of 512 numbers in cache. A prototype of
@@ -11,7 +11,6 @@
 # What binds says which of the two to read: "fma" where products of matrices take most of the time, "exp" where
 # elementwise functions do. Required: at most 1.5. Times are minima over many short runs.
 suppressMessages(library(bijectr))
-options(bijectr.threads = 1L)
 
 spline <- scalar_rq_spline(knots = 8, interval = 4)
 # layers, coordinates, rows; what binds; the prototype's us a step (AVX-512, AVX2, baseline)
@@ -39,7 +38,7 @@ source("bench/lib/step-time.R") # from the root of the sources
 
 named <- commandArgs(TRUE)
 if (length(named)) workloads <- workloads[named]
-cat("us a step, one thread; GF/s of multiply-adds and ns an exp: probes next to the workload\n\n")
+cat("us a step; GF/s of multiply-adds and ns an exp: probes next to the workload\n\n")
 cat(sprintf("| %-3s | %-25s | %3s | %-8s | %8s | %5s | %4s | %6s | %6s | %6s | %6s | %5s |\n", "id", "layers (8)", "n",
             "set", "us", "GF/s", "exp", "MFLOP", "% peak", "by fma", "by exp", "binds"))
 cat("|---|---|---|---|---|---|---|---|---|---|---|---|\n")

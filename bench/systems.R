@@ -1,12 +1,12 @@
 # Time of a training step of the systems that the package comes from, each with its own sizes, through fit_flow(): loss,
-# gradient and Adam, one thread, the fastest instruction set of this machine. Beside it the originals in double precision
-# (JAX, one core of an AMD EPYC with AVX-512; compile time left out) and a C prototype written for that workload alone,
-# on the same machine (AVX-512 / AVX2). Two probes of this machine, the rate of multiply-adds and the time of an exp, say
-# how it compares. Times are minima over many short runs.
+# gradient and Adam, by default on one thread and in double precision (bench/lib/step-time.R), the fastest instruction
+# set of this machine. Beside it the originals in double precision (JAX, one core of an AMD EPYC with AVX-512; compile
+# time left out) and a C prototype written for that workload alone, on the same machine (AVX-512 / AVX2). Two probes of
+# this machine, the rate of multiply-adds and the time of an exp, say how it compares. Times are minima over many short
+# runs.
 #
 #   Rscript bench/systems.R A planar     times these only
 suppressMessages(library(bijectr))
-options(bijectr.threads = 1L)
 source("bench/lib/step-time.R") # from the root of the sources
 
 stack <- layer_elementwise(scalar_chain(rep(list(scalar_cubic_conjugation()), 64)))

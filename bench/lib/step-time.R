@@ -1,11 +1,16 @@
 # Microseconds of a training step through fit_flow(): the minimum over repeats of short fits, full batch. With a
 # `target`, a log density, it is a step of the reverse Kullback-Leibler divergence with n draws; else `...` goes to
-# fit_flow().
+# fit_flow(). THREADS (1) and PRECISION ("double") of the environment are those of the steps.
+options(bijectr.threads = as.integer(Sys.getenv("THREADS", "1")))
+PRECISION <- Sys.getenv("PRECISION", "double")
+
 step_time <- function(layers, d, n, target = NULL, ...) {
   set.seed(1)
   x <- matrix(rnorm(n * d), n)
   run <- function(steps) {
-    settings <- list(steps = steps, batch_size = n, schedule = schedule_constant(), learning_rate = 1e-4)
+    settings <- list(
+      steps = steps, batch_size = n, schedule = schedule_constant(), learning_rate = 1e-4, precision = PRECISION
+    )
     fit <- if (is.null(target)) {
       control <- do.call(fit_control, c(settings, validation = 0, keep_best = FALSE))
       fit_flow(x, layers, standardize = "none", progress = FALSE, control = control, ...)
