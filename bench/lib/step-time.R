@@ -21,7 +21,8 @@ step_time <- function(layers, d, n, target = NULL, ...) {
     1e6 * fit$seconds / fit$steps
   }
   guess <- run(3)
-  steps <- max(4, min(500, round(3e4 / guess)))
-  repeats <- max(12, min(60, round(3e6 / (steps * guess))))
+  # of a fit of fewer steps the first touch of its memory would be a good part
+  steps <- max(24, min(500, round(3e4 / guess)))
+  repeats <- max(5, min(60, round(3e6 / (steps * guess))))
   min(replicate(repeats, run(steps)))
 }

@@ -151,10 +151,12 @@ static bj_status draw_check(const bj_flow *flow, bj_build *build);
 
 /* ---- ranges.c ---------------------------------------------------------------------------------------------------- */
 
-/* Numbers from which on a vector is cut into ranges, and gradients into few slots: clearing and adding these up takes
- * longer than a better balance of the threads gains. */
+/* Numbers from which on gradients are cut into few slots: clearing and adding these up takes longer than a better balance
+ * of the threads gains. */
 #define LONG_VECTOR 50000
-#define RANGE_SIZE 8192L /* a few such vectors are in the second-level cache; whole vectors of any kind */
+/* Vectors of two ranges and more are cut into them. A few of such a length are in the second-level cache, and they are
+ * whole vectors of any kind. */
+#define RANGE_SIZE 8192L
 
 static int ranges_count(long n);
 /* A task for numbers first .. end - 1 of each range of n; range i begins with number i * RANGE_SIZE. */

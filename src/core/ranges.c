@@ -14,7 +14,7 @@ static void ranges_one(void *arg, int index) {
   all->task(all->arg, first, first + (left < RANGE_SIZE ? left : RANGE_SIZE));
 }
 
-static int ranges_count(long n) { return n < LONG_VECTOR ? 1 : (int)((n + RANGE_SIZE - 1) / RANGE_SIZE); }
+static int ranges_count(long n) { return n < 2 * RANGE_SIZE ? 1 : (int)((n + RANGE_SIZE - 1) / RANGE_SIZE); }
 
 static void ranges_run(const bj_workers *workers, int threaded, long n, void (*task)(void *arg, long first, long end),
                        void *arg) {

@@ -49,7 +49,9 @@ typedef struct {
 static void update_range(void *arg, long first, long end) {
   const train_update *update = arg;
   const trainer *t = update->t;
-  for (long i = first; i < end; i++) t->gradient[i] *= update->scale;
+  long i = first;
+  for (; i + BJ_LANES <= end; i += BJ_LANES) vstore(t->gradient + i, vload(t->gradient + i) * vset(update->scale));
+  for (; i < end; i++) t->gradient[i] *= update->scale;
   optimizer_step step = update->step;
   step.first = first;
   step.end = end;
