@@ -87,17 +87,8 @@ resolve.bijectr_layer_continuous <- function(layer, d, d_condition) {
   form <- inherits(field, "bijectr_field_mlp") && length(field$width) <= 2 && layer$jacobian == 0
   cheap <- is.null(layer$probe_values) && (inherits(field, "bijectr_field_planar") || form || d <= 3)
   layer$trace <- layer$trace %||% if (cheap) "exact" else "hutchinson"
-  layer$solver <- solver_for(layer$solver, field$precision %||% "double")
+  layer$solver <- solver_for(layer$solver, field)
   list(layer)
-}
-
-# Steps of a field that is rounded to floats cannot be more accurate than that.
-solver_for <- function(solver, precision) {
-  if (precision != "single" || is.null(solver$rtol)) return(solver)
-  for (name in c("rtol", "atol", "training")) {
-    if (!is.null(solver[[name]])) solver[[name]] <- max(solver[[name]], SINGLE_TOLERANCE)
-  }
-  solver
 }
 
 #' @export

@@ -13,6 +13,15 @@ WIDE_NET <- 128
 WIDE_FIELD <- 64
 SINGLE_TOLERANCE <- 1e-6
 
+# The solver of a field: its steps cannot be more accurate than floats where the field computes in these.
+solver_for <- function(solver, field) {
+  if (!identical(field$precision, "single")) return(solver)
+  for (name in c("rtol", "atol", "training")) {
+    if (!is.null(solver[[name]])) solver[[name]] <- max(solver[[name]], SINGLE_TOLERANCE)
+  }
+  solver
+}
+
 # The flow as it is trained; fits of before have no `precision`.
 trained_as <- function(flow, control) {
   precision <- control$precision %||% "double"
@@ -29,6 +38,7 @@ in_single <- function(x, all, exact = FALSE) {
   }
   parts <- vapply(x, is.list, NA)
   x[parts] <- lapply(x[parts], in_single, all = all, exact = exact)
+  if (inherits(x, "bijectr_layer_continuous")) x$solver <- solver_for(x$solver, x$field)
   wide <- inherits(x, "bijectr_net_mlp") && max(0, x$width) >= WIDE_NET ||
     inherits(x, "bijectr_field_mlp") && max(x$width) >= WIDE_FIELD && !exact
   if (wide || all && inherits(x, c("bijectr_net_mlp", "bijectr_field_mlp"))) x$precision <- "single"

@@ -88,6 +88,10 @@ test_that("a field in single precision is not followed into its rounding", {
   set.seed(6)
   x <- matrix(rnorm(100), 50)
   expect_equal(inverse(f, forward(f, x)$value)$value, x, tolerance = 1e-4)
+  # nor where training alone is in single precision
+  trained <- trained_as(flow(layer_continuous(), 2), fit_control(steps = 1, precision = "single"))
+  expect_identical(trained$layers$layers[[1]]$solver$rtol, 1e-6)
+  expect_identical(flow(layer_continuous(), 2)$layers$layers[[1]]$solver$rtol, 1e-9)
 })
 
 test_that("agrees with deSolve", {
