@@ -17,8 +17,8 @@
 #' @section Gradients:
 #' `"discrete"` differentiates the steps that the solver took: the gradient is that of the computed loss, up to the
 #' dependence of adaptive step lengths on the parameters, which is of the order of the tolerance. It keeps the state at
-#' the beginning of every step, of up to 64 steps all, of more one in every \eqn{\sqrt{n}}{sqrt(n)} and solves the
-#' stretches between again; memory within a step does not grow with the number of steps. `"adjoint"` solves the adjoint
+#' the beginning of each of the first 64 steps, then of one in every \eqn{\sqrt{n}}{sqrt(n)}, and solves the stretches
+#' between again; memory within a step does not grow with the number of steps. `"adjoint"` solves the adjoint
 #' equation back over the same steps and keeps no states; its gradient is off by the solver's error.
 #'
 #' @section Regularizers:

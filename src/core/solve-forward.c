@@ -2,7 +2,9 @@
 #include "solve.h"
 
 static void solve_keep(const solve *s, int step) {
-  if (s->plan->n_kept > 0 && step % s->plan->every == 0) solve_get(s, s->state, solve_kept(s, step));
+  const int stretch = solve_stretch(s->plan, step);
+  if (s->plan->n_kept > 0 && solve_stretch_first(s->plan, stretch) == step)
+    solve_get(s, s->state, solve_kept(s, stretch));
 }
 
 static void solve_even(const solve *s) {

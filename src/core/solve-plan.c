@@ -91,7 +91,7 @@ static void solve_plan_memory(solve_plan *plan) {
       (long)plan->n_step * plan->solver->n_stage * ((long)plan->n_state * BJ_BLOCK + field->n_cache / field->group);
   /* the kinetic penalty wants the derivatives of all stages in its vjp, which are not on the tape */
   plan->tape = !plan->adaptive && !plan->adjoint && plan->kinetic == 0 && tape <= SOLVE_TAPE_ALL;
-  if (!plan->adjoint && !plan->tape) plan->n_kept = (plan->n_step + plan->every - 1) / plan->every;
+  if (!plan->adjoint && !plan->tape) plan->n_kept = solve_stretch(plan, plan->n_step - 1) + 1;
   solve dry = {.plan = plan};
   carver cache = {0}, work = {0};
   solve_carve(&dry, &cache, &work);

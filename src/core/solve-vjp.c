@@ -28,12 +28,12 @@ static solve solve_plain(const solve *s) {
   return plain;
 }
 
-/* z at the beginning of the steps first .. last, from the kept one of `first`. */
-static void solve_segment(const solve *s, int first, int last) {
+/* z at the beginning of the steps of a stretch up to `last`, from the kept one of the first. */
+static void solve_segment(const solve *s, int stretch, int last) {
   const solve plain = solve_plain(s);
   const bj_solver *solver = s->plan->solver;
-  const int d = s->plan->field->d;
-  solve_put(s, solve_kept(s, first), s->state);
+  const int d = s->plan->field->d, first = solve_stretch_first(s->plan, stretch);
+  solve_put(s, solve_kept(s, stretch), s->state);
   for (int step = first; step <= last; step++) {
     solve_get(s, s->state, solve_nth(s, s->segment, step - first, d));
     if (step == last || !solve_recall_step(s, step)) continue;
@@ -188,8 +188,8 @@ static void solve_vjp(const solve *s, const real *result, const real *gz, real *
   if (plan->adjoint) solve_put(s, result, s->state);
   for (int step = n_step - 1; step >= 0; step--) {
     if (plan->n_kept > 0) {
-      const int first = step / plan->every * plan->every;
-      if (step == n_step - 1 || step == first + plan->every - 1) solve_segment(s, first, step);
+      const int stretch = solve_stretch(plan, step), first = solve_stretch_first(plan, stretch);
+      if (step == n_step - 1 || solve_stretch(plan, step + 1) != stretch) solve_segment(s, stretch, step);
       solve_put(s, solve_nth(s, s->segment, step - first, field->d), s->state);
     }
     if (!solve_recall_step(s, step)) continue;

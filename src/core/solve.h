@@ -6,8 +6,8 @@
  * on its neighbours, and adding nothing is exact.
  *
  * Gradients are those of the discrete solver, with the steps taken as given: exact for the computed loss. They need z
- * at the beginning of every step; up to SOLVE_KEEP_ALL steps all are kept, else one in every sqrt(n), and the others
- * are solved for again, stretch by stretch: 2 sqrt(n) states a row. The stages of one step are computed again in any
+ * at the beginning of every step; of the first SOLVE_KEEP_ALL steps all are kept, then one in every sqrt(n), and the
+ * others are solved for again, stretch by stretch: 2 sqrt(n) states a row. The stages of one step are computed again in any
  * case, so the memory of what happens within a field does not grow with the steps; only where all of it is small, it is
  * kept, on a tape. The adjoint equation keeps no states at all; its gradient is exact up to the solver's error.
  */
@@ -48,7 +48,7 @@ typedef struct {
   real first, rtol, atol; /* adaptive: length of the first attempt, tolerances */
   real training;          /* both tolerances in training; 0: those above */
   int n_state;            /* q */
-  int every, n_kept;      /* states kept for the vjp: one in every so many steps */
+  int every, n_kept;      /* states kept for the vjp: beyond SOLVE_KEEP_ALL one in every so many steps */
   int tape;               /* states and caches of all stages are kept */
   /* Times that all rows share, of steps of one length: the number of the time of (step, stage), and the times as
    * fractions of the way from start to end. */
@@ -114,10 +114,15 @@ INLINE real *solve_tape_cache(const solve *s, int step, int stage) {
 INLINE real *solve_tape_state(const solve *s, int step, int stage) {
   return solve_nth(s, s->tape_state, (long)step * s->plan->solver->n_stage + stage, s->plan->n_state);
 }
-/* z at the beginning of a step that is kept; time and length of an adaptive one. */
-INLINE real *solve_kept(const solve *s, int step) {
-  return solve_nth(s, s->kept, step / s->plan->every, s->plan->field->d);
+/* The number of the kept state from which that of a step is solved for, and the step that it is of. */
+INLINE int solve_stretch(const solve_plan *plan, int step) {
+  return step < SOLVE_KEEP_ALL ? step : SOLVE_KEEP_ALL + (step - SOLVE_KEEP_ALL) / plan->every;
 }
+INLINE int solve_stretch_first(const solve_plan *plan, int stretch) {
+  return stretch < SOLVE_KEEP_ALL ? stretch : SOLVE_KEEP_ALL + (stretch - SOLVE_KEEP_ALL) * plan->every;
+}
+/* z of a kept state; time and length of an adaptive step. */
+INLINE real *solve_kept(const solve *s, int stretch) { return solve_nth(s, s->kept, stretch, s->plan->field->d); }
 INLINE real *solve_taken(const solve *s, int step, int b) {
   return solve_nth(s, s->taken, step, 2) + (long)b * 2 * BJ_BLOCK;
 }

@@ -146,6 +146,9 @@ test_that("long solves keep a part of their states, and give the same", {
   many <- drawn_flow(layer_continuous(net, solver_tsit5(step = 1 / 65)), 2)
   cot <- list(log_density = rep(1, 4))
   expect_equal(flow_vjp(few, x, TRUE, cot), flow_vjp(many, x, TRUE, cot), tolerance = 1e-8)
+  adaptive <- function(most) drawn_flow(layer_continuous(net, solver_tsit5(rtol = 1e-14, max_steps = most)), 2)
+  expect_error(logdensity(adaptive(64), x), "max_steps")
+  expect_equal(flow_vjp(few, x, TRUE, cot), flow_vjp(adaptive(1000), x, TRUE, cot), tolerance = 1e-8)
 })
 
 test_that("the adjoint equation gives the gradient up to the solver's error", {
