@@ -151,8 +151,8 @@ static bj_status draw_check(const bj_flow *flow, bj_build *build);
 
 /* ---- ranges.c ---------------------------------------------------------------------------------------------------- */
 
-/* Numbers from which on gradients are cut into few slots: clearing and adding these up takes longer than a better balance
- * of the threads gains. */
+/* Numbers from which on gradients are cut into few slots: clearing and adding these up takes longer than a better
+ * balance of the threads gains. */
 #define LONG_VECTOR 50000
 /* Vectors of two ranges and more are cut into them. A few of such a length are in the second-level cache, and they are
  * whole vectors of any kind. */
