@@ -27,8 +27,9 @@ static void continuous_with_chain(const continuous_case *it, int matching, const
   const int is_mlp = !strcmp(it->field, "mlp"), adaptive = tolerance > 0;
   const bj_spec field = {it->field, is_mlp ? 4 : 3, is_mlp ? mlp_fields : planar_fields};
   const bj_entry solver_fields[] = {NUMBERS("step", 1, &step), NUMBERS("rtol", adaptive, &tolerance),
-                                    NUMBERS("atol", adaptive, &tolerance), NUMBERS("max_steps", adaptive, &attempts)};
-  const bj_spec solver = {it->solver, 4, solver_fields};
+                                    NUMBERS("atol", adaptive, &tolerance), NUMBERS("training", 0, &tolerance),
+                                    NUMBERS("max_steps", adaptive, &attempts)};
+  const bj_spec solver = {it->solver, 5, solver_fields};
   const bj_entry fields[] = {
       CHILD("field", &field),
       CHILD("solver", &solver),

@@ -8,8 +8,8 @@
  * Gradients are those of the discrete solver, with the steps taken as given: exact for the computed loss. They need z
  * at the beginning of every step; of the first SOLVE_KEEP_ALL steps all are kept, then one in every sqrt(n), and the
  * others are solved for again, stretch by stretch: 2 sqrt(n) states a row. The stages of one step are computed again in
- * any case, so the memory of what happens within a field does not grow with the steps; only where all of it is small, it
- * is kept, on a tape. The adjoint equation keeps no states at all; its gradient is exact up to the solver's error.
+ * any case, so the memory of what happens within a field does not grow with the steps; only where all of it is small,
+ * it is kept, on a tape. The adjoint equation keeps no states at all; its gradient is exact up to the solver's error.
  */
 #ifndef BJ_SOLVE_H
 #define BJ_SOLVE_H
