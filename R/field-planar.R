@@ -35,3 +35,7 @@ field_planar <- function(units = 20, gate = net_mlp(c(40, 40, 40), init = "unifo
     init = check_choice(init, c("identity", "small"), "init")
   )
 }
+
+# With steps of one length all rows share the times of the gates.
+#' @export
+default_solver.bijectr_field_planar <- function(field) solver_tsit5(step = 0.05)

@@ -32,7 +32,9 @@
 #' Those of the field, under `field`.
 #'
 #' @param field The vector field: [field_mlp()] or [field_planar()].
-#' @param solver The solver, see [solver_tsit5()].
+#' @param solver The solver, see [solver_tsit5()]. `NULL` is `solver_tsit5()`, steps of a stated accuracy; but
+#'   `solver_tsit5(step = 0.05)` for [field_planar()], whose gates are computed once for times that all rows share, and
+#'   would take some fifty times as long where each row has times of its own.
 #' @param trace `"exact"` or `"hutchinson"`. `NULL` is exact for up to three coordinates and where that takes no pass a
 #'   coordinate: for [field_planar()], and without `jacobian` for [field_mlp()] with one or two hidden layers; but
 #'   Hutchinson with a matrix as `probe`.
@@ -57,7 +59,7 @@
 #' there <- forward(f, cbind(0, 1))
 #' inverse(f, there$value)$value
 #' @export
-layer_continuous <- function(field = field_mlp(), solver = solver_tsit5(), trace = NULL, probe = "rademacher",
+layer_continuous <- function(field = field_mlp(), solver = NULL, trace = NULL, probe = "rademacher",
                              gradient = c("discrete", "adjoint"), t0 = 0, t1 = 1, kinetic = 0, jacobian = 0,
                              steer = 0) {
   t0 <- check_number(t0, "t0", above = -Inf, below = Inf)
@@ -65,8 +67,9 @@ layer_continuous <- function(field = field_mlp(), solver = solver_tsit5(), trace
   if (t0 == t1) stop_arg("{.arg t0} and {.arg t1} must differ; both are {t0}.")
   given <- is.numeric(probe)
   if (given) probe <- check_finite(as_numeric_matrix(probe, "probe"), "probe")
+  check_family(field, "field", "field")
   new_spec("layer", "continuous",
-    field = check_family(field, "field", "field"), solver = check_family(solver, "solver", "solver"),
+    field = field, solver = check_family(solver %||% default_solver(field), "solver", "solver"),
     trace = if (!is.null(trace)) check_choice(trace, c("exact", "hutchinson"), "trace"),
     probe = if (!given) check_choice(probe, c("rademacher", "gaussian"), "probe"),
     probe_values = if (given) unname(probe),
@@ -76,6 +79,12 @@ layer_continuous <- function(field = field_mlp(), solver = solver_tsit5(), trace
     steer = check_number(steer, "steer", min = 0, below = abs(t1 - t0))
   )
 }
+
+# The solver where none is given.
+default_solver <- function(field) UseMethod("default_solver")
+
+#' @export
+default_solver.default <- function(field) solver_tsit5()
 
 # Traces are exact where that is cheap. |J|^2 of a perceptron takes a pass a coordinate, whatever its trace takes.
 #' @export

@@ -18,8 +18,7 @@
 #' fit <- fit_flow(faithful, continuous_flow(field_mlp(16), solver_tsit5(step = 0.2)), steps = 50)
 #' fit
 #' @export
-continuous_flow <- function(field = field_mlp(), solver = solver_tsit5(), flow_layers = 1, ...,
-                            invert = TRUE) {
+continuous_flow <- function(field = field_mlp(), solver = NULL, flow_layers = 1, ..., invert = TRUE) {
   layer <- layer_repeat(layer_continuous(field, solver, ...), check_count(flow_layers, "flow_layers"))
   # forward() of a continuous layer already goes from the base to the data
   if (check_flag(invert, "invert")) layer else layer_invert(layer)

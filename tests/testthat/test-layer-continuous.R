@@ -136,6 +136,15 @@ test_that("the end is shifted in training only", {
   expect_gt(diff(range(moved)), 0.5)
 })
 
+test_that("the solver by default is that of the field", {
+  solver <- function(...) layer_continuous(...)$solver
+  expect_identical(solver(), solver_tsit5())
+  expect_identical(solver(field_planar(2)), solver_tsit5(step = 0.05))
+  expect_identical(solver(field_planar(2), solver_tsit5()), solver_tsit5())
+  expect_identical(flow(continuous_flow(field_planar(2)), 2)$layers$layers[[1]]$solver, solver_tsit5(step = 0.05))
+  expect_error(layer_continuous("planar"), "`field` must be a field", class = "bijectr_error_argument")
+})
+
 test_that("long solves keep a part of their states, and give the same", {
   for (solver in list(solver_rk4(1 / 150), solver_tsit5(step = 1 / 100))) {
     f <- drawn_flow(layer_continuous(net, solver), 2)
