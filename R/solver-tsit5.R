@@ -8,7 +8,8 @@
 #' tolerance of 1e-9 in [logdensity()], [sample()] and the like, and of `training` while a fit is trained. Errors add up
 #' over the steps, and over the way there and back: a round trip comes back to some 1e-9. Each row of the data has steps
 #' of its own, so that its result does not depend on the rows beside it. Their lengths follow a proportional-integral
-#' control.
+#' control. An evaluation to 1e-9 takes about three times as long as one to 1e-6, `solver_tsit5(rtol = 1e-6)`, which is
+#' enough for most uses but exact round trips.
 #'
 #' With `step` alone, and of the other methods, steps are of one length: \eqn{|t_1 - t_0| / step} of them, rounded up.
 #' Whether that is enough, nobody looks at: fields that have been trained for long can need ten times the steps of one
