@@ -122,6 +122,18 @@ INLINE vreal softplus_of_both(vreal x) {
   vreal sigmoid;
   return vsoftplus_sigmoid(x, &sigmoid);
 }
+INLINE vreal cubic_root(vreal s) {
+  vreal root, reciprocal;
+  cubic_roots(1, &s, &root, &reciprocal);
+  return root;
+}
+INLINE vreal cubic_reciprocal(vreal s) {
+  vreal root, reciprocal;
+  cubic_roots(1, &s, &root, &reciprocal);
+  return reciprocal;
+}
+APPLY_ARRAY(cubic_root)
+APPLY_ARRAY(cubic_reciprocal)
 APPLY_ARRAY(vexp)
 APPLY_ARRAY(vexpm1)
 APPLY_ARRAY(vlog)
@@ -146,6 +158,16 @@ static long double true_sigmoid(long double x) { return x < 0 ? expl(x) / (1 + e
 static long double true_softplus(long double x) { return x < 0 ? log1pl(expl(x)) : x + log1pl(expl(-x)); }
 static long double true_inv_softplus(long double y) { return y < 1 ? logl(expm1l(y)) : y + log1pl(-expl(-y)); }
 static long double true_reciprocal(long double x) { return 1 / x; }
+/* By Newton's steps from the right of the root, where the cubic is convex. */
+static long double true_cubic_root(long double s) {
+  long double h = 1;
+  for (int step = 0; step < 1000; step++) h -= (s * h * h * h + h - 1) / (3 * s * h * h + 1);
+  return h;
+}
+static long double true_cubic_reciprocal(long double s) {
+  const long double h = true_cubic_root(s);
+  return 1 / (1 + 3 * s * h * h);
+}
 
 enum {
   OF_EXP,
@@ -167,6 +189,8 @@ enum {
   OF_COSH,
   OF_ASINH,
   OF_RECIPROCAL,
+  OF_CUBIC_ROOT,
+  OF_CUBIC_RECIPROCAL,
   OF_N_MATH
 };
 
@@ -190,6 +214,8 @@ static const math_function math_functions[OF_N_MATH] = {
     [OF_COSH] = {"cosh", array_vcosh, coshl, 2, 0, -5, 5},
     [OF_ASINH] = {"asinh", array_vasinh, asinhl, 2, 0, -20, 20},
     [OF_RECIPROCAL] = {"reciprocal", array_vrecip, true_reciprocal, 0.5, 0, 0.5, 100},
+    [OF_CUBIC_ROOT] = {"root of a cubic", array_cubic_root, true_cubic_root, 1.5, 0, 0, 10},
+    [OF_CUBIC_RECIPROCAL] = {"slope there", array_cubic_reciprocal, true_cubic_reciprocal, 6, 0, 0, 10},
 };
 
 /* The ulp of a double near x. */
@@ -302,6 +328,11 @@ static void check_math(void) {
   compare_even(OF_ASINH, -10, 10, 300);
   compare_magnitudes(OF_ASINH, -1074, 1023.99, 0, 200);
   compare_magnitudes(OF_RECIPROCAL, -1000, 1000, 0, 50);
+  for (int of = OF_CUBIC_ROOT; of <= OF_CUBIC_RECIPROCAL; of++) {
+    compare_even(of, 0, 20, 20);
+    compare_magnitudes(of, -60, 60, 1, 20);
+    compare_magnitudes(of, -1000, 700, 1, 20);
+  }
 
   for (int f = 0; f < OF_N_MATH; f++) {
     const math_function *function = &math_functions[f];

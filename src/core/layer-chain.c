@@ -25,29 +25,29 @@ static const bj_layer *layer_chain_member(const bj_layer *layer, int i) {
   return ((const layer_list *)layer->self)->layers[i];
 }
 
-INLINE bj_pass layer_chain_child(const bj_layer *layer, const bj_pass *pass, int i, bj_direction direction) {
+INLINE void layer_chain_enter(const bj_layer *layer, const bj_pass *pass, int i, bj_direction direction,
+                              bj_pass *child) {
   const layer_list *self = layer->self;
   const int first = direction == BJ_FORWARD ? i == 0 : i == self->n - 1;
   const int last = direction == BJ_FORWARD ? i == self->n - 1 : i == 0;
-  bj_pass child = *pass;
-  child.theta += self->theta_at[i];
-  child.prep += self->prep_at[i];
-  child.cache += self->cache_at[i];
+  child->theta = pass->theta + self->theta_at[i];
+  child->prep = pass->prep + self->prep_at[i];
+  child->cache = pass->cache + self->cache_at[i];
   if (pass->gtheta) {
-    child.gtheta += self->theta_at[i];
-    child.gprep += self->prep_at[i];
+    child->gtheta = pass->gtheta + self->theta_at[i];
+    child->gprep = pass->gprep + self->prep_at[i];
   }
-  child.x = first ? pass->x : layer_chain_between(layer, pass, direction == BJ_FORWARD ? i : i + 1);
-  child.y = last ? pass->y : layer_chain_between(layer, pass, direction == BJ_FORWARD ? i + 1 : i);
-  return child;
+  child->x = first ? pass->x : layer_chain_between(layer, pass, direction == BJ_FORWARD ? i : i + 1);
+  child->y = last ? pass->y : layer_chain_between(layer, pass, direction == BJ_FORWARD ? i + 1 : i);
 }
 
 static bj_status layer_chain_part(const bj_layer *layer, bj_pass *pass, int first, int end, bj_direction direction) {
   const layer_list *self = layer->self;
+  bj_pass child = *pass;
   for (int step = 0; step < end - first; step++) {
     const int i = direction == BJ_FORWARD ? first + step : end - 1 - step;
     const bj_layer_kind *kind = self->layers[i]->kind;
-    bj_pass child = layer_chain_child(layer, pass, i, direction);
+    layer_chain_enter(layer, pass, i, direction, &child);
     const bj_status status = (direction == BJ_FORWARD ? kind->forward : kind->inverse)(self->layers[i], &child);
     if (status != BJ_OK) return status;
   }
@@ -66,13 +66,14 @@ static bj_status layer_chain_run_vjp(const bj_layer *layer, bj_pass *pass, bj_di
   carver work = {.memory = pass->work};
   real *const between[] = {carve_rows(&work, layer->d), carve_rows(&work, layer->d)};
   if (self->n == 0) memcpy(pass->gx, pass->gy, sizeof(real) * (size_t)pass->nb * (size_t)layer->d * BJ_BLOCK);
+  bj_pass child = *pass;
+  child.work = work.memory + work.used;
   for (int step = 0; step < self->n; step++) {
     const int i = direction == BJ_FORWARD ? self->n - 1 - step : step;
     const bj_layer_kind *kind = self->layers[i]->kind;
-    bj_pass child = layer_chain_child(layer, pass, i, direction);
+    layer_chain_enter(layer, pass, i, direction, &child);
     child.gy = step == 0 ? pass->gy : between[step % 2];
     child.gx = step == self->n - 1 ? pass->gx : between[(step + 1) % 2];
-    child.work = work.memory + work.used;
     const bj_status status = (direction == BJ_FORWARD ? kind->forward_vjp : kind->inverse_vjp)(self->layers[i], &child);
     if (status != BJ_OK) return status;
   }

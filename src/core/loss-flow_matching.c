@@ -86,7 +86,8 @@ static bj_status matching_chunk(const bj_loss *loss, const flow_params *params, 
   bj_status status = layer_chain_part(chain, &drawn, 0, at, BJ_FORWARD);
   if (status == BJ_OK) status = layer_chain_part(chain, &pass, at + 1, layer_chain_size(chain), BJ_INVERSE);
   if (status != BJ_OK) return status;
-  const bj_pass own = layer_chain_child(chain, &pass, at, BJ_INVERSE);
+  bj_pass own = pass;
+  layer_chain_enter(chain, &pass, at, BJ_INVERSE, &own);
   const uint64_t seed = stream_seed(params->run.seed, STREAM_MATCH, layer->number);
   for (int first = 0; first < nb; first += layer->group) {
     const long rows = (long)first * BJ_BLOCK, points = rows * layer->d;
