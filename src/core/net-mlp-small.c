@@ -9,7 +9,7 @@
  * walks through the units; the vjp keeps the sums of one unit (or two) in registers and walks through the rows. Sums
  * start from the bias and ascend, as in num-gemm.c: y is the same to the last bit.
  */
-#include "net-mlp-small.h"
+#include "net-mlp.h"
 #include "num-tiles.h"
 
 #define SMALL_IN 4 /* at most */
@@ -29,8 +29,8 @@
 INLINE void small_forward(int n_in, int n_out, int wide, const small_net *net) {
   for (int b = 0; b < net->nb; b++) {
     for (int r = 0; r < BJ_BLOCK; r += wide * BJ_LANES) {
-      const real *x = net->x + (long)b * n_in * BJ_BLOCK + r;
-      real *y = net->y + (long)b * n_out * BJ_BLOCK + r;
+      const real *x = net->x + (long)b * net->n_x * BJ_BLOCK + r;
+      real *y = net->y + (long)b * net->n_y * BJ_BLOCK + r;
       vreal sum[SMALL_OUT * 4], in[SMALL_IN * 4];
       UNROLL for (int k = 0; k < n_in; k++) {
         UNROLL for (int i = 0; i < wide; i++) in[k * wide + i] = vload(x + k * BJ_BLOCK + i * BJ_LANES);
@@ -39,7 +39,7 @@ INLINE void small_forward(int n_in, int n_out, int wide, const small_net *net) {
         UNROLL for (int i = 0; i < wide; i++) sum[o * wide + i] = vset(net->b2[o]);
       }
       const real *w2 = net->w2;
-      for (int j = 0; j < net->n_hidden; j++, w2 += n_out) {
+      for (int j = 0; j < net->n_hidden; j++, w2 += net->n_y) {
         vreal h[4];
         UNROLL for (int i = 0; i < wide; i++) h[i] = vset(net->b1[j]);
         UNROLL for (int k = 0; k < n_in; k++) {
@@ -68,11 +68,11 @@ INLINE void small_vjp_units(int n_in, int n_out, int units, const small_net *net
   UNROLL for (int u = 0; u < units; u++) {
     b1[u] = vset(net->b1[j + u]);
     UNROLL for (int k = 0; k < n_in; k++) w1[u * n_in + k] = vset(net->w1[j + u + (long)k * net->n_hidden]);
-    UNROLL for (int o = 0; o < n_out; o++) w2[u * n_out + o] = vset(net->w2[(j + u) * n_out + o]);
+    UNROLL for (int o = 0; o < n_out; o++) w2[u * n_out + o] = vset(net->w2[(long)(j + u) * net->n_y + o]);
   }
   for (int b = 0; b < net->nb; b++) {
-    const real *x = net->x + (long)b * n_in * BJ_BLOCK, *gy = net->gy + (long)b * n_out * BJ_BLOCK;
-    real *gx = net->gx + (long)b * n_in * BJ_BLOCK;
+    const real *x = net->x + (long)b * net->n_x * BJ_BLOCK, *gy = net->gy + (long)b * net->n_y * BJ_BLOCK;
+    real *gx = net->gx + (long)b * net->n_x * BJ_BLOCK;
     FOR_ROWS(r) {
       vreal in[SMALL_IN], back[SMALL_IN];
       UNROLL for (int k = 0; k < n_in; k++) in[k] = vload(x + k * BJ_BLOCK + r);
@@ -99,7 +99,7 @@ INLINE void small_vjp_units(int n_in, int n_out, int units, const small_net *net
   real total[2 * SMALL_SUMS + BJ_LANES];
   UNROLL for (int i = 0; i < units * n_sum; i += BJ_LANES) vstore(total + i, sum_lanes(sum + i));
   UNROLL for (int u = 0; u < units; u++) {
-    UNROLL for (int o = 0; o < n_out; o++) net->gw2[(j + u) * n_out + o] += total[u * n_sum + o];
+    UNROLL for (int o = 0; o < n_out; o++) net->gw2[(long)(j + u) * net->n_y + o] += total[u * n_sum + o];
     UNROLL for (int k = 0; k < n_in; k++) net->gw1[j + u + (long)k * net->n_hidden] += total[u * n_sum + n_out + k];
     net->gb1[j + u] += total[u * n_sum + n_out + n_in];
   }
@@ -107,7 +107,9 @@ INLINE void small_vjp_units(int n_in, int n_out, int units, const small_net *net
 
 INLINE void small_vjp(int n_in, int n_out, const small_net *net) {
   int j = 0;
-  memset(net->gx, 0, sizeof(real) * (size_t)net->nb * (size_t)n_in * BJ_BLOCK);
+  for (int b = 0; b < net->nb; b++) {
+    memset(net->gx + (long)b * net->n_x * BJ_BLOCK, 0, sizeof(real) * (size_t)n_in * BJ_BLOCK);
+  }
   if (n_in + n_out <= SMALL_PAIR) {
     for (; j + 2 <= net->n_hidden; j += 2) small_vjp_units(n_in, n_out, 2, net, j);
   }
@@ -126,6 +128,7 @@ SMALL_INSTANCE(4, 2)
 SMALL_INSTANCE(1, 4)
 SMALL_INSTANCE(2, 4)
 
+/* NULL where the general products are faster: with more sums than registers. */
 static const small_kernels *small_find(int n_in, int n_out) {
   static const small_kernels two[] = {{small_forward_1_2, small_vjp_1_2},
                                       {small_forward_2_2, small_vjp_2_2},
@@ -135,4 +138,60 @@ static const small_kernels *small_find(int n_in, int n_out) {
   if (n_out == 2 && n_in >= 1 && n_in <= 4) return two + n_in - 1;
   if (n_out == 4 && n_in >= 1 && n_in <= 2) return four + n_in - 1;
   return NULL;
+}
+
+/* ---- nets that are small ------------------------------------------------------------------------------------------ */
+
+static small_net mlp_small(const bj_net *net, const bj_net_pass *pass) {
+  const mlp *self = net->self;
+  const int first = self->small_first;
+  return (small_net){
+      .n_hidden = self->linear[0].m,
+      .nb = pass->nb,
+      .w1 = mlp_weight(self, pass, 0),
+      .b1 = mlp_bias(self, pass, 0),
+      .w2 = mlp_weight(self, pass, 1) + first,
+      .b2 = mlp_bias(self, pass, 1) + first,
+      .x = pass->x,
+      .y = pass->y + (long)first * BJ_BLOCK,
+      .n_x = net->n_in,
+      .n_y = net->n_out,
+  };
+}
+
+static void mlp_small_forward(const bj_net *net, const bj_net_pass *pass, int rank) {
+  const mlp *self = net->self;
+  const small_net small = mlp_small(net, pass);
+  const real *bias = mlp_bias(self, pass, 1);
+  if (rank == 0) self->small->forward(&small);
+  for (int b = 0; b < pass->nb && rank == -1; b++) {
+    for (int o = 0; o < self->small_first; o++) {
+      FOR_ROWS(r) vstore(pass->y + ((long)b * net->n_out + o) * BJ_BLOCK + r, vset(bias[o]));
+    }
+  }
+}
+
+static void mlp_small_vjp(const bj_net *net, const bj_net_pass *pass, int rank) {
+  const mlp *self = net->self;
+  const mlp_at at = CARVE(mlp_carve, net, pass);
+  small_net small = mlp_small(net, pass);
+  small.gy = pass->gy + (long)self->small_first * BJ_BLOCK;
+  small.gx = pass->gx ? pass->gx : at.gx;
+  small.gw1 = mlp_weight_sum(self, pass, 0);
+  small.gb1 = mlp_bias_sum(self, pass, 0);
+  small.gw2 = mlp_weight_sum(self, pass, 1) + self->small_first;
+  if (rank == 0) self->small->vjp(&small);
+  for (int b = 0; b < pass->nb && rank == 1; b++) {
+    FOR_ROWS(r) vstore(small.gx + ((long)b * net->n_in + rank) * BJ_BLOCK + r, vset(0)); /* nothing depends on it */
+  }
+}
+
+static void mlp_small_build(mlp *self, const bj_net_request *request) {
+  int n_in = request->n_in;
+  if (self->masked) {
+    if (n_in != 2 || request->n_rank != 2) return;
+    n_in = 1;
+    while (self->small_first < request->n_out && request->out_rank[self->small_first] == 0) self->small_first++;
+  }
+  self->small = small_find(n_in, request->n_out - self->small_first);
 }

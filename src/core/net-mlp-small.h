@@ -6,9 +6,10 @@
 
 typedef struct {
   int n_hidden, nb;
-  const real *w1, *b1, *w2, *b2; /* W1: [k][j], W2: [j][o] */
-  const real *x, *gy;            /* [block][n_in or n_out][BJ_BLOCK] */
+  const real *w1, *b1, *w2, *b2; /* W1: [k][j], W2: [j][o], of which there are n_y to a unit */
+  const real *x, *gy;            /* [block][n_x or n_y][BJ_BLOCK], of which the first n_in or n_out count */
   real *y, *gx;
+  int n_x, n_y;
   real_sum *gw1, *gb1, *gw2;
 } small_net;
 
@@ -16,8 +17,5 @@ typedef struct {
   void (*forward)(const small_net *net);
   void (*vjp)(const small_net *net);
 } small_kernels;
-
-/* NULL where the general products are faster: with more sums than registers. */
-static const small_kernels *small_find(int n_in, int n_out);
 
 #endif

@@ -8,67 +8,15 @@
  * products skip the tiles of zeros, and the units of one rank are a range, which is what forward_rank() and vjp_rank()
  * compute.
  *
- * Dense relu nets of depth 1 with few inputs and outputs have kernels of their own: net-mlp-small.c.
+ * Relu nets of depth 1 with few inputs and outputs have kernels of their own: net-mlp-small.c. So have masked ones of
+ * two coordinates without conditions: outputs of the second are a dense net of the first, those of the first biases.
  */
 #include <stdio.h>
 
-#include "net-mlp-activation.h"
-#include "net-mlp-small.h"
-#include "net-start.h"
-#include "num-carve.h"
+#include "net-mlp.h"
 #include "num-gemm.h"
-#include "protocol.h"
-
-#define MLP_MAX_LINEAR 34 /* depth of at most 33 */
-
-typedef struct {
-  int m, k;                /* W is m x k */
-  long theta_w, theta_b;   /* offsets in the parameters */
-  long prep_w, prep_b;     /* offsets in prep (masked nets; prep_b also where the output has an offset) */
-  const int *row, *column; /* sorted position -> position in theta (masked nets); row NULL: the same, the last layer */
-  const int *row_rank, *column_rank;
-  const int *k_hi; /* kept prefix of each row */
-  const int *m_lo; /* first kept row of each column: the same mask seen by the transpose */
-} mlp_linear;
-
-typedef struct {
-  int n_linear, masked, n_rank;
-  const small_kernels *small; /* of net-mlp-small.c, or NULL */
-  const activation *act;
-  mlp_linear *linear; /* n_linear */
-  const real *offset;
-  net_start start;
-} mlp;
-
-/* What linear layer l leaves, all but the last: h, act' (NULL with relu) and the gradient of what act takes. */
-typedef struct {
-  real *h[MLP_MAX_LINEAR], *slope[MLP_MAX_LINEAR], *g[MLP_MAX_LINEAR];
-  real *gx; /* small nets: for a gx that nobody wants */
-} mlp_at;
-
-INLINE mlp_at mlp_carve(const bj_net *net, carver *cache, carver *work) {
-  const mlp *self = net->self;
-  mlp_at at;
-  if (self->small) at.gx = carve_rows(work, net->n_in);
-  for (int l = 0; l < self->n_linear - 1 && !self->small; l++) {
-    const int m = self->linear[l].m;
-    at.h[l] = carve_rows(cache, m);
-    at.slope[l] = self->act->apply ? carve_rows(cache, m) : NULL;
-    at.g[l] = carve_rows(work, m);
-  }
-  return at;
-}
 
 /* ---- forward ----------------------------------------------------------------------------------------------------- */
-
-INLINE const real *mlp_weight(const mlp *self, const bj_net_pass *pass, int l) {
-  return self->masked ? pass->prep + self->linear[l].prep_w : pass->theta + self->linear[l].theta_w;
-}
-
-INLINE const real *mlp_bias(const mlp *self, const bj_net_pass *pass, int l) {
-  const mlp_linear *linear = self->linear + l;
-  return linear->prep_b >= 0 ? pass->prep + linear->prep_b : pass->theta + linear->theta_b;
-}
 
 /* Rows lo..hi of linear layer l (from 0), and the activation behind it. */
 static void mlp_rows(const bj_net *net, const bj_net_pass *pass, const mlp_at *at, int l, int lo, int hi) {
@@ -87,26 +35,10 @@ static void mlp_rows(const bj_net *net, const bj_net_pass *pass, const mlp_at *a
   }
 }
 
-static small_net mlp_small(const bj_net *net, const bj_net_pass *pass) {
-  const mlp *self = net->self;
-  const mlp_linear *hidden = self->linear, *out = hidden + 1;
-  return (small_net){
-      .n_hidden = hidden->m,
-      .nb = pass->nb,
-      .w1 = pass->theta + hidden->theta_w,
-      .b1 = pass->theta + hidden->theta_b,
-      .w2 = pass->theta + out->theta_w,
-      .b2 = mlp_bias(self, pass, 1),
-      .x = pass->x,
-      .y = pass->y,
-  };
-}
-
 static void mlp_forward(const bj_net *net, const bj_net_pass *pass) {
   const mlp *self = net->self;
   if (self->small) {
-    const small_net small = mlp_small(net, pass);
-    self->small->forward(&small);
+    for (int rank = -1; rank <= 0; rank++) mlp_small_forward(net, pass, rank);
     return;
   }
   const mlp_at at = CARVE(mlp_carve, net, pass);
@@ -124,6 +56,10 @@ static void rank_range(const int *ranks, int n, int rank, int *lo, int *hi) {
 
 static void mlp_forward_rank(const bj_net *net, const bj_net_pass *pass, int rank) {
   const mlp *self = net->self;
+  if (self->small) {
+    mlp_small_forward(net, pass, rank);
+    return;
+  }
   const mlp_at at = CARVE(mlp_carve, net, pass);
   int lo, hi;
   for (int l = 0; l < self->n_linear; l++) {
@@ -162,14 +98,14 @@ static void mlp_columns(const bj_net *net, const bj_net_pass *pass, const mlp_at
 static void mlp_weight_grads(const bj_net *net, const bj_net_pass *pass) {
   const mlp *self = net->self;
   const mlp_at at = CARVE(mlp_carve, net, pass);
-  for (int l = 0; l < self->n_linear; l++) {
+  for (int l = self->small ? 1 : 0; l < self->n_linear; l++) {
     const mlp_linear *linear = self->linear + l;
     const long gs = (long)linear->m * BJ_BLOCK, xs = (long)linear->k * BJ_BLOCK;
-    const real *g = mlp_gradient(self, pass, &at, l), *x = l > 0 ? at.h[l - 1] : pass->x;
-    real_sum *gw = self->masked ? pass->gprep + linear->prep_w : pass->gtheta + linear->theta_w;
-    real_sum *gb = self->masked ? pass->gprep + linear->prep_b : pass->gtheta + linear->theta_b;
-    gemm_weight_grad(linear->m, linear->k, pass->nb, g, gs, x, xs, gw, linear->m, NULL, linear->k_hi);
-    gemm_bias_grad(linear->m, pass->nb, g, gs, gb);
+    const real *g = mlp_gradient(self, pass, &at, l);
+    gemm_bias_grad(linear->m, pass->nb, g, gs, mlp_bias_sum(self, pass, l));
+    if (self->small) continue;
+    gemm_weight_grad(linear->m, linear->k, pass->nb, g, gs, l > 0 ? at.h[l - 1] : pass->x, xs,
+                     mlp_weight_sum(self, pass, l), linear->m, NULL, linear->k_hi);
   }
 }
 
@@ -177,14 +113,8 @@ static void mlp_vjp(const bj_net *net, const bj_net_pass *pass) {
   const mlp *self = net->self;
   const mlp_at at = CARVE(mlp_carve, net, pass);
   if (self->small) {
-    small_net small = mlp_small(net, pass);
-    small.gy = pass->gy;
-    small.gx = pass->gx ? pass->gx : at.gx;
-    small.gw1 = pass->gtheta + self->linear[0].theta_w;
-    small.gb1 = pass->gtheta + self->linear[0].theta_b;
-    small.gw2 = pass->gtheta + self->linear[1].theta_w;
-    self->small->vjp(&small);
-    gemm_bias_grad(net->n_out, pass->nb, pass->gy, (long)net->n_out * BJ_BLOCK, pass->gtheta + self->linear[1].theta_b);
+    for (int rank = self->masked; rank >= 0; rank--) mlp_small_vjp(net, pass, rank);
+    mlp_weight_grads(net, pass);
     return;
   }
   for (int l = self->n_linear - 1; l > 0; l--) mlp_columns(net, pass, &at, l, 0, self->linear[l].k);
@@ -194,6 +124,10 @@ static void mlp_vjp(const bj_net *net, const bj_net_pass *pass) {
 
 static void mlp_vjp_rank(const bj_net *net, const bj_net_pass *pass, int rank) {
   const mlp *self = net->self;
+  if (self->small) {
+    mlp_small_vjp(net, pass, rank);
+    return;
+  }
   const mlp_at at = CARVE(mlp_carve, net, pass);
   int lo, hi;
   for (int l = self->n_linear - 1; l >= 0; l--) {
@@ -329,7 +263,7 @@ static bj_status mlp_build(bj_net *net, const bj_spec *spec, const bj_net_reques
   self->offset = request->offset;
   self->start = net_start_read(build, spec);
   self->act = activation_read(build, spec);
-  if (depth == 1 && !self->masked && !self->act->apply) self->small = small_find(request->n_in, request->n_out);
+  if (depth == 1 && !self->act->apply) mlp_small_build(self, request);
   for (int l = 0; l < self->n_linear; l++) {
     mlp_linear *linear = self->linear + l;
     const int last = l == depth;

@@ -87,6 +87,6 @@ INLINE void spline_search_shared(const rq_spline *self, const real *prep, real *
 INLINE void spline_gather_shared(const real *prep, real *cache) {
   for (int r = 0; r < BJ_BLOCK; r++) {
     const real *record = prep + (int)cache[ROW_BIN * BJ_BLOCK + r] * RECORD_SIZE;
-    for (int j = 0; j < RECORD_SIZE; j++) cache[(ROW_X + j) * BJ_BLOCK + r] = record[j];
+    UNROLL for (int j = 0; j < RECORD_SIZE; j++) cache[(ROW_X + j) * BJ_BLOCK + r] = record[j];
   }
 }

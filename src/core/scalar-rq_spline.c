@@ -21,7 +21,8 @@
  * (-(gx - gl L_u) / f', -gl) gives the gradient of the parameters.
  *
  * Raw: widths (n), heights (n), slopes at the inner knots ("linear": 1 at both ends), at all knots ("free"), or at all
- * but the last ("circular": the last is the first). Prepared: a record (X, Y, w, h, d0, d1) a bin.
+ * but the last ("circular": the last is the first). Prepared: a record (X, Y, w, h, d0, d1) a bin, and what the vjp of
+ * the preparation needs.
  */
 #include "scalar-rq_spline.h"
 
@@ -203,7 +204,7 @@ INLINE void spline_spread_rowwise(const rq_spline *self, const real *cache, real
 INLINE void spline_spread_shared(const real *cache, const real *staged, real *gprep) {
   for (int r = 0; r < BJ_BLOCK; r++) {
     real *record = gprep + (int)cache[ROW_BIN * BJ_BLOCK + r] * RECORD_SIZE;
-    for (int j = 0; j < RECORD_SIZE; j++) record[j] += staged[j * BJ_BLOCK + r];
+    UNROLL for (int j = 0; j < RECORD_SIZE; j++) record[j] += staged[j * BJ_BLOCK + r];
   }
 }
 
@@ -239,34 +240,41 @@ SCALAR_MODES(rq_spline)
 
 /* ---- shared parameters ------------------------------------------------------------------------------------------- */
 
+/* Behind the records of prep: the softmax weights of widths and of heights, slopes at the knots, and d slope / d raw,
+ * each with room for n + 1 numbers in whole vectors. */
+enum { BEHIND_WIDTHS, BEHIND_HEIGHTS, BEHIND_SLOPES, BEHIND_DSLOPES, BEHIND_SIZE };
+INLINE long spline_behind(const rq_spline *self, int part) {
+  const long room = (self->n_bin / BJ_LANES + 1) * BJ_LANES;
+  return (long)self->n_bin * RECORD_SIZE + part * room;
+}
+
 /* One axis: `knots` and `sizes` are its members of the first record. */
-static void spline_prepare_axis(const rq_spline *self, const real *raw, real *knots, real *sizes) {
+static void spline_prepare_axis(const rq_spline *self, const real *raw, real *knots, real *sizes, real *weights) {
   const int n = self->n_bin;
   real max = raw[0], sum = 0, knot = self->low;
   for (int i = 1; i < n; i++) max = fmax(max, raw[i]);
-  for (int i = 0; i < n; i++) sum += sizes[i * RECORD_SIZE] = exp(raw[i] - max);
+  for (int i = 0; i < n; i++) weights[i] = raw[i] - max;
+  for (int i = 0; i < n; i += BJ_LANES) vstore(weights + i, spline_exp(vload(weights + i)));
+  for (int i = 0; i < n; i++) sum += weights[i];
+  const real scale = 1 / sum;
   for (int i = 0; i < n; i++) {
-    sizes[i * RECORD_SIZE] = sizes[i * RECORD_SIZE] * (self->free / sum) + self->min_width;
+    weights[i] *= scale;
     knots[i * RECORD_SIZE] = knot;
-    knot += sizes[i * RECORD_SIZE];
+    knot += sizes[i * RECORD_SIZE] = weights[i] * self->free + self->min_width;
   }
   sizes[(n - 1) * RECORD_SIZE] = self->high - knots[(n - 1) * RECORD_SIZE];
 }
 
-static void spline_prepare_axis_vjp(const rq_spline *self, const real *raw, const real *gknots, const real *gsizes,
+static void spline_prepare_axis_vjp(const rq_spline *self, const real *weights, const real *gknots, const real *gsizes,
                                     real *graw) {
-  const int n = self->n_bin;
-  real max = raw[0], sum = 0, mean = 0, moved = 0;
-  for (int i = 1; i < n; i++) max = fmax(max, raw[i]);
-  for (int i = 0; i < n; i++) sum += exp(raw[i] - max);
-  /* moved: the gradient of all knots to the right of bin i */
-  for (int i = n - 1; i >= 0; i--) {
-    mean += exp(raw[i] - max) / sum * (gsizes[i * RECORD_SIZE] + moved);
+  real mean = 0, moved = 0; /* the gradient of all knots to the right of bin i */
+  for (int i = self->n_bin - 1; i >= 0; i--) {
+    mean += weights[i] * (gsizes[i * RECORD_SIZE] + moved);
     moved += gknots[i * RECORD_SIZE];
   }
   moved = 0;
-  for (int i = n - 1; i >= 0; i--) {
-    graw[i] += self->free * exp(raw[i] - max) / sum * (gsizes[i * RECORD_SIZE] + moved - mean);
+  for (int i = self->n_bin - 1; i >= 0; i--) {
+    graw[i] += self->free * weights[i] * (gsizes[i * RECORD_SIZE] + moved - mean);
     moved += gknots[i * RECORD_SIZE];
   }
 }
@@ -278,14 +286,19 @@ static int spline_fixed_slope(const rq_spline *self, int knot) {
 static void rq_spline_prepare(const bj_scalar *scalar, const real *raw, real *prep) {
   const rq_spline *self = scalar->self;
   const int n = self->n_bin;
-  spline_prepare_axis(self, raw, prep + RECORD_X, prep + RECORD_W);
-  spline_prepare_axis(self, raw + n, prep + RECORD_Y, prep + RECORD_H);
+  real *slopes = prep + spline_behind(self, BEHIND_SLOPES), *dslopes = prep + spline_behind(self, BEHIND_DSLOPES);
+  spline_prepare_axis(self, raw, prep + RECORD_X, prep + RECORD_W, prep + spline_behind(self, BEHIND_WIDTHS));
+  spline_prepare_axis(self, raw + n, prep + RECORD_Y, prep + RECORD_H, prep + spline_behind(self, BEHIND_HEIGHTS));
+  for (int knot = 0; knot <= n; knot++) slopes[knot] = raw[2 * n + spline_slope_index(self, knot)];
+  for (int knot = 0; knot <= n; knot += BJ_LANES) {
+    vreal dslope;
+    vstore(slopes + knot, spline_slope(self, vload(slopes + knot), &dslope));
+    vstore(dslopes + knot, dslope);
+  }
   for (int knot = 0; knot <= n; knot++) {
-    vreal unused;
-    const vreal slope = spline_slope(self, vset(raw[2 * n + spline_slope_index(self, knot)]), &unused);
-    const real value = spline_fixed_slope(self, knot) ? 1 : vfirst(slope);
-    if (knot < n) prep[knot * RECORD_SIZE + RECORD_D0] = value;
-    if (knot > 0) prep[(knot - 1) * RECORD_SIZE + RECORD_D1] = value;
+    const real slope = spline_fixed_slope(self, knot) ? 1 : slopes[knot];
+    if (knot < n) prep[knot * RECORD_SIZE + RECORD_D0] = slope;
+    if (knot > 0) prep[(knot - 1) * RECORD_SIZE + RECORD_D1] = slope;
   }
 }
 
@@ -293,17 +306,16 @@ static void rq_spline_prepare_vjp(const bj_scalar *scalar, const real *raw, cons
                                   real *graw) {
   const rq_spline *self = scalar->self;
   const int n = self->n_bin;
-  (void)prep;
-  spline_prepare_axis_vjp(self, raw, gprep + RECORD_X, gprep + RECORD_W, graw);
-  spline_prepare_axis_vjp(self, raw + n, gprep + RECORD_Y, gprep + RECORD_H, graw + n);
+  const real *dslopes = prep + spline_behind(self, BEHIND_DSLOPES);
+  (void)raw;
+  spline_prepare_axis_vjp(self, prep + spline_behind(self, BEHIND_WIDTHS), gprep + RECORD_X, gprep + RECORD_W, graw);
+  spline_prepare_axis_vjp(self, prep + spline_behind(self, BEHIND_HEIGHTS), gprep + RECORD_Y, gprep + RECORD_H,
+                          graw + n);
   for (int knot = 0; knot <= n; knot++) {
     if (spline_fixed_slope(self, knot)) continue;
-    const int index = 2 * n + spline_slope_index(self, knot);
-    vreal dslope;
-    spline_slope(self, vset(raw[index]), &dslope);
     const real left = knot > 0 ? gprep[(knot - 1) * RECORD_SIZE + RECORD_D1] : 0;
     const real right = knot < n ? gprep[knot * RECORD_SIZE + RECORD_D0] : 0;
-    graw[index] += (left + right) * vfirst(dslope);
+    graw[2 * n + spline_slope_index(self, knot)] += (left + right) * dslopes[knot];
   }
 }
 
@@ -343,7 +355,7 @@ static bj_status rq_spline_build(bj_scalar *scalar, const bj_spec *spec, bj_buil
                       self->min_width, self->low, self->high);
   }
   scalar->n_param = 2 * self->n_bin + self->n_slope;
-  scalar->n_prep = self->n_bin * RECORD_SIZE;
+  scalar->n_prep = (int)spline_behind(self, BEHIND_SIZE);
   scalar->n_cache = ROW_WEIGHTS + 2 * self->n_bin;
   scalar->n_factor = 1;
   return build->status;

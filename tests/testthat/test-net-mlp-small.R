@@ -34,3 +34,37 @@ test_that("the kernels of small nets agree with the general products", {
     }
   }
 })
+
+# The masked net of three coordinates has units of two ranks, every other one of each, and general products; the first
+# two coordinates know only the units of the lower rank.
+test_that("masked nets of two coordinates agree with the general products", {
+  rows <- 150
+  for (width in c(1, 2, 50, 51)) {
+    set.seed(width)
+    masked <- function(width, d) {
+      flow(layer_autoregressive(scalar_affine(), net_mlp(width, init = "uniform")), d)
+    }
+    small <- masked(width, 2)
+    large <- masked(2 * width, 3)
+    w1 <- matrix(rnorm(2 * width * 3), 2 * width)
+    b1 <- rnorm(2 * width)
+    w2 <- matrix(rnorm(6 * 2 * width), 6)
+    b2 <- rnorm(6)
+    lower <- seq(1, 2 * width, by = 2)
+    kept <- function(w1, b1, w2, b2) c(w1[lower, 1:2], b1[lower], w2[1:4, lower], b2[1:4])
+    small$params <- kept(w1, b1, w2, b2)
+    large$params <- c(w1, b1, w2, b2)
+    x <- matrix(rnorm(rows * 3), rows)
+    cotangent <- cbind(matrix(rnorm(rows * 2), rows), 0)
+    for (inverse in c(FALSE, TRUE)) {
+      a <- flow_vjp(small, x[, 1:2], inverse, list(value = cotangent[, 1:2]))
+      b <- flow_vjp(large, x, inverse, list(value = cotangent))
+      expect_identical(a$value, b$value[, 1:2])
+      expect_equal(a$x, b$x[, 1:2], tolerance = 1e-13)
+      g <- split(b$params, rep(1:4, c(length(w1), length(b1), length(w2), length(b2))))
+      expected <- kept(matrix(g[[1]], 2 * width), g[[2]], matrix(g[[3]], 6), g[[4]])
+      expect_equal(a$params, expected, tolerance = 1e-13)
+      expect_true(any(expected != 0))
+    }
+  }
+})
