@@ -140,7 +140,7 @@ static const small_kernels *small_find(int n_in, int n_out) {
   return NULL;
 }
 
-/* ---- nets that are small ------------------------------------------------------------------------------------------ */
+/* ---- nets that are small ----------------------------------------------------------------------------------------- */
 
 static small_net mlp_small(const bj_net *net, const bj_net_pass *pass) {
   const mlp *self = net->self;
