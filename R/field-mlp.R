@@ -12,8 +12,10 @@
 #' @param init `"identity"` starts the last layer at zero, where nothing moves; `"uniform"` draws all weights and biases
 #'   from \eqn{U(-1/\sqrt{n_{in}}, 1/\sqrt{n_{in}})}{U(-1/sqrt(n_in), 1/sqrt(n_in))}; a number draws all weights from
 #'   a normal distribution of that standard deviation, with biases of zero.
-#' @param precision As in [net_mlp()]; states and sums of the solver stay in double precision, so that tolerances below
-#'   1e-6 want a field that is, too.
+#' @param precision As in [net_mlp()], for evaluation as well as for training. States and sums of the solver stay in
+#'   double precision, and tolerances below 1e-6, as those by which [solver_tsit5()] evaluates by default, want a field
+#'   that is, too: one in single precision can take more steps to them than one in double. Training alone is in single
+#'   precision by default, see [fit_control()].
 #' @section Parameters:
 #' `W1`, `b1`, `W2`, ... of the layers. Columns of `W1`: the coordinates, \eqn{t}, its features (sine and cosine of
 #' \eqn{k = 1}, then of 2, ...), the conditions.

@@ -24,8 +24,9 @@
 #' weighted draws again. A flow of the loss is kept where its ELBO is larger by two standard errors or more, one of
 #' weighted draws where both divergences together are smaller. `steps` counts all steps behind the fit; `history` has
 #' those of the last stage with the loss, and no rows where there was none.
-#' Where settings of the training are given, or layers, a base or a loss, flows are trained by the loss as they say,
-#' from the same start.
+#' Where settings of the training are given, any of [fit_control()], `seconds`, `precision` and `checkpoint` among them,
+#' or layers, a base or a loss, flows are trained by the loss as they say, from the same start: no draws are weighted,
+#' modes are not looked for, and [check_flow()] alone tells of one that is missed.
 #'
 #' **Several modes.** At each stage modes that the fit does not draw are looked for, by climbing from points further out
 #' in many directions. Those with 1 per cent of the mass or more become components of the base, which is then a
@@ -52,9 +53,9 @@
 #'   matrix of one); a function `f` of one point is `function(x) apply(x, 1, f)` of many.
 #' @param layers A layer, a list of layers, or a flow or fit where training is to start. `NULL` takes the layers
 #'   described below.
-#' @param ... Passed on to [fit_control()]: `steps`, `learning_rate`, `batch_size` (draws a step), `clip`, .... By
-#'   default 2000 steps of Adam with 256 draws, a cosine decay from a rate of 5e-3, and gradients clipped at norm 5.
-#'   Epochs, validation and noise have no meaning here.
+#' @param ... Passed on to [fit_control()]: `steps`, `learning_rate`, `batch_size` (draws a step), `clip`, .... Where
+#'   one of them is given, the others are by default 2000 steps of Adam with 256 draws, a cosine decay from a rate of
+#'   5e-3, and gradients clipped at norm 5. Epochs, validation and noise have no meaning here.
 #' @param d Number of coordinates; by default as many as `names` has.
 #' @param names Names of the coordinates; the target's matrix has them as column names.
 #' @param base Base distribution. Trainable parameters of a base can be trained if its draws are a differentiable
@@ -66,7 +67,9 @@
 #'   `x[, 1]`, `x[, 2]`, ...; or a function that returns a matrix of the shape of its argument. A formula of `+`, `-`,
 #'   `*`, `/`, `^`, `exp`, `expm1`, `log`, `log1p`, `sqrt`, `abs`, `sin`, `cos`, `tan`, `atan`, `sinh`, `cosh`, `tanh`,
 #'   `plogis`, `pnorm`, `dnorm` (with its arguments), `pmin` and `pmax` is compiled, and no R code runs in training:
-#'   names in it are numbers, taken when the fit is made. Of others [stats::deriv()] makes the gradient.
+#'   names in it are numbers, taken when the fit is made. It is the fastest: differences of a formula of two columns
+#'   take three times as long. The function may put parts under names before its last line. Formulas of other functions
+#'   that [stats::deriv()] knows, as `lgamma`, stay R code, with the gradient of that; what it knows not is an error.
 #' @param loss One of [loss_reverse_kl()], [loss_stick_the_landing()], [loss_renyi()], [loss_importance_weighted()].
 #' @param anneal Share of the steps during which the target is flattened: its log density is multiplied by a number that
 #'   rises linearly from 0.1 to 1. It helps against modes that are missed. The losses in `history` are those of the

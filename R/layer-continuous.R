@@ -65,6 +65,7 @@ layer_continuous <- function(field = field_mlp(), solver = NULL, trace = NULL, p
   t0 <- check_number(t0, "t0", above = -Inf, below = Inf)
   t1 <- check_number(t1, "t1", above = -Inf, below = Inf)
   if (t0 == t1) stop_arg("{.arg t0} and {.arg t1} must differ; both are {t0}.")
+  if (!is.finite(t1 - t0)) stop_arg("{.arg t1} must not be that far from {.arg t0}: {t0} and {t1}.")
   given <- is.numeric(probe)
   if (given) probe <- check_finite(as_numeric_matrix(probe, "probe"), "probe")
   check_family(field, "field", "field")

@@ -15,7 +15,7 @@
 #' @param precision `"single"`: weights, inputs and hidden layers are numbers of 4 bytes, of some seven digits, which
 #'   takes half the time where products of matrices take it; what comes out, and all that is made of it, is in double
 #'   precision. A map and its inverse use the same net, so they are inverse to each other to all digits still.
-#'   [fit_control()] has it for a training alone.
+#'   [fit_control()] has it for a training alone, where it is the default for nets of 128 units and more.
 #' @return A net: an object of class `bijectr_net`, for the `net` of [layer_coupling()], [layer_autoregressive()] and
 #'   others. It is a plain list and prints as the call that makes it.
 #' @family nets

@@ -242,5 +242,6 @@ static void check_flow(void) {
       for (int i = 0; i < 6; i++) check_one_flow(layers[l], scalars[s], 1 + (i + s) % 4, i % 3, sizes[i], i % 3);
     }
   }
+  for (int i = 0; i < 6; i++) check_one_flow("autoregressive", &affine_spec, 2, 0, sizes[i], 1); /* a small net */
   for (int i = 0; i < 6; i++) check_given_base(&affine_spec, 1 + i % 3, sizes[i]);
 }

@@ -93,7 +93,7 @@ typedef struct {
   const char *name;
   void (*apply)(int n, const real *x, real *y);
   long double (*reference)(long double x);
-  double max_ulp;      /* as num-math.h states it */
+  double max_ulp;      /* as num-math.h and num-special.h state it */
   double max_absolute; /* errors below this pass, whatever they are in ulp */
   double time_low, time_high;
 } math_function;

@@ -4,6 +4,8 @@
  *   vjp: gh_j = [t_j > 0] sum_o W2_oj gy_o;   gW2_oj += gy_o h_j,  gb1_j += gh_j,  gW1_jk += gh_j x_k,
  *        gx_k += W1_jk gh_j
  *
+ * In masked nets of two coordinates x is the first of them, and y the outputs of the second.
+ *
  * h is never stored: a unit costs n_in products, which is less than to write and read it again, and products with an
  * inner dimension of one or two spend their time on the edges of tiles. Forward keeps some rows of y in registers and
  * walks through the units; the vjp keeps the sums of one unit (or two) in registers and walks through the rows. Sums

@@ -95,17 +95,20 @@ static void mlp_columns(const bj_net *net, const bj_net_pass *pass, const mlp_at
   }
 }
 
-static void mlp_weight_grads(const bj_net *net, const bj_net_pass *pass) {
+static void mlp_finish(const bj_net *net, const bj_net_pass *pass) {
   const mlp *self = net->self;
+  if (self->small) { /* the rest came with the inputs of rank 0 */
+    gemm_bias_grad(net->n_out, pass->nb, pass->gy, (long)net->n_out * BJ_BLOCK, mlp_bias_sum(self, pass, 1));
+    return;
+  }
   const mlp_at at = CARVE(mlp_carve, net, pass);
-  for (int l = self->small ? 1 : 0; l < self->n_linear; l++) {
+  for (int l = 0; l < self->n_linear; l++) {
     const mlp_linear *linear = self->linear + l;
     const long gs = (long)linear->m * BJ_BLOCK, xs = (long)linear->k * BJ_BLOCK;
-    const real *g = mlp_gradient(self, pass, &at, l);
+    const real *g = mlp_gradient(self, pass, &at, l), *x = l > 0 ? at.h[l - 1] : pass->x;
+    gemm_weight_grad(linear->m, linear->k, pass->nb, g, gs, x, xs, mlp_weight_sum(self, pass, l), linear->m, NULL,
+                     linear->k_hi);
     gemm_bias_grad(linear->m, pass->nb, g, gs, mlp_bias_sum(self, pass, l));
-    if (self->small) continue;
-    gemm_weight_grad(linear->m, linear->k, pass->nb, g, gs, l > 0 ? at.h[l - 1] : pass->x, xs,
-                     mlp_weight_sum(self, pass, l), linear->m, NULL, linear->k_hi);
   }
 }
 
@@ -113,13 +116,13 @@ static void mlp_vjp(const bj_net *net, const bj_net_pass *pass) {
   const mlp *self = net->self;
   const mlp_at at = CARVE(mlp_carve, net, pass);
   if (self->small) {
-    for (int rank = self->masked; rank >= 0; rank--) mlp_small_vjp(net, pass, rank);
-    mlp_weight_grads(net, pass);
+    for (int rank = self->masked ? 1 : 0; rank >= 0; rank--) mlp_small_vjp(net, pass, rank);
+    mlp_finish(net, pass);
     return;
   }
   for (int l = self->n_linear - 1; l > 0; l--) mlp_columns(net, pass, &at, l, 0, self->linear[l].k);
   if (pass->gx) mlp_columns(net, pass, &at, 0, 0, net->n_in);
-  mlp_weight_grads(net, pass);
+  mlp_finish(net, pass);
 }
 
 static void mlp_vjp_rank(const bj_net *net, const bj_net_pass *pass, int rank) {
@@ -259,7 +262,6 @@ static bj_status mlp_build(bj_net *net, const bj_spec *spec, const bj_net_reques
   self->n_linear = depth + 1;
   self->linear = build_alloc(build, sizeof(mlp_linear) * (size_t)self->n_linear);
   self->masked = request->in_rank != NULL;
-  self->n_rank = request->n_rank;
   self->offset = request->offset;
   self->start = net_start_read(build, spec);
   self->act = activation_read(build, spec);
@@ -301,5 +303,5 @@ static const bj_net_kind net_mlp = {
     .vjp = mlp_vjp,
     .forward_rank = mlp_forward_rank,
     .vjp_rank = mlp_vjp_rank,
-    .vjp_finish = mlp_weight_grads,
+    .vjp_finish = mlp_finish,
 };

@@ -21,7 +21,7 @@ typedef struct {
 } mlp_linear;
 
 typedef struct {
-  int n_linear, masked, n_rank;
+  int n_linear, masked;
   const small_kernels *small; /* of net-mlp-small.c, or NULL */
   int small_first;            /* the first of the outputs that they give */
   const activation *act;
@@ -38,7 +38,7 @@ typedef struct {
 
 INLINE mlp_at mlp_carve(const bj_net *net, carver *cache, carver *work) {
   const mlp *self = net->self;
-  mlp_at at;
+  mlp_at at = {0};
   if (self->small) at.gx = carve_rows(work, net->n_in);
   for (int l = 0; l < self->n_linear - 1 && !self->small; l++) {
     const int m = self->linear[l].m;
@@ -70,9 +70,10 @@ INLINE real_sum *mlp_bias_sum(const mlp *self, const bj_net_pass *pass, int l) {
 
 /* Finds the kernels of a net of depth 1 with relu units, if it has any. */
 static void mlp_small_build(mlp *self, const bj_net_request *request);
-/* Outputs of the rank behind `rank`, -1 or 0; those of dense nets count as of rank 1. */
+/* Outputs of the rank behind `rank`, of which there are those of -1 and 0; those of dense nets count as of rank 1. */
 static void mlp_small_forward(const bj_net *net, const bj_net_pass *pass, int rank);
-/* The gradient of inputs of rank `rank`, and with those of rank 0 of all parameters but the last bias. */
+/* The gradient of inputs of rank `rank`, of which there are 0 and 1, and with those of rank 0 of all parameters but the
+ * last bias. */
 static void mlp_small_vjp(const bj_net *net, const bj_net_pass *pass, int rank);
 
 #endif

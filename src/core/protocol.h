@@ -239,7 +239,7 @@ typedef struct {
   /* Masked nets only. forward_rank: inputs of rank <= rank are known; computes what depends on them, so that outputs of
    * rank + 1 become valid (called for rank = -1, 0, 1, ...). vjp_rank is its mirror: gy of outputs of rank > `rank` is
    * known; completes gx of inputs of that rank (called for rank = n_rank - 1, ..., 0, -1).
-   * vjp_finish adds the parameter gradient after the last vjp_rank. */
+   * vjp_finish adds the parameter gradient after the last vjp_rank, or what a vjp_rank has left of it. */
   void (*forward_rank)(const bj_net *net, const bj_net_pass *pass, int rank);
   void (*vjp_rank)(const bj_net *net, const bj_net_pass *pass, int rank);
   void (*vjp_finish)(const bj_net *net, const bj_net_pass *pass);

@@ -21,7 +21,7 @@
  * (-(gx - gl L_u) / f', -gl) gives the gradient of the parameters.
  *
  * Raw: widths (n), heights (n), slopes at the inner knots ("linear": 1 at both ends), at all knots ("free"), or at all
- * but the last ("circular": the last is the first). Prepared: a record (X, Y, w, h, d0, d1) a bin, and what the vjp of
+ * but the last ("circular": the last is the first). Prepared: a record (X, Y, w, h, d0, d1) a bin, then what the vjp of
  * the preparation needs.
  */
 #include "scalar-rq_spline.h"
@@ -240,11 +240,13 @@ SCALAR_MODES(rq_spline)
 
 /* ---- shared parameters ------------------------------------------------------------------------------------------- */
 
-/* Behind the records of prep: the softmax weights of widths and of heights, slopes at the knots, and d slope / d raw,
- * each with room for n + 1 numbers in whole vectors. */
-enum { BEHIND_WIDTHS, BEHIND_HEIGHTS, BEHIND_SLOPES, BEHIND_DSLOPES, BEHIND_SIZE };
+/* Behind the records of prep: the softmax weights of widths and of heights, and d slope / d raw at the knots, each with
+ * room for n + 1 numbers in whole vectors, whose last lanes nobody reads. The room is that of the widest vectors, so
+ * that how many slots a call has, which goes by the size of prep, does not depend on the instruction set. */
+enum { BEHIND_WIDTHS, BEHIND_HEIGHTS, BEHIND_DSLOPES, BEHIND_SIZE };
+#define BEHIND_LANES (BJ_LANES > 8 ? BJ_LANES : 8)
 INLINE long spline_behind(const rq_spline *self, int part) {
-  const long room = (self->n_bin / BJ_LANES + 1) * BJ_LANES;
+  const long room = (self->n_bin / BEHIND_LANES + 1) * BEHIND_LANES;
   return (long)self->n_bin * RECORD_SIZE + part * room;
 }
 
@@ -286,19 +288,20 @@ static int spline_fixed_slope(const rq_spline *self, int knot) {
 static void rq_spline_prepare(const bj_scalar *scalar, const real *raw, real *prep) {
   const rq_spline *self = scalar->self;
   const int n = self->n_bin;
-  real *slopes = prep + spline_behind(self, BEHIND_SLOPES), *dslopes = prep + spline_behind(self, BEHIND_DSLOPES);
+  real *dslopes = prep + spline_behind(self, BEHIND_DSLOPES); /* raw ones first */
   spline_prepare_axis(self, raw, prep + RECORD_X, prep + RECORD_W, prep + spline_behind(self, BEHIND_WIDTHS));
   spline_prepare_axis(self, raw + n, prep + RECORD_Y, prep + RECORD_H, prep + spline_behind(self, BEHIND_HEIGHTS));
-  for (int knot = 0; knot <= n; knot++) slopes[knot] = raw[2 * n + spline_slope_index(self, knot)];
-  for (int knot = 0; knot <= n; knot += BJ_LANES) {
+  for (int knot = 0; knot <= n; knot++) dslopes[knot] = raw[2 * n + spline_slope_index(self, knot)];
+  for (int first = 0; first <= n; first += BJ_LANES) {
+    real slopes[BJ_LANES];
     vreal dslope;
-    vstore(slopes + knot, spline_slope(self, vload(slopes + knot), &dslope));
-    vstore(dslopes + knot, dslope);
-  }
-  for (int knot = 0; knot <= n; knot++) {
-    const real slope = spline_fixed_slope(self, knot) ? 1 : slopes[knot];
-    if (knot < n) prep[knot * RECORD_SIZE + RECORD_D0] = slope;
-    if (knot > 0) prep[(knot - 1) * RECORD_SIZE + RECORD_D1] = slope;
+    vstore(slopes, spline_slope(self, vload(dslopes + first), &dslope));
+    vstore(dslopes + first, dslope);
+    for (int knot = first; knot < first + BJ_LANES && knot <= n; knot++) {
+      const real slope = spline_fixed_slope(self, knot) ? 1 : slopes[knot - first];
+      if (knot < n) prep[knot * RECORD_SIZE + RECORD_D0] = slope;
+      if (knot > 0) prep[(knot - 1) * RECORD_SIZE + RECORD_D1] = slope;
+    }
   }
 }
 

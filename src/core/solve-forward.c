@@ -27,6 +27,8 @@ static void solve_even(const solve *s) {
 #define CONTROL_LEAST 0.2
 #define CONTROL_MOST 10.0
 
+/* Steps that have become smaller than this part of the way lead nowhere: the field is no number there. */
+#define NOWHERE BY_REAL(1e-30, 1e-20f)
 /* What rounding can leave of the way, relative to it; and of a step, what is not worth one of its own. */
 #define ARRIVED BY_REAL(1e-12, 1e-5f)
 #define JOINED BY_REAL(1e-8, 1e-4f)
@@ -49,7 +51,8 @@ static vreal solve_error(const solve *s, int b, int r) {
   return vsqrt(sum * (real)(1.0 / rows));
 }
 
-/* Takes or refuses the step of each row, and sets the next length. Returns whether a row is still on its way. */
+/* Takes or refuses the step of each row, and sets the next length. A row that finds no step becomes NaN, and rests as
+ * those that have arrived. Returns whether a row is still on its way. */
 static int solve_accept(const solve *s, int step) {
   const solve_plan *plan = s->plan;
   const real order = 1.0 / plan->solver->order;
@@ -72,15 +75,18 @@ static int solve_accept(const solve *s, int step) {
           vexp(CONTROL_BETA * vlog(vload(s->last + row)) - (real)(order - 0.75 * CONTROL_BETA) * vlog(bounded)) *
           CONTROL_SAFETY;
       const vreal factor = vmax(vset(CONTROL_LEAST), vmin(vselect(good, vset(CONTROL_MOST), vset(1)), control));
-      vstore(s->size + row, vselect(arrived | ~active, vset(0), vselect(good, size, h) * factor));
+      const vreal length = vselect(good, size, h) * factor;
+      const vint lost = active & ~good & vle(vabs(length), vset(NOWHERE * fabs(s->end - s->start)));
+      vstore(s->size + row, vselect(arrived | lost | ~active, vset(0), length));
       vstore(s->last + row, vselect(good, vmax(vset(1e-4), bounded), vload(s->last + row)));
       vstore(s->t + row, vselect(good, t + h, t));
       for (int i = 0; i < plan->n_state; i++) {
         const long at = b * solve_stride(s) + (long)i * BJ_BLOCK + r;
-        vstore(s->state + at, vselect(good, vload(s->next + at), vload(s->state + at)));
+        const vreal state = vselect(lost, vset(NAN), vload(s->state + at));
+        vstore(s->state + at, vselect(good, vload(s->next + at), state));
         vstore(s->k[0] + at, vselect(good, vload(s->k[plan->solver->n_stage] + at), vload(s->k[0] + at)));
       }
-      going |= active & ~arrived;
+      going |= active & ~arrived & ~lost;
     }
   }
   return vany(going);

@@ -142,6 +142,7 @@ test_that("the solver by default is that of the field", {
   expect_identical(solver(field_planar(2)), solver_tsit5(step = 0.05))
   expect_identical(solver(field_planar(2), solver_tsit5()), solver_tsit5())
   expect_identical(flow(continuous_flow(field_planar(2)), 2)$layers$layers[[1]]$solver, solver_tsit5(step = 0.05))
+  expect_error(layer_continuous(t0 = -1e308, t1 = 1e308), "far from", class = "bijectr_error_argument")
   expect_error(layer_continuous("planar"), "`field` must be a field", class = "bijectr_error_argument")
 })
 

@@ -39,21 +39,19 @@ test_that("the kernels of small nets agree with the general products", {
 # two coordinates know only the units of the lower rank.
 test_that("masked nets of two coordinates agree with the general products", {
   rows <- 150
-  for (width in c(1, 2, 50, 51)) {
+  expect_agree <- function(width, scalar, n_param, around = identity) {
     set.seed(width)
-    masked <- function(width, d) {
-      flow(layer_autoregressive(scalar_affine(), net_mlp(width, init = "uniform")), d)
-    }
+    masked <- function(width, d) flow(layer_autoregressive(scalar, around(net_mlp(width, init = "uniform"))), d)
     small <- masked(width, 2)
     large <- masked(2 * width, 3)
-    w1 <- matrix(rnorm(2 * width * 3), 2 * width)
-    b1 <- rnorm(2 * width)
-    w2 <- matrix(rnorm(6 * 2 * width), 6)
-    b2 <- rnorm(6)
+    shape <- list(c(2 * width, 3), c(2 * width, 1), c(3 * n_param, 2 * width), c(3 * n_param, 1))
+    part <- rep(1:4, vapply(shape, prod, 0))
+    parts <- function(p) Map(function(p, shape) matrix(p, shape[1]), split(p, part), shape)
     lower <- seq(1, 2 * width, by = 2)
-    kept <- function(w1, b1, w2, b2) c(w1[lower, 1:2], b1[lower], w2[1:4, lower], b2[1:4])
-    small$params <- kept(w1, b1, w2, b2)
-    large$params <- c(w1, b1, w2, b2)
+    top <- seq_len(2 * n_param)
+    kept <- function(p) c(p[[1]][lower, 1:2], p[[2]][lower, ], p[[3]][top, lower], p[[4]][top, ])
+    large$params <- rnorm(length(part)) / 2
+    small$params <- kept(parts(large$params))
     x <- matrix(rnorm(rows * 3), rows)
     cotangent <- cbind(matrix(rnorm(rows * 2), rows), 0)
     for (inverse in c(FALSE, TRUE)) {
@@ -61,10 +59,12 @@ test_that("masked nets of two coordinates agree with the general products", {
       b <- flow_vjp(large, x, inverse, list(value = cotangent))
       expect_identical(a$value, b$value[, 1:2])
       expect_equal(a$x, b$x[, 1:2], tolerance = 1e-13)
-      g <- split(b$params, rep(1:4, c(length(w1), length(b1), length(w2), length(b2))))
-      expected <- kept(matrix(g[[1]], 2 * width), g[[2]], matrix(g[[3]], 6), g[[4]])
+      expected <- kept(parts(b$params))
       expect_equal(a$params, expected, tolerance = 1e-13)
       expect_true(any(expected != 0))
     }
   }
+  for (width in c(1, 2, 50, 51)) expect_agree(width, scalar_affine(), 2)
+  expect_agree(7, scalar_cubic_conjugation(), 4)
+  expect_agree(7, scalar_affine(), 2, function(net) net_bounded(net, 1))
 })

@@ -56,6 +56,7 @@ test_that("masked nets, all at once and rank after rank", {
   expect_single_ok(layer_autoregressive(scalar_rq_spline(), net_mlp(c(37, 20), activation = "elu")), 4, 2)
   expect_single_ok(masked_autoregressive_flow(flow_layers = 2, nn_width = 130), 9, n = 200)
   expect_single_ok(layer_autoregressive(scalar_affine(), net_mlp(9, 0)), 3)
+  expect_single_ok(layer_autoregressive(scalar_affine(), net_mlp(50)), 2) # the kernels of small nets
 })
 
 test_that("nets within nets, of bases, and fields", {

@@ -1,8 +1,9 @@
 # Programs beside R's own value of the same expression, and stats::deriv() or differences.
 
 compiled <- function(target, d, names = NULL) {
-  expression <- replace_columns(inline_body(body(target)), "x", paste0(".x", seq_len(d)), names)
-  compile_program(expression, paste0(".x", seq_len(d)), environment(target))
+  columns <- paste0(".x", seq_len(d))
+  formula <- formula_of(target, columns, names)
+  compile_program(formula$value, columns, environment(target), formula$lines)
 }
 
 expect_program_ok <- function(target, x, exact = TRUE) {
@@ -14,7 +15,7 @@ expect_program_ok <- function(target, x, exact = TRUE) {
   slope <- difference_gradient(function(x) rep_len(target(x), nrow(x)), x)$gradient
   if (exact) {
     symbols <- paste0(".x", seq_len(ncol(x)))
-    both <- stats::deriv(replace_columns(inline_body(body(target)), "x", symbols, NULL), symbols)
+    both <- stats::deriv(put_lines_in(formula_of(target, symbols, NULL)), symbols)
     columns <- stats::setNames(lapply(seq_along(symbols), function(j) x[, j]), symbols)
     gradient <- attr(eval(both, columns, environment(target)), "gradient")
     testthat::expect_equal(at$gradient, unname(gradient), tolerance = 1e-13, info = deparse1(body(target)))

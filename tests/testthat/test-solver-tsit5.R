@@ -124,3 +124,20 @@ test_that("arguments are checked", {
   expect_error(layer_continuous(solver = "tsit5"), "solver", class = "bijectr_error_argument")
   expect_error(flow(layer_continuous(solver = solver_tsit5(step = 1e-9)), 2), "too short")
 })
+
+test_that("a row whose field is no number becomes NaN, not one that has arrived", {
+  set.seed(2)
+  field <- field_mlp(8, "softplus", init = "uniform", precision = "single")
+  f <- flow(layer_continuous(field, solver_tsit5(rtol = 1e-5)), 2)
+  x <- rbind(c(1, 1), c(1e39, 1), c(-1, 0.5)) # 1e39 is no single number
+  for (map in list(forward, inverse)) {
+    out <- suppressWarnings(map(f, x))
+    expect_identical(is.nan(out$value[, 1]), c(FALSE, TRUE, FALSE))
+    expect_identical(is.nan(out$logdet), c(FALSE, TRUE, FALSE))
+    expect_identical(out$value[-2, ], map(f, x[-2, ])$value)
+  }
+  expect_warning(density <- logdensity(f, x), class = "bijectr_warning_nan")
+  expect_identical(is.nan(density), c(FALSE, TRUE, FALSE))
+  params(f) <- coef(f) * 1e300
+  expect_true(all(is.nan(suppressWarnings(logdensity(f, x)))))
+})
