@@ -15,7 +15,7 @@ finish_fit <- function(flow, setup, state, control, progress, origin, evaluate, 
       found <- guarded(evaluate(fit))
       fit <- add_evaluation(fit, found)
       run <- attempted(run, {
-        warn_unfinished(run)
+        warn_unfinished(run, flow)
         warn_unevaluated(found)
         advise_fit(fit)
       })
@@ -91,7 +91,7 @@ log_likelihoods <- function(density, weights, rows, unit = 1) {
   list(loglik = sum(used), held_out_loglik = if (length(held_out)) sum(used[held_out]) else NA_real_)
 }
 
-warn_unfinished <- function(run) {
+warn_unfinished <- function(run, flow) {
   if (run$status == "interrupted") {
     cli::cli_warn(c(
       "Training was interrupted at step {run$state$counters[['step']]}: this is the fit so far.",
@@ -101,7 +101,10 @@ warn_unfinished <- function(run) {
   if (run$status == "diverged") {
     cli::cli_warn(c(
       "Training diverged: the loss was not finite {run$state$counters[['n_failure']]} times.",
-      i = "The best parameters so far are returned. A lower {.arg learning_rate} may help."
+      i = "The best parameters so far are returned. A lower {.arg learning_rate} may help.",
+      i = if (solved_to_tolerance(flow$layers)) {
+        "Rows that a solver has not brought home within its {.arg max_steps} count as such losses, too."
+      }
     ), class = "bijectr_warning_diverged")
   }
 }

@@ -171,9 +171,15 @@ fit_log_density <- function(target, call, layers, base, coordinates, how, contro
   if (is.null(control$steps)) stop_arg("{.arg steps} must be given.")
   start <- if (!is.null(how$start)) check_choice(how$start, c("normal", "standard"), "start")
   loss <- check_target_loss(how$loss, control$batch_size)
+  anneal <- check_number(how$anneal, "anneal", min = 0, max = 1)
+  onward <- inherits(layers, "bijectr_flow")
+  if (onward && !is.null(start)) {
+    stop_arg("{.arg start} is for layers: {.arg layers} is a flow, where the training starts.")
+  }
+  if (is.null(start)) start <- if (is.null(layers) && anneal == 0) "normal" else "standard"
   options <- list(
-    anneal = check_number(how$anneal, "anneal", min = 0, max = 1),
-    evaluate = check_count(how$evaluate, "evaluate", min = 0), gradient = gradient_word(how$gradient)
+    anneal = anneal, evaluate = check_count(how$evaluate, "evaluate", min = 0), gradient = gradient_word(how$gradient),
+    modes = !onward && !told && start == "normal" # whether they are looked for
   )
   parallel <- check_parallel(how$parallel, target)
   names <- coordinates$names
@@ -190,17 +196,12 @@ fit_log_density <- function(target, call, layers, base, coordinates, how, contro
     check_target_start(flow, target, control$batch_size)
     fit_target(flow, target, new_state(flow, control), control, how$progress, origin)
   }
-  if (inherits(layers, "bijectr_flow")) {
-    if (!is.null(start)) stop_arg("{.arg start} is for layers: {.arg layers} is a flow, where the training starts.")
-    return(with_target(train(flow, origin, control), target))
-  }
-  if (is.null(start)) start <- if (is.null(layers) && options$anneal == 0) "normal" else "standard"
-  with_target(if (start == "standard") {
-    train(flow, origin, control)
-  } else if (told) {
-    train_from_normal(flow, target, origin, train, control)
-  } else {
+  with_target(if (options$modes) {
     fit_ladder(flow, target, origin, train, control)
+  } else if (onward || start == "standard") {
+    train(flow, origin, control)
+  } else {
+    train_from_normal(flow, target, origin, train, control)
   }, target)
 }
 
@@ -265,5 +266,8 @@ print.bijectr_target_fit <- function(x, ...) {
     cat("  target:  evaluated at ", format(x$evaluations, big.mark = ","), " points\n", sep = "")
   }
   print_evaluation(x$evaluation)
+  if (isFALSE(x$options$modes)) {
+    cat("  modes:   none were looked for, as settings were given; check_flow() looks for them\n")
+  }
   invisible(x)
 }

@@ -101,6 +101,12 @@ resolve.bijectr_layer_continuous <- function(layer, d, d_condition) {
   list(layer)
 }
 
+# Whether a part of a flow takes steps that follow an error, of which there may be too many.
+solved_to_tolerance <- function(x) {
+  if (inherits(x, "bijectr_layer_continuous")) return(!is.null(x$solver$rtol))
+  is.list(x) && any(vapply(x, solved_to_tolerance, NA))
+}
+
 #' @export
 arguments.bijectr_layer_continuous <- function(spec) {
   fields <- NextMethod()

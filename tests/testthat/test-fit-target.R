@@ -183,7 +183,7 @@ test_that("training can start from a flow or a fit", {
 test_that("methods", {
   set.seed(1)
   fit <- fit_flow(gaussian, small(), names = c("a", "b"), steps = 50, evaluate = 500)
-  expect_output(print(fit), "fit to a log density.*50 steps.*ELBO.*log Z.*effective sample size")
+  expect_output(print(fit), "fit to a log density.*50 steps.*ELBO.*log Z.*effective sample size.*modes:   none were")
   expect_output(print(summary(fit)), "ELBO")
   expect_error(nobs(fit), "not made from data")
   file <- tempfile()

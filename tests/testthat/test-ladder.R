@@ -22,6 +22,7 @@ test_that("a normal target is found whatever its condition number, at no steps",
   expect_length(check$reasons, 0)
   expect_equal(check$log_z[["estimate"]], 1.5 * log(2 * pi), tolerance = 0.01)
   expect_output(print(check), "verdict: trust")
+  expect_false(any(grepl("modes:", utils::capture.output(print(fit))))) # they were looked for
   expect_equal(check$moments$sd, sqrt(diag(tcrossprod(root))), tolerance = 0.05)
   expect_equal(check$acceptance, 1, tolerance = 1e-3)
 })
