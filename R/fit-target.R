@@ -172,14 +172,13 @@ fit_log_density <- function(target, call, layers, base, coordinates, how, contro
   start <- if (!is.null(how$start)) check_choice(how$start, c("normal", "standard"), "start")
   loss <- check_target_loss(how$loss, control$batch_size)
   anneal <- check_number(how$anneal, "anneal", min = 0, max = 1)
-  onward <- inherits(layers, "bijectr_flow")
-  if (onward && !is.null(start)) {
+  if (inherits(layers, "bijectr_flow") && !is.null(start)) {
     stop_arg("{.arg start} is for layers: {.arg layers} is a flow, where the training starts.")
   }
   if (is.null(start)) start <- if (is.null(layers) && anneal == 0) "normal" else "standard"
   options <- list(
     anneal = anneal, evaluate = check_count(how$evaluate, "evaluate", min = 0), gradient = gradient_word(how$gradient),
-    modes = !onward && !told && start == "normal" # whether they are looked for
+    modes = !told && start == "normal" # whether they are looked for
   )
   parallel <- check_parallel(how$parallel, target)
   names <- coordinates$names
@@ -198,7 +197,7 @@ fit_log_density <- function(target, call, layers, base, coordinates, how, contro
   }
   with_target(if (options$modes) {
     fit_ladder(flow, target, origin, train, control)
-  } else if (onward || start == "standard") {
+  } else if (start == "standard") {
     train(flow, origin, control)
   } else {
     train_from_normal(flow, target, origin, train, control)
