@@ -14,8 +14,7 @@ export _R_CHECK_CRAN_INCOMING_=true _R_CHECK_CRAN_INCOMING_REMOTE_=false _R_CHEC
 export _R_CHECK_NATIVE_ROUTINE_REGISTRATION_=true _R_CHECK_RD_STRICT_=true _R_CHECK_SHLIB_OPENMP_FLAGS_=true
 export _R_CHECK_LIMIT_CORES_=true _R_CHECK_FORCE_SUGGESTS_=false
 export _R_CHECK_PACKAGE_DEPENDS_IGNORE_MISSING_ENHANCES_=true
-# Of the machine, not of the package: Debian's compiler flags, and an HTML checker that is missing or too old. The shared
-# object is built without debugging information, which would be six parts in seven of the package's size.
+# Of the machine, not of the package: Debian's compiler flags, and an HTML checker that is missing or too old.
 export _R_CHECK_COMPILATION_FLAGS_KNOWN_="-Wdate-time -Werror=format-security -Wformat"
 export _R_CHECK_RD_VALIDATE_RD2HTML_=false _R_CHECK_PKG_SIZES_THRESHOLD_=10
 [ -z "${LC_ALL:-}" ] && export LC_ALL=C.UTF-8
@@ -25,8 +24,6 @@ options=(--as-cran --no-manual)
 
 root=$PWD
 cd $out || exit 1
-echo 'CFLAGS += -g0' >Makevars
-export R_MAKEVARS_USER=$PWD/Makevars
 MAKEFLAGS=-j2 R CMD build "$root" >build.log 2>&1 || { tail -n 30 build.log; exit 1; }
 MAKEFLAGS=-j2 R CMD check "${options[@]}" bijectr_*.tar.gz >check.log 2>&1
 log=bijectr.Rcheck/00check.log

@@ -23,14 +23,18 @@ INLINE vreal leaky_tanh_value(const bj_scalar *scalar, vreal x, bj_direction dir
   vint inside;
   if (direction == BJ_FORWARD) {
     inside = vlt(vabs(x), vset(self->max));
-    logdet_multiply(logdet, at, vselect(inside, fixed_tanh_slope(x), vset(self->slope)));
+    vreal slope;
+    const vreal curve = vtanh_with_slope(vselect(inside, x, vset(0)), &slope);
+    logdet_multiply(logdet, at, vselect(inside, slope, vset(self->slope)));
     const vreal line = self->tanh_max + self->slope * (vabs(x) - self->max);
-    return vselect(inside, vtanh(x), vcopysign(line, x));
+    return vselect(inside, curve, vcopysign(line, x));
   }
-  const vreal inner = leaky_tanh_inner(self, x, &inside);
-  logdet_multiply(logdet, at, 1.0 / vselect(inside, (1.0 - inner) * (1.0 + inner), vset(self->slope)));
+  const vreal inner = leaky_tanh_inner(self, x, &inside), slope = 1.0 / ((1.0 - inner) * (1.0 + inner));
+  logdet_multiply(logdet, at, vselect(inside, slope, vset(1 / self->slope)));
   const vreal line = self->max + (vabs(x) - self->tanh_max) * (1 / self->slope);
-  return vcopysign(vselect(inside, fixed_atanh(inner), line), x);
+  /* atanh a with 2a / (1 - a) = 2a (1 + a) slope */
+  const vreal curve = 0.5 * vlog1p(2.0 * inner * (1.0 + inner) * slope);
+  return vcopysign(vselect(inside, curve, line), x);
 }
 
 INLINE fixed_slope leaky_tanh_slope(const bj_scalar *scalar, vreal x, vreal y, bj_direction direction) {
@@ -43,7 +47,7 @@ INLINE fixed_slope leaky_tanh_slope(const bj_scalar *scalar, vreal x, vreal y, b
                          vselect(inside, (real)-2.0 * y, zero)};
   }
   const vreal inner = leaky_tanh_inner(self, x, &inside);
-  const vreal slope = 1.0 / vselect(inside, (1.0 - inner) * (1.0 + inner), vset(self->slope));
+  const vreal slope = vselect(inside, 1.0 / ((1.0 - inner) * (1.0 + inner)), vset(1 / self->slope));
   return (fixed_slope){slope, 2.0 * vcopysign(inner, x) * slope};
 }
 
