@@ -11,9 +11,22 @@ source("bench/lib/step-time.R") # from the root of the sources
 
 stack <- layer_elementwise(scalar_chain(rep(list(scalar_cubic_conjugation()), 64)))
 oscillating <- function(x) sin(5 * x[, 1]) * exp(-5 * x[, 1]^2) + 2 * cos(10 * x[, 1]) - 0.2 * x[, 1]^4
+# Intercept and slope of 20 points, noise of sd 0.5, as one expression; the original is timed in single precision.
+regression <- function(points = 20) {
+  set.seed(1)
+  x <- round(runif(points, -1, 1), 3)
+  y <- round(1 - x + 0.5 * rnorm(points), 3)
+  residuals <- sprintf("(%s - x[, 1] - %s * x[, 2])^2", sprintf("(%s)", y), sprintf("(%s)", x))
+  formula <- paste("-(x[, 1]^2 + x[, 2]^2) / 2 - 2 * (", paste(residuals, collapse = " + "), ")")
+  as.function(c(alist(x = ), str2lang(formula)))
+}
 # what, layers, coordinates, rows, original, prototype, target
 workloads <- list(
   A = list("64 cubic_conjugation, reverse KL", stack, 1, 256, 2419, "42.5 / 64.5", oscillating),
+  F4 = list(
+    "regression of 20 points, ELBO", masked_autoregressive_flow(scalar_affine(), invert = FALSE), 2, 100, 598, "",
+    regression()
+  ),
   B = list("radial_conditional, 64 cubic", radial_flow(), 2, 512, 12234, "298 / 407"),
   planar = list("planar x 20, tanh, permutations", planar_flow(20), 2, 5000, 5446, "193 / 268"),
   plain = list("the same without permutations", layer_invert(layer_repeat(layer_planar(), 20)), 2, 5000, NA, "193 / 268"),
