@@ -124,6 +124,7 @@ FIT_FIELDS <- list(
   quantiles = null_or(is_quantiles),
   evaluation = null_or(numbers_called("elbo", "elbo_se", "log_z", "log_z_se", "ess", "pareto_k", "n")),
   evaluations = null_or(some_count),
+  source = null_or(function(x) is.list(x) && some_count(x[["rows"]]) && some_count(x[["buffers"]])),
   prior = null_or(function(x) is.list(x) && is.function(x[["sample"]]) && is.function(x[["log_density"]])),
   rounds = null_or(is.list),
   observed = null_or(is.numeric),

@@ -84,6 +84,8 @@
 #'   message names argument, column and row, and the cure.
 #' * `bijectr_error_dependent`: an error of the class before for columns that are linear functions of others. Cure:
 #'   leave them out, or `collinear = "drop"`.
+#' * `bijectr_error_block`: a block of a [data_source()] cannot be read or used; the message says which one, and the
+#'   parent, if there is one, why.
 #' * `bijectr_error_training`: an error ended a training. The fit so far is in the field `fit` of the condition (of a
 #'   fit in rounds before its first fit, the simulations are in `rounds`; of one with `na = "model"`, its fits so far
 #'   are in `blocks`). Cure: mend the cause, which is the field `parent`, and go on with [resume()].
@@ -101,6 +103,7 @@
 #' * `bijectr_message_budget`: how [flow_cv()] shares its seconds out, and what a stack of many rows will take.
 #' * `bijectr_message_predict`: `predict()` of a fit with conditions was given the response too, and so gives log
 #'   densities; other models would give means. Say which `type`.
+#' * `bijectr_message_sampled`: a fit that needs its rows at once is made from some of those of a source.
 #' * `bijectr_message_resume`: [update()][update.bijectr_fit()] hands over to [resume()].
 #' @return Every condition is a list with `message` and `call`, and the fields that are named above.
 #' @seealso [fit_flow()], [suppressWarnings()], [tryCatch()]
@@ -128,16 +131,13 @@
 #' )
 #' ended$fit
 #' @name bijectr-conditions
-#' @aliases bijectr_error bijectr_error_argument bijectr_error_core bijectr_error_dependent bijectr_error_leakage
-#'   bijectr_error_training
-#'   bijectr_message_budget bijectr_message_new_state bijectr_message_predict bijectr_message_resume
-#'   bijectr_message_rollback
-#'   bijectr_warning_atom
-#'   bijectr_warning_checkpoint
-#'   bijectr_warning_constant_condition bijectr_warning_counts bijectr_warning_data bijectr_warning_diverged
-#'   bijectr_warning_duplicates bijectr_warning_ess bijectr_warning_evaluation bijectr_warning_extrapolation
-#'   bijectr_warning_failed_simulations bijectr_warning_few_rows bijectr_warning_gradient bijectr_warning_support
-#'   bijectr_warning_misspecified
+#' @aliases bijectr_error bijectr_error_argument bijectr_error_block bijectr_message_sampled bijectr_error_core
+#'   bijectr_error_dependent bijectr_error_leakage bijectr_error_training bijectr_message_budget
+#'   bijectr_message_new_state bijectr_message_predict bijectr_message_resume bijectr_message_rollback
+#'   bijectr_warning_atom bijectr_warning_checkpoint bijectr_warning_constant_condition bijectr_warning_counts
+#'   bijectr_warning_data bijectr_warning_diverged bijectr_warning_duplicates bijectr_warning_ess
+#'   bijectr_warning_evaluation bijectr_warning_extrapolation bijectr_warning_failed_simulations
+#'   bijectr_warning_few_rows bijectr_warning_gradient bijectr_warning_support bijectr_warning_misspecified
 #'   bijectr_warning_interrupted bijectr_warning_large bijectr_warning_members bijectr_warning_names bijectr_warning_nan
 #'   bijectr_warning_no_better bijectr_warning_outside bijectr_warning_plot bijectr_warning_response
 #'   bijectr_warning_tail_mean bijectr_warning_ties bijectr_warning_training_rows bijectr_warning_weights

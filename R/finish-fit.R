@@ -125,7 +125,8 @@ new_fit <- function(flow, run, control, origin, class = NULL) {
   flow["params"] <- list(kept)
   control["callback"] <- list(NULL)
   known <- list(
-    control = control, status = run$status, steps = counters[["step"]], epochs = counters[["epoch"]],
+    control = control, status = run$status, steps = counters[["step"]],
+    epochs = counters[["epoch"]] %/% (origin$source$buffers %||% 1),
     seconds = (origin$seconds %||% 0) + run$seconds, history = rbind(origin$history, as.data.frame(records)),
     state = state
   )

@@ -22,7 +22,8 @@ fit_data <- function(from, layers, members, modest, base, rules, na, loss, contr
   if (!is.null(d) && check_count(d, "d") != n_columns(data)) {
     stop_arg(paste0("{.arg d} is {d}, but ", from$what, " has {n_columns(data)} column{?s}."))
   }
-  control <- make_control(control, default_control(n_rows(data), n_columns(data)), settings)
+  stream <- if (!is.null(from$stream$n)) from$stream # else all its rows are in memory
+  control <- make_control(control, default_control(stream$n %||% n_rows(data), n_columns(data)), settings)
   rules$whole <- identical(loss$kind, "maximum_likelihood") && is.null(gaps$missing)
   parts <- from$by_formula
   rules$computed <- computed_coordinates(parts$response, names(parts$data))
@@ -35,6 +36,9 @@ fit_data <- function(from, layers, members, modest, base, rules, na, loss, contr
   }
   if (is.null(mixed) && is.null(from$observed) && !is.null(members)) mixed <- open_numbers(data)
   found <- if (!is.null(mixed)) table_roles(mixed, from$weights, rules, !is.null(members))
+  # a flow sees more rows than the members of a stack could
+  if (!is.null(stream) && modest && is.null(found) && is.null(from$observed)) members <- NULL
+  if (!is.null(stream) && (!is.null(found) || !is.null(members))) inform_sampled(stream, "A stack")
   if (!is.null(found)) {
     if (is.null(members) && !"line" %in% role_kinds(found$roles)) {
       stop_arg(c(
@@ -56,7 +60,8 @@ fit_data <- function(from, layers, members, modest, base, rules, na, loss, contr
   )
   if (is.null(members)) {
     do.call(fit_matrix, c(
-      list(data, layers, base, from$condition, from$weights, rules, loss, control, progress), origin
+      list(data, layers, base, from$condition, from$weights, rules, loss, control, progress), origin,
+      list(stream = stream)
     ), quote = TRUE)
   } else {
     do.call(fit_stack, c(
@@ -94,15 +99,21 @@ table_fitter <- function(members, layers, base, loss, control) {
 # One flow. The arguments are those of pose_problem(), and what a fit keeps of its call.
 fit_matrix <- function(data, layers, base, condition, weights, rules, loss, control, progress, call = NULL,
                        formula = NULL, model = NULL, response = NULL, na_action = NULL, form = NULL,
-                       levels = coded_levels(model, column_names(condition)), observed = NULL) {
+                       levels = coded_levels(model, column_names(condition)), observed = NULL, stream = NULL) {
   loss <- check_data_loss(loss)
-  split <- function(n, weights) split_rows(n, control$validation, weights)
+  split <- function(n, weights) {
+    if (is.null(stream)) split_rows(n, control$validation, weights) else stream_split(stream, control$validation)
+  }
   if (is_discrete(if (inherits(layers, "bijectr_flow")) layers$base else base)) {
     rules <- rules_of_codes(rules)
     control$noise <- 0
     layers <- layers %||% list()
   }
   problem <- pose_problem(data, layers, condition, weights, rules, split, model, response, form, levels, observed, base)
+  if (!is.null(stream) && (problem$rows_are != "points" || !is.null(problem$observed))) {
+    inform_sampled(stream, "A flow of {problem$rows_are}")
+    stream <- NULL
+  }
   built <- build_flow(problem, base)
   check_loss(loss, built$flow)
   advise_size(built$flow, problem$data, problem$condition, problem$rows, control)
@@ -116,5 +127,11 @@ fit_matrix <- function(data, layers, base, condition, weights, rules, loss, cont
   control$noise <- setup$noise
   read <- c(replace(setup, "data", list(problem$data)), list(observed = problem$observed))
   evaluate <- evaluate_data(read, problem$rows, problem$unit)
+  if (!is.null(stream)) {
+    plan <- plan_stream(stream, built$flow, setup, problem$condition, problem$rows, control)
+    setup <- stream_setup(setup, plan, control)
+    evaluate <- stream_evaluation(evaluate, stream)
+    origin[c("nobs", "source")] <- list(stream$n, stream_fields(plan))
+  }
   finish_fit(built$flow, setup, new_state(built$flow, control), control, progress, origin, evaluate)
 }

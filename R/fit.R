@@ -9,7 +9,9 @@
 #'   vector for one coordinate. A list of columns and draws of the posterior package will do as well (their variables,
 #'   chains put together). Columns are numbers, finite and not constant, or factors, logical values and text, see the
 #'   section on tables of mixed columns; classes that are numbers underneath, as dates, times, differences of times,
-#'   units and labeled numbers, are kept and given back: see [sample()].
+#'   units and labeled numbers, are kept and given back: see [sample()]. A [data_source()], or what becomes one, a
+#'   lazy table of dbplyr, an Arrow dataset or a big.matrix, is fitted without being read into memory: see the section
+#'   on sources.
 #' @param layers A layer or a list of layers, from base to data, such as [coupling_flow()] or
 #'   [masked_autoregressive_flow()]. `NULL` takes [default_layers()]. A [flow()] or an earlier fit is where training
 #'   starts: its layers, parameters and base are taken over, and `base` is not used. If it is standardized already,
@@ -127,6 +129,27 @@
 #'   * `status` is `"finished"`, or `"interrupted"`: the stack has the members that were done.
 #'
 #'   With `na = "model"` each flow is a single one, and `members` other than 1 is an error.
+#' @section Sources: a table that does not fit into memory is fitted from where it is, see [data_source()]. It is read
+#'   through once. If all its rows fit into a quarter of its `memory` it is fitted as their table would be, to the bit.
+#'   Else what is learned of columns, their supports, levels, centers and scales, is learned from 210,000 rows taken at
+#'   random and the rows with the smallest and the largest value of each column and the first of each level. Rows held
+#'   out are among these, 10,000 at the most; which they are depends on the numbers of rows alone, not on the seed. The
+#'   training reads the blocks of the source in a random order, another one in each pass, and shuffles within buffers of
+#'   as many rows as fit into a quarter of `memory`; where it stands is in its state, so that [resume()] goes on to the
+#'   bit. Where the source can be opened once more (a file of SQLite, Parquet files, `fork = TRUE`), and reading takes
+#'   longer than a fork, the next buffer is read while the core works (not with `options(bijectr.fork = FALSE)`).
+#'
+#'   A source is fitted by a single flow, also where nothing is said of it, if its columns are numbers with densities.
+#'   What needs its rows at once, as stacks with `members =`, levels in the place of numbers, whole numbers and censored
+#'   times, is fitted to the rows that were taken, and says so (`bijectr_message_sampled`). Conditions stand on the
+#'   right side of a formula; `condition`, `weights`, `subset` and `na = "model"` are for rows in memory. A block that
+#'   cannot be used is named in an error of class `bijectr_error_block`, before the training, as for missing values, or
+#'   during it, with the training so far as above.
+#'
+#'   The fit has a field `source`: `label`, `rows`, `columns` and `memory` of the source, and how many rows were `kept`
+#'   and are in each of the `buffers` of a pass, `buffer`; `NULL` in other fits. `nobs` is the number of all rows,
+#'   `loglik` an estimate, that of the kept rows times all over kept; `rows` and `digest` are of the kept rows;
+#'   [print()][fit-methods] says what is in memory.
 #' @section Interrupts and errors: nothing that was trained is lost. An interrupt ends the training, not the call: the
 #'   fit so far is returned, with status `"interrupted"` and a warning of class `bijectr_warning_interrupted`. An error
 #'   during training, in a callback or a log density or from a time limit, is raised as an error of class
@@ -197,10 +220,12 @@ fit_flow.data.frame <- function(data, layers = NULL, ..., d = NULL, members = NU
     if (!is.null(layers)) "layers", if (!missing(base)) "base", if (!missing(loss)) "loss",
     if (!is.null(control)) "control"
   )
+  stream <- streamed(data, condition = condition, weights = weights, na = na)
+  if (!is.null(stream)) data <- stream$table
   opened <- open_times(data)
   from <- list(
     data = opened$data, observed = opened$observed, condition = condition, weights = weights,
-    form = form_of(opened$data), call = call, what = "{.arg data}"
+    form = form_of(opened$data), call = call, what = "{.arg data}", stream = stream
   )
   settings <- list(...)
   fit_data(from, layers, wanted_members(members, said, settings), is.null(members) || is_one(members), base,
@@ -217,6 +242,11 @@ fit_flow.matrix <- fit_flow.data.frame
 #' @order 4
 #' @export
 fit_flow.numeric <- fit_flow.data.frame
+
+#' @rdname fit_flow
+#' @order 5
+#' @export
+fit_flow.bijectr_source <- fit_flow.data.frame
 
 #' @export
 fit_flow.default <- fit_flow.data.frame

@@ -42,6 +42,7 @@ print.bijectr_fit <- function(x, ...) {
   print_supports(x)
   print_dropped(x)
   print_censoring(x)
+  print_source(x)
   cat("  trained: ", format_training(x), "\n", sep = "")
   reference <- x$reference
   if (!is.null(reference)) {

@@ -33,6 +33,9 @@ native_rows_within <- function(x, least, most) .Call(ffi_rows_within, x, least, 
 # The numbers from 1 to n that are not among `rows`.
 native_other_rows <- function(n, rows) .Call(ffi_other_rows, n, rows)
 
+# Numbers in [0, 1), one for each of n rows from number `first` on (from 0): what a source does at random with rows.
+native_row_hash <- function(first, n, seed) .Call(ffi_row_hash, first, n, seed)
+
 # Points and conditions, here and below: a double matrix, or a list of double vectors, one a column.
 native_map <- function(flow, x, condition, inverse, threads = thread_count()) {
   .Call(ffi_flow_map, flow, inverse, x, condition, TRUE, threads, native_check_interrupt)

@@ -58,7 +58,8 @@ resume.bijectr_fit <- function(object, data = NULL, condition = NULL, weights = 
   envir <- parent.frame()
   control <- continued_control(object, epochs, steps, seconds, checkpoint, callback, progress)
   if (is.null(control) && !is.null(object$loglik)) return(object)
-  at <- data_again(object, data, condition, weights, envir)
+  stream <- if (!is.null(object$source)) stream_again(object, data %||% call_value(object, "data", envir))
+  at <- data_again(object, if (is.null(stream)) data else stream$table, condition, weights, envir)
   rows <- object$rows
   object["digest"] <- list(check_same_data(object, told_by(at$data, at$observed), at$condition))
   space <- training_space(object, at$data, rows, at$weights, object$loss)
@@ -71,6 +72,11 @@ resume.bijectr_fit <- function(object, data = NULL, condition = NULL, weights = 
   if (!is.null(at$observed)) space <- in_intervals(space, object, at$observed, at$condition, rows, at$weights)
   setup <- data_setup(space, at$condition, at$weights, rows, control %||% object$control, root, object$loss)
   evaluate <- evaluate_data(c(replace(setup, "data", list(at$data)), list(observed = at$observed)), rows, at$unit)
+  if (!is.null(stream)) {
+    settings <- control %||% object$control
+    setup <- stream_setup(setup, plan_stream(stream, object, space, at$condition, rows, settings), settings)
+    evaluate <- stream_evaluation(evaluate, stream)
+  }
   if (is.null(control)) return(evaluated(object, evaluate))
   finish_fit(
     as_flow(object), setup, resumed_state(object, control, space$shift), control, progress, continued_origin(object),
@@ -178,6 +184,6 @@ ended_early <- function(fit) !(fit$status %in% COMPLETE)
 continued_origin <- function(fit) {
   unclass(fit)[c(
     "call", "formula", "loss", "options", "standardize", "rows", "na.action", "digest", "nobs", "censoring", "history",
-    "seconds"
+    "seconds", "source"
   )]
 }

@@ -44,7 +44,7 @@ resumed_state <- function(fit, control, shift = NULL) {
 train_setup <- function(control, steps, ...) {
   or_zero <- function(x) if (is.null(x)) 0 else as.double(x)
   setup <- list(
-    max_step = or_zero(control$steps), max_epoch = or_zero(control$max_epochs),
+    max_step = or_zero(control$steps), max_epoch = or_zero(control$max_epochs), pause_epoch = 0,
     validate_every = or_zero(control$validate_every),
     # the core wants the number of stale validations that ends it
     patience = if (is.null(control$patience)) 0 else control$patience + 1,
@@ -96,11 +96,12 @@ run_training <- function(flow, setup, state, control, progress, snapshot) {
   run <- list(state = state, history = NULL, status = "paused", seconds = 0, condition = NULL)
   saved <- 0
   could_write <- TRUE
+  n_row <- setup$feed$size %||% length(setup$train_row)
   bar <- progress_start(progress, setup)
   while (run$status == "paused") {
     left <- if (is.null(control$seconds)) Inf else control$seconds - elapsed()
     failures <- run$state$counters[["n_failure"]]
-    run <- train_some(flow, setup, run, max(0, min(seconds_per_call(run$state, length(setup$train_row)), left)))
+    run <- train_some(flow, setup, run, max(0, min(seconds_per_call(run$state, n_row), left)))
     run$seconds <- elapsed()
     run <- attempted(run, {
       if (run$state$counters[["n_failure"]] > failures) report_rollback(run$state$counters)
@@ -121,14 +122,21 @@ run_training <- function(flow, setup, state, control, progress, snapshot) {
     }
   }
   progress_end(bar)
+  if (!is.null(setup$feed)) setup$feed$end()
   run["history"] <- list(do.call(rbind, as.list(run$history)))
   run
 }
 
-# One call of the core. An error of the core, too, leaves the state as it was.
+# One call of the core, on rows that a source may have to feed it first. An error, too, leaves the state as it was.
 train_some <- function(flow, setup, run, seconds) {
   setup$seconds <- seconds
-  step <- tryCatch(native_train(setup$flow, setup, run$state), error = identity)
+  step <- tryCatch(
+    {
+      if (!is.null(setup$feed)) setup <- setup$feed$rows(setup, run$state)
+      native_train(setup$flow, setup, run$state)
+    },
+    error = identity
+  )
   if (inherits(step, "condition")) return(ended_by(run, step))
   run$state <- step$state
   run$history <- c(run$history, list(shifted(step$history, setup$shift)))

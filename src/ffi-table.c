@@ -211,3 +211,19 @@ SEXP ffi_other_rows(SEXP n_row, SEXP rows) {
   UNPROTECT(1);
   return out;
 }
+
+/* A number in [0, 1) for each of n rows from number `first` on (from 0), and for `seed`: independent of all others to
+ * the eye, by the finaliser of splitmix64 (Steele, Lea, Flood 2014, doi:10.1145/2660193.2660195). */
+SEXP ffi_row_hash(SEXP first, SEXP n_row, SEXP seed) {
+  const R_xlen_t n = (R_xlen_t)Rf_asReal(n_row);
+  const uint64_t start = (uint64_t)Rf_asReal(seed) * 0x9e3779b97f4a7c15u + (uint64_t)Rf_asReal(first);
+  SEXP out = PROTECT(Rf_allocVector(REALSXP, n));
+  for (R_xlen_t i = 0; i < n; i++) {
+    uint64_t h = (start + (uint64_t)i + 1) * 0x9e3779b97f4a7c15u;
+    h = (h ^ (h >> 30)) * 0xbf58476d1ce4e5b9u;
+    h = (h ^ (h >> 27)) * 0x94d049bb133111ebu;
+    REAL(out)[i] = (double)((h ^ (h >> 31)) >> 11) * 0x1p-53;
+  }
+  UNPROTECT(1);
+  return out;
+}

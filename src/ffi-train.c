@@ -126,6 +126,7 @@ static bj_train_setup read_setup(SEXP list, const ffi_built *built, const bj_obj
       .draws = draws,
       .max_step = (long)need_count(list, "max_step", 0, INT_MAX),
       .max_epoch = (long)need_count(list, "max_epoch", 0, INT_MAX),
+      .pause_epoch = (long)need_count(list, "pause_epoch", 0, INT_MAX),
       .validate_every = (long)need_count(list, "validate_every", 0, INT_MAX),
       .patience = (long)need_count(list, "patience", 0, 1.0 + INT_MAX),
       .record_every = (long)need_count(list, "record_every", 1, INT_MAX),

@@ -100,6 +100,7 @@ SEXP ffi_ranges(SEXP x, SEXP rows, SEXP weights);
 SEXP ffi_rows_at(SEXP x, SEXP rows, SEXP center, SEXP scale);
 SEXP ffi_rows_within(SEXP x, SEXP least, SEXP most);
 SEXP ffi_other_rows(SEXP n_row, SEXP rows);
+SEXP ffi_row_hash(SEXP first, SEXP n_row, SEXP seed);
 SEXP ffi_flow_check(SEXP flow);
 SEXP ffi_flow_describe(SEXP flow);
 SEXP ffi_flow_init(SEXP flow, SEXP seed, SEXP poll);

@@ -14,6 +14,7 @@ static const R_CallMethodDef call_entries[] = {
     ENTRY(ffi_rows_without_density, 6),
     ENTRY(ffi_rows_within, 3),
     ENTRY(ffi_other_rows, 2),
+    ENTRY(ffi_row_hash, 3),
     ENTRY(ffi_check_interrupt, 0),
     ENTRY(ffi_flow_check, 1),
     ENTRY(ffi_flow_describe, 1),

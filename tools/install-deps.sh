@@ -44,6 +44,7 @@ if [ "$step" = ci ]; then
   have git || packages="$packages git"
   have qpdf || packages="$packages qpdf"
   have pandoc || packages="$packages pandoc"
+  [ -d /usr/lib/postgresql ] || packages="$packages postgresql" # a server that the tests start
   for p in lintr spelling; do
     [ -n "$(Rscript --vanilla -e "cat(system.file(package = '$p'))" 2>/dev/null)" ] || packages="$packages r-cran-$p"
   done

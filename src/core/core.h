@@ -233,6 +233,7 @@ typedef struct {
   const double *noise_root; /* d x d lower triangle, column-major: noise is amplitude * root * N(0, I) */
 
   long max_step, max_epoch; /* 0: no bound */
+  long pause_epoch;         /* the call ends where this epoch begins, for which the host may have other rows; 0: none */
   long validate_every;      /* in steps; 0: once an epoch (without rows: at the end) */
   long patience;            /* this many validations in a row without a gain end it; 0: never */
   long record_every;        /* steps pooled into one training loss of the history */

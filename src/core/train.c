@@ -307,7 +307,8 @@ static bj_status train(const bj_flow *flow, const bj_train_setup *setup, bj_trai
   *outcome = BJ_RUNNING;
   while (status == BJ_OK && *outcome == BJ_RUNNING) {
     status = train_advance(&t, outcome, error);
-    const int full = workers->clock() - started > setup->seconds || state->n_record >= state->max_record;
+    const int full = workers->clock() - started > setup->seconds || state->n_record >= state->max_record ||
+                     (setup->pause_epoch > 0 && state->epoch >= (double)setup->pause_epoch);
     if (*outcome == BJ_RUNNING && (full || status == BJ_STOPPED || workers_stopped(workers))) *outcome = BJ_PAUSED;
   }
   return status == BJ_STOPPED ? BJ_OK : status;

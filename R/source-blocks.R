@@ -1,0 +1,53 @@
+# A source of rows that are not in memory: list(
+#   names    of its columns
+#   label    what it is, for messages
+#   n        number of rows where it is known, else NULL
+#   n_block  number of blocks where it is known, else NA: then read(i) gives NULL beyond the last
+#   read     function(i): block i, from 1, a data frame of these columns, the same rows whenever it is asked; blocks may
+#            have no rows. Callers say in which block an error was.
+#   reopen   NULL, or function(): a source of the same rows with connections of its own, for a fork
+#   memory)  megabytes that a fit may use for rows
+new_source <- function(names, label, read, n = NULL, n_block = NA, reopen = NULL, memory = 256) {
+  structure(list(names = names, label = label, n = n, n_block = n_block, read = read, reopen = reopen, memory = memory),
+    class = "bijectr_source"
+  )
+}
+
+# Of n rows that can be had by their numbers.
+by_rows_of <- function(label, names, n, block, fork, rows_of) {
+  source <- new_source(names, label, function(i) rows_of(seq((i - 1) * block + 1, min(i * block, n))), n,
+    ceiling(n / block)
+  )
+  if (fork) source$reopen <- function() source
+  source
+}
+
+# A source of what is read from the beginning to the end: `following()` gives one block after the other, then NULL. Each
+# is kept in a file of its own, from which it is read when it is asked for again. `close()` comes after the last, or an
+# error.
+spooled_source <- function(names, label, following, close) {
+  folder <- tempfile("bijectr-rows-")
+  dir.create(folder)
+  state <- new.env()
+  state$read <- 0
+  state$ended <- FALSE
+  reg.finalizer(state, function(state) unlink(folder, recursive = TRUE), onexit = TRUE)
+  file_of <- function(i) file.path(folder, paste0(format(i, scientific = FALSE), ".rds"))
+  new_source(names, label, function(i) {
+    block <- NULL
+    while (state$read < i && !state$ended) {
+      block <- tryCatch(following(), error = function(e) {
+        close()
+        stop(e)
+      })
+      if (is.null(block)) {
+        state$ended <- TRUE
+        close()
+      } else {
+        state$read <- state$read + 1
+        saveRDS(block, file_of(state$read), compress = FALSE)
+      }
+    }
+    if (i > state$read) NULL else block %||% readRDS(file_of(i))
+  })
+}
