@@ -58,9 +58,10 @@ take_gaps <- function(fit, x, condition) {
 #' @rdname logdensity
 #' @order 3
 #' @export
-logdensity.bijectr_gaps_fit <- function(object, newdata, condition = NULL, ...) {
+logdensity.bijectr_gaps_fit <- function(object, newdata, condition = NULL, ..., into = NULL) {
   check_unused(...)
   check_gaps_fit(object)
+  if (!is.null(into) || is_source(newdata)) return(logdensity_in_blocks(object, newdata, condition, into))
   at <- take_gaps(object, newdata, condition)
   out <- rep(NA_real_, n_rows(at$z))
   kept <- which(rep_len(!rows_with_gaps(at$given), length(out)))
@@ -75,10 +76,11 @@ logdensity.bijectr_gaps_fit <- function(object, newdata, condition = NULL, ...) 
 #' @param gaps For a fit with `na = "model"`: whether draws have gaps as the data have. `FALSE` gives whole rows:
 #'   columns without gaps as before, the others given these as if no value were missing.
 #' @export
-sample.bijectr_gaps_fit <- function(x, size = 1, condition = NULL, gaps = TRUE, ...) {
+sample.bijectr_gaps_fit <- function(x, size = 1, condition = NULL, gaps = TRUE, ..., into = NULL) {
   check_unused(...)
   check_gaps_fit(x)
   check_flag(gaps, "gaps")
+  if (!is.null(into)) return(sample_in_blocks(x, size, condition, into, function(k) sample(x, k, condition, gaps)))
   size <- check_count(size, "size", min = 0)
   at <- rows_to_draw(x, size, condition)
   name_rows(draw_gappy(x, at$n, at$condition, gaps), at$of)

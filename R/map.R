@@ -111,7 +111,20 @@ flow_vjp <- function(flow, x, inverse = TRUE, cotangents, condition = NULL) {
 #'   with those of the flow are not used, with a warning of class `bijectr_warning_names`. Any finite numbers will do,
 #'   beyond 1e150 too, up to which data can be fitted: draws from long tails may be so far out. Of flows of one
 #'   coordinate also censored times, objects of `survival::Surv()`; of fits to such, a data frame with their variables.
+#' @param into Where log densities are to be written, block by block, see below; `NULL`: they are returned.
 #' @inheritParams forward
+#' @section Writing in blocks: `newdata` may be a [data_source()], of which one block at a time is in memory; conditions
+#'   are then columns of it, for a fit by formula, or one row for all. With `into`, also for other `newdata`, the log
+#'   densities are written block by block, a data frame of one column `logdensity` each, and the number of rows is
+#'   returned invisibly; as are draws by `sample(fit, size, into = )`. `into` is
+#'   * a function, which is called with each block;
+#'   * the name of a `.csv` or `.tsv` file, or one of these with `.gz` after it, that is not there yet: with a first
+#'     line of names, and all digits;
+#'   * `list(connection, "table")`, a DBI connection and the name of a table that is not there yet;
+#'   * a matrix on disk, as a `big.matrix` or a `filematrix`, with a column for each and rows enough.
+#'
+#'   What ends it early, an error or an interrupt, leaves no file and no table; what a matrix holds by then stays. An
+#'   error of class `bijectr_error_block` names the block.
 #' @return A numeric vector, one log density (in nats) a row, with respect to the units of the data. `-Inf` outside the
 #'   support, `NA` for a row with missing values. Of censored times log likelihoods, see the section on these of
 #'   [fit_flow()].
@@ -119,6 +132,10 @@ flow_vjp <- function(flow, x, inverse = TRUE, cotangents, condition = NULL) {
 #' @examples
 #' f <- flow(layer_elementwise(scalar_affine()), d = 2)
 #' logdensity(f, cbind(0, 0:1))
+#' file <- tempfile(fileext = ".csv")
+#' logdensity(f, cbind(0, 0:1), into = file)
+#' read.csv(file)
+#' unlink(file)
 #' @order 1
 #' @export
 logdensity <- function(object, newdata, ...) {
@@ -129,9 +146,12 @@ logdensity <- function(object, newdata, ...) {
 #' @rdname logdensity
 #' @order 2
 #' @export
-logdensity.bijectr_flow <- function(object, newdata, condition = NULL, ...) {
+logdensity.bijectr_flow <- function(object, newdata, condition = NULL, ..., into = NULL) {
   check_unused(...)
   check_object(object)
+  if (!missing(newdata) && (!is.null(into) || is_source(newdata))) {
+    return(logdensity_in_blocks(object, newdata, condition, into))
+  }
   log_density(object, newdata, "newdata", condition)
 }
 

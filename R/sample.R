@@ -10,6 +10,10 @@
 #'   rows there is one draw at each, else there are `size` draws at each row. [rflow()] draws as many as it is asked
 #'   for, at rows in turn.
 #' @param logdensity Whether the draws have their log densities beside them, computed in the same pass.
+#' @param into Where draws are to be written, block by block of 100,000, so that memory does not grow with `size`: a
+#'   function, a file, a table of a database or a matrix on disk, see [logdensity()]. Log densities are then in a last
+#'   column `logdensity`, `size` may be up to 2^53, and `condition` is one row. The same seed gives the same draws,
+#'   which are others than those of a call without `into`. `NULL`: draws are returned.
 #' @param ... For the default, passed to [base::sample()].
 #' @return Draws in the form of the data: a data frame (a tibble, a data.table) for a fit to one, with columns of the
 #'   classes, units and time zones of the data; a vector for a fit to a vector; else a matrix with one row a draw and
@@ -24,6 +28,7 @@
 #' set.seed(1)
 #' sample(f, 3)
 #' sample(5)
+#' sample(f, 1e4, into = function(rows) print(colMeans(rows)))
 #'
 #' # two draws at each of two conditions
 #' fit <- fit_flow(eruptions ~ waiting, data = faithful, steps = 200)
@@ -43,11 +48,14 @@ sample.default <- function(x, size, ...) base::sample(x, size, ...)
 #' @rdname sample
 #' @order 2
 #' @export
-sample.bijectr_flow <- function(x, size = 1, condition = NULL, logdensity = FALSE, ...) {
+sample.bijectr_flow <- function(x, size = 1, condition = NULL, logdensity = FALSE, ..., into = NULL) {
   check_unused(...)
   check_object(x)
-  size <- check_count(size, "size", min = 0)
   check_flag(logdensity, "logdensity")
+  if (!is.null(into)) {
+    return(sample_in_blocks(x, size, condition, into, function(k) sample(x, k, condition, logdensity)))
+  }
+  size <- check_count(size, "size", min = 0)
   at <- rows_to_draw(x, size, condition)
   found <- draws_with_density(x, at$n, at$condition, logdensity)
   out <- name_rows(give_back(x, tell_nan(found$value, "The draw"), drawn = TRUE), at$of)
