@@ -136,8 +136,9 @@
 #'   out are among these, 10,000 at the most; which they are depends on the numbers of rows alone, not on the seed. The
 #'   training reads the blocks of the source in a random order, another one in each pass, and shuffles within buffers of
 #'   as many rows as fit into a quarter of `memory`; where it stands is in its state, so that [resume()] goes on to the
-#'   bit. Where the source can be opened once more (a file of SQLite, Parquet files, `fork = TRUE`), and reading takes
-#'   longer than a fork, the next buffer is read while the core works (not with `options(bijectr.fork = FALSE)`).
+#'   bit. Under a plan of the future package that has other processes, the next buffer is read by one of these while
+#'   the core works, where the source can be opened once more: a file of SQLite, Parquet files, and with
+#'   `reopen = TRUE`.
 #'
 #'   A source is fitted by a single flow, also where nothing is said of it, if its columns are numbers with densities.
 #'   What needs its rows at once, as stacks with `members =`, levels in the place of numbers, whole numbers and censored

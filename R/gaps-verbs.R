@@ -61,7 +61,9 @@ take_gaps <- function(fit, x, condition) {
 logdensity.bijectr_gaps_fit <- function(object, newdata, condition = NULL, ..., into = NULL) {
   check_unused(...)
   check_gaps_fit(object)
-  if (!is.null(into) || is_source(newdata)) return(logdensity_in_blocks(object, newdata, condition, into))
+  if (!is.null(into) || is_source(newdata)) {
+    return(logdensity_in_blocks(newdata, condition, into, function(rows) logdensity(object, rows, condition)))
+  }
   at <- take_gaps(object, newdata, condition)
   out <- rep(NA_real_, n_rows(at$z))
   kept <- which(rep_len(!rows_with_gaps(at$given), length(out)))

@@ -4,9 +4,9 @@
 # Draws that are made and written at once.
 INTO_BLOCK <- 1e5
 
-# Log densities of the rows of a source, or, with `into`, of any rows: all of them as a vector, or written, and then the
-# number of rows.
-logdensity_in_blocks <- function(object, newdata, condition, into) {
+# Log densities of the rows of a source, or, with `into`, of any rows, as `density(rows)` gives them: all of them as a
+# vector, or written, and then the number of rows.
+logdensity_in_blocks <- function(newdata, condition, into, density) {
   rows <- if (is.data.frame(condition) || is.matrix(condition)) nrow(condition) else 1
   if (rows != 1) {
     stop_arg("{.arg condition} must be one row for all where log densities are computed block by block, not {rows}.")
@@ -22,7 +22,7 @@ logdensity_in_blocks <- function(object, newdata, condition, into) {
       block <- in_block(source, i, source$read(i))
       if (is.null(block)) break
       if (nrow(block) == 0) next
-      value <- in_block(source, i, logdensity(object, block, condition))
+      value <- in_block(source, i, density(block))
       n <<- n + length(value)
       if (is.null(place)) found[[i]] <<- value else place$write(data.frame(logdensity = value))
     }

@@ -150,7 +150,8 @@ logdensity.bijectr_flow <- function(object, newdata, condition = NULL, ..., into
   check_unused(...)
   check_object(object)
   if (!missing(newdata) && (!is.null(into) || is_source(newdata))) {
-    return(logdensity_in_blocks(object, newdata, condition, into))
+    of_rows <- function(rows) log_density(object, rows, "newdata", condition)
+    return(logdensity_in_blocks(newdata, condition, into, of_rows))
   }
   log_density(object, newdata, "newdata", condition)
 }

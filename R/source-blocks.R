@@ -5,7 +5,7 @@
 #   n_block  number of blocks where it is known, else NA: then read(i) gives NULL beyond the last
 #   read     function(i): block i, from 1, a data frame of these columns, the same rows whenever it is asked; blocks may
 #            have no rows. Callers say in which block an error was.
-#   reopen   NULL, or function(): a source of the same rows with connections of its own, for a fork
+#   reopen   NULL, or function(): a source of the same rows with connections of its own, for another process
 #   memory)  megabytes that a fit may use for rows
 new_source <- function(names, label, read, n = NULL, n_block = NA, reopen = NULL, memory = 256) {
   structure(list(names = names, label = label, n = n, n_block = n_block, read = read, reopen = reopen, memory = memory),
@@ -14,11 +14,11 @@ new_source <- function(names, label, read, n = NULL, n_block = NA, reopen = NULL
 }
 
 # Of n rows that can be had by their numbers.
-by_rows_of <- function(label, names, n, block, fork, rows_of) {
+by_rows_of <- function(label, names, n, block, reopen, rows_of) {
   source <- new_source(names, label, function(i) rows_of(seq((i - 1) * block + 1, min(i * block, n))), n,
     ceiling(n / block)
   )
-  if (fork) source$reopen <- function() source
+  if (reopen) source$reopen <- function() source
   source
 }
 

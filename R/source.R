@@ -32,8 +32,8 @@
 #' @param memory Megabytes that a fit to the source may use for its rows, more or less: a quarter of it is the buffer in
 #'   which rows are shuffled; sources of which all rows fit into that are read as a whole. The kept rows, see the
 #'   section on sources of [fit_flow()], and R itself come on top.
-#' @param fork Of `read` and of matrices on disk: whether a fork of this process can read too, which reads ahead while
-#'   the core works. Not where a connection is shared.
+#' @param reopen Of `read` and of matrices on disk: whether another process, to which they are sent, can read too, which
+#'   reads ahead under a plan of the future package. Not where they hold a connection.
 #' @return An object of class `bijectr_source`, a list of `names` (of the columns), `label` (what it is), `n` (rows,
 #'   where they are known), `n_block` (where the blocks are known, else `NA`), `read` (a function that gives block `i`
 #'   as a data frame), `reopen` (a function that gives the source with connections of its own, or `NULL`) and `memory`.
@@ -68,13 +68,13 @@
 #' unlink(file)
 #' @export
 data_source <- function(x = NULL, table = NULL, query = NULL, key = NULL, columns = NULL, read = NULL, n = NULL,
-                        names = NULL, sep = NULL, block = 1e5, memory = 256, fork = FALSE) {
+                        names = NULL, sep = NULL, block = 1e5, memory = 256, reopen = FALSE) {
   block <- check_count(block, "block")
   memory <- check_number(memory, "memory", above = 0, max = 1e9)
-  check_flag(fork, "fork")
+  check_flag(reopen, "reopen")
   if (is.null(x) == is.null(read)) stop_arg("One of {.arg x} and {.arg read} must be given.")
   made <- if (!is.null(read)) {
-    source_of_reader(read, n, names, block, fork)
+    source_of_reader(read, n, names, block, reopen)
   } else if (inherits(x, "DBIConnection")) {
     source_of_database(x, table, query, key, columns, block)
   } else if (inherits(x, "tbl_lazy")) {
@@ -84,7 +84,7 @@ data_source <- function(x = NULL, table = NULL, query = NULL, key = NULL, column
   } else if (is.character(x) && is.null(dim(x))) {
     source_of_files(x, sep, block)
   } else if (length(dim(x)) == 2) {
-    source_of_matrix(x, block, fork)
+    source_of_matrix(x, block, reopen)
   } else {
     stop_arg("{.arg x} must be a connection, a lazy table, names of files, an Arrow dataset or a matrix on disk, not
       {.obj_type_friendly {x}}.")
@@ -125,12 +125,12 @@ print.bijectr_source <- function(x, ...) {
 
 # ---- rows by their numbers -------------------------------------------------------------------------------------------
 
-source_of_reader <- function(read, n, names, block, fork) {
+source_of_reader <- function(read, n, names, block, reopen) {
   if (!is.function(read)) stop_arg("{.arg read} must be a function, not {.obj_type_friendly {read}}.")
   if (is.null(n) || is.null(names)) stop_arg("With {.arg read}, {.arg n} and {.arg names} must be given.")
   n <- check_number(n, "n", min = 1, max = 2^52)
   if (!is.character(names) || !length(names)) stop_arg("{.arg names} must be the names of the columns.")
-  by_rows_of("`read()`", names, n, block, fork, function(rows) given_rows(read(rows, names), rows, names))
+  by_rows_of("`read()`", names, n, block, reopen, function(rows) given_rows(read(rows, names), rows, names))
 }
 
 # What the user's function gave, as a data frame.
@@ -147,9 +147,9 @@ given_rows <- function(x, rows, names) {
   x[names]
 }
 
-source_of_matrix <- function(x, block, fork) {
+source_of_matrix <- function(x, block, reopen) {
   names <- colnames(x) %||% paste0("V", seq_len(ncol(x)))
-  by_rows_of(paste("matrix of class", class(x)[1]), names, nrow(x), block, fork, function(rows) {
+  by_rows_of(paste("matrix of class", class(x)[1]), names, nrow(x), block, reopen, function(rows) {
     got <- as.matrix(x[rows, , drop = FALSE])
     colnames(got) <- names
     as.data.frame(got)

@@ -60,11 +60,10 @@ stream_feed <- function(plan) {
     if (epoch != at) {
       buffer <<- NULL # its room is for the next one
       setup[c("data", "condition")] <- list(NULL)
-      started <- Sys.time()
       buffer <<- ahead$take(epoch) %||% read_buffer(plan, blocks, epoch, state$seed)
       at <<- epoch
       more <- setup$max_step - state$counters[["step"]] > ceiling(buffer$n / plan$batch)
-      if (more) ahead$begin(epoch + 1, state$seed, as.double(Sys.time() - started, units = "secs"))
+      if (more) ahead$begin(epoch + 1, state$seed)
     }
     setup$data <- buffer$data
     setup["condition"] <- list(buffer$condition)
@@ -75,41 +74,34 @@ stream_feed <- function(plan) {
   list(rows = rows, end = ahead$end, size = plan$size)
 }
 
-# Seconds to read a buffer from which a fork pays that reads the next one while the core works. The option is for tests.
-ahead_seconds <- function() getOption("bijectr.ahead_seconds", 0.2)
-
-# list(begin, take, end) of the buffer that is read ahead, by a fork of this process with connections of its own. What a
-# fork has not brought, for whatever reason, take() gives as NULL, and it is read here.
+# list(begin, take, end) of the buffer that is read ahead while the core works, by a worker of the user's plan of the
+# future package, with connections of its own: forks of a process of this size took longer than the reading. What a
+# worker has not brought, for whatever reason, take() gives as NULL, and it is read here.
 read_ahead <- function(plan) {
   job <- NULL
   of <- NULL
-  worth <- FALSE
-  can <- .Platform$OS.type == "unix" && isTRUE(getOption("bijectr.fork", TRUE)) && !is.null(plan$stream$source$reopen)
-  begin <- function(epoch, seed, seconds) {
-    worth <<- worth || seconds > ahead_seconds()
-    if (!can || !worth) return()
-    job <<- parallel::mcparallel(read_elsewhere(plan, epoch, seed), mc.set.seed = FALSE, silent = TRUE)
+  can <- !is.null(plan$stream$source$reopen) && has_future_plan()
+  plan$stream$table <- plan$stream$table[1, , drop = FALSE] # which goes to the worker
+  begin <- function(epoch, seed) {
+    if (!can) return()
+    job <<- future::future(read_elsewhere(plan, epoch, seed),
+      packages = "bijectr", seed = NULL,
+      globals = list(read_elsewhere = read_elsewhere, plan = plan, epoch = epoch, seed = seed)
+    )
     of <<- epoch
-  }
-  end <- function() {
-    if (is.null(job)) return()
-    tools::pskill(job$pid, tools::SIGKILL)
-    suppressWarnings(parallel::mccollect(job))
-    job <<- NULL
   }
   take <- function(epoch) {
     if (is.null(job)) return(NULL)
-    if (epoch != of) return(end())
-    got <- suppressWarnings(parallel::mccollect(job)[[1]])
+    got <- tryCatch(future::value(job), error = function(e) NULL)
     job <<- NULL
-    if (is.list(got)) got
+    if (epoch == of) got
   }
-  list(begin = begin, take = take, end = end)
+  list(begin = begin, take = take, end = function() take(of))
 }
 
 read_elsewhere <- function(plan, epoch, seed) {
   plan$stream$source <- plan$stream$source$reopen()
-  tryCatch(read_buffer(plan, block_reader(plan), epoch, seed), error = function(e) NULL)
+  read_buffer(plan, block_reader(plan), epoch, seed)
 }
 
 # Buffer number `epoch`, of all from 0: list(data, condition, n).

@@ -4,9 +4,11 @@
 #   Rscript bench/sources.R make FOLDER 1e8       writes the rows, five columns, to a file of doubles and to SQLite
 #   Rscript bench/sources.R KIND FOLDER [STEPS]   trains; KIND is binary, sqlite, or memory, which reads the first 1e7 rows
 #
-# Each training is a process of its own, whose peak of memory is its own; that of a fork that reads ahead is beside it.
+# Each training is a process of its own. With WORKERS=2 in the environment other processes read ahead.
 suppressMessages(library(bijectr))
 options <- commandArgs(TRUE)
+workers <- Sys.getenv("WORKERS")
+if (nzchar(workers)) future::plan(future::multisession, workers = as.integer(workers))
 kind <- options[1]
 folder <- options[2]
 columns <- letters[1:5]
@@ -44,7 +46,7 @@ read <- function(i, columns) {
 }
 data <- switch(kind,
   memory = as.data.frame(read(seq_len(min(n, 1e7)), columns)),
-  binary = data_source(read = read, n = n, names = columns, fork = TRUE),
+  binary = data_source(read = read, n = n, names = columns, reopen = TRUE),
   sqlite = data_source(DBI::dbConnect(RSQLite::SQLite(), database), "measured")
 )
 steps <- if (length(options) > 2) as.integer(options[3]) else 8000L

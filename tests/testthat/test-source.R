@@ -28,7 +28,7 @@ test_that("a function that reads rows is asked for blocks", {
   expect_output(print(source), "`read\\(\\)`.*a, k, g.*2,500.*3.*256 MB")
   expect_null(source$reopen)
   expect_identical(table_of(data_source(read = function(i, columns) as.matrix(rows[i, 1:2]), n = 2500,
-    names = c("a", "k"), fork = TRUE)$reopen()), rows[1:2])
+    names = c("a", "k"), reopen = TRUE)$reopen()), rows[1:2])
   some <- data_source(read = function(i, columns) rows[i, ], n = 2500, names = names(rows), columns = c("k", "a"))
   expect_identical(table_of(some), rows[c("k", "a")])
 })
