@@ -1,9 +1,9 @@
 # What data come to, whatever they came as: a fit to a table with gaps, to one of mixed columns, a stack, or one flow.
 
-# `from`: list(data, observed, condition, weights, form, call, what, by_formula): columns as the user has them, of times
-# as open_times() gives them; the words for the data in messages; what formula_parts() says. `members` are
-# wanted_members(), `modest` says that the user asked for no stack. `settings` are those of fit_control() that were
-# given.
+# `from`: list(data, observed, condition, weights, form, call, what, by_formula, stream): columns as the user has them,
+# of times as open_times() gives them; the words for the data in messages; what formula_parts() says; and the stream of
+# which these are some rows, NULL elsewhere. `members` are wanted_members(), `modest` says that the user asked for no
+# stack. `settings` are those of fit_control() that were given.
 fit_data <- function(from, layers, members, modest, base, rules, na, loss, control, settings, progress, d) {
   gappy <- check_choice(na, c("fail", "model"), "na") == "model"
   if (gappy) refuse_times(from$observed)
@@ -22,7 +22,7 @@ fit_data <- function(from, layers, members, modest, base, rules, na, loss, contr
   if (!is.null(d) && check_count(d, "d") != n_columns(data)) {
     stop_arg(paste0("{.arg d} is {d}, but ", from$what, " has {n_columns(data)} column{?s}."))
   }
-  stream <- if (!is.null(from$stream$n)) from$stream # else all its rows are in memory
+  stream <- from$stream
   control <- make_control(control, default_control(stream$n %||% n_rows(data), n_columns(data)), settings)
   rules$whole <- identical(loss$kind, "maximum_likelihood") && is.null(gaps$missing)
   parts <- from$by_formula

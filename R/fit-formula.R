@@ -83,8 +83,8 @@ fit_flow.formula <- function(formula, data = NULL, layers = NULL, ..., d = NULL,
   }
   settings <- list(...)
   members_wanted <- wanted_members(members, said, settings)
-  stream <- streamed(data, formula, weights = substitute(weights), subset = substitute(subset), na = na)
-  if (!is.null(stream)) data <- stream$table
+  from_source <- streamed(data, formula, weights = substitute(weights), subset = substitute(subset), na = na)
+  if (!is.null(from_source)) data <- from_source$table
   form <- form_of(data)
   data <- formula_data(data)
   find <- function(expr, value, name) in_columns(expr, value, data, environment(formula), name)
@@ -95,7 +95,7 @@ fit_flow.formula <- function(formula, data = NULL, layers = NULL, ..., d = NULL,
   from <- list(
     data = parts$data, observed = parts$observed, condition = parts$condition, weights = parts$weights, form = form,
     call = plain_call(match.call(fit_flow.formula, call)), what = "the left side of {.arg formula}", by_formula = parts,
-    stream = stream
+    stream = from_source$stream
   )
   fit_data(from, layers, members_wanted, is.null(members) || is_one(members), base,
     column_rules(standardize, extrapolate, support, lower, upper, collinear), na, loss, control, settings, progress, d

@@ -221,12 +221,13 @@ fit_flow.data.frame <- function(data, layers = NULL, ..., d = NULL, members = NU
     if (!is.null(layers)) "layers", if (!missing(base)) "base", if (!missing(loss)) "loss",
     if (!is.null(control)) "control"
   )
-  stream <- streamed(data, condition = condition, weights = weights, na = na)
-  if (!is.null(stream)) data <- stream$table
+  from_source <- streamed(data, condition = condition, weights = weights, na = na)
+  if (!is.null(from_source)) data <- from_source$table
   opened <- open_times(data)
   from <- list(
     data = opened$data, observed = opened$observed, condition = condition, weights = weights,
-    form = form_of(opened$data), call = call, what = "{.arg data}", stream = stream
+    form = form_of(opened$data), call = call, what = "{.arg data}",
+    stream = from_source$stream
   )
   settings <- list(...)
   fit_data(from, layers, wanted_members(members, said, settings), is.null(members) || is_one(members), base,

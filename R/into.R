@@ -7,25 +7,18 @@ INTO_BLOCK <- 1e5
 # Log densities of the rows of a source, or, with `into`, of any rows, as `density(rows)` gives them: all of them as a
 # vector, or written, and then the number of rows.
 logdensity_in_blocks <- function(newdata, condition, into, density) {
-  rows <- if (is.data.frame(condition) || is.matrix(condition)) nrow(condition) else 1
-  if (rows != 1) {
-    stop_arg("{.arg condition} must be one row for all where log densities are computed block by block, not {rows}.")
-  }
+  check_one_condition(condition, "log densities are computed block by block")
   source <- if (is_source(newdata)) as_source(newdata) else source_of_rows(newdata)
   place <- if (!is.null(into)) place_for(into)
   found <- list()
   n <- 0
   write_blocks(place, function() {
-    i <- 0
-    while (is.na(source$n_block) || i < source$n_block) {
-      i <- i + 1
-      block <- in_block(source, i, source$read(i))
-      if (is.null(block)) break
-      if (nrow(block) == 0) next
+    each_block(source, function(i) in_block(source, i, source$read(i)), function(block, i) {
+      if (nrow(block) == 0) return()
       value <- in_block(source, i, density(block))
       n <<- n + length(value)
       if (is.null(place)) found[[i]] <<- value else place$write(data.frame(logdensity = value))
-    }
+    })
   })
   if (is.null(place)) as.double(unlist(found)) else invisible(n)
 }
@@ -33,17 +26,20 @@ logdensity_in_blocks <- function(newdata, condition, into, density) {
 # Rows in memory as a source: a data frame, or what has rows.
 source_of_rows <- function(x) {
   if (length(dim(x)) != 2) x <- list2DF(list(x))
-  new_source(column_names(x), "newdata", function(i) {
-    x[seq((i - 1) * INTO_BLOCK + 1, min(i * INTO_BLOCK, nrow(x))), , drop = FALSE]
-  }, nrow(x), ceiling(nrow(x) / INTO_BLOCK))
+  by_rows_of("newdata", column_names(x), nrow(x), INTO_BLOCK, FALSE, function(rows) x[rows, , drop = FALSE])
+}
+
+# Rows of conditions that go with rows one by one cannot be told to blocks.
+check_one_condition <- function(condition, where) {
+  rows <- if (is.data.frame(condition) || is.matrix(condition)) nrow(condition) else 1
+  if (rows != 1) stop_arg("{.arg condition} must be one row for all where {where}, not {rows}.")
 }
 
 # Draws, `size` of them, as `draw(k)` gives k, written as a data frame a block, and their number.
 sample_in_blocks <- function(object, size, condition, into, draw) {
   size <- check_number(size, "size", min = 0, max = 2^53)
   if (size != round(size)) stop_arg("{.arg size} must be a whole number, not {size}.")
-  rows <- if (is.data.frame(condition) || is.matrix(condition)) nrow(condition) else 1
-  if (rows != 1) stop_arg("{.arg condition} must be one row where draws are written with {.arg into}, not {rows}.")
+  check_one_condition(condition, "draws are written block by block")
   place <- place_for(into)
   write_blocks(place, function() {
     done <- 0

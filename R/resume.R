@@ -70,10 +70,10 @@ resume.bijectr_fit <- function(object, data = NULL, condition = NULL, weights = 
   }
   root <- noise_root(found)
   if (!is.null(at$observed)) space <- in_intervals(space, object, at$observed, at$condition, rows, at$weights)
-  setup <- data_setup(space, at$condition, at$weights, rows, control %||% object$control, root, object$loss)
+  settings <- control %||% object$control
+  setup <- data_setup(space, at$condition, at$weights, rows, settings, root, object$loss)
   evaluate <- evaluate_data(c(replace(setup, "data", list(at$data)), list(observed = at$observed)), rows, at$unit)
   if (!is.null(stream)) {
-    settings <- control %||% object$control
     setup <- stream_setup(setup, plan_stream(stream, object, space, at$condition, rows, settings), settings)
     evaluate <- stream_evaluation(evaluate, stream)
   }

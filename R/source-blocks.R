@@ -13,6 +13,33 @@ new_source <- function(names, label, read, n = NULL, n_block = NA, reopen = NULL
   )
 }
 
+# Calls work(block, i) for one block after the other, as `read(i)` gives them.
+each_block <- function(source, read, work) {
+  i <- 0
+  while (is.na(source$n_block) || i < source$n_block) {
+    i <- i + 1
+    block <- read(i)
+    if (is.null(block)) break
+    work(block, i)
+  }
+}
+
+# An error that `expr` raises is one of block i.
+in_block <- function(source, i, expr) {
+  tryCatch(expr, error = function(e) {
+    cli::cli_abort("Block {i} of {source$label} cannot be used.",
+      class = c("bijectr_error_block", "bijectr_error"), parent = e, call = user_call()
+    )
+  })
+}
+
+stop_block <- function(source, i, why, .envir = parent.frame()) {
+  reason <- cli::format_inline(why, .envir = .envir)
+  cli::cli_abort("Block {i} of {source$label} cannot be used: {reason}.",
+    class = c("bijectr_error_block", "bijectr_error"), call = user_call()
+  )
+}
+
 # Of n rows that can be had by their numbers.
 by_rows_of <- function(label, names, n, block, reopen, rows_of) {
   source <- new_source(names, label, function(i) rows_of(seq((i - 1) * block + 1, min(i * block, n))), n,

@@ -1,6 +1,6 @@
 # Sources of databases, by the package DBI.
 
-source_of_database <- function(con, table, query, key, columns, block) {
+source_of_database <- function(con, table, query, key, block) {
   rlang::check_installed("DBI", "to read from a database")
   if (is.null(table) == is.null(query)) {
     stop_arg("With a connection one of {.arg table} and {.arg query} must be given.")
@@ -31,11 +31,11 @@ source_of_database <- function(con, table, query, key, columns, block) {
   source_of_query(con, paste("SELECT * FROM", quoted), label, block)
 }
 
-source_of_lazy <- function(x, key, columns, block) {
+source_of_lazy <- function(x, key, block) {
   rlang::check_installed("dbplyr", "to read a lazy table")
   con <- dbplyr::remote_con(x)
   name <- dbplyr::remote_name(x)
-  if (!is.null(name)) return(source_of_database(con, name, NULL, key, columns, block))
+  if (!is.null(name)) return(source_of_database(con, name, NULL, key, block))
   source_of_query(con, as.character(dbplyr::sql_render(x)), "query", block)
 }
 
@@ -71,7 +71,7 @@ reopen_sqlite <- function(con, table, block) {
   if (!nzchar(file) || identical(file, ":memory:") || !file.exists(file)) return(NULL)
   function() {
     again <- DBI::dbConnect(RSQLite::SQLite(), file, flags = RSQLite::SQLITE_RO)
-    source_of_database(again, table, NULL, NULL, NULL, block)
+    source_of_database(again, table, NULL, NULL, block)
   }
 }
 

@@ -76,9 +76,9 @@ data_source <- function(x = NULL, table = NULL, query = NULL, key = NULL, column
   made <- if (!is.null(read)) {
     source_of_reader(read, n, names, block, reopen)
   } else if (inherits(x, "DBIConnection")) {
-    source_of_database(x, table, query, key, columns, block)
+    source_of_database(x, table, query, key, block)
   } else if (inherits(x, "tbl_lazy")) {
-    source_of_lazy(x, key, columns, block)
+    source_of_lazy(x, key, block)
   } else if (inherits(x, c("Dataset", "ArrowTabular"))) {
     source_of_arrow(x, block)
   } else if (is.character(x) && is.null(dim(x))) {
@@ -114,11 +114,10 @@ chosen_columns <- function(source, columns) {
 
 #' @export
 print.bijectr_source <- function(x, ...) {
-  count <- function(n) format(n, big.mark = ",", scientific = FALSE)
   cat("<data source> ", x$label, "\n", sep = "")
   cat(strwrap(paste(x$names, collapse = ", "), initial = "  columns: ", prefix = strrep(" ", 11)), sep = "\n")
-  if (!is.null(x$n)) cat("  rows:    ", count(x$n), "\n", sep = "")
-  if (!is.na(x$n_block)) cat("  blocks:  ", count(x$n_block), "\n", sep = "")
+  if (!is.null(x$n)) cat("  rows:    ", format_count(x$n), "\n", sep = "")
+  if (!is.na(x$n_block)) cat("  blocks:  ", format_count(x$n_block), "\n", sep = "")
   cat("  memory:  ", x$memory, " MB\n", sep = "")
   invisible(x)
 }

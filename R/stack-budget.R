@@ -7,7 +7,7 @@ announce_stack <- function(problem, kinds, folds, jobs, seconds, least = ANNOUNC
   if (problem$n < MANY_ROWS) return(invisible())
   expected <- expected_seconds(problem, kinds, folds, jobs)
   if (expected < least) return(invisible())
-  rows <- format(problem$n, big.mark = ",", scientific = FALSE)
+  rows <- format_count(problem$n)
   cli::cli_inform(c(
     "A stack of {length(jobs)} fits to {rows} rows: up to about {format_seconds(expected)} on this machine.",
     i = if (is.null(seconds)) {

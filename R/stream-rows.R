@@ -7,8 +7,9 @@
 # So where a training stands is in its state alone, and it goes on from there to the bit. The held-out rows are the same
 # all along and stay in memory before those of the buffer.
 
-# What a training needs of a stream, list(stream, flow, outer, held_out, seed, batch, size, buffers, steps): `size` rows
-# a buffer, `buffers` and `steps` a pass over the source, `held_out` list(data, condition) as the training has them.
+# What a training needs of a stream, list(stream, flow, outer, held_out, rows, batch, size, buffers, steps): `size` rows
+# a buffer, `buffers` and `steps` a pass over the source, `held_out` list(data, condition) as the training has them,
+# `rows` those of training_rows(), `outer` the column layer that is not trained.
 plan_stream <- function(stream, flow, space, condition, rows, control) {
   held_out <- rows$validation
   train <- stream$n - length(held_out)
@@ -37,9 +38,9 @@ training_rows <- function(stream, held_out) {
 
 # The settings of a training in these terms, for what data_setup() gives.
 stream_setup <- function(setup, plan, control) {
-  steps <- min(control$steps, if (!is.null(control$max_epochs)) control$max_epochs * plan$steps)
+  steps <- budget_steps(control, plan$steps)
   setup[c("max_step", "max_epoch", "schedule_steps")] <- list(steps, 0, steps)
-  setup$record_every <- max(1, ceiling(steps / 2000))
+  setup$record_every <- steps_per_record(steps)
   setup$batch_size <- plan$batch
   setup$validate_every <- control$validate_every %||% plan$steps
   setup$validation_row <- seq_along(setup$validation_row) - 1L

@@ -23,8 +23,9 @@ is_source <- function(x) inherits(x, SOURCE_CLASSES)
 
 as_source <- function(x) if (inherits(x, "bijectr_source")) x else data_source(x)
 
-# The stream of what fit_flow() was given, NULL where that is no source; a source whose rows all fit into its memory is
-# read, list(table), and then a table like others. `...`: arguments that are of rows in memory alone.
+# What fit_flow() was given as list(table, stream), NULL where that is no source. A source whose rows all fit into its
+# memory is read: the table is one like others, and there is no stream. `...`: arguments that are of rows in memory
+# alone.
 streamed <- function(data, formula = NULL, na, ...) {
   if (!is_source(data)) return(NULL)
   given <- Filter(Negate(is.null), list(...))
@@ -38,7 +39,7 @@ streamed <- function(data, formula = NULL, na, ...) {
   columns <- if (!is.null(formula)) intersect(source$names, all.vars(formula))
   if ("." %in% all.vars(formula)) columns <- NULL
   stream <- open_stream(source, columns)
-  if (stream$whole) stream["table"] else stream
+  list(table = stream$table, stream = if (!stream$whole) stream)
 }
 
 # A stream: list(
@@ -54,16 +55,12 @@ open_stream <- function(source, columns = NULL, most = STREAM_LEARNED + STREAM_H
   kept <- new_sample(source$memory, most)
   rows <- integer()
   n <- 0
-  repeat {
-    block <- if (is.na(source$n_block) || length(rows) < source$n_block) {
-      read_block(source, length(rows) + 1, columns, kept$like)
-    }
-    if (is.null(block)) break
-    refuse_gaps(block, source, length(rows) + 1, n)
-    kept <- add_to_sample(kept, block, n, native_row_hash(n, nrow(block), 0))
-    rows <- c(rows, nrow(block))
-    n <- n + nrow(block)
-  }
+  each_block(source, function(i) read_block(source, i, columns, kept$like), function(block, i) {
+    refuse_gaps(block, source, i, n)
+    kept <<- add_to_sample(kept, block, n, native_row_hash(n, nrow(block), 0))
+    rows <<- c(rows, nrow(block))
+    n <<- n + nrow(block)
+  })
   if (n < 2) stop_arg("{.arg data}, {source$label}, must have at least two rows, not {n}.")
   c(list(source = source, columns = names(kept$like), rows = rows, n = n), settled_sample(kept))
 }
@@ -86,22 +83,6 @@ read_block <- function(source, i, columns, like = NULL) {
 }
 
 NUMBERS <- c("integer", "numeric")
-
-# An error that `expr` raises is one of block i.
-in_block <- function(source, i, expr) {
-  tryCatch(expr, error = function(e) {
-    cli::cli_abort("Block {i} of {source$label} cannot be used.",
-      class = c("bijectr_error_block", "bijectr_error"), parent = e, call = user_call()
-    )
-  })
-}
-
-stop_block <- function(source, i, why, .envir = parent.frame()) {
-  reason <- cli::format_inline(why, .envir = .envir)
-  cli::cli_abort("Block {i} of {source$label} cannot be used: {reason}.",
-    class = c("bijectr_error_block", "bijectr_error"), call = user_call()
-  )
-}
 
 refuse_gaps <- function(block, source, i, first) {
   for (name in names(block)) {
@@ -238,9 +219,8 @@ stream_again <- function(fit, source) {
 print_source <- function(fit) {
   of <- fit$source
   if (is.null(of)) return(invisible())
-  count <- function(n) format(n, big.mark = ",", scientific = FALSE)
-  cat("  source:  ", of$label, ", ", count(of$rows), " rows; in memory ", count(of$kept), " and buffers of ",
-    count(of$buffer), ", at most ", of$memory, " MB\n",
+  cat("  source:  ", of$label, ", ", format_count(of$rows), " rows; in memory ", format_count(of$kept),
+    " and buffers of ", format_count(of$buffer), ", at most ", of$memory, " MB\n",
     sep = ""
   )
 }

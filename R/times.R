@@ -135,10 +135,10 @@ CENSORING <- c(
 
 # "165 events, 63 right-censored".
 format_censoring <- function(censoring) {
-  count <- function(n) format(n, big.mark = ",", scientific = FALSE)
-  events <- paste(count(censoring[["events"]]), if (censoring[["events"]] == 1) "event" else "events")
+  events <- paste(format_count(censoring[["events"]]), if (censoring[["events"]] == 1) "event" else "events")
   others <- names(CENSORING)[censoring[names(CENSORING)] > 0]
-  paste(c(events, if (length(others)) paste(vapply(censoring[others], count, ""), CENSORING[others])), collapse = ", ")
+  counts <- vapply(censoring[others], format_count, "")
+  paste(c(events, if (length(others)) paste(counts, CENSORING[others])), collapse = ", ")
 }
 
 # Rows must be possible within the support, and some must have ends: else there is nothing to learn from.

@@ -48,13 +48,16 @@ train_setup <- function(control, steps, ...) {
     validate_every = or_zero(control$validate_every),
     # the core wants the number of stale validations that ends it
     patience = if (is.null(control$patience)) 0 else control$patience + 1,
-    record_every = max(1, ceiling(steps / 2000)), optimizer = control$optimizer, schedule = control$schedule,
+    record_every = steps_per_record(steps), optimizer = control$optimizer, schedule = control$schedule,
     learning_rate = control$learning_rate, schedule_steps = steps, clip = or_zero(control$clip), ema = control$ema,
     max_failure = control$max_failures
   )
   more <- list(...)
   c(setup[setdiff(names(setup), names(more))], more)
 }
+
+# So that the history of a training of so many steps has 2000 points.
+steps_per_record <- function(steps) max(1, ceiling(steps / 2000))
 
 # For a loss over rows of data, in the space that training_space() gives: `flow` and `shift` may be NULL, and `ends`
 # and `loss` are there for intervals alone, see in_intervals().
@@ -73,8 +76,10 @@ steps_per_epoch <- function(control, rows) {
 }
 
 # The steps that the budget allows.
-data_steps <- function(control, rows) {
-  min(control$steps, if (!is.null(control$max_epochs)) control$max_epochs * steps_per_epoch(control, rows))
+data_steps <- function(control, rows) budget_steps(control, steps_per_epoch(control, rows))
+
+budget_steps <- function(control, of_epoch) {
+  min(control$steps, if (!is.null(control$max_epochs)) control$max_epochs * of_epoch)
 }
 
 # For a loss that R computes, whose budget is in steps.

@@ -2,6 +2,9 @@
 
 `%||%` <- function(x, y) if (is.null(x)) y else x
 
+# With all digits, which format() leaves out from 100,000 on.
+format_count <- function(n) format(n, big.mark = ",", scientific = FALSE)
+
 softplus <- function(x) pmax(x, 0) + log1p(exp(-abs(x)))
 
 log_mean_exp <- function(w) {
