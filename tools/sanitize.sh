@@ -12,7 +12,7 @@ mkdir -p "$lib"
 cat >"$lib/Makevars" <<'END'
 CFLAGS = -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 LDFLAGS = -fsanitize=address,undefined
-CORE_DEBUG =
+DEBUG =
 END
 
 # The runtimes must come first in the process of R itself, and of R only: R's front end is a shell script.
