@@ -45,6 +45,8 @@
 #'   by hand.
 #' * `bijectr_warning_checkpoint`: a checkpoint could not be written; the training goes on and tries again. Cure: make
 #'   room on the disk, or the folder anew.
+#' * `bijectr_warning_cluster`: `mpirun` has started several processes, but there is no package by which they could pass
+#'   messages, and each fits for itself. Cure: install Rmpi or pbdMPI; or `options(bijectr.cluster = FALSE)`.
 #' * `bijectr_warning_data`: the training of a single flow goes on with other data than it was made from. Cure: give
 #'   [resume()] the same data; to learn from others, `fit_flow(data, fit)`. For stacks it is an error. Or what the call
 #'   of a fit names as its data is something else by now, where [residuals()][residuals.bijectr_fit()] and pictures look
@@ -84,6 +86,8 @@
 #'   message names argument, column and row, and the cure.
 #' * `bijectr_error_dependent`: an error of the class before for columns that are linear functions of others. Cure:
 #'   leave them out, or `collinear = "drop"`.
+#' * `bijectr_error_rank`: another rank of a cluster has ended in an error, see [mpi_cluster()]; the message has its
+#'   number and its error. Cure: that of the error; [resume()] goes on from the checkpoint.
 #' * `bijectr_error_block`: a block of a [data_source()] cannot be read or used; the message says which one, and the
 #'   parent, if there is one, why.
 #' * `bijectr_error_training`: an error ended a training. The fit so far is in the field `fit` of the condition (of a
@@ -131,7 +135,8 @@
 #' )
 #' ended$fit
 #' @name bijectr-conditions
-#' @aliases bijectr_error bijectr_error_argument bijectr_error_block bijectr_message_sampled bijectr_error_core
+#' @aliases bijectr_error bijectr_error_argument bijectr_error_block bijectr_error_rank bijectr_warning_cluster
+#'   bijectr_message_sampled bijectr_error_core
 #'   bijectr_error_dependent bijectr_error_leakage bijectr_error_training bijectr_message_budget
 #'   bijectr_message_new_state bijectr_message_predict bijectr_message_resume bijectr_message_rollback
 #'   bijectr_warning_atom bijectr_warning_checkpoint bijectr_warning_constant_condition bijectr_warning_counts

@@ -123,7 +123,7 @@ new_fit <- function(flow, run, control, origin, class = NULL) {
     state$theta
   }
   flow["params"] <- list(kept)
-  control["callback"] <- list(NULL)
+  control[c("callback", "cluster")] <- list(NULL)
   known <- list(
     control = control, status = run$status, steps = counters[["step"]],
     epochs = counters[["epoch"]] %/% (origin$source$buffers %||% 1),

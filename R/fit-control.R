@@ -57,6 +57,8 @@
 #'   more in a layer, and fields with 64, but where tolerances of the solver are below 1e-6. It gains most where hidden
 #'   layers follow on each other. Trainings in one precision and in the other part after some hundred steps and end as
 #'   far from each other as from another order of rows, neither of them nearer to the truth.
+#' @param cluster Processes that train together: `NULL`, those that were started by `mpirun`, if there are any;
+#'   [mpi_cluster()], which is the same; `FALSE`, this process alone. It is not kept in the fit.
 #' @references Rothfuss, Ferreira, Boehm, Walther, Ulrich, Asfour, Krause (2019), *Noise regularization for conditional
 #'   density estimation*, arXiv:1907.08982, for `noise`.
 #' @return A list of class `bijectr_control` with these arguments, checked, as its fields.
@@ -72,7 +74,7 @@ fit_control <- function(optimizer = opt_adam(), learning_rate = 5e-3, schedule =
                         steps = NULL, max_epochs = NULL, seconds = NULL, validation = 0.1, validate_every = NULL,
                         patience = NULL, keep_best = TRUE, clip = NULL, ema = 0, noise = 0, max_failures = 10,
                         keep_state = FALSE, checkpoint = NULL, checkpoint_seconds = 10, callback = NULL,
-                        freeze = NULL, precision = c("auto", "double", "single")) {
+                        freeze = NULL, precision = c("auto", "double", "single"), cluster = NULL) {
   if (is.null(steps) && is.null(max_epochs)) {
     stop_arg("One of {.arg steps} and {.arg max_epochs} must be given.")
   }
@@ -108,7 +110,8 @@ fit_control <- function(optimizer = opt_adam(), learning_rate = 5e-3, schedule =
       checkpoint_seconds = check_number(checkpoint_seconds, "checkpoint_seconds", min = 0),
       callback = callback,
       freeze = freeze,
-      precision = check_choice(precision, c("auto", PRECISIONS), "precision")
+      precision = check_choice(precision, c("auto", PRECISIONS), "precision"),
+      cluster = check_cluster(cluster)
     ),
     class = "bijectr_control"
   )

@@ -81,7 +81,7 @@ fit_flow.formula <- function(formula, data = NULL, layers = NULL, ..., d = NULL,
   if ("condition" %in% names_of_dots(...)) {
     stop_arg("{.arg condition} was given beside {.arg formula}: conditions stand on its right side.")
   }
-  settings <- list(...)
+  settings <- joined_settings(list(...), control)
   members_wanted <- wanted_members(members, said, settings)
   from_source <- streamed(data, formula, weights = substitute(weights), subset = substitute(subset), na = na)
   if (!is.null(from_source)) data <- from_source$table

@@ -217,6 +217,7 @@ fit_flow.data.frame <- function(data, layers = NULL, ..., d = NULL, members = NU
                                 standardize = TRUE, extrapolate = "pull", na = "fail", collinear = "error",
                                 loss = loss_maximum_likelihood(), control = NULL, progress = interactive()) {
   call <- user_fit_call()
+  settings <- joined_settings(list(...), control)
   said <- c(
     if (!is.null(layers)) "layers", if (!missing(base)) "base", if (!missing(loss)) "loss",
     if (!is.null(control)) "control"
@@ -229,7 +230,6 @@ fit_flow.data.frame <- function(data, layers = NULL, ..., d = NULL, members = NU
     form = form_of(opened$data), call = call, what = "{.arg data}",
     stream = from_source$stream
   )
-  settings <- list(...)
   fit_data(from, layers, wanted_members(members, said, settings), is.null(members) || is_one(members), base,
     column_rules(standardize, extrapolate, support, lower, upper, collinear), na, loss, control, settings, progress, d
   )

@@ -6,6 +6,8 @@
 # batches of some seconds by the pace of the one before: between these interrupts are looked for, and the bar moves.
 # `seconds`: a budget for all, of which each job gets its share as `job$seconds`.
 run_jobs <- function(jobs, work, seconds = NULL, progress = FALSE) {
+  cluster <- current_cluster()
+  if (!is.null(cluster)) return(jobs_of_ranks(cluster, jobs, work, seconds))
   started <- Sys.time()
   elapsed <- function() as.double(Sys.time() - started, units = "secs")
   results <- rep(list(NULL), length(jobs))
@@ -50,6 +52,34 @@ run_jobs <- function(jobs, work, seconds = NULL, progress = FALSE) {
   list(results = results, status = status)
 }
 
+# Every rank of a cluster does its share of the jobs, alone, and has the results of all.
+jobs_of_ranks <- function(cluster, jobs, work, seconds) {
+  end <- Sys.time() + (seconds %||% Inf)
+  mine <- seq_along(jobs)[(seq_along(jobs) - 1) %% cluster$size == cluster$rank]
+  work <- on_one_thread(work, threads = thread_count())
+  results <- rep(list(NULL), length(jobs))
+  status <- "finished"
+  told <- on_all_ranks(cluster, {
+    for (i in mine) {
+      left <- as.double(end - Sys.time(), units = "secs") / sum(mine >= i)
+      done <- guarded(work(c(jobs[[i]], if (!is.null(seconds)) list(seconds = max(left, 1e-3)))))
+      if (inherits(done, "interrupt")) {
+        status <- "interrupted"
+        break
+      }
+      if (inherits(done, "error")) stop(done)
+      results[i] <- list(done)
+    }
+    list(results = results[mine], status = status)
+  })
+  for (r in seq_along(told)) {
+    theirs <- (seq_along(jobs) - 1) %% cluster$size == r - 1
+    results[theirs] <- told[[r]]$results
+    if (told[[r]]$status != "finished") status <- told[[r]]$status
+  }
+  list(results = results, status = status)
+}
+
 # As many jobs for each worker as take BATCH_SECONDS; one where the pace is not known.
 batch_size <- function(left, workers, pace) {
   min(left, workers * if (pace > 0) max(1, round(BATCH_SECONDS / pace)) else 1)
@@ -85,11 +115,11 @@ side_by_side <- function() {
   })
 }
 
-# What runs beside its like neither takes threads nor forks: the others have the cores.
-on_one_thread <- function(work) {
-  force(work)
+# What runs beside its like neither takes threads nor forks: the others have the cores. Nor is it one of several ranks.
+on_one_thread <- function(work, threads = 1L) {
+  force(list(work, threads))
   function(job) {
-    old <- options(bijectr.threads = 1L)
+    old <- options(bijectr.threads = threads, bijectr.cluster = FALSE, bijectr.fork = FALSE)
     on.exit(options(old))
     work(job)
   }

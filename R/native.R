@@ -137,7 +137,7 @@ default_threads <- local({
     if (is.null(known)) {
       limited <- nzchar(Sys.getenv("_R_CHECK_LIMIT_CORES_"))
       cores <- suppressWarnings(as.integer(Sys.getenv("OMP_THREAD_LIMIT", parallel::detectCores())))
-      known <<- min(2L, cores, na.rm = TRUE)
+      known <<- min(2L, max(1L, cores %/% (current_cluster()$here %||% 1L)), na.rm = TRUE)
       if (limited) known <<- min(known, 2L)
     }
     known

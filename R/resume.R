@@ -56,6 +56,7 @@ resume.bijectr_fit <- function(object, data = NULL, condition = NULL, weights = 
   check_unused(...)
   check_fit(object)
   envir <- parent.frame()
+  share_random(current_cluster())
   control <- continued_control(object, epochs, steps, seconds, checkpoint, callback, progress)
   if (is.null(control) && !is.null(object$loglik)) return(object)
   stream <- if (!is.null(object$source)) stream_again(object, data %||% call_value(object, "data", envir))
@@ -74,7 +75,9 @@ resume.bijectr_fit <- function(object, data = NULL, condition = NULL, weights = 
   setup <- data_setup(space, at$condition, at$weights, rows, settings, root, object$loss)
   evaluate <- evaluate_data(c(replace(setup, "data", list(at$data)), list(observed = at$observed)), rows, at$unit)
   if (!is.null(stream)) {
-    setup <- stream_setup(setup, plan_stream(stream, object, space, at$condition, rows, settings), settings)
+    setup <- stream_setup(setup, plan_stream(
+      stream, object, space, at$condition, rows, settings, object$source$lanes %||% 1
+    ), settings)
     evaluate <- stream_evaluation(evaluate, stream)
   }
   if (is.null(control)) return(evaluated(object, evaluate))

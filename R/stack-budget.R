@@ -4,7 +4,7 @@
 ANNOUNCED_SECONDS <- 20
 
 announce_stack <- function(problem, kinds, folds, jobs, seconds, least = ANNOUNCED_SECONDS) {
-  if (problem$n < MANY_ROWS) return(invisible())
+  if (problem$n < MANY_ROWS || !is.null(current_cluster())) return(invisible())
   expected <- expected_seconds(problem, kinds, folds, jobs)
   if (expected < least) return(invisible())
   rows <- format_count(problem$n)

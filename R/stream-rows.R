@@ -4,18 +4,22 @@
 #   training rows, one block after the other, are cut into buffers of equal size, a multiple of the batch, but for the
 #   last; a buffer is an epoch of the core, which shuffles its rows by (seed, epoch).
 #
+# Of several ranks each takes some lanes (core/train-rows.c): a buffer is in as many lanes as there were ranks when the
+# fit was begun, one after the other, and a rank reads the rows of its lanes alone.
+#
 # So where a training stands is in its state alone, and it goes on from there to the bit. The held-out rows are the same
 # all along and stay in memory before those of the buffer.
 
-# What a training needs of a stream, list(stream, flow, outer, held_out, rows, batch, size, buffers, steps): `size` rows
-# a buffer, `buffers` and `steps` a pass over the source, `held_out` list(data, condition) as the training has them,
-# `rows` those of training_rows(), `outer` the column layer that is not trained.
-plan_stream <- function(stream, flow, space, condition, rows, control) {
+# What a training needs of a stream, list(stream, flow, outer, held_out, rows, batch, size, buffers, steps, share):
+# `size` rows a buffer, `buffers` and `steps` a pass over the source, `held_out` list(data, condition) as the training
+# has them, `rows` those of training_rows(), `outer` the column layer that is not trained, `share` that of this rank.
+plan_stream <- function(stream, flow, space, condition, rows, control, lanes = current_cluster()$size %||% 1) {
   held_out <- rows$validation
   train <- stream$n - length(held_out)
   batch <- min(control$batch_size, train)
-  size <- batch * max(1, floor(buffer_rows(stream$source$memory, flow) / batch))
+  size <- batch * max(1, floor(lanes * buffer_rows(stream$source$memory, flow) / batch))
   list(
+    share = rank_share(current_cluster(), lanes),
     stream = stream, flow = flow, outer = last_support_layer(flow$layers$layers),
     held_out = list(data = columns_at(space$data, held_out), condition = columns_at(condition, held_out)),
     rows = training_rows(stream, held_out), batch = batch, size = size, buffers = ceiling(train / size),
@@ -66,9 +70,10 @@ stream_feed <- function(plan) {
       more <- setup$max_step - state$counters[["step"]] > ceiling(buffer$n / plan$batch)
       if (more) ahead$begin(epoch + 1, state$seed)
     }
+    if (!is.null(plan$share)) setup$share <- c(plan$share, list(n = buffer$n, sum = setup$share$sum))
     setup$data <- buffer$data
     setup["condition"] <- list(buffer$condition)
-    setup$train_row <- held + seq_len(buffer$n) - 1L
+    setup$train_row <- held + seq_len(buffer$here) - 1L
     setup$pause_epoch <- epoch + 1
     setup
   }
@@ -105,7 +110,7 @@ read_elsewhere <- function(plan, epoch, seed) {
   read_buffer(plan, block_reader(plan), epoch, seed)
 }
 
-# Buffer number `epoch`, of all from 0: list(data, condition, n).
+# What is here of buffer number `epoch`, of all from 0: list(data, condition, here, n), `n` the rows of the whole.
 read_buffer <- function(plan, blocks, epoch, seed) {
   pass <- epoch %/% plan$buffers
   k <- epoch %% plan$buffers
@@ -113,7 +118,10 @@ read_buffer <- function(plan, blocks, epoch, seed) {
   end <- cumsum(plan$rows$count[order])
   start <- end - plan$rows$count[order]
   from <- k * plan$size
-  to <- min(from + plan$size, end[length(end)])
+  n <- min(from + plan$size, end[length(end)]) - from
+  lanes <- plan$share %||% list(lane = 0, lane_end = 1, n_lane = 1)
+  to <- from + (n * lanes$lane_end) %/% lanes$n_lane
+  from <- from + (n * lanes$lane) %/% lanes$n_lane
   parts <- lapply(which(end > from & start < to), function(j) {
     taken <- (max(from, start[j]) - start[j] + 1):(min(to, end[j]) - start[j])
     block <- blocks(order[j])
@@ -127,7 +135,7 @@ read_buffer <- function(plan, blocks, epoch, seed) {
       })
     }
   }
-  list(data = joined("data"), condition = joined("condition"), n = to - from)
+  list(data = joined("data"), condition = joined("condition"), here = to - from, n = n)
 }
 
 # A function that gives the training rows of block i, as list(data, condition). The last one stays: the end of one

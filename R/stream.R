@@ -52,17 +52,40 @@ streamed <- function(data, formula = NULL, na, ...) {
 #   whole)         whether they are all there are, then in the order of the source
 open_stream <- function(source, columns = NULL, most = STREAM_LEARNED + STREAM_HELD_OUT) {
   source <- as_source(source)
+  cluster <- current_cluster()
   kept <- new_sample(source$memory, most)
-  rows <- integer()
-  n <- 0
-  each_block(source, function(i) read_block(source, i, columns, kept$like), function(block, i) {
-    refuse_gaps(block, source, i, n)
-    kept <<- add_to_sample(kept, block, n, native_row_hash(n, nrow(block), 0))
-    rows <<- c(rows, nrow(block))
-    n <<- n + nrow(block)
-  })
+  read <- function(i) {
+    block <- read_block(source, i, columns, kept$like)
+    refuse_gaps(block, source, i)
+    block
+  }
+  rows <- count_blocks(source, read, function(block, first) {
+    kept <<- add_to_sample(kept, block, first, native_row_hash(first, nrow(block), 0))
+  }, cluster)
+  n <- sum(as.double(rows))
+  if (!is.null(cluster)) kept <- joined_samples(on_all_ranks(cluster, sent_sample(kept)), kept)
   if (n < 2) stop_arg("{.arg data}, {source$label}, must have at least two rows, not {n}.")
   c(list(source = source, columns = names(kept$like), rows = rows, n = n), settled_sample(kept))
+}
+
+# The numbers of rows of all blocks. Each rank reads its own in turn, `work(block, first)` has them with the number of
+# their first row of all.
+count_blocks <- function(source, read, work, cluster) {
+  rows <- integer()
+  n <- 0
+  repeat {
+    block <- NULL
+    told <- unlist(on_all_ranks(cluster, {
+      i <- length(rows) + 1 + (cluster$rank %||% 0)
+      if (is.na(source$n_block) || i <= source$n_block) block <- read(i)
+      if (is.null(block)) NA_integer_ else nrow(block)
+    }))
+    if (!is.null(block)) work(block, n + sum(told[seq_len(cluster$rank %||% 0)]))
+    told <- told[!is.na(told)]
+    rows <- c(rows, told)
+    n <- n + sum(told)
+    if (length(told) < (cluster$size %||% 1)) return(rows)
+  }
 }
 
 # Block i with the columns that are wanted, NULL beyond the last; `like`: one row of those before.
@@ -72,110 +95,21 @@ read_block <- function(source, i, columns, like = NULL) {
   lost <- setdiff(columns, names(block))
   if (length(lost)) stop_arg("{.arg data}, {source$label}, has no column {.field {lost[1]}}.")
   block <- as.data.frame(block)[columns %||% names(block)]
-  kinds <- vapply(block, function(x) class(x)[1], "")
-  before <- vapply(like, function(x) class(x)[1], "")
-  changed <- which(kinds != before & !(kinds %in% NUMBERS & before %in% NUMBERS))
-  if (length(like) && length(changed)) {
-    stop_block(source, i, "its column {.field {names(block)[changed[1]]}} is of class {kinds[changed[1]]}, and was of
-      class {before[changed[1]]} before")
+  changed <- if (length(like)) changed_classes(block, like)
+  if (length(changed)) {
+    stop_block(source, i, "its column {.field {changed[1]}} is of class {class(block[[changed[1]]])[1]}, and was of
+      class {class(like[[changed[1]]])[1]} before")
   }
   block
 }
 
-NUMBERS <- c("integer", "numeric")
-
-refuse_gaps <- function(block, source, i, first) {
+refuse_gaps <- function(block, source, i) {
   for (name in names(block)) {
     gone <- which(rows_with_gaps(block[name]))
     if (!length(gone)) next
-    stop_block(source, i, "column {.field {name}} has a missing value in its row {gone[1]}, row {first + gone[1]} of
-      all; leave such rows out where the source is made, as by a {.code WHERE} of a query")
+    stop_block(source, i, "column {.field {name}} has a missing value in its row {gone[1]}; leave such rows out where
+      the source is made, as by a {.code WHERE} of a query")
   }
-}
-
-# ---- the sample ------------------------------------------------------------------------------------------------------
-
-# list(parts, held, like, bytes, most, whole, cut, ends, levels): `parts` are rows, `held` in all, with their numbers
-# and hashes, `like` is a row of `row_bytes`; while all rows fit into `bytes` they are all kept, from then on no more
-# than `most`, those with hashes below `cut`. `ends` are the rows with extremes, these `most_of` each column, and
-# `levels` those that were seen.
-new_sample <- function(memory, most) {
-  list(parts = list(), held = 0, like = NULL, bytes = memory * 2^20 / 4, most = most, whole = TRUE, cut = Inf)
-}
-
-add_to_sample <- function(kept, block, first, hash) {
-  if (nrow(block) == 0) return(kept)
-  if (is.null(kept$like)) {
-    kept$like <- block[1, , drop = FALSE]
-    kept$row_bytes <- as.double(utils::object.size(block)) / nrow(block)
-  }
-  number <- first + seq_len(nrow(block)) - 1
-  kept <- add_extremes(kept, block, number)
-  taken <- if (kept$whole) seq_along(hash) else which(hash < kept$cut)
-  if (!length(taken)) return(kept)
-  part <- list(rows = block[taken, , drop = FALSE], number = number[taken], hash = hash[taken])
-  kept$parts <- c(kept$parts, list(part))
-  kept$held <- kept$held + length(taken)
-  kept$whole <- kept$whole && kept$held * kept$row_bytes <= kept$bytes
-  if (!kept$whole && kept$held > 2 * kept$most) trimmed_sample(kept) else kept
-}
-
-add_extremes <- function(kept, block, number) {
-  take <- function(kept, i, name) {
-    kept$ends[[name]] <- list(rows = block[i, , drop = FALSE], number = number[i])
-    kept
-  }
-  for (name in names(block)) {
-    x <- block[[name]]
-    if (is.character(x) || is.factor(x)) {
-      new <- setdiff(unique(as.character(x)), kept$levels[[name]])
-      for (level in new) kept <- take(kept, match(level, x), paste(name, level))
-      kept$levels[[name]] <- c(kept$levels[[name]], new)
-      if (length(kept$levels[[name]]) > STREAM_LEVELS) {
-        stop_arg("Column {.field {name}} of {.arg data} has more than {STREAM_LEVELS} different levels.")
-      }
-    } else if (is.numeric(x) || inherits(x, c("Date", "POSIXct", "difftime"))) {
-      value <- as.double(x)
-      for (sign in c(-1, 1)) {
-        key <- paste(name, sign)
-        i <- which.max(sign * value)
-        if (is.null(kept$most_of[[key]]) || sign * value[i] > kept$most_of[[key]]) {
-          kept$most_of[[key]] <- sign * value[i]
-          kept <- take(kept, i, key)
-        }
-      }
-    }
-  }
-  kept
-}
-
-bound_parts <- function(parts) {
-  list(
-    rows = do.call(rbind, lapply(parts, `[[`, "rows")), number = unlist(lapply(parts, `[[`, "number")),
-    hash = unlist(lapply(parts, `[[`, "hash"))
-  )
-}
-
-trimmed_sample <- function(kept) {
-  all <- bound_parts(kept$parts)
-  i <- utils::head(order(all$hash), kept$most)
-  kept$cut <- all$hash[i[length(i)]]
-  kept$parts <- list(list(rows = all$rows[i, , drop = FALSE], number = all$number[i], hash = all$hash[i]))
-  kept$held <- length(i)
-  kept
-}
-
-settled_sample <- function(kept) {
-  if (!kept$whole) kept <- trimmed_sample(kept)
-  all <- bound_parts(kept$parts)
-  if (!kept$whole) {
-    ends <- bound_parts(unname(kept$ends))
-    new <- which(!ends$number %in% all$number & !duplicated(ends$number))
-    all$rows <- rbind(all$rows, ends$rows[new, , drop = FALSE])
-    all$number <- c(all$number, ends$number[new])
-  }
-  rownames(all$rows) <- NULL
-  list(table = all$rows, number = all$number, whole = kept$whole)
 }
 
 # ---- what a fit makes of it ------------------------------------------------------------------------------------------
@@ -191,6 +125,7 @@ stream_split <- function(stream, validation) {
 }
 
 inform_sampled <- function(stream, what) {
+  if (!is_lead()) return(invisible())
   cli::cli_inform(c(
     i = "{what} needs its rows at once: it is fitted to {nrow(stream$table)} of the {stream$n} rows of
          {stream$source$label}, taken at random.",
@@ -203,7 +138,7 @@ stream_fields <- function(plan) {
   source <- plan$stream$source
   list(
     label = source$label, rows = plan$stream$n, memory = source$memory, columns = plan$stream$columns,
-    kept = nrow(plan$stream$table), buffer = plan$size, buffers = plan$buffers
+    kept = nrow(plan$stream$table), buffer = plan$size, buffers = plan$buffers, lanes = plan$share$n_lane %||% 1
   )
 }
 

@@ -98,25 +98,31 @@ run_training <- function(flow, setup, state, control, progress, snapshot) {
   elapsed <- function() as.double(Sys.time() - started, units = "secs")
   setup$frozen <- frozen_parameters(flow, control$freeze)
   setup$flow <- trained_as(setup$flow %||% flow, control)
+  shared <- shared_training(setup)
+  check_ranks(shared, setup, state)
+  setup <- with_share(setup, shared)
+  lead <- is_lead()
   run <- list(state = state, history = NULL, status = "paused", seconds = 0, condition = NULL)
   saved <- 0
   could_write <- TRUE
   n_row <- setup$feed$size %||% length(setup$train_row)
-  bar <- progress_start(progress, setup)
+  bar <- progress_start(progress && lead, setup)
   while (run$status == "paused") {
     left <- if (is.null(control$seconds)) Inf else control$seconds - elapsed()
     failures <- run$state$counters[["n_failure"]]
-    run <- train_some(flow, setup, run, max(0, min(seconds_per_call(run$state, n_row), left)))
+    run <- train_some(flow, setup, run, max(0, min(seconds_per_call(run$state, n_row), left)), shared)
     run$seconds <- elapsed()
     run <- attempted(run, {
-      if (run$state$counters[["n_failure"]] > failures) report_rollback(run$state$counters)
+      if (lead && run$state$counters[["n_failure"]] > failures) report_rollback(run$state$counters)
       progress_update(bar, run, setup)
     })
     if (run$status == "paused" && run$seconds >= (control$seconds %||% Inf)) run$status <- "time_limit"
-    if (run$status == "paused") run <- ask_callback(control$callback, run, snapshot, setup$shift)
+    if (run$status == "paused" && lead) run <- ask_callback(control$callback, run, snapshot, setup$shift)
     if (run$status == "finished") run$status <- finished_status(setup, run$state)
     if (run$status == "paused") run <- ended_by(run, pending_condition())
-    if (!is.null(control$checkpoint) && (run$status != "paused" || elapsed() - saved >= control$checkpoint_seconds)) {
+    run <- agreed(run, shared)
+    due <- run$status != "paused" || elapsed() - saved >= control$checkpoint_seconds
+    if (lead && due && !is.null(control$checkpoint)) {
       run <- attempted(run, {
         written <- write_checkpoint(snapshot(run), control$checkpoint)
         # once, and again only after one that went well
@@ -133,8 +139,9 @@ run_training <- function(flow, setup, state, control, progress, snapshot) {
 }
 
 # One call of the core, on rows that a source may have to feed it first. An error, too, leaves the state as it was.
-train_some <- function(flow, setup, run, seconds) {
+train_some <- function(flow, setup, run, seconds, shared = NULL) {
   setup$seconds <- seconds
+  sums <- shared$sums$n
   step <- tryCatch(
     {
       if (!is.null(setup$feed)) setup <- setup$feed$rows(setup, run$state)
@@ -142,7 +149,10 @@ train_some <- function(flow, setup, run, seconds) {
     },
     error = identity
   )
-  if (inherits(step, "condition")) return(ended_by(run, step))
+  if (inherits(step, "condition")) {
+    tell_failure(shared, run$state, sums)
+    return(ended_by(run, step))
+  }
   run$state <- step$state
   run$history <- c(run$history, list(shifted(step$history, setup$shift)))
   run$status <- step$outcome

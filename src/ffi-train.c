@@ -97,7 +97,7 @@ static const int *need_places(SEXP list, const char *name, long n_all, long *n) 
 }
 
 /* What the settings say of rows of data. */
-static void read_rows(SEXP list, const ffi_built *built, bj_train_setup *setup) {
+static void read_rows(SEXP list, const ffi_built *built, bj_train_setup *setup, bj_share *share) {
   const int d = built->size.d;
   SEXP weight = ffi_list_get(list, "weight");
   setup->loss = ffi_spec_at(list, "loss", built->memory);
@@ -112,6 +112,10 @@ static void read_rows(SEXP list, const ffi_built *built, bj_train_setup *setup) 
   if (setup->ends.n > 0 && setup->ends.n != n_row) ffi_fail("`ends` must have as many rows as `data`");
   if (weight != R_NilValue) setup->weight = need_numbers(list, "settings of a training", "weight", n_row);
   setup->train_row = need_places(list, "train_row", n_row, &setup->n);
+  if (share) {
+    share->n_here = setup->n;
+    setup->n = (long)need_count(ffi_list_get(list, "share"), "n", 1, INT_MAX);
+  }
   setup->validation_row = need_places(list, "validation_row", n_row, &setup->n_validation);
   if (setup->n < 1) ffi_fail("`train_row` has no rows");
   setup->batch_size = (long)need_count(list, "batch_size", 1, INT_MAX);
@@ -120,10 +124,11 @@ static void read_rows(SEXP list, const ffi_built *built, bj_train_setup *setup) 
 }
 
 static bj_train_setup read_setup(SEXP list, const ffi_built *built, const bj_objective *objective,
-                                 const bj_draw_setup *draws) {
+                                 const bj_draw_setup *draws, bj_share *share) {
   bj_train_setup setup = {
       .objective = objective,
       .draws = draws,
+      .share = share,
       .max_step = (long)need_count(list, "max_step", 0, INT_MAX),
       .max_epoch = (long)need_count(list, "max_epoch", 0, INT_MAX),
       .pause_epoch = (long)need_count(list, "pause_epoch", 0, INT_MAX),
@@ -149,7 +154,7 @@ static bj_train_setup read_setup(SEXP list, const ffi_built *built, const bj_obj
     setup.anneal_from = need_number(of, "anneal_from", 0, 1);
     setup.anneal_steps = need_number(of, "anneal_steps", 0, INT_MAX);
   }
-  if (!objective && !draws) read_rows(list, built, &setup);
+  if (!objective && !draws) read_rows(list, built, &setup, share);
   return setup;
 }
 
@@ -261,6 +266,45 @@ static r_objective read_objective(SEXP list, const ffi_built *built, SEXP keep) 
   return objective;
 }
 
+/* ---- shares of several processes --------------------------------------------------------------------------------- */
+
+typedef struct {
+  SEXP sum;  /* an R function that gives back, and does not raise, what ends it; NULL: there is no other process */
+  SEXP keep; /* as that of an objective */
+} r_share;
+
+static bj_status share_sum(void *host, real *gradient, long n, double *number, int n_number) {
+  r_share *share = host;
+  SEXP x = PROTECT(Rf_allocVector(REALSXP, n + n_number));
+  memcpy(REAL(x), number, sizeof(double) * (size_t)n_number);
+  memcpy(REAL(x) + n_number, gradient, sizeof(double) * (size_t)n);
+  SEXP call = PROTECT(Rf_lang2(share->sum, x)), value = PROTECT(Rf_eval(call, R_BaseEnv));
+  const int stopped = ffi_ended(share->keep, value);
+  if (!stopped) {
+    if (TYPEOF(value) != REALSXP || Rf_xlength(value) != n + n_number) ffi_fail("a sum over processes is not one");
+    memcpy(number, REAL(value), sizeof(double) * (size_t)n_number);
+    memcpy(gradient, REAL(value) + n_number, sizeof(double) * (size_t)n);
+  }
+  UNPROTECT(3);
+  return stopped ? BJ_STOPPED : BJ_OK;
+}
+
+static bj_share read_share(SEXP list, SEXP keep, r_share *host) {
+  *host = (r_share){ffi_list_get(list, "sum"), keep};
+  bj_share share = {
+      .n_rank = (int)need_count(list, "n_rank", 1, INT_MAX),
+      .n_lane = (int)need_count(list, "n_lane", 1, 1 << 15),
+      .n_part = (int)need_count(list, "n_part", 1, INT_MAX),
+      .host = host,
+  };
+  share.rank = (int)need_count(list, "rank", 0, share.n_rank - 1);
+  share.lane = (int)need_count(list, "lane", 0, share.n_lane - 1);
+  share.lane_end = (int)need_count(list, "lane_end", share.lane + 1, share.n_lane);
+  share.part = (int)need_count(list, "part", 0, share.n_part - 1);
+  if (host->sum != R_NilValue) share.sum = share_sum;
+  return share;
+}
+
 /* ---- the entry --------------------------------------------------------------------------------------------------- */
 
 static SEXP history_of(const bj_train_state *state) {
@@ -292,15 +336,19 @@ SEXP ffi_train(SEXP flow, SEXP setup_list, SEXP state_list, SEXP threads, SEXP p
     objective = read_objective(list, &built, keep);
     if (objective.validate != R_NilValue) losses.validate = objective_validate;
   }
-  const bj_train_setup setup =
-      read_setup(setup_list, &built, list != R_NilValue ? &losses : NULL, has_draws ? &draws : NULL);
+  SEXP share_list = ffi_list_get(setup_list, "share");
+  r_share processes = {0};
+  bj_share share = {0};
+  if (share_list != R_NilValue) share = read_share(share_list, keep, &processes);
+  const bj_train_setup setup = read_setup(setup_list, &built, list != R_NilValue ? &losses : NULL,
+                                          has_draws ? &draws : NULL, share_list != R_NilValue ? &share : NULL);
   SET_VECTOR_ELT(out, 0, Rf_duplicate(state_list));
   bj_train_state state = read_state(VECTOR_ELT(out, 0), &built, &setup);
   bj_train_outcome outcome;
   bj_error error = {""};
   const bj_workers workers = ffi_workers(threads, poll, built.hosted);
   /* R code may not come back. */
-  const int in_r = setup.objective || (setup.draws && !draws.target.program);
+  const int in_r = setup.objective || (setup.draws && !draws.target.program) || share.sum;
   const bj_memory *workspace = in_r ? built.memory : ffi_workspace(built.memory);
   const int keeps = built.hosted && !setup.objective; /* an objective keeps its own */
   if (keeps) ffi_keep_condition(keep);

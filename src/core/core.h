@@ -214,6 +214,18 @@ typedef struct {
   void *host;
 } bj_objective;
 
+/* The share of one process of several that train together: see train-rows.c. */
+typedef struct {
+  int rank, n_rank;           /* rank 0's clock ends calls */
+  int n_lane, lane, lane_end; /* of all lanes, those whose rows are here, */
+  long n_here;                /* these in number: `train_row` */
+  int part, n_part;           /* of the rows that these lanes give to a batch, the part that is taken */
+  void *host;
+  /* Replaces n and n_number numbers by their sums over all processes, the same to the bit for all, or gives BJ_STOPPED.
+   * NULL: this process is alone. */
+  bj_status (*sum)(void *host, real *gradient, long n, double *number, int n_number);
+} bj_share;
+
 /* The source of the loss is one of three: an objective, draws, or the rows below. */
 typedef struct {
   const bj_objective *objective; /* NULL: another one */
@@ -226,9 +238,10 @@ typedef struct {
   bj_rows ends;            /* of losses of intervals: three columns, see loss-interval_likelihood.c; else none */
   const double *weight;    /* one a row, or NULL */
   long n, n_validation;
-  const int *train_row; /* n row numbers from 0 */
+  const int *train_row; /* n row numbers from 0, or those of `share` */
   const int *validation_row;
   long batch_size;
+  const bj_share *share;    /* NULL: this process takes all rows */
   double noise;             /* amplitude at the start of the noise that is added to the training rows; 0: none */
   const double *noise_root; /* d x d lower triangle, column-major: noise is amplitude * root * N(0, I) */
 

@@ -21,6 +21,7 @@
   ENTRY(STREAM_MATCH, 0x6d61746368)          /* its times */                           \
   ENTRY(STREAM_STEER, 0x5354454552)          /* shifts of the end of a solve */        \
   ENTRY(STREAM_PROBE, 0x70726f6265)          /* probes of traces */                    \
+  ENTRY(STREAM_LANE, 0x6c616e65)             /* order of the rows of a lane */         \
   ENTRY(STREAM_VALIDATE, 0x76616c6964617465) /* on top of the others, during a validation */
 
 typedef enum {

@@ -95,8 +95,9 @@ static bj_status train_loss(trainer *t, double *loss, double *shown, double *wei
     if (t->draws) return draws_loss(t, seed, loss, shown, error);
     return objective->step(objective->host, state->theta, state->step, seed, t->gradient, loss, shown);
   }
-  const int *rows = rows_batch(t, n);
-  const bj_status status = rows_loss(t, state->theta, rows, *n, RUN_TRAIN, loss, weight, error);
+  const row_range rows = rows_batch(t);
+  *n = rows.n_all;
+  const bj_status status = rows_loss(t, state->theta, rows, RUN_TRAIN, loss, weight, error);
   *shown = *loss;
   return status;
 }
@@ -202,8 +203,7 @@ static bj_status train_validate(trainer *t, double *loss, bj_error *error) {
   if (train_has_validation(setup)) {
     const bj_objective *objective = setup->objective;
     const bj_status status = objective ? objective->validate(objective->host, candidate, loss)
-                                       : rows_loss(t, candidate, setup->validation_row, setup->n_validation,
-                                                   RUN_VALIDATE, loss, &weight, error);
+                                       : rows_loss(t, candidate, rows_held_out(t), RUN_VALIDATE, loss, &weight, error);
     if (status != BJ_OK) return status;
     if (!(*loss < state->best_loss)) {
       state->n_stale++;
@@ -270,6 +270,8 @@ static bj_status train_build(trainer *t, const bj_memory *memory, bj_error *erro
     if (setup->draws) t->draws = draws_make(&build, t->params.flow, setup->draws, t->gradient, t->workers);
     return build.status;
   }
+  status = share_check(setup, &build);
+  if (status != BJ_OK) return status;
   status = loss_build(&build, setup->loss, t->params.flow, &loss);
   if (status != BJ_OK) return status;
   t->loss = loss;
@@ -299,6 +301,15 @@ static bj_status train_advance(trainer *t, bj_train_outcome *outcome, bj_error *
   return train_settle(t, outcome, error);
 }
 
+static int train_shared(const bj_train_setup *setup) { return setup->share && setup->share->sum; }
+
+/* Whether this process has a reason to end the call that others do not know of. */
+static int train_wants_end(const trainer *t, double started) {
+  const bj_train_setup *setup = t->setup;
+  const int has_clock = !train_shared(setup) || setup->share->rank == 0;
+  return workers_stopped(t->workers) || (has_clock && t->workers->clock() - started > setup->seconds);
+}
+
 static bj_status train(const bj_flow *flow, const bj_train_setup *setup, bj_train_state *state, const bj_memory *memory,
                        const bj_workers *workers, bj_train_outcome *outcome, bj_error *error) {
   const double started = workers->clock();
@@ -306,10 +317,13 @@ static bj_status train(const bj_flow *flow, const bj_train_setup *setup, bj_trai
   bj_status status = train_build(&t, memory, error);
   *outcome = BJ_RUNNING;
   while (status == BJ_OK && *outcome == BJ_RUNNING) {
+    /* a call that is one of several processes ends where all of them know that it does: with the sums of a step */
+    if (train_shared(setup)) t.ending = train_wants_end(&t, started);
     status = train_advance(&t, outcome, error);
-    const int full = workers->clock() - started > setup->seconds || state->n_record >= state->max_record ||
-                     (setup->pause_epoch > 0 && state->epoch >= (double)setup->pause_epoch);
-    if (*outcome == BJ_RUNNING && (full || status == BJ_STOPPED || workers_stopped(workers))) *outcome = BJ_PAUSED;
+    if (!train_shared(setup)) t.ending = train_wants_end(&t, started);
+    const int full =
+        state->n_record >= state->max_record || (setup->pause_epoch > 0 && state->epoch >= (double)setup->pause_epoch);
+    if (*outcome == BJ_RUNNING && (full || t.ending || status == BJ_STOPPED)) *outcome = BJ_PAUSED;
   }
   return status == BJ_STOPPED ? BJ_OK : status;
 }

@@ -15,6 +15,14 @@ typedef struct {
   int steps[2];      /* of these; the last is -1 when it is chosen */
 } thread_trial;
 
+/* Some rows of a batch, or of those that are held out: those that this process takes. */
+typedef struct {
+  const int *row;
+  long n;
+  long first; /* number of the first in the whole */
+  long n_all; /* of the whole */
+} row_range;
+
 typedef struct {
   flow_params params;
   const bj_train_setup *setup;
@@ -31,10 +39,11 @@ typedef struct {
   flow_space *spaces;
   int *order; /* rows of this epoch */
   double order_epoch;
+  int *batch; /* of a share: its rows of the batch */
   /* the batch at work */
-  const int *rows;
-  long n_row;
+  row_range rows;
   int n_slot;
+  int ending; /* whether this call, or that of another process, is to end */
   thread_trial trial;
 } trainer;
 
@@ -44,11 +53,18 @@ static void trial_took(thread_trial *trial, double seconds);
 /* Memory for the loss of rows. */
 static void rows_begin(trainer *t, const bj_memory *memory);
 
-/* The rows of the batch at the state's position. */
-static const int *rows_batch(trainer *t, long *n);
+/* Whether a share has the rows that it says. */
+static bj_status share_check(const bj_train_setup *setup, bj_build *build);
 
-/* Mean loss of the rows at `theta` and their weight; in training with the gradient of the mean in t->gradient. */
-static bj_status rows_loss(trainer *t, const real *theta, const int *rows, long n, bj_purpose purpose, double *loss,
+/* The rows of the batch at the state's position. */
+static row_range rows_batch(trainer *t);
+
+/* Those that are held out. */
+static row_range rows_held_out(const trainer *t);
+
+/* Mean loss of the rows at `theta` and their weight, of all processes; in training with the gradient of weight * loss
+ * in t->gradient. */
+static bj_status rows_loss(trainer *t, const real *theta, row_range rows, bj_purpose purpose, double *loss,
                            double *weight, bj_error *error);
 
 #endif

@@ -158,7 +158,7 @@ test_that("bad blocks are named before anything is trained", {
     })
   }
   expect_error(
-    fit_flow(spoil("b", 17, NA)), "Block 3 of `rows`.*column b .*row 17.*10017",
+    fit_flow(spoil("b", 17, NA)), "Block 3 of `rows`.*column b .*row 17;",
     class = "bijectr_error_block"
   )
   expect_error(fit_flow(spoil("c", 1, "x")), "Block 3.*c is of class character.*numeric", class = "bijectr_error_block")
