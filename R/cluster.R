@@ -35,7 +35,7 @@
 #' @return A list of class `bijectr_cluster`: `rank`, the number of this process from 0 on; `size`, how many there are;
 #'   `here`, how many of them are on this machine; `engine`, the package that passes messages; and its functions `sum`
 #'   (of a numeric vector over all processes, elementwise) and `gather` (of any object: a list of those of all), which
-#'   all ranks must call. Without MPI `rank` is 0 and `size` and `here` are 1.
+#'   all ranks must call; `parts` is `sum` as the training uses it. Without MPI `rank` is 0 and `size` and `here` are 1.
 #' @seealso [fit_control()], [data_source()]
 #' @family training
 #' @examples
@@ -46,8 +46,9 @@ mpi_cluster <- function() {
   current_cluster() %||% new_cluster("none", 0L, 1L, 1L, identity, list)
 }
 
-new_cluster <- function(engine, rank, size, here, sum, gather) {
-  structure(list(rank = rank, size = size, here = here, engine = engine, sum = sum, gather = gather),
+# `parts(x)`: sums, or the numbers of all ranks one after the other, for the core, which adds these up in that order.
+new_cluster <- function(engine, rank, size, here, sum, gather, parts = sum) {
+  structure(list(rank = rank, size = size, here = here, engine = engine, sum = sum, gather = gather, parts = parts),
     class = "bijectr_cluster"
   )
 }
@@ -139,11 +140,21 @@ rmpi_cluster <- function() {
     end <- cumsum(counts)
     Map(function(first, last) unserialize(all[first:last]), end - counts + 1, end)
   }
+  sum_all <- function(x) Rmpi::mpi.allreduce(as.double(x), type = 2, op = "sum", comm = world)
+  # Rmpi makes a new vector of each sum, which for a large gradient costs R's collector ten times what the messages take;
+  # what is gathered goes into one that is there
+  room <- NULL
+  parts <- function(x) {
+    if (size > GATHERING_RANKS) return(sum_all(x))
+    if (length(room) != size * length(x)) room <<- numeric(size * length(x))
+    Rmpi::mpi.allgather(x, 2, room, comm = world)
+  }
   say_at_end(Rmpi::mpi.finalize)
-  new_cluster("Rmpi", rank, size, of_launcher("here"),
-    sum = function(x) Rmpi::mpi.allreduce(as.double(x), type = 2, op = "sum", comm = world), gather = gather
-  )
+  new_cluster("Rmpi", rank, size, of_launcher("here"), sum_all, gather, parts)
 }
+
+# Of more ranks so many gradients would be more to move than what sums have to.
+GATHERING_RANKS <- 8
 
 pbdmpi_cluster <- function() {
   pbdMPI::init()

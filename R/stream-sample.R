@@ -1,5 +1,8 @@
 # The rows of a source that are kept while it is read through (stream.R).
 
+# Levels that a column may have.
+STREAM_LEVELS <- 10000
+
 # list(parts, held, like, bytes, most, whole, cut, ends, levels): `parts` are rows, `held` in all, with their numbers
 # and hashes, `like` is a row of `row_bytes`; while all rows fit into `bytes` they are all kept, from then on no more
 # than `most`, those with hashes below `cut`. `ends` are the rows with extremes and the first ones of each of the

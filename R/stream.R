@@ -13,9 +13,6 @@ STREAM_HELD_OUT <- 10000
 # Rows that columns are learned from, and that a fit which needs its rows at once is made of.
 STREAM_LEARNED <- 2e5
 
-# Levels that a column may have.
-STREAM_LEVELS <- 10000
-
 # What fit_flow() takes for a source.
 SOURCE_CLASSES <- c("bijectr_source", "tbl_lazy", "Dataset", "ArrowTabular", "big.matrix", "filematrix")
 

@@ -25,7 +25,7 @@ with_share <- function(setup, shared) {
   setup$share <- c(rank_share(cluster), list(n = length(setup$train_row)))
   setup$share$sum <- function(x) {
     sums$n <- sums$n + 1
-    tryCatch(cluster$sum(x), error = identity)
+    tryCatch(cluster$parts(x), error = identity)
   }
   setup
 }
@@ -50,7 +50,7 @@ tell_failure <- function(shared, state, calls) {
   told <- c(0, 0, 1, 0) # the loss, its weight, one that failed, one that wants an end
   # the others' first sum is of a validation, or of a step
   n <- if (state$counters[["owed"]] > 0) 0 else length(state$theta)
-  tryCatch(shared$cluster$sum(c(told, numeric(n))), error = identity)
+  tryCatch(shared$cluster$parts(c(told, numeric(n))), error = identity)
   invisible()
 }
 

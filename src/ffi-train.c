@@ -271,26 +271,59 @@ static r_objective read_objective(SEXP list, const ffi_built *built, SEXP keep) 
 typedef struct {
   SEXP sum;  /* an R function that gives back, and does not raise, what ends it; NULL: there is no other process */
   SEXP keep; /* as that of an objective */
+  SEXP sent; /* what it gets in a step: one vector for all, since a new one each would be too much for R's collector */
+  int n_rank, jumped;
 } r_share;
+
+/* `value`: sums, or the numbers of all processes one after the other, which are added up in that order. */
+static void add_parts(SEXP value, R_xlen_t from, R_xlen_t n, int n_rank, double *to) {
+  const R_xlen_t all = Rf_xlength(value), stride = all / n_rank;
+  const double *part = REAL(value) + from;
+  memcpy(to, part, sizeof(double) * (size_t)n);
+  for (R_xlen_t at = stride; at < all; at += stride) {
+    for (R_xlen_t i = 0; i < n; i++) to[i] += part[at + i];
+  }
+}
+
+typedef struct {
+  const r_share *share;
+  real *gradient;
+  long n;
+  double *number;
+  int n_number;
+} sum_call;
+
+static SEXP call_sum(void *data) {
+  const sum_call *at = data;
+  const r_share *share = at->share;
+  const R_xlen_t n = at->n, n_number = at->n_number, n_all = n + n_number;
+  SEXP x = PROTECT(Rf_xlength(share->sent) == n_all ? share->sent : Rf_allocVector(REALSXP, n_all));
+  memcpy(REAL(x), at->number, sizeof(double) * (size_t)n_number);
+  memcpy(REAL(x) + n_number, at->gradient, sizeof(double) * (size_t)n);
+  SEXP call = PROTECT(Rf_lang2(share->sum, x)), value = PROTECT(Rf_eval(call, R_BaseEnv));
+  if (!ffi_ended(share->keep, value)) {
+    const R_xlen_t got = Rf_xlength(value);
+    if (TYPEOF(value) != REALSXP || (got != n_all && got != n_all * share->n_rank)) {
+      ffi_fail("a sum over processes is not one");
+    }
+    const int n_part = got == n_all ? 1 : share->n_rank;
+    add_parts(value, 0, n_number, n_part, at->number);
+    add_parts(value, n_number, n, n_part, at->gradient);
+  }
+  UNPROTECT(3);
+  return value;
+}
 
 static bj_status share_sum(void *host, real *gradient, long n, double *number, int n_number) {
   r_share *share = host;
-  SEXP x = PROTECT(Rf_allocVector(REALSXP, n + n_number));
-  memcpy(REAL(x), number, sizeof(double) * (size_t)n_number);
-  memcpy(REAL(x) + n_number, gradient, sizeof(double) * (size_t)n);
-  SEXP call = PROTECT(Rf_lang2(share->sum, x)), value = PROTECT(Rf_eval(call, R_BaseEnv));
-  const int stopped = ffi_ended(share->keep, value);
-  if (!stopped) {
-    if (TYPEOF(value) != REALSXP || Rf_xlength(value) != n + n_number) ffi_fail("a sum over processes is not one");
-    memcpy(number, REAL(value), sizeof(double) * (size_t)n_number);
-    memcpy(gradient, REAL(value) + n_number, sizeof(double) * (size_t)n);
-  }
-  UNPROTECT(3);
-  return stopped ? BJ_STOPPED : BJ_OK;
+  sum_call at = {share, gradient, n, number, n_number};
+  SEXP out = ffi_caught(call_sum, &at);
+  share->jumped = !out;
+  return share->jumped || Rf_inherits(out, "condition") ? BJ_STOPPED : BJ_OK;
 }
 
-static bj_share read_share(SEXP list, SEXP keep, r_share *host) {
-  *host = (r_share){ffi_list_get(list, "sum"), keep};
+static bj_share read_share(SEXP list, SEXP keep, SEXP sent, r_share *host) {
+  *host = (r_share){.sum = ffi_list_get(list, "sum"), .keep = keep, .sent = sent};
   bj_share share = {
       .n_rank = (int)need_count(list, "n_rank", 1, INT_MAX),
       .n_lane = (int)need_count(list, "n_lane", 1, 1 << 15),
@@ -301,6 +334,7 @@ static bj_share read_share(SEXP list, SEXP keep, r_share *host) {
   share.lane = (int)need_count(list, "lane", 0, share.n_lane - 1);
   share.lane_end = (int)need_count(list, "lane_end", share.lane + 1, share.n_lane);
   share.part = (int)need_count(list, "part", 0, share.n_part - 1);
+  host->n_rank = share.n_rank;
   if (host->sum != R_NilValue) share.sum = share_sum;
   return share;
 }
@@ -339,7 +373,8 @@ SEXP ffi_train(SEXP flow, SEXP setup_list, SEXP state_list, SEXP threads, SEXP p
   SEXP share_list = ffi_list_get(setup_list, "share");
   r_share processes = {0};
   bj_share share = {0};
-  if (share_list != R_NilValue) share = read_share(share_list, keep, &processes);
+  SEXP sent = PROTECT(Rf_allocVector(REALSXP, share_list != R_NilValue ? built.size.n_param + BJ_SHARED : 0));
+  if (share_list != R_NilValue) share = read_share(share_list, keep, sent, &processes);
   const bj_train_setup setup = read_setup(setup_list, &built, list != R_NilValue ? &losses : NULL,
                                           has_draws ? &draws : NULL, share_list != R_NilValue ? &share : NULL);
   SET_VECTOR_ELT(out, 0, Rf_duplicate(state_list));
@@ -348,20 +383,20 @@ SEXP ffi_train(SEXP flow, SEXP setup_list, SEXP state_list, SEXP threads, SEXP p
   bj_error error = {""};
   const bj_workers workers = ffi_workers(threads, poll, built.hosted);
   /* R code may not come back. */
-  const int in_r = setup.objective || (setup.draws && !draws.target.program) || share.sum;
+  const int in_r = setup.objective || (setup.draws && !draws.target.program);
   const bj_memory *workspace = in_r ? built.memory : ffi_workspace(built.memory);
   const int keeps = built.hosted && !setup.objective; /* an objective keeps its own */
   if (keeps) ffi_keep_condition(keep);
   const bj_status status = built.core->train(built.flow, &setup, &state, workspace, &workers, &outcome, &error);
   if (keeps) ffi_keep_condition(NULL);
   ffi_workspace_end(workspace);
-  if (target.jumped) ffi_unwind();
+  if (target.jumped || processes.jumped) ffi_unwind();
   ffi_finish(&workers, status, &error);
   double *counters = REAL(ffi_list_get(VECTOR_ELT(out, 0), "counters"));
   for (int i = 0; i < N_COUNTER; i++) counters[i] = *counter_of(&state, i);
   SET_VECTOR_ELT(out, 1, Rf_mkString(outcome_names[outcome]));
   SET_VECTOR_ELT(out, 2, history_of(&state));
   SET_VECTOR_ELT(out, 3, VECTOR_ELT(keep, 0));
-  UNPROTECT(2);
+  UNPROTECT(3);
   return out;
 }

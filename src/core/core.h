@@ -214,6 +214,9 @@ typedef struct {
   void *host;
 } bj_objective;
 
+/* Numbers that processes add up beside their gradients. */
+#define BJ_SHARED 4
+
 /* The share of one process of several that train together: see train-rows.c. */
 typedef struct {
   int rank, n_rank;           /* rank 0's clock ends calls */

@@ -121,8 +121,9 @@ static void trial_took(thread_trial *trial, double seconds) {
 static bj_status share_sum(trainer *t, bj_status status, int training, double *loss, double *weight) {
   const bj_share *share = t->setup->share;
   if (!share || !share->sum) return status;
-  double number[4] = {*loss, *weight, status != BJ_OK, t->ending};
-  const bj_status summed = share->sum(share->host, t->gradient, training ? t->params.flow->n_param : 0, number, 4);
+  double number[BJ_SHARED] = {*loss, *weight, status != BJ_OK, t->ending};
+  const bj_status summed =
+      share->sum(share->host, t->gradient, training ? t->params.flow->n_param : 0, number, BJ_SHARED);
   if (status != BJ_OK || summed != BJ_OK) return status != BJ_OK ? status : summed;
   *loss = number[0];
   *weight = number[1];
