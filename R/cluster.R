@@ -141,8 +141,8 @@ rmpi_cluster <- function() {
     Map(function(first, last) unserialize(all[first:last]), end - counts + 1, end)
   }
   sum_all <- function(x) Rmpi::mpi.allreduce(as.double(x), type = 2, op = "sum", comm = world)
-  # Rmpi makes a new vector of each sum, which for a large gradient costs R's collector ten times what the messages take;
-  # what is gathered goes into one that is there
+  # Rmpi makes a new vector of each sum, which for a large gradient costs R's collector ten times what the messages
+  # take; what is gathered goes into one that is there
   room <- NULL
   parts <- function(x) {
     if (size > GATHERING_RANKS) return(sum_all(x))

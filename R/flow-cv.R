@@ -221,12 +221,14 @@ OUT_OF_TIME <- list(status = "left out", reason = "the time was up")
 # Time that is left is shared among the fits that are left. An interrupted fit is the last.
 one_by_one <- function(n, run, end, progress) {
   bar <- if (progress) cli::cli_progress_bar("Fitting", total = n)
+  tick <- progress_ticks(n)
   results <- rep(list(OUT_OF_TIME), n)
   for (i in seq_len(n)) {
     left <- if (!is.null(end)) seconds_until(end)
     if (!is.null(left) && left <= 0) break
     results[[i]] <- run(i, if (!is.null(left)) left / (n - i + 1))
     if (progress) cli::cli_progress_update(id = bar)
+    tick()
     if (identical(results[[i]]$status, "interrupted")) {
       results[seq_len(n) >= i] <- list(list(status = "left out", reason = "it was interrupted"))
       cli::cli_warn("Cross-validation was interrupted: this is the comparison so far.",
@@ -242,5 +244,5 @@ seconds_until <- function(end) as.double(end - Sys.time(), units = "secs")
 
 in_parallel <- function(n, run, share, end) {
   task <- function(i) if (!is.null(end) && seconds_until(end) <= 0) OUT_OF_TIME else run(i, share)
-  in_futures(seq_len(n), task, one_each = TRUE)
+  in_futures(seq_len(n), task, one_each = TRUE, tick = progress_ticks(n))
 }

@@ -10,6 +10,7 @@ run_jobs <- function(jobs, work, seconds = NULL, progress = FALSE) {
   if (!is.null(cluster)) return(jobs_of_ranks(cluster, jobs, work, seconds))
   started <- Sys.time()
   elapsed <- function() as.double(Sys.time() - started, units = "secs")
+  tick <- progress_ticks(length(jobs))
   results <- rep(list(NULL), length(jobs))
   side <- side_by_side()
   remaining <- "?"
@@ -41,6 +42,7 @@ run_jobs <- function(jobs, work, seconds = NULL, progress = FALSE) {
     }
     if (inherits(done, "error")) stop(done)
     results[batch] <- done
+    tick(length(batch))
     at <- batch[length(batch)]
     pace <- (elapsed() - before) * min(workers, length(batch)) / length(batch)
     if (progress) {
@@ -125,10 +127,27 @@ on_one_thread <- function(work, threads = 1L) {
   }
 }
 
+# A function that tells the progressr package, for whoever listens, that n pieces of so many are done, and does
+# nothing where it is not loaded. The pieces are those of the function that asks, and end with it.
+progress_ticks <- function(total, frame = parent.frame()) {
+  if (total == 0 || !isNamespaceLoaded("progressr")) return(function(n = 1) invisible())
+  step <- progressr::progressor(steps = total, envir = frame)
+  function(n = 1) step(amount = n)
+}
+
+ticking <- function(work, tick) {
+  if (is.null(tick)) return(work)
+  force(work)
+  function(job) {
+    on.exit(tick())
+    work(job)
+  }
+}
+
 # As lapply(), by the user's plan; jobs have seeds of their own. `one_each`: a future for each, begun when a worker is
-# free.
-in_futures <- function(jobs, work, one_each = FALSE, seed = NULL) {
-  future.apply::future_lapply(jobs, on_one_thread(work),
+# free. `tick`: that of progress_ticks(), called by the workers.
+in_futures <- function(jobs, work, one_each = FALSE, seed = NULL, tick = NULL) {
+  future.apply::future_lapply(jobs, ticking(on_one_thread(work), tick),
     future.seed = seed, future.packages = "bijectr", future.scheduling = if (one_each) Inf else 1
   )
 }

@@ -42,7 +42,8 @@ simulate_data <- function(run) {
   n <- nrow(theta)
   piece <- sort(rep_len(seq_len(min(n, SIMULATOR_PIECES)), n))
   pieces <- lapply(split(seq_len(n), piece), function(i) theta[i, , drop = FALSE])
-  done <- of_user(in_futures(unname(pieces), simulator, seed = TRUE), "The simulator")
+  tick <- progress_ticks(length(pieces))
+  done <- of_user(in_futures(unname(pieces), simulator, seed = TRUE, tick = tick), "The simulator")
   set_round(run, data = bound_pieces(done, lengths(split(piece, piece))))
 }
 

@@ -170,7 +170,7 @@ fit_blocks <- function(blocks, jobs, fit_block, progress, done, at) {
   if (length(jobs) == 1) {
     fits <- list(keep_blocks(done, work(jobs[[1]]), at))
   } else {
-    fits <- guarded(in_futures(jobs, or_error(work), one_each = TRUE))
+    fits <- guarded(in_futures(jobs, or_error(work), one_each = TRUE, tick = progress_ticks(length(jobs))))
     if (inherits(fits, "interrupt")) keep_blocks(done, list(status = "interrupted"), at[1])
     if (inherits(fits, "error")) keep_blocks(done, stop(fits), at[1])
     failed <- vapply(fits, inherits, NA, "error")

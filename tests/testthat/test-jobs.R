@@ -47,3 +47,25 @@ test_that("an error of the work ends all, an interrupt keeps what was done", {
   expect_identical(run$status, "interrupted")
   expect_identical(run$results, list(1L, NULL, NULL))
 })
+
+test_that("progressr hears of every job, done here and by futures", {
+  skip_if_not_installed("progressr")
+  loadNamespace("progressr")
+  withr::local_options(progressr.enable = TRUE)
+  heard <- function(expr) {
+    told <- 0
+    withCallingHandlers(expr, progression = function(p) {
+      if (identical(p$type, "update")) told <<- told + p$amount
+    })
+    told
+  }
+  expect_identical(heard(run_jobs(as.list(1:5), identity)), 5)
+  expect_identical(heard(fit_flow(faithful, members = c("normal", "student_t"))), 2)
+  candidates <- list(a = list(layers = planar_flow(1)), b = list(layers = planar_flow(2)))
+  expect_identical(heard(flow_cv(faithful, candidates, steps = 5, folds = 2)), 4)
+  skip_if_not_installed("future.apply")
+  old <- future::plan(future::multisession, workers = 2)
+  withr::defer(future::plan(old))
+  expect_identical(heard(run_jobs(as.list(1:5), identity)), 5)
+  expect_identical(heard(flow_cv(faithful, candidates, steps = 5, folds = 2)), 4)
+})
