@@ -148,9 +148,9 @@
 #'   during it, with the training so far as above.
 #'
 #'   The fit has a field `source`: `label`, `rows`, `columns` and `memory` of the source, and how many rows were `kept`
-#'   and are in each of the `buffers` of a pass, `buffer`; `NULL` in other fits. `nobs` is the number of all rows,
-#'   `loglik` an estimate, that of the kept rows times all over kept; `rows` and `digest` are of the kept rows;
-#'   [print()][fit-methods] says what is in memory.
+#'   and are in each of the `buffers` of a pass, `buffer`, in so many `lanes`, one a rank of an [mpi_cluster()]; `NULL`
+#'   in other fits. `nobs` is the number of all rows, `loglik` an estimate, that of the kept rows times all over kept;
+#'   `rows` and `digest` are of the kept rows; [print()][fit-methods] says what is in memory.
 #' @section Interrupts and errors: nothing that was trained is lost. An interrupt ends the training, not the call: the
 #'   fit so far is returned, with status `"interrupted"` and a warning of class `bijectr_warning_interrupted`. An error
 #'   during training, in a callback or a log density or from a time limit, is raised as an error of class

@@ -37,7 +37,7 @@
 #' @return An object of class `bijectr_source`, a list of `names` (of the columns), `label` (what it is), `n` (rows,
 #'   where they are known), `n_block` (where the blocks are known, else `NA`), `read` (a function that gives block `i`
 #'   as a data frame), `reopen` (a function that gives the source with connections of its own, or `NULL`) and `memory`.
-#' @seealso [fit_flow()], section on sources
+#' @seealso [fit_flow()], section on sources; [mpi_cluster()]; `vignette("many-machines")`
 #' @family training
 #' @examples
 #' # a file of doubles, row after row

@@ -39,12 +39,15 @@ packages=""
 have Rscript && cc=$(R CMD config CC 2>/dev/null | sed 's/ .*//') && have "${cc:-cc}" || packages="r-base-dev"
 missing=$(missing_r)
 for p in $missing; do packages="$packages $(debian_name "$p")"; done
+# Rmpi looks for libmpi.so, which is in no package that Debian's names.
+case " $missing " in *" Rmpi "*) packages="$packages libopenmpi-dev" ;; esac
 if [ "$step" = ci ]; then
   have clang-format-14 || have clang-format || packages="$packages clang-format"
   have git || packages="$packages git"
   have qpdf || packages="$packages qpdf"
   have pandoc || packages="$packages pandoc"
   [ -d /usr/lib/postgresql ] || packages="$packages postgresql" # a server that the tests start
+  have mpirun || packages="$packages openmpi-bin"
   for p in lintr spelling; do
     [ -n "$(Rscript --vanilla -e "cat(system.file(package = '$p'))" 2>/dev/null)" ] || packages="$packages r-cran-$p"
   done

@@ -213,3 +213,53 @@ test_that("lazy tables are fitted as the tables or queries that they stand for",
   fit <- with_seed(1, fit_flow(a ~ k, data = lazy, steps = 50))
   expect_identical(fit$params, with_seed(1, fit_flow(a ~ k, data = rows, steps = 50))$params)
 })
+
+test_that("a million rows of a database and of a file are trained on in little memory, as those in memory are", {
+  skip_on_cran()
+  skip_if_not_installed("RSQLite")
+  skip_if_not_installed("callr")
+  folder <- withr::local_tempdir()
+  n <- 1e6
+  rows <- function(n) {
+    a <- rnorm(n)
+    data.frame(a = a, b = a^2 + rnorm(n) / 2, c = rexp(n), d = sin(2 * a) + rnorm(n) / 4, e = rt(n, 5))
+  }
+  table <- with_seed(1, rows(n))
+  writeBin(as.double(t(as.matrix(table))), file.path(folder, "rows.bin"))
+  db <- DBI::dbConnect(RSQLite::SQLite(), file.path(folder, "rows.sqlite"), synchronous = "off")
+  DBI::dbWriteTable(db, "measured", table)
+  DBI::dbDisconnect(db)
+  fresh <- with_seed(2, rows(1e5))
+  # in processes of their own, for their peaks: list(rise of the peak in MB by the fit, log density, source, seconds)
+  trained <- function(kind) {
+    callr::r(function(kind, folder, n, fresh) {
+      library(bijectr)
+      peak <- function() as.double(gsub("\\D", "", grep("VmHWM", readLines("/proc/self/status"), value = TRUE))) / 1024
+      file <- file.path(folder, "rows.bin")
+      read <- function(rows, columns) {
+        from <- file(file, "rb")
+        on.exit(close(from))
+        seek(from, (rows[1] - 1) * 40)
+        matrix(readBin(from, "double", 5 * length(rows)), ncol = 5, byrow = TRUE, dimnames = list(NULL, columns))
+      }
+      data <- switch(kind,
+        memory = as.data.frame(read(seq_len(n), letters[1:5])),
+        file = data_source(read = read, n = n, names = letters[1:5], memory = 32),
+        sqlite = data_source(
+          DBI::dbConnect(RSQLite::SQLite(), file.path(folder, "rows.sqlite")), "measured",
+          memory = 32
+        )
+      )
+      set.seed(1)
+      fit <- fit_flow(data, members = 1, steps = 3000, batch_size = 512, progress = FALSE)
+      list(peak = if (file.exists("/proc/self/status")) peak(), density = mean(logdensity(fit, fresh)),
+        source = fit$source, seconds = fit$seconds)
+    }, list(kind, folder, n, fresh), libpath = .libPaths())
+  }
+  runs <- lapply(c(memory = "memory", file = "file", sqlite = "sqlite"), trained)
+  for (run in runs[-1]) {
+    expect_gt(run$source$buffers, 3)
+    expect_lt(abs(run$density - runs$memory$density), 0.005)
+    expect_lt(run$peak %||% 0, 1000)
+  }
+})
