@@ -10,7 +10,7 @@
 #'   memory, or reads its part of a [data_source()], of which each rank holds a buffer of its own. It pays where a step
 #'   takes a millisecond and more: see `vignette("many-machines")`.
 #' * Stacks: the flows of a stack are shared out, each is fitted by one rank, with the bits of one process.
-#' * All else, fits to log densities among it, is done by every rank, with the same result.
+#' * All else, fits to log densities among it, is done by every rank, with the same result (but where `seconds` end it).
 #'
 #' All ranks run the whole script, and each has the result. So they must call `fit_flow()` with the same arguments in
 #' the same order; they begin with the random numbers of rank 0. What the script prints or writes is printed and written
@@ -204,6 +204,9 @@ on_all_ranks <- function(cluster, expr) {
   if (length(other)) stop(rank_error(other[1] - 1, errors[[other[1]]]))
   lapply(told, `[[`, "value")
 }
+
+# What rank 0 has, for what depends on its clock.
+of_lead <- function(x) on_all_ranks(current_cluster(), x)[[1]]
 
 rank_error <- function(rank, why) {
   rlang::error_cnd(c("bijectr_error_rank", "bijectr_error"),

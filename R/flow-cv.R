@@ -224,7 +224,7 @@ one_by_one <- function(n, run, end, progress) {
   tick <- progress_ticks(n)
   results <- rep(list(OUT_OF_TIME), n)
   for (i in seq_len(n)) {
-    left <- if (!is.null(end)) seconds_until(end)
+    left <- if (!is.null(end)) of_lead(seconds_until(end))
     if (!is.null(left) && left <= 0) break
     results[[i]] <- run(i, if (!is.null(left)) left / (n - i + 1))
     if (progress) cli::cli_progress_update(id = bar)

@@ -5,12 +5,16 @@
 #   n_block  number of blocks where it is known, else NA: then read(i) gives NULL beyond the last
 #   read     function(i): block i, from 1, a data frame of these columns, the same rows whenever it is asked; blocks may
 #            have no rows. Callers say in which block an error was.
+#   choose   NULL, or function(columns): a source of these columns alone, where others need not be read for that
 #   reopen   NULL, or function(): a source of the same rows with connections of its own, for another process
+#   close    NULL, or function(): closes these
 #   memory)  megabytes that a fit may use for rows
-new_source <- function(names, label, read, n = NULL, n_block = NA, reopen = NULL, memory = 256) {
-  structure(list(names = names, label = label, n = n, n_block = n_block, read = read, reopen = reopen, memory = memory),
-    class = "bijectr_source"
-  )
+new_source <- function(names, label, read, n = NULL, n_block = NA, choose = NULL, reopen = NULL, close = NULL,
+                       memory = 256) {
+  structure(list(
+    names = names, label = label, n = n, n_block = n_block, read = read, choose = choose, reopen = reopen,
+    close = close, memory = memory
+  ), class = "bijectr_source")
 }
 
 # Calls work(block, i) for one block after the other, as `read(i)` gives them.

@@ -51,18 +51,37 @@ has_rowid <- function(con, quoted) {
   )
 }
 
+# The columns to read, as SQL has them; NULL: all.
+select_list <- function(con, columns) {
+  if (is.null(columns)) "*" else paste(DBI::dbQuoteIdentifier(con, columns), collapse = ", ")
+}
+
+# Blocks by a key of which so many have no rows, as of numbers with wide gaps, are not worth it.
+KEY_BLOCKS <- 10000
+KEY_SHARE <- 0.1
+
 # By ranges of a column of whole numbers; where these have gaps blocks are smaller.
-source_of_ranges <- function(con, quoted, label, key, block, reopen) {
+source_of_ranges <- function(con, quoted, label, key, block, reopen, columns = NULL) {
   ends <- DBI::dbGetQuery(con, sprintf("SELECT min(%s) AS least, max(%s) AS most FROM %s", key, key, quoted))
-  ends <- vapply(ends, as.double, 0)
+  ends <- suppressWarnings(vapply(ends, as.double, 0)) # of 64 bits, which is seen below
   if (anyNA(ends)) stop_arg("{.arg x}, {label}, has no rows.")
   if (any(ends != round(ends))) stop_arg("{.arg key} must be a column of whole numbers; it is not in {label}.")
-  query <- paste("SELECT * FROM", quoted)
+  query <- paste("SELECT", select_list(con, columns), "FROM", quoted)
+  span <- ends[[2]] - ends[[1]] + 1
+  sparse <- span > KEY_BLOCKS * block && {
+    n <- as.double(DBI::dbGetQuery(con, paste("SELECT count(*) AS n FROM", quoted))$n)
+    n < KEY_SHARE * span
+  }
+  # nor do doubles have all whole numbers beyond 2^53
+  if (sparse || any(abs(ends) > 2^53)) return(source_of_query(con, query, label, block))
   new_source(names_of_query(con, query), label, function(i) {
     from <- ends[[1]] + (i - 1) * block
     where <- sprintf("WHERE %s >= %.0f AND %s < %.0f ORDER BY %s", key, from, key, from + block, key)
     DBI::dbGetQuery(con, paste(query, where))
-  }, n_block = ceiling((ends[[2]] - ends[[1]] + 1) / block), reopen = reopen)
+  },
+  n_block = ceiling(span / block), reopen = reopen,
+  choose = function(columns) source_of_ranges(con, quoted, label, key, block, NULL, columns)
+  )
 }
 
 # A file of SQLite can be opened once more.
@@ -71,31 +90,35 @@ reopen_sqlite <- function(con, table, block) {
   if (!nzchar(file) || identical(file, ":memory:") || !file.exists(file)) return(NULL)
   function() {
     again <- DBI::dbConnect(RSQLite::SQLite(), file, flags = RSQLite::SQLITE_RO)
-    source_of_database(again, table, NULL, NULL, block)
+    source <- source_of_database(again, table, NULL, NULL, block)
+    source$close <- function() DBI::dbDisconnect(again)
+    source
   }
 }
 
 pages_of <- function(con, quoted) {
   text <- DBI::dbQuoteString(con, as.character(quoted))
   DBI::dbGetQuery(con, sprintf(
-    "SELECT relkind::text AS kind, pg_relation_size(oid)::float8 / current_setting('block_size')::float8 AS pages
+    "SELECT relkind::text AS kind, relhassubclass AS parent,
+     pg_relation_size(oid)::float8 / current_setting('block_size')::float8 AS pages
      FROM pg_class WHERE oid = %s::regclass", text
   ))
 }
 
-# Scans of ranges of row addresses came with version 14.
+# Scans of ranges of row addresses came with version 14. A table that others inherit from has pages in these, too.
 has_pages <- function(con, quoted) {
   tryCatch(
     {
       version <- DBI::dbGetQuery(con, "SELECT current_setting('server_version_num') AS version")$version
-      as.integer(version) >= 140000 && identical(pages_of(con, quoted)$kind, "r")
+      found <- pages_of(con, quoted)
+      as.integer(version) >= 140000 && identical(found$kind, "r") && !isTRUE(as.logical(found$parent))
     },
     error = function(e) FALSE
   )
 }
 
 # By ranges of pages, of about `block` rows: those of the first pages tell how many a page has.
-source_of_pages <- function(con, quoted, label, block) {
+source_of_pages <- function(con, quoted, label, block, columns = NULL) {
   pages <- pages_of(con, quoted)$pages
   range <- function(what, from, to) {
     sprintf("SELECT %s FROM %s WHERE ctid >= '(%.0f,0)'::tid AND ctid < '(%.0f,0)'::tid", what, quoted, from, to)
@@ -104,9 +127,10 @@ source_of_pages <- function(con, quoted, label, block) {
   rows <- as.double(DBI::dbGetQuery(con, range("count(*) AS n", 0, looked_at))$n)
   if (pages == 0) stop_arg("{.arg x}, {label}, has no rows.")
   step <- max(1, round(block * looked_at / max(rows, 1)))
-  new_source(names_of_query(con, paste("SELECT * FROM", quoted)), label, function(i) {
-    DBI::dbGetQuery(con, range("*", (i - 1) * step, i * step))
-  }, n_block = ceiling(pages / step))
+  what <- select_list(con, columns)
+  new_source(names_of_query(con, paste("SELECT", what, "FROM", quoted)), label, function(i) {
+    DBI::dbGetQuery(con, range(what, (i - 1) * step, i * step))
+  }, n_block = ceiling(pages / step), choose = function(columns) source_of_pages(con, quoted, label, block, columns))
 }
 
 # By a cursor, from the beginning to the end.

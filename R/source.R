@@ -36,7 +36,8 @@
 #'   reads ahead under a plan of the future package. Not where they hold a connection.
 #' @return An object of class `bijectr_source`, a list of `names` (of the columns), `label` (what it is), `n` (rows,
 #'   where they are known), `n_block` (where the blocks are known, else `NA`), `read` (a function that gives block `i`
-#'   as a data frame), `reopen` (a function that gives the source with connections of its own, or `NULL`) and `memory`.
+#'   as a data frame), `memory`, and functions that are `NULL` where they mean nothing: `choose` (gives the source of
+#'   some columns alone), `reopen` (gives it with connections of its own) and `close` (closes these).
 #' @seealso [fit_flow()], section on sources; [mpi_cluster()]; `vignette("many-machines")`
 #' @family training
 #' @examples
@@ -101,12 +102,16 @@ chosen_columns <- function(source, columns) {
   if (!is.character(columns) || length(lost)) {
     stop_arg("{.arg columns} must be names of columns of {source$label}; {.val {lost[1]}} is none.")
   }
-  all <- source$read
   again <- source$reopen
-  source$names <- columns
-  source$read <- function(i) {
-    rows <- all(i)
-    if (!is.null(rows)) rows[columns]
+  if (!is.null(source$choose)) {
+    source[c("names", "read", "choose")] <- source$choose(columns)[c("names", "read", "choose")]
+  } else {
+    all <- source$read
+    source$names <- columns
+    source$read <- function(i) {
+      rows <- all(i)
+      if (!is.null(rows)) rows[columns]
+    }
   }
   if (!is.null(again)) source$reopen <- function() chosen_columns(again(), columns)
   source
@@ -129,7 +134,9 @@ source_of_reader <- function(read, n, names, block, reopen) {
   if (is.null(n) || is.null(names)) stop_arg("With {.arg read}, {.arg n} and {.arg names} must be given.")
   n <- check_number(n, "n", min = 1, max = 2^52)
   if (!is.character(names) || !length(names)) stop_arg("{.arg names} must be the names of the columns.")
-  by_rows_of("`read()`", names, n, block, reopen, function(rows) given_rows(read(rows, names), rows, names))
+  source <- by_rows_of("`read()`", names, n, block, reopen, function(rows) given_rows(read(rows, names), rows, names))
+  source$choose <- function(columns) source_of_reader(read, n, columns, block, reopen)
+  source
 }
 
 # What the user's function gave, as a data frame.

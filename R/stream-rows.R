@@ -107,6 +107,7 @@ read_ahead <- function(plan) {
 
 read_elsewhere <- function(plan, epoch, seed) {
   plan$stream$source <- plan$stream$source$reopen()
+  on.exit(if (!is.null(plan$stream$source$close)) plan$stream$source$close())
   read_buffer(plan, block_reader(plan), epoch, seed)
 }
 

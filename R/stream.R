@@ -50,6 +50,9 @@ streamed <- function(data, formula = NULL, na, ...) {
 open_stream <- function(source, columns = NULL, most = STREAM_LEARNED + STREAM_HELD_OUT) {
   source <- as_source(source)
   cluster <- current_cluster()
+  if (!is.null(source$choose) && !is.null(columns) && all(columns %in% source$names)) {
+    source <- chosen_columns(source, columns)
+  }
   kept <- new_sample(source$memory, most)
   read <- function(i) {
     block <- read_block(source, i, columns, kept$like)

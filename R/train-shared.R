@@ -5,10 +5,9 @@
 # Steps after which parameters are compared.
 COMPARED_EVERY <- 1000
 
-# What the loop of run_training() needs of its ranks, NULL for a process alone or where there are no rows: list(
-#   cluster, share   of this process, without the function
-#   sums             an environment that counts the sums of a call, `n`
-#   compared)        how often parameters were compared
+# What the loop of run_training() needs of its ranks, NULL for a process alone or where there are no rows: list(cluster,
+# sums), an environment of how many sums there were, `n`, and after how many thousands of steps parameters were
+# compared, `compared`.
 shared_training <- function(setup) {
   cluster <- current_cluster()
   if (is.null(cluster) || is.null(setup$train_row)) return(NULL)
@@ -60,7 +59,7 @@ agreed <- function(run, shared) {
   if (is.null(shared)) return(run)
   step <- run$state$counters[["step"]]
   compared <- step %/% COMPARED_EVERY
-  due <- run$status != "paused" || !identical(shared$sums$compared, compared)
+  due <- !identical(shared$sums$compared, compared) # for all or for none
   shared$sums$compared <- compared
   told <- shared$cluster$gather(list(
     status = run$status, why = if (!is.null(run$condition)) conditionMessage(run$condition),

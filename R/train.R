@@ -117,7 +117,9 @@ run_training <- function(flow, setup, state, control, progress, snapshot) {
       progress_update(bar, run, setup)
     })
     if (run$status == "paused" && run$seconds >= (control$seconds %||% Inf)) run$status <- "time_limit"
-    if (run$status == "paused" && lead) run <- ask_callback(control$callback, run, snapshot, setup$shift)
+    # ranks without shares do not wait for what rank 0 says
+    asked <- run$status == "paused" && (lead || is.null(shared))
+    if (asked) run <- ask_callback(control$callback, run, snapshot, setup$shift)
     if (run$status == "finished") run$status <- finished_status(setup, run$state)
     if (run$status == "paused") run <- ended_by(run, pending_condition())
     run <- agreed(run, shared)

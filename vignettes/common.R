@@ -4,7 +4,7 @@ library(bijectr)
 options(bijectr.threads = 2, digits = 4, width = 88, rmarkdown.html_vignette.check_title = FALSE)
 
 knitr::opts_chunk$set(
-  collapse = TRUE, comment = "#>", fig.width = 6, fig.height = 4, fig.align = "center", dpi = 68, fig.retina = 1,
+  collapse = TRUE, comment = "#>", fig.width = 6, fig.height = 4, fig.align = "center", dpi = 64, fig.retina = 1,
   out.width = NULL, dev = "png",
   dev.args = list(type = if (capabilities("cairo")) "cairo" else getOption("bitmapType")),
   theme = TRUE

@@ -11,7 +11,10 @@ run_ranks <- function(n, code, timeout = 120, env = character()) {
   ), script)
   began <- Sys.time()
   out <- withr::with_envvar(
-    c(OMPI_ALLOW_RUN_AS_ROOT = "1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM = "1", R_TESTS = "", env),
+    c(
+      OMPI_ALLOW_RUN_AS_ROOT = "1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM = "1", OMPI_MCA_orte_tmpdir_base = folder,
+      R_TESTS = "", env
+    ),
     suppressWarnings(system2("timeout", c("-k", "5", timeout, "mpirun", "--oversubscribe", "-n", n,
       shQuote(file.path(R.home("bin"), "Rscript")), shQuote(script)), stdout = TRUE, stderr = TRUE))
   )

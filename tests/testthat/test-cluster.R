@@ -218,7 +218,7 @@ test_that("an error or an interrupt of one rank ends all at the same step, with 
         told <<- told + 1
         FALSE
       })
-      late <- fit_flow(faithful, steps = 1e8, seconds = 0.3)
+      late <- fit_flow(faithful, steps = 1e8, seconds = 1.5)
       keep(list(
         classes = class(failed), parent = class(failed$parent), why = conditionMessage(failed$parent),
         steps = failed$fit$steps, params = failed$fit$params, other = conditionMessage(other),
