@@ -129,27 +129,29 @@ end_failed_rank <- function() {
 
 # ---- engines --------------------------------------------------------------------------------------------------------
 
+# Not by `::`, for which R CMD check would load these packages: that begins MPI, and leaves a folder behind.
 rmpi_cluster <- function() {
+  mpi <- asNamespace("Rmpi")
   world <- 0
-  rank <- Rmpi::mpi.comm.rank(world)
-  size <- Rmpi::mpi.comm.size(world)
+  rank <- mpi$mpi.comm.rank(world)
+  size <- mpi$mpi.comm.size(world)
   gather <- function(object) {
     sent <- serialize(object, NULL)
-    counts <- Rmpi::mpi.allgather(length(sent), 1, integer(size), comm = world)
-    all <- Rmpi::mpi.allgatherv(sent, 4, raw(sum(counts)), counts, comm = world)
+    counts <- mpi$mpi.allgather(length(sent), 1, integer(size), comm = world)
+    all <- mpi$mpi.allgatherv(sent, 4, raw(sum(counts)), counts, comm = world)
     end <- cumsum(counts)
     Map(function(first, last) unserialize(all[first:last]), end - counts + 1, end)
   }
-  sum_all <- function(x) Rmpi::mpi.allreduce(as.double(x), type = 2, op = "sum", comm = world)
+  sum_all <- function(x) mpi$mpi.allreduce(as.double(x), type = 2, op = "sum", comm = world)
   # Rmpi makes a new vector of each sum, which for a large gradient costs R's collector ten times what the messages
   # take; what is gathered goes into one that is there
   room <- NULL
   parts <- function(x) {
     if (size > GATHERING_RANKS) return(sum_all(x))
     if (length(room) != size * length(x)) room <<- numeric(size * length(x))
-    Rmpi::mpi.allgather(x, 2, room, comm = world)
+    mpi$mpi.allgather(x, 2, room, comm = world)
   }
-  say_at_end(Rmpi::mpi.finalize)
+  say_at_end(mpi$mpi.finalize)
   new_cluster("Rmpi", rank, size, of_launcher("here"), sum_all, gather, parts)
 }
 
@@ -157,11 +159,12 @@ rmpi_cluster <- function() {
 GATHERING_RANKS <- 8
 
 pbdmpi_cluster <- function() {
-  pbdMPI::init()
-  say_at_end(pbdMPI::finalize)
-  new_cluster("pbdMPI", pbdMPI::comm.rank(), pbdMPI::comm.size(), of_launcher("here"),
-    sum = function(x) pbdMPI::allreduce(as.double(x), op = "sum"),
-    gather = function(object) lapply(pbdMPI::allgather(serialize(object, NULL)), unserialize)
+  mpi <- asNamespace("pbdMPI")
+  mpi$init()
+  say_at_end(mpi$finalize)
+  new_cluster("pbdMPI", mpi$comm.rank(), mpi$comm.size(), of_launcher("here"),
+    sum = function(x) mpi$allreduce(as.double(x), op = "sum"),
+    gather = function(object) lapply(mpi$allgather(serialize(object, NULL)), unserialize)
   )
 }
 
